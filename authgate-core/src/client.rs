@@ -1,0 +1,315 @@
+//! The OAuth 2.0 client: one method for each request it can make.
+
+mod token_response;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::{
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, Scope,
+    StandardRevocableToken, TokenUrl,
+};
+use serde_json::{Map, Value};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::discovery::{ClientAuthentication, Endpoints};
+use crate::error::{Error, Result};
+use crate::http::{Answer, HttpClient, OAuth2Adapter, Retry, post_form};
+use crate::secret::Secret;
+use crate::text;
+use crate::token::Token;
+use token_response::TokenResponse;
+
+/// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
+///
+/// With a secret it is a confidential client and shows the secret in every request of its own
+/// (RFC 6749 section 2.3); without one it is a public client and sends its `client_id` only.
+///
+/// ```no_run
+/// # async fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Secret};
+///
+/// let http = HttpClient::default();
+/// let metadata = DiscoveryClient::new("https://auth.example.com", http.clone())?.fetch().await?;
+/// let client = OAuthClient::new("billing", metadata.to_endpoints(), http)
+///     .with_secret(Secret::from("the client's secret"));
+/// let token = client.client_credentials(&["read".to_owned()], &[]).await?;
+/// println!("granted: {}", token.scope.as_deref().unwrap_or("everything"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OAuthClient {
+    client_id: String,
+    client_secret: Option<Secret>,
+    endpoints: Endpoints,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+}
+
+impl OAuthClient {
+    /// A public client.
+    pub fn new(client_id: impl Into<String>, endpoints: Endpoints, http: HttpClient) -> Self {
+        Self { client_id: client_id.into(), client_secret: None, endpoints, http, clock: Arc::new(SystemClock) }
+    }
+
+    /// With a secret it is a confidential client; `None` leaves it a public one.
+    #[must_use]
+    pub fn with_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
+        Self { client_secret: client_secret.into(), ..self }
+    }
+
+    /// Overrides how the secret is shown, which discovery otherwise decides.
+    #[must_use]
+    pub fn with_client_authentication(mut self, method: ClientAuthentication) -> Self {
+        self.endpoints.client_authentication = method;
+        self
+    }
+
+    /// Counts the lifetime of tokens by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The client's identifier.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Where this client sends what.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub(crate) fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The client credentials grant (RFC 6749 section 4.4): a token for the client itself.
+    ///
+    /// No scope asks for all that the client may have. `extra_parameters` are what some servers
+    /// want beside it, such as `audience`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] without a secret; [`Error::OAuth`] when the server refuses
+    /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Protocol`] when the
+    /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
+    pub async fn client_credentials(&self, scopes: &[String], extra_parameters: &[(String, String)]) -> Result<Token> {
+        self.client_credentials_with(scopes, extra_parameters, Retry::Idempotent).await
+    }
+
+    pub(crate) async fn client_credentials_with(
+        &self,
+        scopes: &[String],
+        extra_parameters: &[(String, String)],
+        retry: Retry,
+    ) -> Result<Token> {
+        const OPERATION: &str = "client credentials grant";
+
+        if self.client_secret.is_none() {
+            return Err(Error::config(
+                "the client credentials grant is for confidential clients: give the client its secret (CLIENT_SECRET)",
+            ));
+        }
+        let client = self.oauth2_client();
+        let mut request = client.exchange_client_credentials().add_scopes(scopes.iter().cloned().map(Scope::new));
+        for (name, value) in extra_parameters {
+            request = request.add_extra_param(name, value);
+        }
+        let obtained = self.clock.now();
+        let answer = request.request_async(&self.adapter(OPERATION, retry)).await;
+        let mut token = self.granted(OPERATION, obtained, answer)?;
+        // A server that says nothing of the scope has granted what was asked (section 5.1).
+        if token.scope.is_none() && !scopes.is_empty() {
+            token.scope = Some(scopes.join(" "));
+        }
+        Ok(token)
+    }
+
+    /// The refresh token grant (RFC 6749 section 6): the next token in place of `previous`.
+    ///
+    /// What the answer leaves out, refresh token and scope, is carried over from `previous`. The
+    /// request is sent once, and again only where the server cannot have seen it: with rotation
+    /// on, a refresh token that is shown twice ends the login.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when `previous` has no refresh token; [`Error::OAuth`], for which
+    /// [`Error::needs_login`] tells whether the login has ended; else as for
+    /// [`OAuthClient::client_credentials`].
+    pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
+        const OPERATION: &str = "refresh token grant";
+
+        let Some(refresh_token) = &previous.refresh_token else {
+            return Err(Error::config("the token cannot be refreshed: the server gave no refresh token with it"));
+        };
+        let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
+        let obtained = self.clock.now();
+        let answer = self
+            .oauth2_client()
+            .exchange_refresh_token(&refresh_token)
+            .request_async(&self.adapter(OPERATION, Retry::OnlyUnsent))
+            .await;
+        Ok(self.granted(OPERATION, obtained, answer)?.or_from(previous))
+    }
+
+    /// Asks what the server knows of a token (RFC 7662): for resource servers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] without an introspection endpoint; else as the request fails.
+    pub async fn introspect(&self, token: &Secret) -> Result<Introspection> {
+        let url = configured(self.endpoints.introspection_url.as_ref(), "introspection")?;
+        let answer = self.post("introspection", url, &[("token", token.expose())], Retry::Idempotent).await?;
+        Ok(Introspection::read(&answer.object()?))
+    }
+
+    /// Gives one token back (RFC 7009). The other token of a login stays alive: give back both.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] without a revocation endpoint; else as the request fails. A token that
+    /// the server does not know is no error (section 2.2).
+    pub async fn revoke(&self, token: &Secret) -> Result<()> {
+        let url = configured(self.endpoints.revocation_url.as_ref(), "revocation")?;
+        self.post("revocation", url, &[("token", token.expose())], Retry::Idempotent).await?;
+        Ok(())
+    }
+
+    /// A form with the client's credentials, for the endpoints that are no grant.
+    async fn post(
+        &self,
+        operation: &'static str,
+        url: &Url,
+        parameters: &[(&str, &str)],
+        retry: Retry,
+    ) -> Result<Answer> {
+        let mut parameters = parameters.to_vec();
+        let mut authorization = None;
+        match (&self.client_secret, self.endpoints.client_authentication) {
+            (Some(secret), ClientAuthentication::Basic) => authorization = Some(self.basic(secret)?),
+            (Some(secret), ClientAuthentication::Body) => {
+                parameters.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose())]);
+            }
+            (None, _) => parameters.push(("client_id", &self.client_id)),
+        }
+        let mut request = post_form(url, parameters);
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
+        self.http.send(operation, request, retry).await
+    }
+
+    /// The client's credentials, each form-encoded as RFC 6749 section 2.3.1 wants it.
+    fn basic(&self, secret: &Secret) -> Result<HeaderValue> {
+        let encode = |value: &str| byte_serialize(value.as_bytes()).collect::<String>();
+        let credentials = BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(secret.expose())));
+        let mut header = HeaderValue::try_from(format!("Basic {credentials}"))
+            .map_err(|_| Error::config("the client's credentials cannot be sent in a header"))?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+
+    fn oauth2_client(&self) -> Oauth2Client {
+        let client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
+            .set_token_uri(TokenUrl::from_url(self.endpoints.token_url.clone()))
+            .set_auth_type(match self.endpoints.client_authentication {
+                ClientAuthentication::Body => AuthType::RequestBody,
+                ClientAuthentication::Basic => AuthType::BasicAuth,
+            });
+        match &self.client_secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            None => client,
+        }
+    }
+
+    fn adapter(&self, operation: &'static str, retry: Retry) -> OAuth2Adapter<'_> {
+        OAuth2Adapter { http: &self.http, operation, retry }
+    }
+
+    fn granted(
+        &self,
+        operation: &'static str,
+        obtained: Moment,
+        answer: Result<TokenResponse, RequestTokenError<Error, BasicErrorResponse>>,
+    ) -> Result<Token> {
+        let url = text::printable_url(&self.endpoints.token_url);
+        match answer {
+            Ok(response) => response.into_token(operation, &url, obtained),
+            Err(RequestTokenError::Request(error)) => Err(error),
+            // The crate's own errors keep the body, so nothing of them is shown. They are rare: the
+            // adapter lets only JSON objects through.
+            Err(_) => Err(Error::Protocol {
+                operation,
+                url,
+                reason: "the answer names a member of the token twice, or is otherwise not a token".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The `oauth2` crate's client with our reader of tokens in it.
+type Oauth2Client = oauth2::Client<
+    BasicErrorResponse,
+    TokenResponse,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url> {
+    url.ok_or_else(|| {
+        Error::config(format!("the server has no {name} endpoint: its discovery document does not name one"))
+    })
+}
+
+/// What a server says of a token (RFC 7662 section 2.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Introspection {
+    /// Whether the token can be used; when it cannot, nothing else is told.
+    pub active: bool,
+    /// The token's scopes, separated by spaces.
+    pub scope: Option<String>,
+    /// The client it was issued to.
+    pub client_id: Option<String>,
+    /// Who it belongs to.
+    pub sub: Option<String>,
+    /// Its expiry in epoch seconds.
+    pub exp: Option<i64>,
+}
+
+impl Introspection {
+    fn read(object: &Map<String, Value>) -> Self {
+        let active = object.get("active").and_then(Value::as_bool).unwrap_or_default();
+        // Other members of an inactive token must not be trusted, even if a server sends them.
+        if !active {
+            return Self::default();
+        }
+        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            active,
+            scope: text("scope"),
+            client_id: text("client_id"),
+            sub: text("sub"),
+            exp: object.get("exp").and_then(Value::as_i64),
+        }
+    }
+}

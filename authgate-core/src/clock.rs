@@ -1,0 +1,84 @@
+//! The clock that tokens expire by.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// Tells how much time has passed; handed in wherever expiry is decided, so that tests can hold it.
+///
+/// ```
+/// use std::time::Duration;
+/// use authgate_core::clock::{Clock, Moment};
+///
+/// #[derive(Debug)]
+/// struct Stopped;
+///
+/// impl Clock for Stopped {
+///     fn now(&self) -> Moment {
+///         Moment::after_start(Duration::from_secs(60))
+///     }
+/// }
+///
+/// assert_eq!(Stopped.now().since(Moment::after_start(Duration::ZERO)).as_secs(), 60);
+/// ```
+pub trait Clock: Debug + Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Moment;
+}
+
+/// A reading of a [`Clock`]: only the time between two readings of the same clock means anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By a clock that never steps.
+    steady: Duration,
+    /// By the wall clock, where the steady one stands still in suspend; else zero.
+    wall: Duration,
+}
+
+impl Moment {
+    /// A moment this long after the clock's own, arbitrary, start.
+    pub const fn after_start(elapsed: Duration) -> Self {
+        Self { steady: elapsed, wall: Duration::ZERO }
+    }
+
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
+    ///
+    /// Where two clocks have been read, the one that saw more time pass is believed: a token is
+    /// taken for expired too early rather than too late.
+    pub fn since(self, earlier: Self) -> Duration {
+        let steady = self.steady.saturating_sub(earlier.steady);
+        let wall = self.wall.saturating_sub(earlier.wall);
+        steady.max(wall)
+    }
+}
+
+/// The clock of the machine: one that counts time asleep and does not step when the date is set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[cfg(target_os = "linux")]
+impl Clock for SystemClock {
+    /// `CLOCK_BOOTTIME`: `Instant` reads `CLOCK_MONOTONIC`, which stands still in suspend, and a
+    /// laptop would wake up with a token that looks fresh.
+    fn now(&self) -> Moment {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Moment::after_start(Duration::new(seconds, nanoseconds))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Clock for SystemClock {
+    /// `Instant` may stand still in suspend and `SystemTime` may step: both are read, and either
+    /// may say that a token has expired.
+    fn now(&self) -> Moment {
+        use std::sync::LazyLock;
+        use std::time::{Instant, SystemTime};
+
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Moment {
+            steady: START.elapsed(),
+            wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+        }
+    }
+}

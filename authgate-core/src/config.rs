@@ -1,0 +1,89 @@
+//! Settings: who we are, and which server we trust.
+
+mod environment;
+mod url;
+
+use ::url::Url;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+pub use environment::Environment;
+pub use url::{PlainHttp, Query, parse_url};
+pub(crate) use url::{check_url, is_loopback};
+
+/// What the programs are told by the environment or `.env`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// `AUTHGATE_URL`: the server, which is also the issuer; as it was written.
+    pub authgate_url: String,
+    /// `CLIENT_ID`.
+    pub client_id: String,
+    /// `CLIENT_SECRET`: what makes the client a confidential one (RFC 6749 section 2.1).
+    pub client_secret: Option<Secret>,
+    /// `API_URL`: the protected API to call instead of the userinfo endpoint.
+    pub api_url: Option<Url>,
+    /// `AUTHGATE_ALLOW_HTTP`: whether plain http is let through to other machines.
+    pub plain_http: PlainHttp,
+}
+
+impl Settings {
+    /// For a service: `AUTHGATE_URL`, `CLIENT_ID` and `CLIENT_SECRET` are required.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names every missing variable, or the one whose value is refused.
+    pub fn for_service(environment: &Environment) -> Result<Self> {
+        let [authgate_url, client_id, client_secret] =
+            environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
+        Self::checked(environment, &authgate_url, &client_id, Some(client_secret))
+    }
+
+    fn checked(
+        environment: &Environment,
+        authgate_url: &Secret,
+        client_id: &Secret,
+        client_secret: Option<Secret>,
+    ) -> Result<Self> {
+        let plain_http = plain_http(environment)?;
+        parse_url("AUTHGATE_URL", authgate_url.expose(), plain_http, Query::Refused)?;
+        let api_url = environment
+            .get("API_URL")?
+            .map(|url| parse_url("API_URL", url.expose(), plain_http, Query::Allowed))
+            .transpose()?;
+        Ok(Self {
+            authgate_url: authgate_url.expose().to_owned(),
+            client_id: client_id.expose().to_owned(),
+            client_secret,
+            api_url,
+            plain_http,
+        })
+    }
+
+    /// What the user should be told at each run because a setting weakens it.
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.plain_http == PlainHttp::Anywhere).then_some(
+            "AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them",
+        )
+    }
+}
+
+/// Whether `AUTHGATE_ALLOW_HTTP` lets plain http through to other machines.
+///
+/// # Errors
+///
+/// [`Error::Config`] when it is set to anything but `0` or `1`: `false` would read as yes to one
+/// person and as no to another.
+pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
+    match environment.get("AUTHGATE_ALLOW_HTTP")? {
+        None => Ok(PlainHttp::Loopback),
+        Some(value) => match value.expose() {
+            "1" => Ok(PlainHttp::Anywhere),
+            "0" => Ok(PlainHttp::Loopback),
+            _ => Err(Error::config(
+                "AUTHGATE_ALLOW_HTTP is neither 0 nor 1: set it to 1 to let plain http through, or unset it",
+            )),
+        },
+    }
+}

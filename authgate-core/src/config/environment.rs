@@ -1,0 +1,187 @@
+//! The process environment over an optional `.env` file.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::env::VarError;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// A `.env` larger than this is not one.
+const FILE_LIMIT: u64 = 64 * 1024;
+
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Variables from the process environment and, where it says nothing, from `.env`.
+///
+/// The file is read from the current directory only, because one that lies in a parent directory
+/// may be somebody else's. The process environment is never written to. Its `Debug` shows names,
+/// no values.
+pub struct Environment {
+    file: HashMap<String, Secret>,
+}
+
+impl Environment {
+    /// Reads `.env` in the current directory, if there is one.
+    ///
+    /// Values mean what [dotenvy] makes of them: `$NAME` is expanded unless single-quoted, the
+    /// first of two entries of one name counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the file is no regular file, cannot be read, is larger than 64 KiB,
+    /// is not UTF-8, or has a malformed entry; the message names the line, never its content.
+    pub fn load() -> Result<Self> {
+        Self::load_from(Path::new(".env"))
+    }
+
+    /// Like [`Environment::load`], from another file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Environment::load`].
+    pub fn load_from(path: &Path) -> Result<Self> {
+        let file = match read_file(path) {
+            Ok(text) => parse(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)),
+            Err(Unreadable::Missing) => Ok(HashMap::new()),
+            Err(Unreadable::Because(reason)) => Err(reason),
+        };
+        file.map(|file| Self { file }).map_err(|reason| Error::config(format!("{}: {reason}", path.display())))
+    }
+
+    /// The variable's value; `None` when it is unset, empty or blank.
+    ///
+    /// A variable that is set but empty in the process environment hides the one in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the value in the process environment is not UTF-8.
+    pub fn get(&self, name: &str) -> Result<Option<Secret>> {
+        let value = match std::env::var(name) {
+            Ok(value) => Some(Secret::from(value)),
+            Err(VarError::NotPresent) => self.file.get(name).cloned(),
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Error::config(format!("{name} is not valid UTF-8: set it anew")));
+            }
+        };
+        Ok(value.filter(|value| !value.expose().trim().is_empty()))
+    }
+
+    /// The values of all these variables, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names every missing variable at once and says what to do.
+    pub fn require<const N: usize>(&self, names: [&str; N]) -> Result<[Secret; N]> {
+        let mut values = Vec::with_capacity(N);
+        let mut missing = Vec::new();
+        for name in names {
+            match self.get(name)? {
+                Some(value) => values.push(value),
+                None => missing.push(name),
+            }
+        }
+        values.try_into().map_err(|_| {
+            Error::config(format!(
+                "not set: {}. Export {} or write {} into a file .env in the current directory (.env.example shows how)",
+                missing.join(", "),
+                if missing.len() == 1 { "it" } else { "them" },
+                if missing.len() == 1 { "it" } else { "them" },
+            ))
+        })
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.file.keys()).finish()
+    }
+}
+
+enum Unreadable {
+    Missing,
+    Because(String),
+}
+
+fn read_file(path: &Path) -> Result<String, Unreadable> {
+    let because = |reason: &str| Unreadable::Because(reason.to_owned());
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unreadable::Missing),
+        Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
+    };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(because("is not a regular file")),
+        Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
+    }
+    let mut text = String::new();
+    match file.take(FILE_LIMIT + 1).read_to_string(&mut text) {
+        Ok(_) if text.len() as u64 > FILE_LIMIT => Err(because("is larger than 64 KiB")),
+        Ok(_) => {
+            // Without a last line break dotenvy takes trailing white space for an unfinished entry.
+            text.push('\n');
+            Ok(text)
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(because("is not UTF-8 text")),
+        Err(error) => Err(Unreadable::Because(format!("cannot be read ({error})"))),
+    }
+}
+
+/// Opens without waiting: a FIFO of that name would otherwise hold the program up for ever.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
+    let lines_read = Cell::new(0);
+    let mut entries = dotenvy::from_read_iter(Lines { rest: text.as_bytes(), count: &lines_read });
+    let mut variables = HashMap::new();
+    loop {
+        let first_line = lines_read.get() + 1;
+        match entries.next() {
+            None => return Ok(variables),
+            Some(Ok((name, value))) => {
+                variables.entry(name).or_insert_with(|| Secret::from(value));
+            }
+            // dotenvy's own message quotes the line, and with it the secret.
+            Some(Err(_)) => {
+                return Err(format!(
+                    "line {first_line} is no entry of the form NAME=value, or a quote that is opened there is never \
+                     closed; put a value with spaces, quotes, $ or # in single quotes"
+                ));
+            }
+        }
+    }
+}
+
+/// Hands out one physical line a read and counts them: dotenvy's errors carry a column, no line.
+struct Lines<'a> {
+    rest: &'a [u8],
+    count: &'a Cell<usize>,
+}
+
+impl Read for Lines<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let line_end = self.rest.iter().position(|&byte| byte == b'\n').map_or(self.rest.len(), |at| at + 1);
+        let length = line_end.min(buffer.len());
+        let (line, rest) = self.rest.split_at(length);
+        buffer[..length].copy_from_slice(line);
+        self.rest = rest;
+        if line.ends_with(b"\n") {
+            self.count.set(self.count.get() + 1);
+        }
+        Ok(length)
+    }
+}

@@ -1,0 +1,134 @@
+//! OpenID Connect Discovery 1.0: from the server's URL to its endpoints.
+
+mod metadata;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use url::Url;
+
+use crate::clock::{Clock, Moment, SystemClock};
+use crate::config::{Query, parse_url};
+use crate::error::{Error, Result};
+use crate::flight::SingleFlight;
+use crate::http::{HttpClient, Retry, get_json};
+use crate::text;
+
+pub use metadata::{ClientAuthentication, Endpoints, Metadata};
+
+const OPERATION: &str = "discovery";
+const WELL_KNOWN_PATH: &str = "/.well-known/openid-configuration";
+/// AuthGate's own `Cache-Control`; endpoints do not move more often.
+const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
+
+/// Fetches a server's metadata and keeps it for an hour; concurrent callers share one request.
+///
+/// ```no_run
+/// # async fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{DiscoveryClient, HttpClient};
+///
+/// let discovery = DiscoveryClient::new("https://auth.example.com", HttpClient::default())?;
+/// let metadata = discovery.fetch().await?;
+/// println!("tokens come from {}", metadata.token_endpoint);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DiscoveryClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    fetcher: Arc<Fetcher>,
+    flight: SingleFlight<Arc<Metadata>>,
+}
+
+struct Fetcher {
+    issuer: String,
+    url: Url,
+    http: HttpClient,
+    time_to_live: Duration,
+    clock: Arc<dyn Clock>,
+    cached: ArcSwapOption<(Moment, Arc<Metadata>)>,
+}
+
+impl DiscoveryClient {
+    /// For the server at `authgate_url`, which is also its issuer; one trailing slash is the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the URL is refused by the rule of [`parse_url`].
+    pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
+        let issuer = metadata::without_trailing_slash(authgate_url);
+        parse_url("AUTHGATE_URL", issuer, http.plain_http(), Query::Refused)?;
+        let url = format!("{issuer}{WELL_KNOWN_PATH}");
+        let url = Url::parse(&url).map_err(|reason| Error::config(format!("AUTHGATE_URL is not a URL ({reason})")))?;
+        Ok(Self::from_fetcher(Fetcher {
+            issuer: issuer.to_owned(),
+            url,
+            http,
+            time_to_live: TIME_TO_LIVE,
+            clock: Arc::new(SystemClock),
+            cached: ArcSwapOption::empty(),
+        }))
+    }
+
+    /// Keeps the metadata by another clock, and for another time than an hour.
+    #[must_use]
+    pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
+        let Fetcher { issuer, url, http, .. } = &*self.shared.fetcher;
+        Self::from_fetcher(Fetcher {
+            issuer: issuer.clone(),
+            url: url.clone(),
+            http: http.clone(),
+            time_to_live,
+            clock,
+            cached: ArcSwapOption::empty(),
+        })
+    }
+
+    fn from_fetcher(fetcher: Fetcher) -> Self {
+        Self { shared: Arc::new(Shared { fetcher: Arc::new(fetcher), flight: SingleFlight::new(OPERATION) }) }
+    }
+
+    /// The server's metadata, from memory if it is fresh enough.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] when the document is another issuer's or names an endpoint that no
+    /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] as the
+    /// request fails.
+    pub async fn fetch(&self) -> Result<Arc<Metadata>> {
+        let Shared { fetcher, flight } = &*self.shared;
+        if let Some(metadata) = fetcher.fresh() {
+            return Ok(metadata);
+        }
+        flight.join(|| fetcher.fresh().map(Ok), || fetcher.clone().fetch()).await
+    }
+}
+
+impl Fetcher {
+    fn fresh(&self) -> Option<Arc<Metadata>> {
+        let cached = self.cached.load();
+        let (fetched, metadata) = &**cached.as_ref()?;
+        (self.clock.now().since(*fetched) < self.time_to_live).then(|| metadata.clone())
+    }
+
+    async fn fetch(self: Arc<Self>) -> Result<Arc<Metadata>> {
+        let asked = self.clock.now();
+        let answer = self.http.send(OPERATION, get_json(&self.url), Retry::Idempotent).await?;
+        let metadata = Metadata::read(&answer.object()?, &self.issuer, self.http.plain_http())
+            .map_err(|reason| Error::Protocol { operation: OPERATION, url: text::printable_url(&self.url), reason })?;
+        let metadata = Arc::new(metadata);
+        self.cached.store(Some(Arc::new((asked, metadata.clone()))));
+        Ok(metadata)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Discovery").field("issuer", &self.fetcher.issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! The discovery document, checked, and the endpoints it leads to.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::config::{PlainHttp, check_url};
+use crate::text;
+
+/// What a server says of itself (OpenID Connect Discovery 1.0 section 3), checked.
+///
+/// OpenID Connect libraries refuse AuthGate's document, because it has no `jwks_uri` where the
+/// server signs with a shared key; this reads what an OAuth client needs and no more.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// The issuer, without a trailing slash.
+    pub issuer: String,
+    /// Where tokens are granted.
+    pub token_endpoint: Url,
+    /// Where a person's browser is sent to log in.
+    pub authorization_endpoint: Option<Url>,
+    /// Where a device asks for a code (RFC 8628); derived when the document does not name it.
+    pub device_authorization_endpoint: Url,
+    /// Who a token belongs to.
+    pub userinfo_endpoint: Option<Url>,
+    /// Where a token is given back (RFC 7009).
+    pub revocation_endpoint: Option<Url>,
+    /// Where a resource server asks about a token (RFC 7662); derived when the document does not name it.
+    pub introspection_endpoint: Url,
+    /// AuthGate's own description of a token; always derived.
+    pub tokeninfo_endpoint: Url,
+    /// How clients may authenticate at the token endpoint; empty when the document does not say.
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Whether every authorization answer carries `iss` (RFC 9207).
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
+impl Metadata {
+    /// Reads a discovery document; the error is the reason for refusing it.
+    pub(super) fn read(document: &Map<String, Value>, issuer: &str, plain_http: PlainHttp) -> Result<Self, String> {
+        let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
+        // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
+        if without_trailing_slash(named) != issuer {
+            return Err(format!(
+                "the document is for the issuer {}, and {} was asked: set AUTHGATE_URL to the issuer, to the letter",
+                if named.is_empty() { "(none)".to_owned() } else { text::excerpt(named, 200) },
+                text::printable(issuer),
+            ));
+        }
+        let rule = EndpointRule { https_only: issuer.starts_with("https:"), plain_http };
+        let endpoint = |name: &str| rule.read(document, name);
+        let derived = |path: &str| rule.check(path, &format!("{issuer}{path}"));
+        let derived_unless_named = |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
+
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            token_endpoint: endpoint("token_endpoint")?
+                .ok_or("the document has no token_endpoint: this server cannot grant tokens")?,
+            authorization_endpoint: endpoint("authorization_endpoint")?,
+            device_authorization_endpoint: derived_unless_named("device_authorization_endpoint", "/oauth/device/code")?,
+            userinfo_endpoint: endpoint("userinfo_endpoint")?,
+            revocation_endpoint: endpoint("revocation_endpoint")?,
+            introspection_endpoint: derived_unless_named("introspection_endpoint", "/oauth/introspect")?,
+            tokeninfo_endpoint: derived("/oauth/tokeninfo")?,
+            token_endpoint_auth_methods_supported: strings(document.get("token_endpoint_auth_methods_supported")),
+            authorization_response_iss_parameter_supported: document
+                .get("authorization_response_iss_parameter_supported")
+                .and_then(Value::as_bool)
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The endpoints as [`OAuthClient`](crate::OAuthClient) takes them.
+    pub fn to_endpoints(&self) -> Endpoints {
+        Endpoints {
+            token_url: self.token_endpoint.clone(),
+            authorize_url: self.authorization_endpoint.clone(),
+            device_authorization_url: Some(self.device_authorization_endpoint.clone()),
+            revocation_url: self.revocation_endpoint.clone(),
+            introspection_url: Some(self.introspection_endpoint.clone()),
+            userinfo_url: self.userinfo_endpoint.clone(),
+            token_info_url: Some(self.tokeninfo_endpoint.clone()),
+            client_authentication: self.client_authentication(),
+        }
+    }
+
+    /// The body when the document lists `client_secret_post`, else Basic.
+    ///
+    /// Both are open at most servers, and the body has no pitfalls: AuthGate compares Basic
+    /// credentials as sent, without the form-decoding of RFC 6749 section 2.3.1, so that a secret
+    /// with `+`, `/`, `%` or `:` gets through in the body only.
+    fn client_authentication(&self) -> ClientAuthentication {
+        let methods = &self.token_endpoint_auth_methods_supported;
+        if methods.iter().any(|method| method == "client_secret_post") {
+            ClientAuthentication::Body
+        } else {
+            ClientAuthentication::Basic
+        }
+    }
+}
+
+/// How a confidential client shows its secret (RFC 6749 section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// `client_id` and `client_secret` in the form: `client_secret_post`.
+    Body,
+    /// An `Authorization: Basic` header, form-encoded: `client_secret_basic`.
+    Basic,
+}
+
+/// Where a client sends what; from [`Metadata::to_endpoints`] or by hand.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Endpoints {
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub token_url: Url,
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    pub authorize_url: Option<Url>,
+    /// The device authorization endpoint (RFC 8628 section 3.1).
+    pub device_authorization_url: Option<Url>,
+    /// The revocation endpoint (RFC 7009).
+    pub revocation_url: Option<Url>,
+    /// The introspection endpoint (RFC 7662).
+    pub introspection_url: Option<Url>,
+    /// The userinfo endpoint (OpenID Connect Core section 5.3).
+    pub userinfo_url: Option<Url>,
+    /// AuthGate's tokeninfo endpoint.
+    pub token_info_url: Option<Url>,
+    /// How the client authenticates at these endpoints.
+    pub client_authentication: ClientAuthentication,
+}
+
+impl Endpoints {
+    /// For a server without discovery: a token endpoint, and the secret in the form.
+    pub fn from_token_url(token_url: Url) -> Self {
+        Self {
+            token_url,
+            authorize_url: None,
+            device_authorization_url: None,
+            revocation_url: None,
+            introspection_url: None,
+            userinfo_url: None,
+            token_info_url: None,
+            client_authentication: ClientAuthentication::Body,
+        }
+    }
+}
+
+/// Which endpoints a document may name: an https issuer only https ones, whatever else is allowed.
+struct EndpointRule {
+    https_only: bool,
+    plain_http: PlainHttp,
+}
+
+impl EndpointRule {
+    fn read(&self, document: &Map<String, Value>, name: &str) -> Result<Option<Url>, String> {
+        match document.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => self.check(name, text).map(Some),
+            Some(_) => Err(format!("its {name} is not a string")),
+        }
+    }
+
+    fn check(&self, name: &str, text: &str) -> Result<Url, String> {
+        let url = Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
+        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
+        if self.https_only && url.scheme() != "https" {
+            return Err(format!("its {name} is plain http, and the issuer is https: the server is misconfigured"));
+        }
+        Ok(url)
+    }
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    let list = value.and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+pub(super) fn without_trailing_slash(url: &str) -> &str {
+    url.strip_suffix('/').unwrap_or(url)
+}

@@ -1,0 +1,203 @@
+//! The HTTP client that everything in this crate talks through.
+
+mod answer;
+mod body;
+mod oauth2_adapter;
+mod retry;
+mod tls;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use url::Url;
+
+use crate::config::{PlainHttp, check_url, is_loopback};
+use crate::error::{Cause, Error, Result, TransportFailure};
+use crate::text;
+
+pub(crate) use answer::Answer;
+pub use body::{Body, BodyEnd, read_body};
+pub(crate) use oauth2_adapter::OAuth2Adapter;
+pub(crate) use retry::Retry;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
+
+/// An HTTP client made for tokens: clones share their connections.
+///
+/// It follows no redirect (a token would go along), sends nothing to a URL that the rule of
+/// [`parse_url`](crate::config::parse_url) refuses, gives up after 5 s without a connection and
+/// 30 s without a whole answer, keeps no cookies, and sends no referrer. Loopback is never asked
+/// through a proxy; other hosts honour `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+///
+/// Making one costs nothing: what a URL needs is built when the first such URL is asked, so that
+/// a run over http reads no certificates.
+#[derive(Clone, Default)]
+pub struct HttpClient {
+    plain_http: PlainHttp,
+    routes: Arc<Routes>,
+}
+
+/// One client for each way to a server, made on first use.
+#[derive(Default)]
+struct Routes {
+    loopback: OnceLock<reqwest::Client>,
+    loopback_tls: OnceLock<reqwest::Client>,
+    remote: OnceLock<reqwest::Client>,
+    remote_tls: OnceLock<reqwest::Client>,
+}
+
+impl HttpClient {
+    /// A client that lets plain http through as `plain_http` says.
+    pub fn new(plain_http: PlainHttp) -> Self {
+        Self { plain_http, routes: Arc::default() }
+    }
+
+    /// The same client and connections under another rule for plain http.
+    #[must_use]
+    pub fn with_plain_http(self, plain_http: PlainHttp) -> Self {
+        Self { plain_http, ..self }
+    }
+
+    /// Where this client lets plain http through.
+    pub fn plain_http(&self) -> PlainHttp {
+        self.plain_http
+    }
+
+    /// Sends a request as it is, once, and returns whatever answer comes, its body yet to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a URL that no token may go to or certificates that cannot be read,
+    /// [`Error::Transport`] when no answer comes.
+    pub async fn execute(&self, operation: &'static str, request: reqwest::Request) -> Result<reqwest::Response> {
+        let url = request.url().clone();
+        check_url(&url, self.plain_http)
+            .map_err(|reason| Error::config(format!("{operation}: the URL is refused: {reason}")))?;
+        self.route(&url)?.execute(request).await.map_err(|error| transport_error(operation, &url, &error))
+    }
+
+    /// Sends a request of the OAuth protocol, again where `retry` allows it, and returns the
+    /// answer if its status is 200.
+    pub(crate) async fn send(
+        &self,
+        operation: &'static str,
+        request: reqwest::Request,
+        retry: Retry,
+    ) -> Result<Answer> {
+        retry.run(|| self.send_once(operation, &request)).await
+    }
+
+    async fn send_once(&self, operation: &'static str, request: &reqwest::Request) -> Result<Answer> {
+        let secrets = answer::secrets_in(request);
+        // Only a streamed body cannot be cloned, and these bodies are in memory.
+        let Some(request) = request.try_clone() else {
+            return Err(Error::config(format!("{operation}: the request has a body that can be sent only once")));
+        };
+        let url = request.url().clone();
+        let response = self.execute(operation, request).await?;
+        Answer::read(operation, &url, response, &secrets).await
+    }
+
+    fn route(&self, url: &Url) -> Result<&reqwest::Client> {
+        let (loopback, encrypted) = (is_loopback(url), url.scheme() == "https");
+        let cell = match (loopback, encrypted) {
+            (true, false) => &self.routes.loopback,
+            (true, true) => &self.routes.loopback_tls,
+            (false, false) => &self.routes.remote,
+            (false, true) => &self.routes.remote_tls,
+        };
+        if let Some(client) = cell.get() {
+            return Ok(client);
+        }
+        let client = build(loopback, encrypted)?;
+        Ok(cell.get_or_init(|| client))
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HttpClient").field("plain_http", &self.plain_http).finish_non_exhaustive()
+    }
+}
+
+fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
+    let trust = if encrypted { tls::trusting_the_system()? } else { tls::trusting_nobody()? };
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(trust)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_LIMIT)
+        .timeout(REQUEST_LIMIT)
+        .user_agent(USER_AGENT);
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", Cause::innermost(&error))))
+}
+
+pub(crate) fn transport_error(operation: &'static str, url: &Url, error: &reqwest::Error) -> Error {
+    Error::Transport {
+        operation,
+        url: text::printable_url(url),
+        failure: failure_of(error),
+        source: Cause::innermost(error),
+    }
+}
+
+fn failure_of(error: &reqwest::Error) -> TransportFailure {
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => TransportFailure::ConnectTimedOut,
+        (true, false) if has_cause::<rustls::Error>(error, |_| true) => TransportFailure::Certificate,
+        (true, false)
+            if has_cause::<std::io::Error>(error, |io| io.kind() == std::io::ErrorKind::ConnectionRefused) =>
+        {
+            TransportFailure::Refused
+        }
+        (true, false) => TransportFailure::Unreachable,
+        (false, true) => TransportFailure::AnswerTimedOut,
+        (false, false) => TransportFailure::Broken,
+    }
+}
+
+fn has_cause<E: std::error::Error + 'static>(error: &reqwest::Error, matches: impl Fn(&E) -> bool) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        // An io::Error made of another error hides it from `source`, which skips one level.
+        let hidden = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if error.downcast_ref::<E>().is_some_and(&matches)
+            || hidden.and_then(|hidden| hidden.downcast_ref::<E>()).is_some_and(&matches)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A GET that wants JSON.
+pub(crate) fn get_json(url: &Url) -> reqwest::Request {
+    request(reqwest::Method::GET, url)
+}
+
+/// A POST of a form that wants JSON.
+pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> reqwest::Request {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let mut request = request(reqwest::Method::POST, url);
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    *request.body_mut() = Some(form.into());
+    request
+}
+
+fn request(method: reqwest::Method, url: &Url) -> reqwest::Request {
+    let mut request = reqwest::Request::new(method, url.clone());
+    // Without it a rate limit may answer with a page for people.
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request
+}

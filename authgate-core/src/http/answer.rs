@@ -1,0 +1,187 @@
+//! The one place that reads what a server of the OAuth protocol answers.
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use http::{HeaderName, StatusCode};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::body::read_whole_body;
+use super::retry::retry_after;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::text::{self, EXPLANATION_LENGTH};
+
+/// Characters of an unreadable body that are shown.
+const EXCERPT_LENGTH: usize = 200;
+
+/// An answer with status 200.
+pub(crate) struct Answer {
+    operation: &'static str,
+    url: String,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads a response; every status but 200 becomes the error that it means. An error's text is
+    /// freed of `secrets`, which a careless server echoes.
+    pub(super) async fn read(
+        operation: &'static str,
+        url: &Url,
+        response: reqwest::Response,
+        secrets: &[Secret],
+    ) -> Result<Self> {
+        let mut answer = Self {
+            operation,
+            url: text::printable_url(url),
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: Vec::new(),
+        };
+        if answer.status.is_redirection() {
+            return Err(answer.redirected(url));
+        }
+        match read_whole_body(response).await? {
+            Some(body) => answer.body = body,
+            None => return Err(answer.unexpected("with a body larger than 1 MiB".to_owned())),
+        }
+        match answer.refusal(secrets) {
+            Some(refusal) => Err(refusal),
+            None => Ok(answer),
+        }
+    }
+
+    /// The body as a JSON object.
+    pub(crate) fn object(&self) -> Result<Map<String, Value>> {
+        serde_json::from_slice(&self.body).map_err(|_| self.not_an_object(&[]))
+    }
+
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// The error that this answer is, if it is one.
+    fn refusal(&self, secrets: &[Secret]) -> Option<Error> {
+        let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
+        let member = |name: &str| object.as_ref().and_then(|object| object.get(name)).filter(|value| !value.is_null());
+        // Some servers answer 200 with an error in it.
+        if let Some(code) = member("error") {
+            let description = member("error_description").map(|value| shown(value, secrets, EXPLANATION_LENGTH));
+            return Some(self.oauth_error(shown(code, secrets, 100), description));
+        }
+        if let Some((code, description)) = self.bearer_challenge() {
+            return Some(self.oauth_error(
+                shown(&code.into(), secrets, 100),
+                description.map(|text| shown(&text.into(), secrets, EXPLANATION_LENGTH)),
+            ));
+        }
+        match self.status {
+            StatusCode::OK => None,
+            StatusCode::NOT_FOUND => Some(Error::Protocol {
+                operation: self.operation,
+                url: self.url.clone(),
+                reason: "there is nothing at this address (404): check the server's URL".to_owned(),
+            }),
+            _ if object.is_some() => {
+                Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
+            }
+            _ => Some(self.not_an_object(secrets)),
+        }
+    }
+
+    /// `error` and `error_description` of a `WWW-Authenticate: Bearer` header (RFC 6750 section 3).
+    fn bearer_challenge(&self) -> Option<(String, Option<String>)> {
+        let challenge = self.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+        let (scheme, parameters) = challenge.split_once(' ')?;
+        if self.status.is_success() || !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let parameter = |name: &str| {
+            parameters.split(',').find_map(|parameter| {
+                let (key, value) = parameter.trim().split_once('=')?;
+                (key == name).then(|| value.trim_matches('"').to_owned())
+            })
+        };
+        Some((parameter("error")?, parameter("error_description")))
+    }
+
+    fn redirected(&self, url: &Url) -> Error {
+        let target =
+            self.header(&LOCATION).and_then(|location| url.join(location).ok()).map_or_else(String::new, |target| {
+                format!(" to {}", text::printable(&target.origin().ascii_serialization()))
+            });
+        Error::Protocol {
+            operation: self.operation,
+            url: self.url.clone(),
+            reason: format!(
+                "unexpected redirect{target} ({}), which is not followed because the credentials would go along: check the server's URL",
+                self.status.as_u16()
+            ),
+        }
+    }
+
+    fn not_an_object(&self, secrets: &[Secret]) -> Error {
+        let content_type = self.header(&CONTENT_TYPE).unwrap_or("no content type");
+        let body = String::from_utf8_lossy(&self.body);
+        let start = match redacted(body.trim(), secrets) {
+            body if body.is_empty() => "an empty body".to_owned(),
+            body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
+        };
+        self.unexpected(format!("which is not a JSON object but {}, {start}", text::excerpt(content_type, 100)))
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn unexpected(&self, reason: String) -> Error {
+        Error::Response {
+            operation: self.operation,
+            url: self.url.clone(),
+            status: self.status.as_u16(),
+            reason,
+            retry_after: retry_after(&self.headers),
+        }
+    }
+
+    fn oauth_error(&self, code: String, description: Option<String>) -> Error {
+        Error::OAuth {
+            operation: self.operation,
+            url: self.url.clone(),
+            status: self.status.as_u16(),
+            code,
+            description,
+            retry_after: retry_after(&self.headers),
+        }
+    }
+}
+
+/// Everything in a request that an answer must not show again.
+pub(super) fn secrets_in(request: &reqwest::Request) -> Vec<Secret> {
+    const SECRET_PARAMETERS: [&str; 6] =
+        ["client_secret", "refresh_token", "token", "code", "code_verifier", "device_code"];
+
+    let form = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+    let parameters = url::form_urlencoded::parse(form)
+        .filter(|(name, _)| SECRET_PARAMETERS.contains(&name.as_ref()))
+        .map(|(_, value)| value.into_owned());
+    let credentials = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.split_once(' '))
+        .map(|(_, credentials)| credentials.to_owned());
+    parameters.chain(credentials).filter(|value| !value.is_empty()).map(Secret::from).collect()
+}
+
+fn redacted(text: &str, secrets: &[Secret]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "[redacted]"))
+}
+
+/// A member of an error answer as one safe line, whatever its type.
+fn shown(value: &Value, secrets: &[Secret], limit: usize) -> String {
+    match value {
+        Value::String(text) => text::excerpt(&redacted(text, secrets), limit),
+        other => text::excerpt(&redacted(&other.to_string(), secrets), limit),
+    }
+}

@@ -1,0 +1,104 @@
+//! When a request is sent again, and how long the pause before it is.
+
+use std::time::{Duration, SystemTime};
+
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
+use tokio::time::Instant;
+
+use crate::error::{Error, Result, TransportFailure};
+
+const ATTEMPTS: u32 = 3;
+/// A refused connection is refused at once: a third try so soon after tells nothing new.
+const REFUSED_ATTEMPTS: u32 = 2;
+/// No attempt begins later than this after the first: somebody is waiting.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BASE: Duration = Duration::from_millis(500);
+/// AuthGate counts by the minute and does not say how long to wait.
+const AFTER_TOO_MANY_REQUESTS: Duration = Duration::from_secs(5);
+/// A server that asks for more is not believed.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Which failures of a request may be followed by another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It changes nothing, or nothing that twice would harm.
+    Idempotent,
+    /// It uses something up (a refresh token, a code): only where the server cannot have seen it.
+    OnlyUnsent,
+    /// Whoever asked will ask again by itself.
+    Never,
+}
+
+impl Retry {
+    pub(super) async fn run<T, F>(self, attempt: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let started = Instant::now();
+        let mut failures = 0;
+        loop {
+            let error = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            failures += 1;
+            match self.pause(&error, failures) {
+                Some(pause) if started.elapsed() + pause <= PATIENCE => tokio::time::sleep(pause).await,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// The pause before the next attempt; `None` when there is none.
+    fn pause(self, error: &Error, failures: u32) -> Option<Duration> {
+        let attempts = match error {
+            Error::Transport { failure: TransportFailure::Refused, .. } => REFUSED_ATTEMPTS,
+            _ => ATTEMPTS,
+        };
+        if failures >= attempts || !self.allows(error) {
+            return None;
+        }
+        // Full jitter: clients that failed together do not come back together.
+        let backoff = (BASE * 2_u32.pow(failures - 1)).mul_f64(fastrand::f64());
+        Some(match (error.retry_after(), error.status()) {
+            (Some(asked), _) => asked + backoff,
+            (None, Some(429)) => AFTER_TOO_MANY_REQUESTS + backoff,
+            (None, _) => backoff,
+        })
+    }
+
+    fn allows(self, error: &Error) -> bool {
+        match (self, error) {
+            (Self::Idempotent, Error::Transport { failure, .. }) => *failure != TransportFailure::Certificate,
+            (Self::OnlyUnsent, Error::Transport { failure, .. }) => {
+                failure.is_before_sending() && *failure != TransportFailure::Certificate
+            }
+            (Self::Idempotent, error) => matches!(error.status(), Some(429 | 502..=504)),
+            (Self::OnlyUnsent | Self::Never, _) => false,
+        }
+    }
+}
+
+/// How long the server asks to wait: `Retry-After` in seconds or as a date (RFC 9110 section
+/// 10.2.3), else AuthGate's `X-RateLimit-Reset` in epoch seconds. Dates are compared with the
+/// server's own `Date`, so that a wrong local clock does no harm.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+    let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let now = text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    let until = |moment: SystemTime| moment.duration_since(now).unwrap_or_default();
+
+    let wait = match text(&RETRY_AFTER) {
+        Some(value) => match value.parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => httpdate::parse_http_date(value).ok().map(until),
+        },
+        None => text(&RATE_LIMIT_RESET)
+            .and_then(|value| value.parse().ok())
+            .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
+            .map(until),
+    };
+    wait.map(|wait| wait.min(LONGEST_WAIT))
+}

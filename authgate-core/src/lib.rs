@@ -1,0 +1,63 @@
+//! OAuth 2.0 and OpenID Connect for clients of an AuthGate server, and of others that speak the
+//! same protocols.
+//!
+//! A service that authenticates itself and calls an API, from top to bottom:
+//!
+//! ```no_run
+//! use authgate_core::{BearerAuth, DiscoveryClient, HttpClient, OAuthClient, Secret, TokenSource};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let http = HttpClient::default();
+//! let metadata = DiscoveryClient::new("https://auth.example.com", http.clone())?.fetch().await?;
+//! let client = OAuthClient::new("billing", metadata.to_endpoints(), http)
+//!     .with_secret(Secret::from(std::env::var("CLIENT_SECRET")?));
+//! let tokens = TokenSource::builder(client).scopes(["read"]).build();
+//! let api = BearerAuth::new(tokens);
+//! let response = api.get("https://api.example.com/v1/users".parse()?).await?;
+//! println!("{}", response.status());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The names are those of AuthGate's Python and Go SDKs, so that code can be read side by side.
+//! Everything asynchronous needs a tokio runtime. Nothing here prints, reads standard input or
+//! ends the process; what is worth knowing besides results goes to [`tracing`].
+//!
+//! The modules in layers, each using only those above it:
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
+//! | 1 | [`config`], [`http`], [`token`], `flight` |
+//! | 2 | [`discovery`] |
+//! | 3 | [`client`], [`resource`] |
+//! | 4 | [`client_credentials`], [`bearer`] |
+
+pub mod clock;
+pub mod error;
+pub mod secret;
+pub mod text;
+
+pub mod config;
+mod flight;
+pub mod http;
+pub mod token;
+
+pub mod discovery;
+
+pub mod client;
+pub mod resource;
+
+pub mod bearer;
+pub mod client_credentials;
+
+pub use bearer::BearerAuth;
+pub use client::{Introspection, OAuthClient};
+pub use client_credentials::TokenSource;
+pub use config::{Environment, PlainHttp, Settings};
+pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
+pub use error::{Error, Result};
+pub use http::HttpClient;
+pub use resource::{TokenInfo, UserInfo};
+pub use secret::{Secret, mask};
+pub use token::{Freshness, Token};

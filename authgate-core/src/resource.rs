@@ -1,0 +1,116 @@
+//! The two resources of an AuthGate server that describe a token.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::client::{OAuthClient, configured};
+use crate::error::{Error, Result};
+use crate::http::{Retry, get_json};
+use crate::secret::Secret;
+
+/// Who a token belongs to (OpenID Connect Core section 5.3).
+///
+/// Members that the server left out, or sent with another type, are `None`: AuthGate sends most of
+/// them only with the scope `profile` or `email`. All are as the server wrote them: pass them
+/// through [`printable`](crate::text::printable) before a person sees them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserInfo {
+    /// The person's identifier at this issuer.
+    pub sub: Option<String>,
+    /// The issuer.
+    pub iss: Option<String>,
+    /// The full name.
+    pub name: Option<String>,
+    /// The short name that the person goes by.
+    pub preferred_username: Option<String>,
+    /// The address of a picture.
+    pub picture: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// Whether the server has checked that the address is the person's.
+    pub email_verified: Option<bool>,
+    /// When the profile was last changed, in epoch seconds.
+    pub updated_at: Option<i64>,
+}
+
+/// AuthGate's description of a token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenInfo {
+    /// Whether the token can be used.
+    pub active: bool,
+    /// The person's identifier, or `client:` and the client's for a machine.
+    pub user_id: Option<String>,
+    /// The client it was issued to.
+    pub client_id: Option<String>,
+    /// Its scopes, separated by spaces.
+    pub scope: Option<String>,
+    /// Its expiry in epoch seconds.
+    pub exp: Option<i64>,
+    /// The issuer.
+    pub iss: Option<String>,
+    /// `user` or `client`.
+    pub subject_type: Option<String>,
+}
+
+impl OAuthClient {
+    /// Asks the userinfo endpoint who `access_token` belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] without a userinfo endpoint; [`Error::OAuth`] with `invalid_token` for a
+    /// token that has expired or was revoked, and for a machine's (`User not found`); else as the
+    /// request fails.
+    pub async fn userinfo(&self, access_token: &Secret) -> Result<UserInfo> {
+        let url = configured(self.endpoints().userinfo_url.as_ref(), "userinfo")?;
+        let object = self.get("userinfo", url, access_token).await?;
+        Ok(UserInfo {
+            sub: string(&object, "sub"),
+            iss: string(&object, "iss"),
+            name: string(&object, "name"),
+            preferred_username: string(&object, "preferred_username"),
+            picture: string(&object, "picture"),
+            email: string(&object, "email"),
+            email_verified: object.get("email_verified").and_then(Value::as_bool),
+            updated_at: object.get("updated_at").and_then(Value::as_i64),
+        })
+    }
+
+    /// Asks AuthGate's tokeninfo endpoint about `access_token`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`OAuthClient::userinfo`].
+    pub async fn token_info(&self, access_token: &Secret) -> Result<TokenInfo> {
+        let url = configured(self.endpoints().token_info_url.as_ref(), "tokeninfo")?;
+        let object = self.get("tokeninfo", url, access_token).await?;
+        Ok(TokenInfo {
+            active: object.get("active").and_then(Value::as_bool).unwrap_or_default(),
+            user_id: string(&object, "user_id"),
+            client_id: string(&object, "client_id"),
+            scope: string(&object, "scope"),
+            exp: object.get("exp").and_then(Value::as_i64),
+            iss: string(&object, "iss"),
+            subject_type: string(&object, "subject_type"),
+        })
+    }
+
+    async fn get(&self, operation: &'static str, url: &Url, access_token: &Secret) -> Result<Map<String, Value>> {
+        let mut request = get_json(url);
+        request.headers_mut().insert(http::header::AUTHORIZATION, bearer(access_token)?);
+        self.http().send(operation, request, Retry::Idempotent).await?.object()
+    }
+}
+
+/// The `Authorization` header for a token (RFC 6750 section 2.1), marked so that no log shows it.
+pub(crate) fn bearer(access_token: &Secret) -> Result<http::HeaderValue> {
+    let mut header = http::HeaderValue::try_from(format!("Bearer {}", access_token.expose()))
+        .map_err(|_| Error::config("the access token has characters that cannot be sent in a header"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn string(object: &Map<String, Value>, name: &str) -> Option<String> {
+    object.get(name).and_then(Value::as_str).map(str::to_owned)
+}

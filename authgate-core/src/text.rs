@@ -1,0 +1,75 @@
+//! Makes text from a server safe to show.
+//!
+//! Whatever a server sends is hostile until it has been here: an escape sequence can rewrite the
+//! terminal, a BiDi control can make one URL look like another, and a megabyte of description
+//! hides the line that matters.
+
+use std::fmt::Write;
+
+use url::Url;
+
+/// Characters of a server's explanation that are shown.
+pub(crate) const EXPLANATION_LENGTH: usize = 300;
+
+/// One line of text: control, BiDi and invisible characters are written as visible escapes, line
+/// breaks and tabs included.
+///
+/// ```
+/// assert_eq!(authgate_core::text::printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\nc");
+/// ```
+pub fn printable(text: &str) -> String {
+    escape(text, |_| false)
+}
+
+/// Like [`printable`], and at most `limit` characters of the original; a cut is marked with `...`.
+pub fn excerpt(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => printable(&text[..end]) + "...",
+        None => printable(text),
+    }
+}
+
+/// A whole body for people to read: line breaks and tabs stay, every other character that
+/// [`printable`] would escape is escaped, bytes that are not UTF-8 appear as U+FFFD.
+pub fn printable_body(body: &[u8]) -> String {
+    escape(&String::from_utf8_lossy(body), |character| matches!(character, '\n' | '\t'))
+}
+
+/// A URL as it may be shown: without user name, password, query and fragment, all of which can
+/// carry credentials.
+pub fn printable_url(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // These fail only for a URL without a host, which has no credentials either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    printable(url.as_str())
+}
+
+fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if !kept(character) && is_deceptive(character) {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "{}", character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// Whether a character acts on the terminal or hides in the text instead of showing itself.
+fn is_deceptive(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{00ad}'                                      // soft hyphen
+            | '\u{061c}' | '\u{200e}' | '\u{200f}'          // BiDi marks
+            | '\u{180e}' | '\u{200b}'..='\u{200d}'          // zero width
+            | '\u{2028}' | '\u{2029}'                       // line and paragraph separators
+            | '\u{202a}'..='\u{202e}'                       // BiDi embeddings and overrides
+            | '\u{2060}'..='\u{206f}'                       // word joiner, BiDi isolates, deprecated controls
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'          // BOM, interlinear annotation
+            | '\u{e0000}'..='\u{e007f}') // tags
+}

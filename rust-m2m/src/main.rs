@@ -1,0 +1,108 @@
+//! A service authenticates itself and calls an API: the OAuth 2.0 client credentials grant
+//! (RFC 6749 section 4.4) against an AuthGate server. The steps are those of the README.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- cargo run -p rust-m2m
+//! ```
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use authgate_core::http::{Body, BodyEnd, read_body};
+use authgate_core::{BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource};
+
+const USAGE: &str = "\
+Usage: rust-m2m
+
+Authenticates as a service and prints what the API answers.
+Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
+API_URL, if set, is called instead of the server's userinfo endpoint.";
+
+/// How much of the answer is kept and printed.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+// One thread is enough for one request after the other, and starts faster.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match std::env::args_os().nth(1) {
+        None => {}
+        Some(argument) if argument == "--help" || argument == "-h" => return show(USAGE),
+        Some(argument) if argument == "--version" => return show(concat!("rust-m2m ", env!("CARGO_PKG_VERSION"))),
+        Some(_) => {
+            eprintln!("rust-m2m takes no arguments.\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    run().await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.chain().skip(1).for_each(|cause| eprintln!("  caused by: {cause}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run() -> Result<ExitCode> {
+    let settings = Settings::for_service(&Environment::load()?)?;
+    if let Some(warning) = settings.warning() {
+        eprintln!("warning: {warning}");
+    }
+
+    // 1. Auto-discovers OIDC endpoints via DiscoveryClient
+    let http = HttpClient::new(settings.plain_http);
+    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?.fetch().await?;
+
+    // 2. Creates an OAuthClient with the client secret
+    let client =
+        OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
+
+    // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
+    let tokens =
+        TokenSource::builder(client).scopes(["profile", "email"]).expiry_delta(Duration::from_secs(30)).build();
+
+    // 4. Wraps the token source in a BearerAuth HTTP client
+    let api = BearerAuth::new(tokens);
+
+    // 5. Streams an authenticated GET request to /oauth/userinfo (limited to 1 MB)
+    let is_userinfo = settings.api_url.is_none();
+    let url = settings
+        .api_url
+        .or_else(|| metadata.userinfo_endpoint.clone())
+        .context("the server names no userinfo endpoint: set API_URL to an API that accepts its tokens")?;
+    let response = api.get(url).await?;
+    let status = response.status();
+    let body = read_body(response, BODY_LIMIT).await;
+
+    // 6. Prints the response status and body
+    print(status.as_u16(), &body).context("the result cannot be written to standard output")?;
+
+    if let BodyEnd::Lost(error) = body.end {
+        return Err(error.into());
+    }
+    if is_userinfo && status == 401 && body.printable().contains("User not found") {
+        eprintln!(
+            "note: the userinfo endpoint knows only people, and this token is the service's own. The token itself is \
+             fine: set API_URL to an API of yours, or to {}, to see it accepted.",
+            metadata.tokeninfo_endpoint
+        );
+    }
+    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(status: u16, body: &Body) -> io::Result<()> {
+    // Not println!, which panics when the reader has gone.
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "Status: {status}")?;
+    writeln!(stdout, "Body: {}", body.printable())?;
+    if let BodyEnd::Truncated = body.end {
+        writeln!(stdout, "(response body truncated to 1 MB)")?;
+    }
+    stdout.flush()
+}
+
+fn show(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
