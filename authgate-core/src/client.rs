@@ -1,5 +1,6 @@
 //! The OAuth 2.0 client: one method for each request it can make.
 
+mod introspection;
 mod token_response;
 
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use oauth2::{
     AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, Scope,
     StandardRevocableToken, TokenUrl,
 };
-use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -25,6 +25,8 @@ use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
 use token_response::TokenResponse;
+
+pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
 ///
@@ -278,38 +280,4 @@ pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url
     url.ok_or_else(|| {
         Error::config(format!("the server has no {name} endpoint: its discovery document does not name one"))
     })
-}
-
-/// What a server says of a token (RFC 7662 section 2.2).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Introspection {
-    /// Whether the token can be used; when it cannot, nothing else is told.
-    pub active: bool,
-    /// The token's scopes, separated by spaces.
-    pub scope: Option<String>,
-    /// The client it was issued to.
-    pub client_id: Option<String>,
-    /// Who it belongs to.
-    pub sub: Option<String>,
-    /// Its expiry in epoch seconds.
-    pub exp: Option<i64>,
-}
-
-impl Introspection {
-    fn read(object: &Map<String, Value>) -> Self {
-        let active = object.get("active").and_then(Value::as_bool).unwrap_or_default();
-        // Other members of an inactive token must not be trusted, even if a server sends them.
-        if !active {
-            return Self::default();
-        }
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        Self {
-            active,
-            scope: text("scope"),
-            client_id: text("client_id"),
-            sub: text("sub"),
-            exp: object.get("exp").and_then(Value::as_i64),
-        }
-    }
 }

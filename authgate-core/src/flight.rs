@@ -33,28 +33,31 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// `cached` is asked once more with the lock held: the last flight may have landed since the
     /// caller looked. It must see what a flight has stored before that flight's result is out, so
     /// the work itself does the storing.
-    pub(crate) async fn join<F>(
-        &self,
-        cached: impl FnOnce() -> Option<Result<T>>,
-        work: impl FnOnce() -> F,
-    ) -> Result<T>
+    ///
+    /// # Errors
+    ///
+    /// The work's own; [`Error::Interrupted`] when the task ended without a result, twice: the
+    /// first time may be another runtime's end, and says nothing about this caller's.
+    pub(crate) async fn join<F>(&self, cached: impl Fn() -> Option<Result<T>>, work: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let mut landed = {
-            let mut current = self.lock();
-            if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
-                flight.landed.clone()
-            } else if let Some(result) = cached() {
-                return result;
-            } else {
-                current.insert(Flight::start(work())).landed.clone()
+        for _ in 0..2 {
+            let mut landed = {
+                let mut current = self.lock();
+                if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
+                    flight.landed.clone()
+                } else if let Some(result) = cached() {
+                    return result;
+                } else {
+                    current.insert(Flight::start(work())).landed.clone()
+                }
+            };
+            if let Ok(Some(result)) = landed.wait_for(Option::is_some).await.as_deref() {
+                return result.clone();
             }
-        };
-        match landed.wait_for(Option::is_some).await.map(|result| result.clone()) {
-            Ok(Some(result)) => result,
-            _ => Err(Error::Interrupted { operation: self.operation }),
         }
+        Err(Error::Interrupted { operation: self.operation })
     }
 
     /// Starts a flight that nobody waits for, unless one is in progress or another caller is just

@@ -149,7 +149,7 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
     let mut entries = dotenvy::from_read_iter(Lines { rest: text.as_bytes(), count: &lines_read });
     let mut variables = HashMap::new();
     loop {
-        let first_line = lines_read.get() + 1;
+        let before = lines_read.get();
         match entries.next() {
             None => return Ok(variables),
             Some(Ok((name, value))) => {
@@ -157,6 +157,9 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             }
             // dotenvy's own message quotes the line, and with it the secret.
             Some(Err(_)) => {
+                // The parser has passed over what stands before the entry without a word.
+                let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
+                let first_line = before + passed_over + 1;
                 return Err(format!(
                     "line {first_line} is no entry of the form NAME=value, or a quote that is opened there is never \
                      closed; put a value with spaces, quotes, $ or # in single quotes"
@@ -164,6 +167,11 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             }
         }
     }
+}
+
+fn is_blank_or_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// Hands out one physical line a read and counts them: dotenvy's errors carry a column, no line.
