@@ -1,5 +1,6 @@
 //! What can go wrong, sorted by what the caller can do about it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,7 +163,9 @@ impl TransportFailure {
 
     fn advice(self) -> &'static str {
         match self {
-            Self::Refused => ". Is the server running, and is this its address?",
+            Self::Refused => {
+                ". Is the server running, is this its address, and does HTTPS_PROXY name a proxy that runs?"
+            }
             Self::Unreachable => ". Check the address, the network, and HTTPS_PROXY/NO_PROXY",
             Self::Certificate => {
                 ". If the server's certificate comes from a private authority, name its \
@@ -194,12 +197,9 @@ impl fmt::Display for TransportFailure {
 pub struct Cause(Arc<str>);
 
 impl Cause {
-    pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut innermost = error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        Self(text::excerpt(&innermost.to_string(), text::EXPLANATION_LENGTH).into())
+    pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> Self {
+        let innermost = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        Self(text::excerpt(&innermost, text::EXPLANATION_LENGTH).into())
     }
 }
 
@@ -209,7 +209,18 @@ impl fmt::Display for Cause {
     }
 }
 
-impl std::error::Error for Cause {}
+impl StdError for Cause {}
+
+/// An error and what caused it, outermost first. An `io::Error` that wraps another error skips it
+/// in `source`; here it is not skipped.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}
 
 fn explained(description: Option<&str>) -> String {
     description.map_or_else(String::new, |text| format!(" ({text})"))

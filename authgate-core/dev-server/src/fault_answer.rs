@@ -119,7 +119,7 @@ fn change(body: Bytes, changes: Vec<(String, Option<Value>)>) -> Bytes {
     for (name, value) in changes {
         match value {
             Some(value) => object.insert(name, value),
-            None => object.remove(&name),
+            None => object.shift_remove(&name),
         };
     }
     Value::Object(object).to_string().into()

@@ -36,9 +36,9 @@ pub(super) async fn begin(
     let verification_uri = format!("{}/device", gate.issuer);
     Ok(secret_json(json!({
         "device_code": device_code,
-        "verification_uri_complete": format!("{verification_uri}?user_code={user_code}"),
         "user_code": user_code,
         "verification_uri": verification_uri,
+        "verification_uri_complete": format!("{verification_uri}?user_code={user_code}"),
         "expires_in": lifetime.as_secs(),
         "interval": interval.as_secs(),
     })))

@@ -18,7 +18,7 @@ pub(super) async fn show(State(gate): State<Arc<AuthGate>>) -> Response {
         for (name, change) in &gate.memory().discovery_changes {
             match change {
                 Some(value) => members.insert(name.clone(), value.clone()),
-                None => members.remove(name),
+                None => members.shift_remove(name),
             };
         }
     }
