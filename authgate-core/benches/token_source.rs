@@ -4,6 +4,8 @@
 //! $ cargo bench -p authgate-core --bench token_source
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
+
 use std::hint::black_box;
 
 use authgate_core::clock::{Clock, SystemClock};

@@ -33,6 +33,9 @@
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`client_credentials`], [`bearer`] |
 
+// What the user sees is the program's business.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod clock;
 pub mod error;
 pub mod secret;

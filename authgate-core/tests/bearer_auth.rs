@@ -1,5 +1,7 @@
 //! Calls to an API with a token attached.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 mod common;
 
 use authgate_core::http::{BodyEnd, read_body};

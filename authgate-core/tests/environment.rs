@@ -1,5 +1,7 @@
 //! Settings from the environment and from `.env`.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The two tutorials, run as built programs.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 use std::path::PathBuf;
 use std::process::Stdio;
 

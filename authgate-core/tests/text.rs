@@ -1,5 +1,7 @@
 //! Text from a server is made safe before a person sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 use authgate_core::text::{excerpt, printable, printable_body, printable_url};
 
 /// case 158

@@ -1,5 +1,7 @@
 //! What the client makes of the token endpoint's answers.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 mod common;
 
 use std::time::Duration;

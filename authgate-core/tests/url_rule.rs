@@ -1,5 +1,7 @@
 //! Which URLs a secret or a token may go to.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 use authgate_core::config::{PlainHttp, Query, parse_url};
 
 fn refusal(url: &str) -> String {

@@ -1,5 +1,7 @@
 //! The built program, as a person or a script meets it.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
