@@ -105,7 +105,7 @@ async fn a_body_that_can_be_sent_only_once_is_not_replayed_but_the_token_is_give
     api.status().await;
     api.server.revoke_everything();
     let mut request = Request::new(Method::POST, api.url());
-    *request.body_mut() = Some(OnceOnly.into_body());
+    *request.body_mut() = Some(once_only());
     assert_eq!(api.bearer.execute(request).await.unwrap().status().as_u16(), 401);
     assert_eq!(api.server.count(Endpoint::Token), 1);
     assert_eq!(api.status().await, 200);
@@ -113,12 +113,8 @@ async fn a_body_that_can_be_sent_only_once_is_not_replayed_but_the_token_is_give
 }
 
 /// A body that, like a stream, cannot be cloned.
-struct OnceOnly;
-
-impl OnceOnly {
-    fn into_body(self) -> Body {
-        Body::wrap(http_body_util::Full::new(bytes::Bytes::from_static(b"once")))
-    }
+fn once_only() -> Body {
+    Body::wrap(http_body_util::Full::new(bytes::Bytes::from_static(b"once")))
 }
 
 /// case 56
