@@ -5,7 +5,7 @@ mod url;
 
 use ::url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::Secret;
 
 pub use environment::Environment;
@@ -33,11 +33,22 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names every missing variable, or the one whose value is refused.
+    /// [`Error::Config`](crate::Error::Config) that names every missing variable, or the one whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id, client_secret] =
             environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
         Self::checked(environment, &authgate_url, &client_id, Some(client_secret))
+    }
+
+    /// For a person: `AUTHGATE_URL` and `CLIENT_ID` are required; `CLIENT_SECRET` makes the client
+    /// a confidential one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Settings::for_service`].
+    pub fn for_person(environment: &Environment) -> Result<Self> {
+        let [authgate_url, client_id] = environment.require(["AUTHGATE_URL", "CLIENT_ID"])?;
+        Self::checked(environment, &authgate_url, &client_id, environment.get("CLIENT_SECRET")?)
     }
 
     fn checked(
@@ -73,17 +84,8 @@ impl Settings {
 ///
 /// # Errors
 ///
-/// [`Error::Config`] when it is set to anything but `0` or `1`: `false` would read as yes to one
-/// person and as no to another.
+/// As for [`Environment::switch`].
 pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
-    match environment.get("AUTHGATE_ALLOW_HTTP")? {
-        None => Ok(PlainHttp::Loopback),
-        Some(value) => match value.expose() {
-            "1" => Ok(PlainHttp::Anywhere),
-            "0" => Ok(PlainHttp::Loopback),
-            _ => Err(Error::config(
-                "AUTHGATE_ALLOW_HTTP is neither 0 nor 1: set it to 1 to let plain http through, or unset it",
-            )),
-        },
-    }
+    let is_allowed = environment.switch("AUTHGATE_ALLOW_HTTP")?;
+    Ok(if is_allowed { PlainHttp::Anywhere } else { PlainHttp::Loopback })
 }

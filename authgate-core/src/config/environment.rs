@@ -71,6 +71,22 @@ impl Environment {
         Ok(value.filter(|value| !value.expose().trim().is_empty()))
     }
 
+    /// Whether a variable that is `1` or `0` is on; unset, it is off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when it is anything else: `false` would be a yes to one program and a no
+    /// to another.
+    pub fn switch(&self, name: &str) -> Result<bool> {
+        match self.get(name)?.as_ref().map(Secret::expose) {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => {
+                Err(Error::config(format!("{name} is neither 0 nor 1: set it to 1 to switch it on, or unset it")))
+            }
+        }
+    }
+
     /// The values of all these variables, in their order.
     ///
     /// # Errors
