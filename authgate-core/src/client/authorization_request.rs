@@ -98,7 +98,7 @@ impl OAuthClient {
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
         check_url(endpoint, self.http().plain_http())
             .map_err(|reason| Error::config(format!("the authorization endpoint is refused: {reason}")))?;
-        let redirect_url = RedirectUrl::new(redirect_uri.to_owned())
+        let redirect = RedirectUrl::new(redirect_uri.to_owned())
             .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
 
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -106,7 +106,7 @@ impl OAuthClient {
         let client = self.oauth2_client().set_auth_uri(AuthUrl::from_url(without_own_parameters(endpoint)));
         let mut request = client
             .authorize_url(|| CsrfToken::new_random_len(RANDOM_BYTES))
-            .set_redirect_uri(Cow::Owned(redirect_url))
+            .set_redirect_uri(Cow::Owned(redirect))
             .set_pkce_challenge(challenge)
             .add_scopes(scopes.iter().cloned().map(Scope::new));
         if let Some(nonce) = &nonce {

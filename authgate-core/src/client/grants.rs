@@ -45,12 +45,7 @@ impl OAuthClient {
         }
         let obtained = self.clock.now();
         let answer = request.request_async(&self.adapter(OPERATION, retry)).await;
-        let mut token = self.granted(OPERATION, obtained, answer)?;
-        // A server that says nothing of the scope has granted what was asked (section 5.1).
-        if token.scope.is_none() && !scopes.is_empty() {
-            token.scope = Some(scopes.join(" "));
-        }
-        Ok(token)
+        Ok(self.granted(OPERATION, obtained, answer)?.or_asked_for(scopes))
     }
 
     /// The refresh token grant (RFC 6749 section 6): the next token in place of `previous`.
@@ -93,7 +88,7 @@ impl OAuthClient {
     pub async fn exchange_auth_code(&self, code: &Secret, redirect_uri: &str, code_verifier: &Secret) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
-        let redirect_url = RedirectUrl::new(redirect_uri.to_owned())
+        let redirect = RedirectUrl::new(redirect_uri.to_owned())
             .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
         let obtained = self.clock.now();
         let answer = self
@@ -101,7 +96,7 @@ impl OAuthClient {
             // Whatever discovery lists: AuthGate reads the secret of this grant from the body only.
             .set_auth_type(AuthType::RequestBody)
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_redirect_uri(Cow::Owned(redirect_url))
+            .set_redirect_uri(Cow::Owned(redirect))
             .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
             .request_async(&self.adapter(OPERATION, Retry::OnlyUnsent))
             .await;
