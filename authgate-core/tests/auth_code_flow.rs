@@ -1,6 +1,7 @@
 //! The login through a browser, from the first URL to the last page.
 
 #![cfg(feature = "login")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod flow_support;
 

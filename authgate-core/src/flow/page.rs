@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 
 const STYLE: &str = include_str!("page.css");
 /// Lets in the style above, by its hash, and nothing else: no script, no image, no frame around it.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-CdgQ6M30gEckSkl+rWgGsE4ZEnaqSha43dGkXGzHCZE='; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'sha256-LKWGqa++0D9nzurfeFsUPrLuXNmMgC6qBzKioxZ0/uU='; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
 /// The end of a visit to the callback address.
@@ -99,7 +99,7 @@ impl Page {
             Self::Refused { reason } => because(
                 content(
                     StatusCode::OK,
-                    Mark::Exclamation,
+                    Mark::Cross,
                     "The server refused the login",
                     "It sent you back with an error instead of a login. The program got no access.",
                     AGAIN,

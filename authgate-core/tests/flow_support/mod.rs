@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part")]
 
+pub(crate) mod device;
+
 use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -94,6 +96,20 @@ impl Begun {
     pub(crate) async fn failure(self) -> Error {
         self.login.await.unwrap().expect_err("the login fails")
     }
+}
+
+/// Finishes a login that has survived what came before.
+pub(crate) async fn log_in(server: &DevServer, begun: Begun) {
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let browser = tokio::spawn(async move { get(&back).await });
+    begun.login.await.unwrap().expect("the login is still open").page.saved().await;
+    assert_eq!(browser.await.unwrap().status, 200);
+}
+
+/// The host and port that a login listens on.
+pub(crate) fn address(begun: &Begun) -> String {
+    let url = Url::parse(&begun.redirect_uri).unwrap();
+    format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
 }
 
 pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
