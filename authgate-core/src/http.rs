@@ -19,7 +19,7 @@ use crate::config::{PlainHttp, check_url, is_loopback};
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
 use crate::text;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, seconds};
 pub use body::{Body, BodyEnd, read_body};
 pub(crate) use oauth2_adapter::OAuth2Adapter;
 pub(crate) use retry::Retry;

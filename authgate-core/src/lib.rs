@@ -32,6 +32,7 @@
 //! | 2 | [`discovery`] |
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`client_credentials`], [`bearer`] |
+//! | 5 | `flow`, with the cargo feature `login` |
 
 // What the user sees is the program's business.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -54,8 +55,11 @@ pub mod resource;
 pub mod bearer;
 pub mod client_credentials;
 
+#[cfg(feature = "login")]
+pub mod flow;
+
 pub use bearer::BearerAuth;
-pub use client::{Introspection, OAuthClient};
+pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};
 pub use client_credentials::TokenSource;
 pub use config::{Environment, PlainHttp, Settings};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};

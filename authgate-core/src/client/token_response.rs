@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::error::{Error, Result};
+use crate::http::seconds;
 use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
@@ -142,9 +143,7 @@ fn text_member<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let seconds = match Value::deserialize(deserializer)? {
         Value::Null => return Ok(None),
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        value => seconds(&value),
     };
     let seconds = seconds.unwrap_or(0.0).floor().clamp(0.0, LONGEST_LIFETIME.as_secs_f64());
     Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()))

@@ -73,6 +73,8 @@ impl Metadata {
     /// The endpoints as [`OAuthClient`](crate::OAuthClient) takes them.
     pub fn to_endpoints(&self) -> Endpoints {
         Endpoints {
+            issuer: Some(self.issuer.clone()),
+            authorization_response_iss_parameter_supported: self.authorization_response_iss_parameter_supported,
             token_url: self.token_endpoint.clone(),
             authorize_url: self.authorization_endpoint.clone(),
             device_authorization_url: Some(self.device_authorization_endpoint.clone()),
@@ -112,6 +114,11 @@ pub enum ClientAuthentication {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Endpoints {
+    /// The issuer, without a trailing slash, where discovery has told it; what the `iss` of an
+    /// authorization answer is compared with (RFC 9207 section 2.4).
+    pub issuer: Option<String>,
+    /// Whether every authorization answer must carry `iss`.
+    pub authorization_response_iss_parameter_supported: bool,
     /// The token endpoint (RFC 6749 section 3.2).
     pub token_url: Url,
     /// The authorization endpoint (RFC 6749 section 3.1).
@@ -134,6 +141,8 @@ impl Endpoints {
     /// For a server without discovery: a token endpoint, and the secret in the form.
     pub fn from_token_url(token_url: Url) -> Self {
         Self {
+            issuer: None,
+            authorization_response_iss_parameter_supported: false,
             token_url,
             authorize_url: None,
             device_authorization_url: None,

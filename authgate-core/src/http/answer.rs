@@ -1,13 +1,15 @@
 //! The one place that reads what a server of the OAuth protocol answers.
 
+use std::time::Duration;
+
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::retry::retry_after;
-use crate::error::{Error, Result};
+use super::retry::{LONGEST_WAIT, retry_after};
+use crate::error::{Error, NOTHING_THERE, Result};
 use crate::secret::Secret;
 use crate::text::{self, EXPLANATION_LENGTH};
 
@@ -57,7 +59,7 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|_| self.not_an_object(&[]))
     }
 
-    pub(super) fn into_body(self) -> Vec<u8> {
+    pub(crate) fn into_body(self) -> Vec<u8> {
         self.body
     }
 
@@ -68,7 +70,11 @@ impl Answer {
         // Some servers answer 200 with an error in it.
         if let Some(code) = member("error") {
             let description = member("error_description").map(|value| shown(value, secrets, EXPLANATION_LENGTH));
-            return Some(self.oauth_error(shown(code, secrets, 100), description));
+            let error = self.oauth_error(shown(code, secrets, 100), description);
+            return Some(match member("interval").and_then(seconds) {
+                Some(interval) => slowed_down(error, interval),
+                None => error,
+            });
         }
         if let Some((code, description)) = self.bearer_challenge() {
             return Some(self.oauth_error(
@@ -81,7 +87,7 @@ impl Answer {
             StatusCode::NOT_FOUND => Some(Error::Protocol {
                 operation: self.operation,
                 url: self.url.clone(),
-                reason: "there is nothing at this address (404): check the server's URL".to_owned(),
+                reason: NOTHING_THERE.to_owned(),
             }),
             _ if object.is_some() => {
                 Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
@@ -155,6 +161,27 @@ impl Answer {
             retry_after: retry_after(&self.headers),
         }
     }
+}
+
+/// The `slow_down` of a device flow may name the new interval in its body (RFC 8628 section 3.5).
+fn slowed_down(mut error: Error, interval: f64) -> Error {
+    if let Error::OAuth { code, retry_after, .. } = &mut error
+        && code == "slow_down"
+    {
+        let interval = Duration::try_from_secs_f64(interval).ok();
+        *retry_after = (*retry_after).max(interval.map(|interval| interval.min(LONGEST_WAIT)));
+    }
+    error
+}
+
+/// A number of seconds, which some servers write as a string.
+pub(crate) fn seconds(value: &Value) -> Option<f64> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    seconds.filter(|seconds: &f64| seconds.is_finite())
 }
 
 /// Everything in a request that an answer must not show again.

@@ -17,7 +17,7 @@ const BASE: Duration = Duration::from_millis(500);
 /// AuthGate counts by the minute and does not say how long to wait.
 const AFTER_TOO_MANY_REQUESTS: Duration = Duration::from_secs(5);
 /// A server that asks for more is not believed.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which failures of a request may be followed by another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
