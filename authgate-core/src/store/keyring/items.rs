@@ -151,14 +151,10 @@ impl From<Error> for Trouble {
 /// Why no keyring could be connected to.
 fn no_keyring(error: &Error) -> String {
     match error {
-        Error::PlatformFailure(cause) => {
-            let cause = innermost(cause.as_ref());
-            if cause.contains("no secret service provider or dbus session found") {
-                "there is none in this session (as over SSH, in a container or under cron)".to_owned()
-            } else {
-                format!("there is none in this session ({cause})")
-            }
-        }
+        Error::PlatformFailure(cause) => format!(
+            "there is none in this session, as over SSH, in a container or under cron ({})",
+            innermost(cause.as_ref())
+        ),
         _ => "this system has none that is known here".to_owned(),
     }
 }
