@@ -1,7 +1,9 @@
 //! The token file as a file: what survives, who may read it, what is refused.
-#![cfg(unix)]
 
-mod common;
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod stores;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -10,7 +12,7 @@ use std::process::Command;
 
 use authgate_core::store::{FileStore, Notice, TokenStore};
 use authgate_core::{Error, Result};
-use common::{CLIENT, folder, names_in, part, part_path, token};
+use stores::{CLIENT, folder, names_in, part, part_path, token};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().mode() & 0o7777
@@ -107,10 +109,12 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
     assert!(store.take_notices().is_empty());
 }
 
+type MakeTrap = fn(&Path);
+
 /// case 126
 #[test]
 fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
-    let make: [(&str, fn(&Path)); 4] = [
+    let traps: [(&str, MakeTrap); 4] = [
         ("symbolic link", |path| symlink("elsewhere", path).unwrap()),
         ("not a regular file", |path| fs::create_dir(path).unwrap()),
         ("not a regular file", |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success())),
@@ -119,7 +123,7 @@ fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
             fs::hard_link(path, path.with_extension("second")).unwrap();
         }),
     ];
-    for (expected, make) in make {
+    for (expected, make) in traps {
         for suffix in ["", ".lock", ".rust-lock"] {
             let (folder, path) = folder();
             let trap = folder.path().join(format!("tokens.json{suffix}"));

@@ -1,6 +1,8 @@
 //! What is in the token file: written as AuthGate's other clients read it, and read as they write.
 
-mod common;
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod stores;
 
 use std::fs;
 use std::process::Command;
@@ -9,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use authgate_core::Secret;
 use authgate_core::clock::Moment;
 use authgate_core::store::{FileStore, StoredToken, TokenStore};
-use common::{CLIENT, ISSUER, file_with, folder, jwt, python, run_python, token};
 use serde_json::{Value, json};
+use stores::{CLIENT, ISSUER, file_with, folder, jwt, python, run_python, token};
 
 /// The token that is read from a file with this entry.
 fn read(entry: &str) -> Option<StoredToken> {

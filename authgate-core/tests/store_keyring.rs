@@ -3,71 +3,26 @@
 //! Each test makes a session of its own, with a home folder of its own, and runs its part there in
 //! a process of its own. That takes dbus-daemon, gnome-keyring and secret-tool, so these tests run
 //! only where `AUTHGATE_TEST_KEYRING=1` is set; `.ci/keyring-tests` sets it.
-#![cfg(target_os = "linux")]
 
-mod common;
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod session;
+mod stores;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use authgate_core::Secret;
-use authgate_core::store::{FallbackStore, FileStore, Kept, KeyringStore, LoginLock, Notice, TokenStore};
-use common::{CLIENT, ISSUER, file_with, part, part_path, python, run_python, token};
-use tempfile::TempDir;
-
-/// A session bus on which a keyring is unlocked.
-const UNLOCKED: &str = r#"exec dbus-run-session -- sh -c '
-    printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@"' sh "$@""#;
-
-/// A session bus on which a keyring can be started that nobody has set up.
-const NEVER_SET_UP: &str = r#"exec dbus-run-session -- "$@""#;
-
-const NO_BUS: &str = r#"unset DBUS_SESSION_BUS_ADDRESS; exec "$@""#;
-
-/// A session bus that knows no services.
-const NO_KEYRING: &str = r#"cat >"$HOME/bus.conf" <<'END'
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">
-<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
-END
-exec dbus-run-session --config-file="$HOME/bus.conf" -- "$@""#;
-
-const SILENT_BUS: &str =
-    r#"DBUS_SESSION_BUS_ADDRESS="unix:path=$HOME/bus"; export DBUS_SESSION_BUS_ADDRESS; exec "$@""#;
-
-fn is_asked_for() -> bool {
-    let asked_for = std::env::var("AUTHGATE_TEST_KEYRING").is_ok_and(|value| value == "1");
-    if !asked_for {
-        println!("left out: AUTHGATE_TEST_KEYRING is not 1");
-    }
-    asked_for
-}
-
-/// Runs the part `test` in a session that the shell script `state` makes.
-fn run_in(state: &str, test: &str) {
-    if is_asked_for() {
-        let home = tempfile::tempdir().unwrap();
-        run_in_home(state, test, &home);
-    }
-}
-
-fn run_in_home(state: &str, test: &str, home: &TempDir) {
-    let part = part(test, home.path());
-    let output = Command::new("sh")
-        .args(["-c", state, "sh"])
-        .arg(part.get_program())
-        .args(part.get_args())
-        .envs([("AUTHGATE_TEST_PART", home.path()), ("HOME", home.path()), ("XDG_RUNTIME_DIR", home.path())])
-        .output()
-        .unwrap();
-    let shown = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{shown}");
-    assert!(shown.contains("1 passed"), "{shown}");
-}
+use authgate_core::store::{FallbackStore, FileStore, Kept, KeyringStore, Notice, TokenStore};
+use session::{
+    NEVER_SET_UP, NO_BUS, NO_KEYRING, SILENT_BUS, UNLOCKED, add_item, count, is_asked_for, items, run_in, run_in_home,
+};
+use stores::{CLIENT, ISSUER, file_with, part_path, python, run_python, token};
 
 fn keyring() -> KeyringStore {
     KeyringStore::new(KeyringStore::LIMIT)
@@ -75,28 +30,6 @@ fn keyring() -> KeyringStore {
 
 fn reason(keyring: &KeyringStore) -> String {
     keyring.load(CLIENT).expect_err("no keyring").to_string()
-}
-
-/// The attributes of all items with this service and our client, as secret-tool shows them.
-fn items(service: &str) -> String {
-    let output =
-        Command::new("secret-tool").args(["search", "--all", "service", service, "username", CLIENT]).output().unwrap();
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn count(text: &str, part: &str) -> usize {
-    text.matches(part).count()
-}
-
-fn add_item(text: &str, more: &[&str]) {
-    let mut child = Command::new("secret-tool")
-        .args(["store", "--label=made by a test", "service", "authgate", "username", CLIENT])
-        .args(more)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
 }
 
 #[test]
@@ -351,9 +284,10 @@ async fn part_with_a_silent_bus() {
 }
 
 fn stores(home: &Path) -> (FallbackStore, FileStore) {
-    let path = home.join("tokens.json");
-    let file = || FileStore::new(&path);
-    (FallbackStore::new(vec![Box::new(keyring()), Box::new(file())], LoginLock::beside(&path)), file())
+    let file = FileStore::new(home.join("tokens.json"));
+    let lock = file.login_lock().clone();
+    let another = FileStore::new(home.join("tokens.json"));
+    (FallbackStore::new(vec![Box::new(keyring()), Box::new(file)], lock), another)
 }
 
 /// case 123

@@ -45,7 +45,8 @@ pub enum Kept {
 }
 
 impl FallbackStore {
-    /// Uses `stores`, the preferred one first, under `lock`.
+    /// Uses `stores`, the preferred one first, under `lock`: where a [`FileStore`] is among them a
+    /// clone of its [`login_lock`](FileStore::login_lock), or its saves would wait for it.
     pub fn new(stores: Vec<Box<dyn TokenStore>>, lock: LoginLock) -> Self {
         Self { stores, missing: Vec::new(), memory: MemoryStore::default(), lock, told: Mutex::default() }
     }

@@ -105,7 +105,7 @@ impl FileStore {
         let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))? else {
             return Ok(Content::Missing);
         };
-        self.repair_permissions(&file, &metadata)?;
+        self.repair_permissions(&file, &metadata);
         let mut bytes = Zeroizing::new(Vec::new());
         file.take(SIZE_LIMIT + 1)
             .read_to_end(&mut bytes)
@@ -118,22 +118,21 @@ impl FileStore {
     }
 
     #[cfg(unix)]
-    fn repair_permissions(&self, file: &File, metadata: &std::fs::Metadata) -> Result<()> {
+    fn repair_permissions(&self, file: &File, metadata: &std::fs::Metadata) {
         use std::os::unix::fs::PermissionsExt;
 
         if metadata.permissions().mode() & 0o077 != 0 {
-            file.set_permissions(PermissionsExt::from_mode(0o600))
-                .map_err(|error| own_file::io_error(&self.path, "closed to others", &error))?;
-            self.notice(Notice::PermissionsRepaired { place: own_file::shown(&self.path) });
+            let place = own_file::shown(&self.path);
+            self.notice(match file.set_permissions(PermissionsExt::from_mode(0o600)) {
+                Ok(()) => Notice::PermissionsRepaired { place },
+                Err(error) => Notice::OthersCanRead { place, reason: error.to_string() },
+            });
         }
-        Ok(())
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Unix")]
-    fn repair_permissions(&self, _: &File, _: &std::fs::Metadata) -> Result<()> {
-        Ok(())
-    }
+    #[expect(clippy::unused_self, reason = "as on Unix")]
+    fn repair_permissions(&self, _: &File, _: &std::fs::Metadata) {}
 
     /// A new file with all of `text`, on the disk and under another name.
     fn prepare(&self, text: &str) -> Result<NamedTempFile> {

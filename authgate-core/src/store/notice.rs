@@ -47,6 +47,13 @@ pub enum Notice {
         /// The file.
         place: String,
     },
+    /// Others can read the file, and that could not be changed.
+    OthersCanRead {
+        /// The file.
+        place: String,
+        /// Why not.
+        reason: String,
+    },
     /// Others can replace the files in the folder.
     FolderIsOpen {
         /// The folder.
@@ -95,6 +102,9 @@ impl fmt::Display for Notice {
                 formatter,
                 "{place} could be read by others: now only you can. If someone may have read it, log out and in again"
             ),
+            Self::OthersCanRead { place, reason } => {
+                write!(formatter, "{place} can be read by others ({reason}): run chmod 600 on it")
+            }
             Self::FolderIsOpen { place } => {
                 write!(
                     formatter,

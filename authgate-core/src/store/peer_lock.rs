@@ -90,7 +90,7 @@ impl Candidate {
     fn new(store_file: &Path) -> Result<Self> {
         let mark = format!("{MARK}{}\n", std::process::id());
         let (mut file, path) = own_file::temporary(store_file)?.into_parts();
-        file.write_all(mark.as_bytes()).map_err(|error| own_file::io_error(&path, "written", &error))?;
+        write_mark(&mut file, &mark);
         Ok(Self { file, path, mark })
     }
 
@@ -106,14 +106,13 @@ impl Candidate {
 
     /// For file systems without hard links: a crash between the two steps leaves an unmarked lock.
     fn create_in_place(self, lock: &Path) -> Result<Outcome> {
-        let error = |error: io::Error| own_file::io_error(lock, "created", &error);
         match OpenOptions::new().write(true).create_new(true).open(lock) {
             Ok(mut file) => {
-                file.write_all(self.mark.as_bytes()).map_err(error)?;
+                write_mark(&mut file, &self.mark);
                 Ok(Outcome::Taken(file))
             }
-            Err(failure) if failure.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
-            Err(failure) => Err(error(failure)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
+            Err(error) => Err(own_file::io_error(lock, "created", &error)),
         }
     }
 }
@@ -177,6 +176,11 @@ impl Occupant {
         }
         std::fs::remove_file(&aside).map_err(|error| own_file::io_error(&aside, "removed", &error))
     }
+}
+
+/// On a full disk the lock does without: should a crash leave it, it goes stale as any other.
+fn write_mark(lock: &mut File, mark: &str) {
+    let _ = lock.write_all(mark.as_bytes());
 }
 
 fn is_marked(lock: impl Read) -> bool {

@@ -6,7 +6,8 @@ use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
 use super::{Permission, Text};
-use crate::text::{self, EXPLANATION_LENGTH};
+use crate::error::Cause;
+use crate::text;
 
 /// How Python's library marks its items on the Secret Service. It replaces only an item that has
 /// this mark too, and would otherwise put a second one beside ours.
@@ -136,7 +137,7 @@ impl From<Error> for Trouble {
             Error::TooLong(_, limit) => {
                 Self::passing(format!("the token is longer than the {limit} characters that it takes"))
             }
-            Error::PlatformFailure(cause) => Self::passing(format!("it failed ({})", innermost(cause.as_ref()))),
+            Error::PlatformFailure(cause) => Self::passing(format!("it failed ({})", Cause::innermost(cause.as_ref()))),
             Error::Invalid(name, reason) => {
                 Self::passing(format!("it does not take this {}: {}", text::printable(&name), text::printable(&reason)))
             }
@@ -153,16 +154,8 @@ fn no_keyring(error: &Error) -> String {
     match error {
         Error::PlatformFailure(cause) => format!(
             "there is none in this session, as over SSH, in a container or under cron ({})",
-            innermost(cause.as_ref())
+            Cause::innermost(cause.as_ref())
         ),
         _ => "this system has none that is known here".to_owned(),
     }
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    text::excerpt(&innermost.to_string(), EXPLANATION_LENGTH)
 }

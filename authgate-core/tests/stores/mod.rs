@@ -1,5 +1,7 @@
 //! What the tests of the stores share.
+
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::print_stdout, reason = "a test says what it left out")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
