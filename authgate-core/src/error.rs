@@ -154,6 +154,16 @@ pub enum Error {
         operation: &'static str,
     },
 
+    /// A place where tokens are kept cannot be read or written now. It says nothing about the token
+    /// itself: one that is in memory serves on, and one that is stored may be there next time.
+    #[error("{place}: {reason}")]
+    Store {
+        /// Which place: a path, or the keyring.
+        place: String,
+        /// What is wrong there, and what to do next.
+        reason: String,
+    },
+
     /// The task that worked on the shared request ended without a result, because its runtime was
     /// shut down. The next call starts anew.
     #[error("{operation}: the runtime that was working on it was shut down; try again")]
@@ -165,7 +175,7 @@ pub enum Error {
 
 impl Error {
     /// Whether the failure may pass by itself, so that nothing stored should be given up for it:
-    /// the network, a time-out, 429, any 5xx, an answer that is not OAuth.
+    /// the network, a time-out, 429, any 5xx, an answer that is not OAuth, a locked keyring.
     ///
     /// ```
     /// # use authgate_core::Error;
@@ -173,7 +183,7 @@ impl Error {
     /// ```
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::Response { .. } | Self::Interrupted { .. } => true,
+            Self::Transport { .. } | Self::Response { .. } | Self::Store { .. } | Self::Interrupted { .. } => true,
             Self::OAuth { status, code, .. } => {
                 *status == 429 || *status >= 500 || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }

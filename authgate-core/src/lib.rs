@@ -29,7 +29,7 @@
 //! | --- | --- |
 //! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
 //! | 1 | [`config`], [`http`], [`token`], `flight` |
-//! | 2 | [`discovery`] |
+//! | 2 | [`discovery`], `store` (with the feature `login`) |
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`client_credentials`], [`bearer`] |
 //! | 5 | `flow`, with the cargo feature `login` |
@@ -48,6 +48,8 @@ pub mod http;
 pub mod token;
 
 pub mod discovery;
+#[cfg(feature = "login")]
+pub mod store;
 
 pub mod client;
 pub mod resource;

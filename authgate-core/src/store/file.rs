@@ -1,0 +1,257 @@
+//! Tokens in a file that AuthGate's other clients use too.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::document::Document;
+use super::lock::LoginLock;
+use super::notice::Notice;
+use super::own_file;
+use super::peer_lock::PeerLock;
+use super::{StoredToken, TokenStore, format};
+use crate::error::{Error, Result};
+
+/// The file in the home folder.
+const NAME: &str = ".authgate-tokens.json";
+
+/// A file larger than this is not one of tokens, of which a large one takes a few KiB.
+const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// How often a change is begun anew because our lock was taken over while we stood still.
+const CHANGE_ATTEMPTS: u32 = 3;
+
+/// On Windows a virus scanner or a reader keeps a file from being replaced, for moments.
+const RENAME_ATTEMPTS: u32 = if cfg!(windows) { 20 } else { 1 };
+const RENAME_PAUSE: Duration = Duration::from_millis(50);
+
+/// A JSON file with the tokens of all clients, by default `~/.authgate-tokens.json`.
+///
+/// A change replaces the file as a whole, synced to the disk, so that neither a crash nor a full
+/// disk takes away what was there. It is readable by its owner only, and whatever in it is not this
+/// client's entry stays as it was.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    lock: LoginLock,
+    notices: Mutex<Vec<Notice>>,
+    /// Held during a change, so that the threads of this process come one after the other.
+    changing: Mutex<()>,
+}
+
+impl FileStore {
+    /// The tokens in the file at `path`, which need not exist yet; its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { lock: LoginLock::beside(&path), path, notices: Mutex::default(), changing: Mutex::default() }
+    }
+
+    /// The tokens in the home folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or no absolute path.
+    pub fn in_home() -> Result<Self> {
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        let home = std::env::var_os(variable).map(PathBuf::from).filter(|home| home.is_absolute());
+        home.map(|home| Self::new(home.join(NAME))).ok_or_else(|| Error::Store {
+            place: format!("~/{NAME}"),
+            reason: format!("{variable} does not name a folder: set it to your home folder"),
+        })
+    }
+
+    /// The lock of this file. A caller that reads, asks a server and saves holds it throughout;
+    /// [`save`](TokenStore::save) and [`delete`](TokenStore::delete) take it themselves where no
+    /// clone of it is held.
+    pub fn login_lock(&self) -> &LoginLock {
+        &self.lock
+    }
+
+    /// Reads, changes and replaces the file. `edit` says whether there is anything to write.
+    fn change(&self, edit: impl Fn(&mut Document) -> bool) -> Result<()> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if own_file::check_folder(&self.path)? {
+            self.notice(Notice::FolderIsOpen { place: own_file::shown(own_file::folder(&self.path)) });
+        }
+        let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
+        for _ in 0..CHANGE_ATTEMPTS {
+            let peers = PeerLock::acquire(&self.path, login.excludes_others())?;
+            let content = self.read()?;
+            let is_damaged = matches!(content, Content::Damaged);
+            let mut document = content.into_document();
+            if !edit(&mut document) {
+                return Ok(());
+            }
+            let replacement = match self.prepare(&document.to_text()) {
+                Ok(replacement) => replacement,
+                // An empty file says no more than none, and to remove it takes no space.
+                Err(_) if document.is_empty() && !is_damaged && peers.is_held() => return self.remove(),
+                Err(error) => return Err(error),
+            };
+            if peers.is_held() {
+                return self.put_in_place(replacement, is_damaged);
+            }
+        }
+        Err(own_file::store_error(&self.path, "other programs keep changing it: try again"))
+    }
+
+    fn read(&self) -> Result<Content> {
+        let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))? else {
+            return Ok(Content::Missing);
+        };
+        self.repair_permissions(&file, &metadata);
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(SIZE_LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Content::Missing);
+        }
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() as u64 <= SIZE_LIMIT);
+        Ok(text.and_then(Document::parse).map_or(Content::Damaged, Content::Read))
+    }
+
+    #[cfg(unix)]
+    fn repair_permissions(&self, file: &File, metadata: &std::fs::Metadata) {
+        use std::os::unix::fs::PermissionsExt;
+
+        if metadata.permissions().mode() & 0o077 != 0 {
+            let place = own_file::shown(&self.path);
+            self.notice(match file.set_permissions(PermissionsExt::from_mode(0o600)) {
+                Ok(()) => Notice::PermissionsRepaired { place },
+                Err(error) => Notice::OthersCanRead { place, reason: error.to_string() },
+            });
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "as on Unix")]
+    fn repair_permissions(&self, _: &File, _: &std::fs::Metadata) {}
+
+    /// A new file with all of `text`, on the disk and under another name.
+    fn prepare(&self, text: &str) -> Result<NamedTempFile> {
+        let mut replacement = own_file::temporary(&self.path)?;
+        replacement
+            .write_all(text.as_bytes())
+            .and_then(|()| replacement.as_file().sync_all())
+            .map_err(|error| own_file::io_error(&self.path, "written", &error))?;
+        Ok(replacement)
+    }
+
+    fn put_in_place(&self, replacement: NamedTempFile, is_damaged: bool) -> Result<()> {
+        if is_damaged {
+            self.keep_damaged()?;
+        }
+        let mut replacement = replacement;
+        for attempt in 1.. {
+            match replacement.persist(&self.path) {
+                Ok(_) => break,
+                Err(failure) if attempt < RENAME_ATTEMPTS => {
+                    replacement = failure.file;
+                    std::thread::sleep(RENAME_PAUSE);
+                }
+                Err(failure) => return Err(own_file::io_error(&self.path, "replaced", &failure.error)),
+            }
+        }
+        self.sync_folder();
+        Ok(())
+    }
+
+    /// Sets a file aside that we cannot understand and must replace: somebody may want it back.
+    fn keep_damaged(&self) -> Result<()> {
+        let time = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
+        let copy = own_file::with_suffix(&self.path, &format!(".corrupt-{time}"));
+        std::fs::rename(&self.path, &copy).map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
+        self.notice(Notice::DamagedFileKept { place: own_file::shown(&self.path), copy: own_file::shown(&copy) });
+        Ok(())
+    }
+
+    fn remove(&self) -> Result<()> {
+        std::fs::remove_file(&self.path).map_err(|error| own_file::io_error(&self.path, "removed", &error))?;
+        self.sync_folder();
+        Ok(())
+    }
+
+    /// Makes the new name last through a power cut. Where that cannot be done the file is right all
+    /// the same.
+    fn sync_folder(&self) {
+        if cfg!(unix)
+            && let Err(error) = File::open(own_file::folder(&self.path)).and_then(|folder| folder.sync_all())
+        {
+            tracing::warn!(%error, "the folder of the token file could not be synced");
+        }
+    }
+
+    fn notice(&self, notice: Notice) {
+        let mut notices = self.notices();
+        if !notices.contains(&notice) {
+            notices.push(notice);
+        }
+    }
+
+    /// Nothing can be half done under this lock, so one that a panic has poisoned is as good.
+    fn notices(&self) -> MutexGuard<'_, Vec<Notice>> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TokenStore for FileStore {
+    /// Takes no lock: the file is only ever replaced as a whole.
+    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
+        let document = self.read()?.into_document();
+        let record = document.record(client_id);
+        let entry = document.entry(client_id);
+        Ok(entry.and_then(|entry| format::read(&entry, record.as_deref().map(String::as_str))))
+    }
+
+    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        if client_id.is_empty() {
+            return Err(own_file::store_error(&self.path, "the client ID is empty: set CLIENT_ID"));
+        }
+        let record = format::write_record(token);
+        self.change(|document| {
+            let previous = document.entry(client_id);
+            let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
+            document.set(client_id, &entry, record.as_deref().map(String::as_str));
+            true
+        })
+    }
+
+    fn delete(&self, client_id: &str) -> Result<()> {
+        if self.path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(());
+        }
+        self.change(|document| document.remove(client_id))
+    }
+
+    fn description(&self) -> String {
+        format!("file {}", own_file::shown(&self.path))
+    }
+
+    fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices())
+    }
+}
+
+/// What was found in place of the file.
+enum Content {
+    Missing,
+    Read(Document),
+    /// Not an object with an object `data`, or too large to be one.
+    Damaged,
+}
+
+impl Content {
+    fn into_document(self) -> Document {
+        match self {
+            Self::Read(document) => document,
+            Self::Missing | Self::Damaged => Document::empty(),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The text in which one token is kept, and the record beside it.
+//!
+//! The text is what all AuthGate's clients share, so it has exactly the keys that the strictest of
+//! them takes. What it has no room for (issuer, scope, ID token) is in a record of our own, tied to
+//! its token: another client that saves a new token knows nothing of the record.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{LARGEST_WHOLE_NUMBER, StoredToken};
+use crate::secret::Secret;
+
+/// What Go writes for a time that was never set.
+const UNSET_TIME_OF_GO: &str = "0001-01-01T00:00:00Z";
+
+/// The token in `text`, completed from `record`; `None` when there is none that can be used.
+pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
+    let entry: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let access_token = string(&entry, "access_token")?;
+    if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let token_type = string(&entry, "token_type").unwrap_or("Bearer");
+    if !token_type.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let record = record.and_then(|record| read_record(record, access_token)).unwrap_or_default();
+    let from_either = |key| string(&record, key).or_else(|| string(&entry, key));
+    Some(StoredToken {
+        refresh_token: string(&entry, "refresh_token").map(Secret::from),
+        token_type: token_type.to_owned(),
+        expires_at: entry.get("expires_at").and_then(expiry),
+        issuer: string(&record, "issuer").map(str::to_owned).or_else(|| issuer_of_jwt(access_token)),
+        scope: from_either("scope").map(str::to_owned),
+        id_token: from_either("id_token").map(Secret::from),
+        access_token: Secret::from(access_token),
+    })
+}
+
+/// The text for `token`, in place of `previous`.
+///
+/// Go's client reads only its own notation of the time, Python's only a number: whoever has
+/// written the entry before is taken to be the one who reads it next.
+pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>) -> Zeroizing<String> {
+    let previous = previous.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok()).unwrap_or_default();
+    let notation_of_go = is_in_notation_of_go(&previous);
+
+    let mut members = vec![
+        ("access_token", quoted(token.access_token.expose())),
+        ("refresh_token", quoted(token.refresh_token.as_ref().map_or("", Secret::expose))),
+        ("token_type", quoted(&token.token_type)),
+        (
+            "expires_at",
+            if notation_of_go { time_of_go(token.expires_at) } else { token.expires_at.unwrap_or(0).into() },
+        ),
+        ("client_id", quoted(client_id)),
+    ];
+    if notation_of_go && previous.contains_key("scope") {
+        members.push(("scope", quoted(token.scope.as_deref().unwrap_or(""))));
+    }
+    if notation_of_go && previous.contains_key("id_token") {
+        members.push(("id_token", quoted(token.id_token.as_ref().map_or("", Secret::expose))));
+    }
+    object(&members)
+}
+
+/// The record beside the text; `None` when there is nothing to keep in it.
+pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
+    let known = [
+        ("issuer", token.issuer.as_deref()),
+        ("scope", token.scope.as_deref()),
+        ("id_token", token.id_token.as_ref().map(Secret::expose)),
+    ];
+    let mut members = vec![("access_token_sha256", quoted(&digest(token.access_token.expose())))];
+    members.extend(known.into_iter().filter_map(|(key, value)| Some((key, quoted(value?)))));
+    (members.len() > 1).then(|| object(&members))
+}
+
+/// A JSON string.
+pub(super) fn quoted(text: &str) -> Value {
+    Value::from(text)
+}
+
+/// A JSON object in the spacing of Python's.
+fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
+    let members: Vec<String> = members.iter().map(|(key, value)| format!(r#""{key}": {value}"#)).collect();
+    Zeroizing::new(format!("{{{}}}", members.join(", ")))
+}
+
+/// The record, if it belongs to this very token.
+fn read_record(record: &str, access_token: &str) -> Option<Map<String, Value>> {
+    let record: Map<String, Value> = serde_json::from_str(record).ok()?;
+    (string(&record, "access_token_sha256")? == digest(access_token)).then_some(record)
+}
+
+/// A member that says something: no client tells an empty string from none.
+fn string<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    object.get(key)?.as_str().filter(|value| !value.is_empty())
+}
+
+/// Seconds since 1970 in whatever notation; what cannot be understood, or says 0, is unknown.
+fn expiry(value: &Value) -> Option<u64> {
+    let seconds = match value {
+        Value::Number(number) => whole(number.as_f64()?),
+        Value::String(text) => match text.trim().parse::<f64>() {
+            Ok(number) => whole(number),
+            Err(_) => u64::try_from(text.parse::<Timestamp>().ok()?.as_second()).ok()?,
+        },
+        _ => return None,
+    };
+    Some(seconds).filter(|&seconds| seconds > 0)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, and NaN becomes 0")]
+fn whole(number: f64) -> u64 {
+    (number as u64).min(LARGEST_WHOLE_NUMBER)
+}
+
+fn is_in_notation_of_go(entry: &Map<String, Value>) -> bool {
+    entry.get("expires_at").and_then(Value::as_str).is_some_and(|text| text.parse::<Timestamp>().is_ok())
+}
+
+fn time_of_go(expires_at: Option<u64>) -> Value {
+    let time = expires_at.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+    time.map_or_else(|| UNSET_TIME_OF_GO.into(), |time| time.to_string().into())
+}
+
+/// The `iss` of an access token that is a JWT (RFC 7519 section 4.1.1), unverified: it decides only
+/// that a token is *not* sent to some server.
+fn issuer_of_jwt(access_token: &str) -> Option<String> {
+    let payload = access_token.split('.').nth(1)?;
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
+    let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
+    string(&claims, "iss").map(str::to_owned)
+}
+
+fn digest(access_token: &str) -> String {
+    format!("{:x}", Sha256::digest(access_token))
+}

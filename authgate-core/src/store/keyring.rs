@@ -1,0 +1,186 @@
+//! Tokens in the keyring of the desktop, which AuthGate's Python client uses too.
+
+mod items;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use self::items::{Item, Trouble};
+use super::{StoredToken, TokenStore, format};
+use crate::error::{Error, Result};
+
+/// What all clients share.
+const SERVICE: &str = "authgate";
+
+/// What this client keeps beside it.
+const RECORD_SERVICE: &str = "authgate-rust";
+
+/// The keyring: Secret Service on Linux and the BSDs, Keychain on macOS, Credential Manager on
+/// Windows.
+///
+/// A keyring may wait for a person, and a session bus that is there may never answer. So it is
+/// asked on a thread of its own, for a limited time; one that has not answered by then, or is
+/// locked, is not asked again by this value. Nothing is written to find out whether it works.
+pub struct KeyringStore {
+    limit: Duration,
+    state: Mutex<State>,
+}
+
+enum State {
+    NotAsked,
+    Working(Sender<Question>),
+    GivenUp(String),
+}
+
+type Question = Box<dyn FnOnce() + Send>;
+
+impl KeyringStore {
+    /// How long a keyring may take when nobody is there to unlock it.
+    pub const LIMIT: Duration = Duration::from_secs(3);
+
+    /// How long to wait where a person can unlock it.
+    pub const LIMIT_FOR_A_PERSON: Duration = Duration::from_secs(60);
+
+    /// The keyring of the user's session; each operation may take `limit`. Nothing is asked yet.
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, state: Mutex::new(State::NotAsked) }
+    }
+
+    /// Has `question` answered on the keyring's thread.
+    ///
+    /// A question asks [`Permission`] before each thing that it changes: after a time-out the
+    /// caller has turned to another store, and what is written later would be out of date there.
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = match &*state {
+            State::GivenUp(reason) => return Err(keyring_error(reason.clone())),
+            State::Working(thread) => thread.clone(),
+            State::NotAsked => start_thread()?,
+        };
+        *state = State::Working(thread.clone());
+
+        let permission = Permission(Arc::new(AtomicBool::new(true)));
+        let (reply, answer) = mpsc::sync_channel(1);
+        let question: Question = Box::new({
+            let permission = permission.clone();
+            // Whoever asked may be gone.
+            move || drop(reply.send(question(&permission)))
+        });
+        let trouble = match thread.send(question).map(|()| answer.recv_timeout(self.limit)) {
+            Ok(Ok(Ok(answer))) => return Ok(answer),
+            Ok(Ok(Err(trouble))) => trouble,
+            Ok(Err(RecvTimeoutError::Timeout)) => {
+                permission.withdraw();
+                Trouble::lasting(format!(
+                    "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
+                    self.limit.as_secs_f64()
+                ))
+            }
+            Ok(Err(RecvTimeoutError::Disconnected)) | Err(_) => {
+                Trouble::lasting("the connection to it broke down: try again")
+            }
+        };
+        if trouble.lasts {
+            *state = State::GivenUp(trouble.reason.clone());
+        }
+        Err(keyring_error(trouble.reason))
+    }
+}
+
+impl TokenStore for KeyringStore {
+    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
+        let client_id = client_id.to_owned();
+        self.ask(move |permission| {
+            let text = token_item(&client_id)?.read(permission)?;
+            let Some(text) = text else { return Ok(None) };
+            // The record is an extra: a token is good without it.
+            let record = record_item(&client_id).and_then(|item| item.read(permission)).unwrap_or_default();
+            Ok(format::read(&text, record.as_deref().map(String::as_str)))
+        })
+    }
+
+    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        if client_id.is_empty() {
+            return Err(keyring_error("the client ID is empty: set CLIENT_ID"));
+        }
+        let (client_id, token) = (client_id.to_owned(), token.clone());
+        self.ask(move |permission| {
+            let item = token_item(&client_id)?;
+            let previous = item.read(permission)?;
+            let text = format::write(&client_id, &token, previous.as_deref().map(String::as_str));
+            item.write(&text, permission)?;
+            let record = record_item(&client_id)?;
+            match format::write_record(&token) {
+                Some(text) => record.write(&text, permission),
+                None => record.delete(permission),
+            }
+        })
+    }
+
+    fn delete(&self, client_id: &str) -> Result<()> {
+        let client_id = client_id.to_owned();
+        self.ask(move |permission| {
+            token_item(&client_id)?.delete(permission)?;
+            record_item(&client_id)?.delete(permission)
+        })
+    }
+
+    fn description(&self) -> String {
+        format!("keyring (service {SERVICE})")
+    }
+}
+
+impl fmt::Debug for KeyringStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KeyringStore").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// Whether the caller still waits.
+#[derive(Clone)]
+struct Permission(Arc<AtomicBool>);
+
+impl Permission {
+    fn withdraw(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
+        if self.0.load(Ordering::Acquire) { Ok(()) } else { Err(Trouble::lasting("it answered too late")) }
+    }
+}
+
+/// The shared item; of several the one that expires last is the newest.
+fn token_item(client_id: &str) -> Result<Item, Trouble> {
+    Item::new(SERVICE, client_id, |text| format::read(text, None).map(|token| token.expires_at.unwrap_or(0)))
+}
+
+fn record_item(client_id: &str) -> Result<Item, Trouble> {
+    Item::new(RECORD_SERVICE, client_id, |_| Some(0))
+}
+
+/// The thread ends with its store, or hangs until the process ends: nothing waits for it then.
+fn start_thread() -> Result<Sender<Question>> {
+    let (questions, inbox) = mpsc::channel::<Question>();
+    thread::Builder::new()
+        .name("keyring".to_owned())
+        .spawn(move || inbox.into_iter().for_each(|question| question()))
+        .map_err(|error| keyring_error(format!("no thread can be started for it ({error})")))?;
+    Ok(questions)
+}
+
+fn keyring_error(reason: impl Into<String>) -> Error {
+    Error::Store { place: "keyring".to_owned(), reason: reason.into() }
+}
+
+/// What an item holds.
+type Text = Zeroizing<String>;

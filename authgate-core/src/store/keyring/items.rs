@@ -1,0 +1,161 @@
+//! One item of the keyring, as seen from the keyring's thread.
+
+use std::collections::HashMap;
+
+use keyring::{Entry, Error};
+use zeroize::Zeroizing;
+
+use super::{Permission, Text};
+use crate::error::Cause;
+use crate::text;
+
+/// How Python's library marks its items on the Secret Service. It replaces only an item that has
+/// this mark too, and would otherwise put a second one beside ours.
+const MARK: (&str, &str) = ("application", "Python keyring library");
+
+/// Whether items are found by attributes, of which several can match.
+const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_os = "ios"))));
+
+/// The item of one service and user, or several that claim to be it.
+pub(super) struct Item {
+    entry: Entry,
+    /// How new an item with this text is; `None` when the text means nothing to us.
+    rank: fn(&str) -> Option<u64>,
+}
+
+impl Item {
+    pub(super) fn new(service: &str, user: &str, rank: fn(&str) -> Option<u64>) -> Result<Self, Trouble> {
+        if let Err(error) = Entry::store_status() {
+            return Err(Trouble::lasting(no_keyring(error)));
+        }
+        Ok(Self { entry: Entry::new(service, user)?, rank })
+    }
+
+    /// The text of the item, of several that of the newest; the others are deleted.
+    pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
+        match text_of(&self.entry) {
+            Err(Error::Ambiguous(found)) => {
+                let found: Vec<Entry> = found.into_iter().map(|inner| Entry { inner }).collect();
+                self.keep_newest(&found, permission)
+            }
+            Err(Error::NoEntry) => Ok(None),
+            text => Ok(text?),
+        }
+    }
+
+    /// Writes `text`, and makes sure that it is there.
+    pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
+        // Several items have become one by this.
+        self.read(permission)?;
+        permission.check()?;
+        self.entry.set_password(text)?;
+        if HAS_ATTRIBUTES {
+            permission.check()?;
+            self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
+        }
+        if text_of(&self.entry)?.is_none_or(|kept| *kept != text) {
+            return Err(Trouble::passing(
+                "it did not keep what was written: look for damage with your keyring program",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
+        permission.check()?;
+        match self.entry.delete_credential() {
+            Err(Error::Ambiguous(found)) => {
+                found.into_iter().try_for_each(|inner| delete(&Entry { inner }, permission))
+            }
+            Err(Error::NoEntry) => Ok(()),
+            deleted => Ok(deleted?),
+        }
+    }
+
+    /// One that cannot be read at all (rather than understood) ends this: it may be the newest.
+    fn keep_newest(&self, found: &[Entry], permission: &Permission) -> Result<Option<Text>, Trouble> {
+        let mut newest: Option<(u64, usize, Text)> = None;
+        for (index, entry) in found.iter().enumerate() {
+            let Some(text) = text_of(entry)? else { continue };
+            let Some(rank) = (self.rank)(&text) else { continue };
+            if newest.as_ref().is_none_or(|(newest, ..)| rank > *newest) {
+                newest = Some((rank, index, text));
+            }
+        }
+        // Where none means anything to us, the first is as good as any.
+        let (kept, text) = newest.map_or((0, None), |(_, index, text)| (index, Some(text)));
+        for (index, entry) in found.iter().enumerate() {
+            if index != kept {
+                delete(entry, permission)?;
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// `None` for an item whose content is no text.
+fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
+    match entry.get_password() {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
+    permission.check()?;
+    match entry.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why the keyring cannot be used, in a person's words.
+pub(super) struct Trouble {
+    pub(super) reason: String,
+    /// Whether it will be the same next time, so that asking again would only bother the person.
+    pub(super) lasts: bool,
+}
+
+impl Trouble {
+    pub(super) fn lasting(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), lasts: true }
+    }
+
+    pub(super) fn passing(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), lasts: false }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NoStorageAccess(_) => Self::lasting(
+                "it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program",
+            ),
+            Error::NoDefaultStore => Self::lasting("this system has none that is known here"),
+            Error::TooLong(_, limit) => {
+                Self::passing(format!("the token is longer than the {limit} characters that it takes"))
+            }
+            Error::PlatformFailure(cause) => Self::passing(format!("it failed ({})", Cause::innermost(cause.as_ref()))),
+            Error::Invalid(name, reason) => {
+                Self::passing(format!("it does not take this {}: {}", text::printable(&name), text::printable(&reason)))
+            }
+            Error::Ambiguous(_) => Self::passing("another program has just added a second item: try again"),
+            Error::NoEntry => Self::passing("another program has just removed the item: try again"),
+            // The other messages may quote what is kept.
+            _ => Self::passing("it failed"),
+        }
+    }
+}
+
+/// Why no keyring could be connected to.
+fn no_keyring(error: &Error) -> String {
+    match error {
+        Error::PlatformFailure(cause) => format!(
+            "there is none in this session, as over SSH, in a container or under cron ({})",
+            Cause::innermost(cause.as_ref())
+        ),
+        _ => "this system has none that is known here".to_owned(),
+    }
+}

@@ -1,0 +1,215 @@
+//! The lock that keeps two runs from renewing one login at the same time.
+//!
+//! A server that rotates refresh tokens ends the login when an old one comes back, so whoever wants
+//! to renew takes this lock, reads the store again, and only then asks. The kernel keeps the lock:
+//! it is free as soon as its holder is gone, whatever happened. The file itself is never removed,
+//! because two processes could then lock two files of one name.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::own_file::{self, Identity};
+use crate::error::{Error, Result};
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Temporaries older than this are left by a crash.
+const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(60);
+
+/// The lock of one token file, also used when the token is in the keyring.
+///
+/// Clones are the same lock: what one of them holds, the stores that were given another may use.
+#[derive(Clone)]
+pub struct LoginLock {
+    place: Place,
+    current: Arc<Mutex<Weak<Held>>>,
+}
+
+#[derive(Clone)]
+enum Place {
+    Beside(PathBuf),
+    Nowhere(String),
+}
+
+/// The lock, held until every clone of this is dropped; it may be held across `await`.
+#[derive(Debug, Clone)]
+pub struct LoginGuard(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    /// Locked; the lock ends when it is closed.
+    file: Option<File>,
+    /// Why there is nothing that could be locked.
+    unlocked_because: Option<String>,
+}
+
+impl LoginLock {
+    /// As long as a renewal by another process may take: wait this long before giving up.
+    pub const PATIENCE: Duration = Duration::from_secs(45);
+
+    /// The lock of the token file `store_file`: the file `<store_file>.rust-lock`.
+    pub fn beside(store_file: impl Into<PathBuf>) -> Self {
+        Self::new(Place::Beside(store_file.into()))
+    }
+
+    /// For where there is no place for a lock: it is had at once and keeps nobody out.
+    pub fn nowhere(reason: impl Into<String>) -> Self {
+        Self::new(Place::Nowhere(reason.into()))
+    }
+
+    fn new(place: Place) -> Self {
+        Self { place, current: Arc::default() }
+    }
+
+    /// Takes the lock; waits for whoever has it, at most `patience`. Blocks the thread.
+    ///
+    /// Where nothing can be locked (no home folder of ours, a file system without locks) the guard
+    /// is had at once, and [`LoginGuard::unlocked_because`] says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when another process keeps it longer than that, with its process ID, or
+    /// when the lock file is not one that can be trusted (a link, another user's).
+    pub fn acquire(&self, patience: Duration) -> Result<LoginGuard> {
+        let held = Arc::new(match &self.place {
+            Place::Beside(store_file) => Held::acquire(store_file, patience)?,
+            Place::Nowhere(reason) => Held::nothing(reason.clone()),
+        });
+        *self.current() = Arc::downgrade(&held);
+        Ok(LoginGuard(held))
+    }
+
+    /// The lock that a clone of this holds just now, or else a new one.
+    pub(super) fn share_or_acquire(&self, patience: Duration) -> Result<LoginGuard> {
+        let shared = self.current().upgrade();
+        shared.map_or_else(|| self.acquire(patience), |held| Ok(LoginGuard(held)))
+    }
+
+    /// It is replaced whole, so one that a panic has poisoned is as good.
+    fn current(&self) -> MutexGuard<'_, Weak<Held>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LoginLock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Beside(store_file) => formatter.debug_tuple("LoginLock").field(store_file).finish(),
+            Place::Nowhere(reason) => formatter.debug_tuple("LoginLock").field(reason).finish(),
+        }
+    }
+}
+
+impl LoginGuard {
+    /// Why this keeps nobody out, if that is so: the user should be told.
+    pub fn unlocked_because(&self) -> Option<&str> {
+        self.0.unlocked_because.as_deref()
+    }
+
+    /// Whether no other process can have the lock.
+    pub(super) fn excludes_others(&self) -> bool {
+        self.0.file.is_some()
+    }
+}
+
+impl Held {
+    fn acquire(store_file: &Path, patience: Duration) -> Result<Self> {
+        let path = own_file::with_suffix(store_file, ".rust-lock");
+        if let Err(error) = own_file::check_folder(&path) {
+            return Ok(Self::nothing(error.to_string()));
+        }
+        let start = Instant::now();
+        loop {
+            let mut file = match open(&path) {
+                Ok(file) => file,
+                Err(Unopened::Refused(error)) => return Err(error),
+                Err(Unopened::NoPlace(reason)) => return Ok(Self::nothing(reason)),
+            };
+            match file.try_lock() {
+                Ok(()) if is_at(&path, &file) => {
+                    sign(&mut file);
+                    remove_what_crashes_left(store_file);
+                    return Ok(Self { file: Some(file), unlocked_because: None });
+                }
+                // Somebody removed the file: the lock on it keeps out only those who had it open.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
+                Err(TryLockError::Error(error)) => {
+                    return Ok(Self::nothing(format!("{}: cannot be locked ({error})", own_file::shown(&path))));
+                }
+            }
+        }
+    }
+
+    fn nothing(reason: String) -> Self {
+        Self { file: None, unlocked_because: Some(reason) }
+    }
+}
+
+enum Unopened {
+    /// Something is there that must not be used.
+    Refused(Error),
+    /// Nothing can be made there.
+    NoPlace(String),
+}
+
+fn open(path: &Path) -> Result<File, Unopened> {
+    let missing = || Unopened::NoPlace(format!("{}: cannot be made", own_file::shown(path)));
+    match own_file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false)) {
+        Ok(found) => found.map(|(file, _)| file).ok_or_else(missing),
+        Err(error) if path.symlink_metadata().is_ok() => Err(Unopened::Refused(error)),
+        Err(error) => Err(Unopened::NoPlace(error.to_string())),
+    }
+}
+
+fn is_at(path: &Path, file: &File) -> bool {
+    match (path.symlink_metadata(), file.metadata()) {
+        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours) || cfg!(not(unix)),
+        _ => false,
+    }
+}
+
+/// Writes down who we are for those who wait. The lock does not depend on it.
+fn sign(file: &mut File) {
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+}
+
+fn not_had(path: &Path, file: File, patience: Duration) -> Error {
+    let mut signature = String::new();
+    let holder = match file.take(20).read_to_string(&mut signature) {
+        Ok(_) if signature.trim().parse::<u32>().is_ok() => format!("process {}", signature.trim()),
+        _ => "another process".to_owned(),
+    };
+    own_file::store_error(
+        path,
+        format!(
+            "{holder} holds this lock for more than {} s; it may be renewing or waiting for a login: let it finish or end it, then try again",
+            patience.as_secs()
+        ),
+    )
+}
+
+/// Best effort: what stays is tried again by the next run.
+fn remove_what_crashes_left(store_file: &Path) {
+    let prefix = own_file::temporary_prefix(store_file);
+    let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+        if entry
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_file() && own_file::is_ours(&metadata) && is_left_behind(&metadata))
+        {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_left_behind(metadata: &std::fs::Metadata) -> bool {
+    let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    age.is_some_and(|age| age > LEFT_BEHIND_AFTER)
+}

@@ -1,0 +1,216 @@
+//! Opens and makes files so that nobody can slip in another one.
+//!
+//! A token file lies at a known path, and whoever can put a link, a pipe or a file of their own
+//! there could read the tokens or have something overwritten. So nothing is followed, and what was
+//! opened is checked by its descriptor: a path can change its meaning between two calls.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+use crate::text;
+
+/// How an error is reported that concerns `path`.
+pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
+    Error::Store { place: shown(path), reason: reason.into() }
+}
+
+/// A path as it may be shown.
+pub(super) fn shown(path: &Path) -> String {
+    text::printable(&path.display().to_string())
+}
+
+/// What failed, in the system's words and in a person's.
+pub(super) fn io_error(path: &Path, action: &str, error: &io::Error) -> Error {
+    let advice = match error.kind() {
+        ErrorKind::NotFound => ": the folder does not exist; make it, or set HOME to one that does",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            ": make it writable, or set HOME to a folder of yours"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            ": free some space and try again"
+        }
+        _ => "",
+    };
+    store_error(path, format!("cannot be {action} ({error}){advice}"))
+}
+
+/// Opens `path` if it is a file of ours; `None` when there is none.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(File, Metadata)>> {
+    let file = match do_not_follow(options).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(_) if is_symlink(path) => {
+            return Err(store_error(
+                path,
+                "is a symbolic link, which is not followed: put the file itself there, or remove the link",
+            ));
+        }
+        Err(error) => return Err(io_error(path, "opened", &error)),
+    };
+    let metadata = file.metadata().map_err(|error| io_error(path, "examined", &error))?;
+    match objection(&metadata) {
+        None => Ok(Some((file, metadata))),
+        Some(objection) => Err(store_error(path, objection)),
+    }
+}
+
+/// The folder of `path`, which is no one else's to write in.
+///
+/// Returns whether others can write in it all the same.
+pub(super) fn check_folder(path: &Path) -> Result<bool> {
+    let folder = folder(path);
+    let metadata = std::fs::metadata(folder).map_err(|error| io_error(folder, "used", &error))?;
+    if !metadata.is_dir() {
+        return Err(store_error(folder, "is not a folder: set HOME to one"));
+    }
+    folder_is_open(folder, &metadata)
+}
+
+/// A new empty file beside `path` that only we can read, under a name that nobody can foresee. It
+/// is removed when it is dropped.
+pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(&temporary_prefix(path))
+        .rand_bytes(12)
+        .tempfile_in(folder(path))
+        .map_err(|error| io_error(path, "written", &error))
+}
+
+/// What the names of all our temporaries beside `path` begin with.
+pub(super) fn temporary_prefix(path: &Path) -> String {
+    format!("{}.authgate-rust-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// A name beside `path` that nothing has.
+pub(super) fn unused_path(path: &Path) -> PathBuf {
+    let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
+    folder(path).join(temporary_prefix(path) + &random)
+}
+
+/// `path` with something behind its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn is_symlink(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+#[cfg(unix)]
+pub(super) use unix::{Identity, is_ours};
+#[cfg(unix)]
+use unix::{do_not_follow, folder_is_open, objection};
+
+#[cfg(not(unix))]
+pub(super) use elsewhere::{Identity, is_ours};
+#[cfg(not(unix))]
+use elsewhere::{do_not_follow, folder_is_open, objection};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{Metadata, OpenOptions};
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+
+    use super::store_error;
+    use crate::error::Result;
+
+    /// Which file it is, whatever it is called.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(in super::super) struct Identity(u64, u64);
+
+    impl Identity {
+        pub(in super::super) fn of(metadata: &Metadata) -> Self {
+            Self(metadata.dev(), metadata.ino())
+        }
+    }
+
+    pub(in super::super) fn is_ours(metadata: &Metadata) -> bool {
+        metadata.uid() == rustix::process::geteuid().as_raw()
+    }
+
+    /// Neither through a link nor, when it is a pipe, until someone opens its other end.
+    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+    }
+
+    pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
+        if !metadata.is_file() {
+            Some("is not a regular file: remove it, or set HOME to another folder")
+        } else if !is_ours(metadata) {
+            Some("belongs to another user: remove it, or set HOME to a folder of yours")
+        } else if metadata.nlink() > 1 {
+            Some("has a second name (a hard link), so writing to it would change another file: remove one of them")
+        } else {
+            None
+        }
+    }
+
+    /// A folder of another user is refused (root's is not: `/tmp` is one): with `sudo`, `HOME` may
+    /// be the user's, and a file made there would lock them out.
+    pub(super) fn folder_is_open(folder: &Path, metadata: &Metadata) -> Result<bool> {
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        const STICKY: u32 = 0o1000;
+
+        if !is_ours(metadata) && metadata.uid() != 0 {
+            return Err(store_error(folder, "belongs to another user: set HOME to a folder of yours"));
+        }
+        Ok(metadata.mode() & WRITABLE_BY_OTHERS != 0 && metadata.mode() & STICKY == 0)
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use std::fs::{Metadata, OpenOptions};
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use crate::error::Result;
+
+    /// Which file it is, as nearly as can be told here.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(in super::super) struct Identity(Option<SystemTime>, Option<SystemTime>);
+
+    impl Identity {
+        pub(in super::super) fn of(metadata: &Metadata) -> Self {
+            Self(metadata.created().ok(), metadata.modified().ok())
+        }
+    }
+
+    /// The profile folder keeps others out here.
+    pub(in super::super) fn is_ours(_: &Metadata) -> bool {
+        true
+    }
+
+    #[cfg(windows)]
+    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+        use std::os::windows::fs::OpenOptionsExt;
+        const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+        options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+    }
+
+    #[cfg(not(windows))]
+    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
+        (!metadata.is_file()).then_some("is not a regular file: remove it")
+    }
+
+    pub(super) fn folder_is_open(_: &Path, _: &Metadata) -> Result<bool> {
+        Ok(false)
+    }
+}

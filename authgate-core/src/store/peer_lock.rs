@@ -1,0 +1,189 @@
+//! The lock file that AuthGate's other clients take before they change the token file.
+//!
+//! Whoever creates `<file>.lock` has it, and removes it afterwards. One that is left behind by a
+//! crash is taken over when it is 30 s old. The other clients do so by removing whatever is there;
+//! here it is moved aside first and looked at, so that a lock which somebody has taken in between
+//! can be put back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::own_file::{self, Identity};
+use crate::error::{Error, Result};
+
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// What a lock of this client begins with.
+const MARK: &str = "authgate-rust ";
+
+/// The lock, held until it is dropped: around reading, changing and renaming, never around a
+/// request, because Python's client gives up after 5 s.
+pub(super) struct PeerLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl PeerLock {
+    /// Takes the lock of `store_file`.
+    ///
+    /// `ours_is_dead` says that no other process of this client can have it, so that a lock with
+    /// our mark is one that a crash has left.
+    pub(super) fn acquire(store_file: &Path, ours_is_dead: bool) -> Result<Self> {
+        let path = own_file::with_suffix(store_file, ".lock");
+        let mut candidate = Candidate::new(store_file)?;
+        for _ in 0..TRIES {
+            candidate = match candidate.put_in_place(&path)? {
+                Outcome::Taken(file) => return Ok(Self { path, file }),
+                Outcome::Occupied(candidate) => candidate,
+            };
+            match Occupant::of(&path)? {
+                None => {}
+                Some(occupant) if occupant.is_dead(ours_is_dead) => occupant.evict(store_file, &path)?,
+                Some(_) => thread::sleep(PAUSE),
+            }
+        }
+        Err(own_file::store_error(
+            &path,
+            "is held by another program for more than 5 s: wait until it is done; if none is running, remove this file",
+        ))
+    }
+
+    /// Whether the lock is still this one: a process that was stopped for half a minute finds it
+    /// taken over.
+    pub(super) fn is_held(&self) -> bool {
+        let identity = |metadata: io::Result<_>| metadata.ok().map(|metadata| Identity::of(&metadata));
+        let ours = identity(self.file.metadata());
+        ours.is_some() && ours == identity(self.path.symlink_metadata())
+    }
+}
+
+impl Drop for PeerLock {
+    /// Only our own lock is removed. Where that fails it goes stale, which others know to handle.
+    fn drop(&mut self) {
+        if self.is_held() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+enum Outcome {
+    Taken(File),
+    Occupied(Candidate),
+}
+
+/// A lock that is ready to be put in place.
+///
+/// It is written under another name and linked to its own, so that nobody ever sees one without
+/// our mark in it: such a one could not be told from another program's.
+struct Candidate {
+    file: File,
+    path: tempfile::TempPath,
+    mark: String,
+}
+
+impl Candidate {
+    fn new(store_file: &Path) -> Result<Self> {
+        let mark = format!("{MARK}{}\n", std::process::id());
+        let (mut file, path) = own_file::temporary(store_file)?.into_parts();
+        write_mark(&mut file, &mark);
+        Ok(Self { file, path, mark })
+    }
+
+    fn put_in_place(self, lock: &Path) -> Result<Outcome> {
+        // Its age counts from now. Where that fails it looks a few seconds older.
+        let _ = self.file.set_modified(SystemTime::now());
+        match std::fs::hard_link(&self.path, lock) {
+            Ok(()) => Ok(Outcome::Taken(self.file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
+            Err(_) => self.create_in_place(lock),
+        }
+    }
+
+    /// For file systems without hard links: a crash between the two steps leaves an unmarked lock.
+    fn create_in_place(self, lock: &Path) -> Result<Outcome> {
+        match OpenOptions::new().write(true).create_new(true).open(lock) {
+            Ok(mut file) => {
+                write_mark(&mut file, &self.mark);
+                Ok(Outcome::Taken(file))
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
+            Err(error) => Err(own_file::io_error(lock, "created", &error)),
+        }
+    }
+}
+
+/// The lock that is in our way.
+struct Occupant {
+    identity: Identity,
+    is_marked: bool,
+    /// Time since it was made, or until it will have been made: clocks get set.
+    distance: Duration,
+}
+
+impl Occupant {
+    fn of(lock: &Path) -> Result<Option<Self>> {
+        let (file, metadata) = match own_file::open(lock, OpenOptions::new().read(true)) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(error) => return Self::still_being_linked(lock, error),
+        };
+        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Ok(Some(Self {
+            identity: Identity::of(&metadata),
+            is_marked: is_marked(file),
+            distance: modified.elapsed().unwrap_or_else(|error| error.duration()),
+        }))
+    }
+
+    /// A lock of our own that still has, or has kept because of a crash, its first name too.
+    fn still_being_linked(lock: &Path, error: Error) -> Result<Option<Self>> {
+        let metadata = match lock.symlink_metadata() {
+            Ok(metadata) if metadata.is_file() && own_file::is_ours(&metadata) => metadata,
+            _ => return Err(error),
+        };
+        match File::open(lock) {
+            Ok(file) if is_marked(&file) => Ok(Some(Self {
+                identity: Identity::of(&metadata),
+                is_marked: true,
+                distance: metadata.modified().ok().and_then(|time| time.elapsed().ok()).unwrap_or_default(),
+            })),
+            _ => Err(error),
+        }
+    }
+
+    fn is_dead(&self, ours_is_dead: bool) -> bool {
+        (self.is_marked && ours_is_dead) || self.distance > STALE_AFTER
+    }
+
+    /// Removes this lock, and no other that has come in its place.
+    fn evict(&self, store_file: &Path, lock: &Path) -> Result<()> {
+        let aside = own_file::unused_path(store_file);
+        match std::fs::rename(lock, &aside) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(own_file::io_error(lock, "removed, though it is stale", &error)),
+        }
+        let moved = aside.symlink_metadata().map(|metadata| Identity::of(&metadata));
+        if moved.ok() != Some(self.identity) {
+            // Somebody else has taken over, and works under this lock. Where a third one has made
+            // theirs meanwhile, nothing can be put back.
+            let _ = std::fs::hard_link(&aside, lock);
+        }
+        std::fs::remove_file(&aside).map_err(|error| own_file::io_error(&aside, "removed", &error))
+    }
+}
+
+/// On a full disk the lock does without: should a crash leave it, it goes stale as any other.
+fn write_mark(lock: &mut File, mark: &str) {
+    let _ = lock.write_all(mark.as_bytes());
+}
+
+fn is_marked(lock: impl Read) -> bool {
+    let mut start = Vec::new();
+    lock.take(MARK.len() as u64).read_to_end(&mut start).is_ok() && start == MARK.as_bytes()
+}
