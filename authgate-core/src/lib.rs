@@ -28,11 +28,15 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
-//! | 1 | [`config`], [`http`], [`token`], `flight` |
-//! | 2 | [`discovery`], `store` (with the feature `login`) |
+//! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt` |
+//! | 2 | [`discovery`], `store` |
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`client_credentials`], [`bearer`] |
-//! | 5 | `flow`, with the cargo feature `login` |
+//! | 5 | `flow` |
+//! | 6 | `login` |
+//!
+//! `jwt`, `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
+//! need.
 
 // What the user sees is the program's business.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -45,6 +49,8 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
+#[cfg(feature = "login")]
+mod jwt;
 pub mod token;
 
 pub mod discovery;
@@ -60,6 +66,9 @@ pub mod client_credentials;
 #[cfg(feature = "login")]
 pub mod flow;
 
+#[cfg(feature = "login")]
+pub mod login;
+
 pub use bearer::BearerAuth;
 pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};
 pub use client_credentials::TokenSource;
@@ -67,6 +76,8 @@ pub use config::{Environment, PlainHttp, Settings};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
 pub use error::{Error, Result};
 pub use http::HttpClient;
+#[cfg(feature = "login")]
+pub use login::{FlowMode, Session, authenticate};
 pub use resource::{TokenInfo, UserInfo};
 pub use secret::{Secret, mask};
 pub use token::{Freshness, Token};

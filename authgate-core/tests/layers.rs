@@ -9,10 +9,12 @@ use std::path::Path;
 /// Every module of `src`, with the modules it may build on standing in the layers before its own.
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "text", "clock"],
-    &["config", "http", "token", "flight"],
-    &["discovery"],
+    &["config", "http", "token", "flight", "jwt"],
+    &["discovery", "store"],
     &["client", "resource"],
     &["client_credentials", "bearer"],
+    &["flow"],
+    &["login"],
 ];
 
 #[test]

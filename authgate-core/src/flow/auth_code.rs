@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::browser::Browser;
 use super::callback::{Arrival, CallbackServer, Expected, Visit, Visitor};
 use super::deadline::{Deadline, spoken};
+use super::in_flight::InFlight;
+use super::notice::Notice;
 use super::page::Page;
-use super::prompt::{Notice, Prompt};
+use super::prompt::Prompt;
 use super::redirect_uri::RedirectUri;
 use crate::client::{AuthorizationRequest, OAuthClient};
 use crate::error::{Error, Result};
@@ -26,6 +28,8 @@ pub struct AuthCodeOptions {
     pub time_limit: Duration,
     /// What a launcher that fails means.
     pub if_browser_fails: IfBrowserFails,
+    /// What counts the exchange of the code, which should not be cut short.
+    pub in_flight: InFlight,
 }
 
 /// What a browser that cannot be opened means for the login.
@@ -43,6 +47,7 @@ impl Default for AuthCodeOptions {
             redirect_uri: RedirectUri::default(),
             time_limit: TIME_LIMIT,
             if_browser_fails: IfBrowserFails::KeepWaiting,
+            in_flight: InFlight::default(),
         }
     }
 }
@@ -142,6 +147,7 @@ pub async fn run_auth_code_flow(
     let token = match outcome {
         Ok(code) => {
             prompt.notice(&Notice::Exchanging);
+            let _exchange = options.in_flight.enter();
             exchange(client, scopes, options, &request, &code).await
         }
         Err(error) => Err(error),

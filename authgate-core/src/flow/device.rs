@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::deadline::{Deadline, spoken};
-use super::prompt::{DevicePrompt, Notice, Prompt};
+use super::in_flight::InFlight;
+use super::notice::Notice;
+use super::prompt::{DevicePrompt, Prompt};
 use crate::client::{DeviceAuth, OAuthClient};
 use crate::error::{Error, Result, TransportFailure};
 use crate::token::Token;
@@ -25,6 +27,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// interval. 429, 5xx, lost connections and answers that are not OAuth do not end it: the pause
 /// grows with each, up to a minute, and is as long as the server asks for.
 ///
+/// Each poll is counted by `in_flight`: the one that brings the token should not be cut short.
 /// Dropping the future ends the login.
 ///
 /// # Errors
@@ -39,13 +42,18 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// ```no_run
 /// # async fn example(client: authgate_core::OAuthClient, prompt: impl authgate_core::flow::Prompt)
 /// # -> authgate_core::Result<()> {
-/// use authgate_core::flow::run_device_flow;
+/// use authgate_core::flow::{InFlight, run_device_flow};
 ///
-/// let token = run_device_flow(&client, &["profile".to_owned()], &prompt).await?;
+/// let token = run_device_flow(&client, &["profile".to_owned()], &prompt, &InFlight::default()).await?;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn run_device_flow(client: &OAuthClient, scopes: &[String], prompt: &dyn Prompt) -> Result<Token> {
+pub async fn run_device_flow(
+    client: &OAuthClient,
+    scopes: &[String],
+    prompt: &dyn Prompt,
+    in_flight: &InFlight,
+) -> Result<Token> {
     let device = client.request_device_code(scopes).await?;
     let deadline = Deadline::new(client.clock().clone(), device.requested, device.expires_in);
     prompt.device_code(&DevicePrompt::new(client, scopes, &device));
@@ -58,6 +66,8 @@ pub async fn run_device_flow(client: &OAuthClient, scopes: &[String], prompt: &d
             return Err(error);
         }
         wait(&deadline, pause, prompt).await.ok_or_else(|| expired(&device))?;
+        // One of the polls brings the token, and it cannot be known which.
+        let _exchange = in_flight.enter();
         match client.exchange_device_code(&device).await {
             Ok(token) => return Ok(token.or_asked_for(scopes)),
             Err(error) => polling.go_on_after(error, &device, prompt)?,

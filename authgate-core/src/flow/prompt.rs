@@ -6,9 +6,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::deadline::spoken;
-use super::redirect_uri::RedirectUri;
+use super::notice::Notice;
 use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
-use crate::error::Error;
 use crate::text;
 
 /// Shows a person what a login wants of them.
@@ -114,71 +113,5 @@ impl fmt::Display for DevicePrompt<'_> {
             write!(formatter, ", which asks for: {}", self.scopes.join(" "))?;
         }
         write!(formatter, ".\n{}", Self::WARNING)
-    }
-}
-
-/// One line for the person; its `Display` is the line.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Notice {
-    /// The browser's turn has come.
-    WaitingForBrowser {
-        /// Where it is to come back to.
-        redirect_uri: RedirectUri,
-        /// How long it is waited for.
-        limit: Duration,
-    },
-    /// No browser could be opened, and the waiting goes on: the address can be opened by hand.
-    BrowserFailed(Error),
-    /// Somebody came back with a state that is not this login's; the waiting goes on.
-    WrongState,
-    /// The code is being exchanged for a token: it is lost if the program ends now.
-    Exchanging,
-    /// The server asked for fewer polls.
-    SlowedDown {
-        /// The time between two polls from now on.
-        interval: Duration,
-    },
-    /// The server has asked for that several times.
-    ClockDrift,
-    /// A poll got no usable answer; the polling goes on.
-    PollFailed {
-        /// What happened.
-        error: Error,
-        /// When the next poll follows.
-        pause: Duration,
-    },
-    /// The device flow takes over from the browser.
-    DeviceFlowInstead {
-        /// Why.
-        because: Error,
-    },
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WaitingForBrowser { redirect_uri, limit } => write!(
-                formatter,
-                "Waiting {} for the browser. If it shows an error instead of a login: register exactly {redirect_uri} \
-                 as a redirect URI of this client, or use the device flow",
-                spoken(*limit)
-            ),
-            Self::BrowserFailed(error) => write!(formatter, "{error}. Open the address above by hand"),
-            Self::WrongState => formatter.write_str(
-                "A page that does not belong to this login came to the callback address; it was turned away, and the \
-                 waiting goes on",
-            ),
-            Self::Exchanging => formatter.write_str("Finishing the login"),
-            Self::SlowedDown { interval } => {
-                write!(formatter, "The server asks for fewer questions: the next ones come every {}", spoken(*interval))
-            }
-            Self::ClockDrift => formatter.write_str(
-                "The server still finds the questions too frequent: does this machine's clock run fast, as in some \
-                 virtual machines?",
-            ),
-            Self::PollFailed { error, pause } => write!(formatter, "{error}. Asking again in {}", spoken(*pause)),
-            Self::DeviceFlowInstead { because } => write!(formatter, "{because}. Using the device flow instead"),
-        }
     }
 }
