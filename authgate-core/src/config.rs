@@ -3,17 +3,22 @@
 mod environment;
 mod url;
 
+use std::fmt;
+
 use ::url::Url;
 
 use crate::error::Result;
 use crate::secret::Secret;
+use crate::text::printable_url;
 
 pub use environment::Environment;
 pub use url::{PlainHttp, Query, parse_url};
 pub(crate) use url::{check_url, is_loopback};
 
 /// What the programs are told by the environment or `.env`.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows neither the secret nor the query of a URL.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// `AUTHGATE_URL`: the server, which is also the issuer; as it was written.
@@ -77,6 +82,19 @@ impl Settings {
         (self.plain_http == PlainHttp::Anywhere).then_some(
             "AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them",
         )
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("authgate_url", &self.authgate_url)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("api_url", &self.api_url.as_ref().map(printable_url))
+            .field("plain_http", &self.plain_http)
+            .finish()
     }
 }
 

@@ -164,9 +164,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The task that worked on the shared request ended without a result, because its runtime was
-    /// shut down. The next call starts anew.
-    #[error("{operation}: the runtime that was working on it was shut down; try again")]
+    /// The task that worked on it ended without a result: its runtime was shut down, or it panicked.
+    /// The next call starts anew.
+    #[error("{operation}: the task that was working on it ended without a result; try again")]
     Interrupted {
         /// What was being done.
         operation: &'static str,

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod oauth2_adapter;
+mod redaction;
 mod retry;
 mod tls;
 
@@ -22,6 +23,7 @@ use crate::text;
 pub(crate) use answer::{Answer, seconds};
 pub use body::{Body, BodyEnd, read_body};
 pub(crate) use oauth2_adapter::OAuth2Adapter;
+use redaction::SentSecrets;
 pub(crate) use retry::Retry;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -94,14 +96,14 @@ impl HttpClient {
     }
 
     async fn send_once(&self, operation: &'static str, request: &reqwest::Request) -> Result<Answer> {
-        let secrets = answer::secrets_in(request);
+        let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and these bodies are in memory.
         let Some(request) = request.try_clone() else {
             return Err(Error::config(format!("{operation}: the request has a body that can be sent only once")));
         };
         let url = request.url().clone();
         let response = self.execute(operation, request).await?;
-        Answer::read(operation, &url, response, &secrets).await
+        Answer::read(operation, &url, response, sent).await
     }
 
     fn route(&self, url: &Url) -> Result<&reqwest::Client> {

@@ -35,7 +35,7 @@
 //! | 5 | `flow` |
 //! | 6 | `login` |
 //!
-//! `jwt`, `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
+//! `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
 //! need.
 
 // What the user sees is the program's business.
@@ -49,7 +49,6 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
-#[cfg(feature = "login")]
 mod jwt;
 pub mod token;
 
@@ -81,3 +80,6 @@ pub use login::{FlowMode, Session, authenticate};
 pub use resource::{TokenInfo, UserInfo};
 pub use secret::{Secret, mask};
 pub use token::{Freshness, Token};
+
+// Their types are in the signatures here.
+pub use {reqwest, url};

@@ -126,7 +126,7 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
     for value in [json!("bearer"), json!("BEARER"), json!(null), json!("")] {
         assert_eq!(granted_with("token_type", value).await.unwrap().token_type, "Bearer");
     }
-    for value in ["mac", "DPoP", "N_A"] {
+    for value in ["MAC", "DPoP", "N_A"] {
         let error = granted_with("token_type", json!(value)).await.unwrap_err();
         assert!(error.to_string().contains(value), "{error}");
     }

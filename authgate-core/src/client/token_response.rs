@@ -10,7 +10,6 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::http::seconds;
 use crate::secret::Secret;
-use crate::text;
 use crate::token::Token;
 
 /// A token said to live longer is taken to live this long; keeps every sum with it in range.
@@ -90,7 +89,8 @@ impl TokenResponse {
         // Required by RFC 6749 section 5.1; a server that leaves it out means the common one.
         let TokenType(token_type) = self.token_type;
         if !token_type.is_empty() && !token_type.eq_ignore_ascii_case("bearer") {
-            let token_type = text::excerpt(&token_type, 40);
+            let known = ["DPoP", "PoP", "MAC", "N_A"].into_iter().find(|known| token_type.eq_ignore_ascii_case(known));
+            let token_type = known.unwrap_or("one that is not known here");
             return refused(format!("the token's type is {token_type}, and this client can only use Bearer"));
         }
         Ok(Token {

@@ -1,5 +1,7 @@
 //! The discovery document, checked, and the endpoints it leads to.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -36,8 +38,14 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads a discovery document; the error is the reason for refusing it.
-    pub(super) fn read(document: &Map<String, Value>, issuer: &str, plain_http: PlainHttp) -> Result<Self, String> {
+    /// Reads a discovery document; the error is the reason for refusing it. `is_https` tells how it
+    /// was fetched, whatever case the issuer's scheme is written in.
+    pub(super) fn read(
+        document: &Map<String, Value>,
+        issuer: &str,
+        is_https: bool,
+        plain_http: PlainHttp,
+    ) -> Result<Self, String> {
         let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
         // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
         if without_trailing_slash(named) != issuer {
@@ -47,7 +55,7 @@ impl Metadata {
                 text::printable(issuer),
             ));
         }
-        let rule = EndpointRule { https_only: issuer.starts_with("https:"), plain_http };
+        let rule = EndpointRule { https_only: is_https, plain_http };
         let endpoint = |name: &str| rule.read(document, name);
         let derived = |path: &str| rule.check(path, &format!("{issuer}{path}"));
         let derived_unless_named = |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
@@ -111,7 +119,9 @@ pub enum ClientAuthentication {
 }
 
 /// Where a client sends what; from [`Metadata::to_endpoints`] or by hand.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows no query: one that was given by hand may carry a key.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Endpoints {
     /// The issuer, without a trailing slash, where discovery has told it; what the `iss` of an
@@ -155,6 +165,16 @@ impl Endpoints {
     }
 }
 
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Endpoints")
+            .field("token_url", &text::printable_url(&self.token_url))
+            .field("client_authentication", &self.client_authentication)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Which endpoints a document may name: an https issuer only https ones, whatever else is allowed.
 struct EndpointRule {
     https_only: bool,
@@ -173,10 +193,10 @@ impl EndpointRule {
 
     fn check(&self, name: &str, text: &str) -> Result<Url, String> {
         let url = Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
-        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
-        if self.https_only && url.scheme() != "https" {
+        if self.https_only && url.scheme() == "http" {
             return Err(format!("its {name} is plain http, and the issuer is https: the server is misconfigured"));
         }
+        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
         Ok(url)
     }
 }

@@ -33,13 +33,11 @@ impl TransportFailure {
 
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::Refused => {
-                ". Is the server running, is this its address, and does HTTPS_PROXY name a proxy that runs?"
-            }
+            Self::Refused => ". Is the server running, and is this its address? If a proxy is set, is it running?",
             Self::Unreachable => ". Check the address, the network, and HTTPS_PROXY/NO_PROXY",
             Self::Certificate => {
-                ". If the server's certificate comes from a private authority, name its \
-                 certificate file in SSL_CERT_FILE"
+                ". Is this the server's name, and its certificate up to date? If it comes from a private authority, name \
+                 that authority's certificate file in SSL_CERT_FILE"
             }
             Self::ConnectTimedOut | Self::AnswerTimedOut => ". Try again later",
             Self::Broken => ". Try again",

@@ -1,7 +1,7 @@
 //! Running a command with the server around it.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io,
     process::{ExitCode, ExitStatus},
 };
@@ -39,7 +39,12 @@ impl CommandError {
 pub(crate) async fn run(server: &DevServer, command: CommandLine) -> Result<ExitCode, CommandError> {
     // Before the command starts, so that a signal cannot end the server alone.
     let mut signals = Signals::new().map_err(CommandError::Wait)?;
-    let mut child = Command::new(&command.program)
+    let mut child = Command::new(&command.program);
+    // What `cargo run` tells us of our own package would make a nested cargo build things anew.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
+        child.env_remove(name);
+    }
+    let mut child = child
         .args(command.arguments)
         .envs(environment(server))
         .spawn()
@@ -50,6 +55,13 @@ pub(crate) async fn run(server: &DevServer, command: CommandLine) -> Result<Exit
             signal = signals.next() => pass_on(signal, &child),
         }
     }
+}
+
+fn is_of_our_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"]
+        .iter()
+        .any(|ours| name.starts_with(ours))
 }
 
 /// The confidential client and the places that the two examples ask for.
