@@ -57,7 +57,7 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-/// What lies beneath a [`Error::Transport`]: the innermost message, made safe to print.
+/// What lies beneath an [`Error::Transport`](super::Error::Transport): the innermost message, made safe to print.
 ///
 /// The error itself is not kept: the HTTP client's carries the URL with its query, and the TLS
 /// library's quotes names out of the server's certificate.

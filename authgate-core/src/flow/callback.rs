@@ -47,7 +47,7 @@ pub(super) struct CallbackServer {
 
 /// What a visit to the callback address turned out to be.
 pub(super) enum Visit {
-    /// Somebody without this login's state.
+    /// Somebody without this login's state; only the first is told of.
     WrongState,
     /// The answer to this login; there is one at most.
     Answer(Arrival),
@@ -69,9 +69,16 @@ pub(super) struct Visitor {
 impl CallbackServer {
     pub(super) async fn start(redirect_uri: &RedirectUri, expected: Expected) -> Result<Self> {
         let listener = Arc::new(Listener::bind(redirect_uri).await?);
-        let (announce, visits) = mpsc::channel(8);
+        // Room for all that is ever announced: one wrong visit and the answer.
+        let (announce, visits) = mpsc::channel(2);
         let (open, closed) = watch::channel(());
-        let gate = Gate { redirect_uri: redirect_uri.clone(), expected, announce, answered: AtomicBool::new(false) };
+        let gate = Gate {
+            redirect_uri: redirect_uri.clone(),
+            expected,
+            announce,
+            warned: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        };
         tokio::spawn(serve(listener.clone(), Arc::new(gate), closed));
         Ok(Self { listener, visits, _open: open })
     }
@@ -139,6 +146,7 @@ struct Gate {
     redirect_uri: RedirectUri,
     expected: Expected,
     announce: mpsc::Sender<Visit>,
+    warned: AtomicBool,
     answered: AtomicBool,
 }
 
@@ -172,8 +180,10 @@ impl Gate {
             return Err(Page::MethodNotAllowed);
         }
         self.expected.judge(request.uri().query().unwrap_or_default()).ok_or_else(|| {
-            // A crowd of wrong visitors is announced by its first.
-            let _ = self.announce.try_send(Visit::WrongState);
+            // A page that comes again and again must not fill the terminal.
+            if !self.warned.swap(true, Ordering::SeqCst) {
+                let _ = self.announce.try_send(Visit::WrongState);
+            }
             Page::BadRequest
         })
     }
@@ -185,7 +195,7 @@ impl Gate {
         }
         let (page, shown) = oneshot::channel();
         let arrival = Arrival { outcome, visitor: Visitor { page, gone } };
-        if self.announce.send(Visit::Answer(arrival)).await.is_err() {
+        if self.announce.try_send(Visit::Answer(arrival)).is_err() {
             return Page::Unfinished;
         }
         shown.await.unwrap_or(Page::Unfinished)

@@ -191,7 +191,7 @@ impl Content<'_> {
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{headline} - AuthGate</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n\
+             <title>{headline} - AuthGate</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <main class=\"{class}\">\n\
              <svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><circle cx=\"12\" cy=\"12\" r=\"10\"/>{drawing}</svg>\n\
              <h1>{headline}</h1>\n<p>{text}</p>\n{detail}<footer>{next}</footer>\n</main>\n</body>\n</html>\n",

@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use url::Url;
 
 /// Writes down what a person would have seen.
@@ -182,7 +183,8 @@ pub(crate) async fn send(address: &str, request: &str) -> Answer {
     // The server may have answered and closed before it has read everything.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
+    let reading = timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+    let _ = reading.expect("an answer comes at all");
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
