@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Ended, Home, server};
+use common::{Ended, Home, server, until};
 
 /// A server that ends the login when an old refresh token comes back.
 async fn strict_server() -> DevServer {
@@ -74,17 +74,22 @@ async fn ten_runs_with_a_refused_token_share_one_refresh() {
 /// case 114
 #[tokio::test]
 async fn what_a_program_without_our_lock_has_renewed_meanwhile_is_used() {
-    let (server, home) = (strict_server().await, Home::new());
-    home.log_in(&server, -60);
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(500)), Times::Once);
-    server.inject(Endpoint::Token, Fault::oauth_error(400, "invalid_grant"), Times::Once);
+    for is_ours_refused in [false, true] {
+        let (server, home) = (strict_server().await, Home::new());
+        home.log_in(&server, -60);
+        server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+        let slow = home.run(&server).start();
+        until("the refresh", || server.count(Endpoint::Token) == 1).await;
+        if is_ours_refused {
+            server.revoke_everything();
+        }
+        home.log_in(&server, 600);
+        let theirs = home.stored(server.public_client()).unwrap();
 
-    let slow = home.run(&server).start();
-    common::until("the refresh", || server.count(Endpoint::Token) == 1).await;
-    home.log_in(&server, 600);
-    let theirs = home.stored(server.public_client()).unwrap();
-    slow.end().await.shows(&theirs, &server);
-    assert_eq!(home.stored(server.public_client()).unwrap(), theirs, "what they saved is not overwritten");
+        slow.end().await.shows(&theirs, &server);
+        assert_eq!(home.stored(server.public_client()).unwrap(), theirs, "what they saved is not overwritten");
+        assert_eq!(server.count(Endpoint::Token), 1);
+    }
 }
 
 /// cases 113, 115
@@ -94,7 +99,7 @@ async fn a_logout_meanwhile_is_not_undone_by_a_refresh() {
     home.log_in(&server, -60);
     server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
     let refreshing = home.run(&server).start();
-    common::until("the refresh", || server.count(Endpoint::Token) == 1).await;
+    until("the refresh", || server.count(Endpoint::Token) == 1).await;
     let logout = home.run(&server).arg("--logout").end().await;
     assert_eq!((logout.status, logout.stdout.as_str()), (Some(0), "Logged out.\n"), "{logout:?}");
     assert_eq!(home.stored(server.public_client()), None);
