@@ -1,6 +1,6 @@
 //! Keyring, file and memory as one store: where a token goes when one of them fails.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod fragile;

@@ -4,7 +4,7 @@
 //! a process of its own. That takes dbus-daemon, gnome-keyring and secret-tool, so these tests run
 //! only where `AUTHGATE_TEST_KEYRING=1` is set; `.ci/keyring-tests` sets it.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod session;

@@ -2,7 +2,7 @@
 //!
 //! These tests run only where `AUTHGATE_TEST_KEYRING=1` is set, as `.ci/keyring-tests` does.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod session;

@@ -1,6 +1,6 @@
 //! The locks around the token file, between threads, processes and other clients.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;

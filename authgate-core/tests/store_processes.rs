@@ -1,6 +1,6 @@
 //! Many processes of several clients on one token file.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;
