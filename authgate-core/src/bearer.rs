@@ -58,9 +58,10 @@ impl BearerAuth {
 
     /// Sends `request` with a valid token and returns whatever answer comes.
     ///
-    /// When the API refuses the token with 401, that token is given up, and if the request's body
-    /// can be sent again it is sent once more with a new one. A second 401 is the caller's, and so
-    /// is the first when the token was fetched for this very call: a new one would fare no better.
+    /// When the API refuses the token with 401, a new one is fetched, and if the request's body can
+    /// be sent again it is sent once more. A second 401 is the caller's, and so is the first when
+    /// there is no new token to be had, or when the token was fetched for this very call: another
+    /// would fare no better, and is not asked for during the next 30 s.
     ///
     /// # Errors
     ///
@@ -70,18 +71,34 @@ impl BearerAuth {
         check_url(request.url(), self.http.plain_http())
             .map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")))?;
         let (granted, origin) = self.tokens.granted().await?;
-        let again = (origin == Origin::Memory).then(|| request.try_clone());
+        let again = request.try_clone();
 
         let response = self.send(request, &granted).await?;
-        let (StatusCode::UNAUTHORIZED, Some(again)) = (response.status(), again) else {
+        if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
+        }
+        if origin == Origin::Fetched {
+            granted.refusal().record(self.tokens.now());
+        } else if granted.refusal().allows_renewal(self.tokens.now()) {
+            match again {
+                Some(again) => return self.send_renewed(again, &granted, response).await,
+                None => self.tokens.invalidate(granted.access_token()),
+            }
+        }
+        Ok(response)
+    }
+
+    /// Sends the request with another token than the one that was refused; `refusal` is the answer
+    /// if there is no other.
+    async fn send_renewed(&self, request: Request, refused: &Granted, refusal: Response) -> Result<Response> {
+        let Ok(renewed) = self.tokens.replace(refused).await else {
+            return Ok(refusal);
         };
-        self.tokens.invalidate(granted.access_token());
-        let Some(again) = again else {
-            return Ok(response);
-        };
-        let (renewed, _) = self.tokens.granted().await?;
-        self.send(again, &renewed).await
+        let response = self.send(request, &renewed).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            renewed.refusal().record(self.tokens.now());
+        }
+        Ok(response)
     }
 
     async fn send(&self, mut request: Request, granted: &Granted) -> Result<Response> {

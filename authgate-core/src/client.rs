@@ -1,5 +1,9 @@
 //! The OAuth 2.0 client: one method for each request it can make.
 
+mod authorization_request;
+mod device_authorization;
+mod grants;
+mod introspection;
 mod token_response;
 
 use std::sync::Arc;
@@ -10,10 +14,8 @@ use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken, RequestTokenError, Scope,
-    StandardRevocableToken, TokenUrl,
+    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RequestTokenError, StandardRevocableToken, TokenUrl,
 };
-use serde_json::{Map, Value};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
@@ -25,6 +27,10 @@ use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
 use token_response::TokenResponse;
+
+pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
+pub use device_authorization::DeviceAuth;
+pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
 ///
@@ -94,75 +100,6 @@ impl OAuthClient {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
-    }
-
-    /// The client credentials grant (RFC 6749 section 4.4): a token for the client itself.
-    ///
-    /// No scope asks for all that the client may have. `extra_parameters` are what some servers
-    /// want beside it, such as `audience`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] without a secret; [`Error::OAuth`] when the server refuses
-    /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Protocol`] when the
-    /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
-    pub async fn client_credentials(&self, scopes: &[String], extra_parameters: &[(String, String)]) -> Result<Token> {
-        self.client_credentials_with(scopes, extra_parameters, Retry::Idempotent).await
-    }
-
-    pub(crate) async fn client_credentials_with(
-        &self,
-        scopes: &[String],
-        extra_parameters: &[(String, String)],
-        retry: Retry,
-    ) -> Result<Token> {
-        const OPERATION: &str = "client credentials grant";
-
-        if self.client_secret.is_none() {
-            return Err(Error::config(
-                "the client credentials grant is for confidential clients: give the client its secret (CLIENT_SECRET)",
-            ));
-        }
-        let client = self.oauth2_client();
-        let mut request = client.exchange_client_credentials().add_scopes(scopes.iter().cloned().map(Scope::new));
-        for (name, value) in extra_parameters {
-            request = request.add_extra_param(name, value);
-        }
-        let obtained = self.clock.now();
-        let answer = request.request_async(&self.adapter(OPERATION, retry)).await;
-        let mut token = self.granted(OPERATION, obtained, answer)?;
-        // A server that says nothing of the scope has granted what was asked (section 5.1).
-        if token.scope.is_none() && !scopes.is_empty() {
-            token.scope = Some(scopes.join(" "));
-        }
-        Ok(token)
-    }
-
-    /// The refresh token grant (RFC 6749 section 6): the next token in place of `previous`.
-    ///
-    /// What the answer leaves out, refresh token and scope, is carried over from `previous`. The
-    /// request is sent once, and again only where the server cannot have seen it: with rotation
-    /// on, a refresh token that is shown twice ends the login.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] when `previous` has no refresh token; [`Error::OAuth`], for which
-    /// [`Error::needs_login`] tells whether the login has ended; else as for
-    /// [`OAuthClient::client_credentials`].
-    pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
-        const OPERATION: &str = "refresh token grant";
-
-        let Some(refresh_token) = &previous.refresh_token else {
-            return Err(Error::config("the token cannot be refreshed: the server gave no refresh token with it"));
-        };
-        let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
-        let obtained = self.clock.now();
-        let answer = self
-            .oauth2_client()
-            .exchange_refresh_token(&refresh_token)
-            .request_async(&self.adapter(OPERATION, Retry::OnlyUnsent))
-            .await;
-        Ok(self.granted(OPERATION, obtained, answer)?.or_from(previous))
     }
 
     /// Asks what the server knows of a token (RFC 7662): for resource servers.
@@ -245,17 +182,31 @@ impl OAuthClient {
         obtained: Moment,
         answer: Result<TokenResponse, RequestTokenError<Error, BasicErrorResponse>>,
     ) -> Result<Token> {
-        let url = text::printable_url(&self.endpoints.token_url);
         match answer {
-            Ok(response) => response.into_token(operation, &url, obtained),
+            Ok(response) => self.usable(operation, obtained, response),
             Err(RequestTokenError::Request(error)) => Err(error),
             // The crate's own errors keep the body, so nothing of them is shown. They are rare: the
             // adapter lets only JSON objects through.
-            Err(_) => Err(Error::Protocol {
-                operation,
-                url,
-                reason: "the answer names a member of the token twice, or is otherwise not a token".to_owned(),
-            }),
+            Err(_) => Err(self.not_a_token(operation)),
+        }
+    }
+
+    /// The token in an answer that the `oauth2` crate has no part in.
+    fn granted_in(&self, operation: &'static str, obtained: Moment, answer: Answer) -> Result<Token> {
+        answer.object()?;
+        let response = serde_json::from_slice(&answer.into_body()).map_err(|_| self.not_a_token(operation))?;
+        self.usable(operation, obtained, response)
+    }
+
+    fn usable(&self, operation: &'static str, obtained: Moment, response: TokenResponse) -> Result<Token> {
+        response.into_token(operation, &text::printable_url(&self.endpoints.token_url), obtained)
+    }
+
+    fn not_a_token(&self, operation: &'static str) -> Error {
+        Error::Protocol {
+            operation,
+            url: text::printable_url(&self.endpoints.token_url),
+            reason: "the answer names a member of the token twice, or is otherwise not a token".to_owned(),
         }
     }
 }
@@ -278,38 +229,4 @@ pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url
     url.ok_or_else(|| {
         Error::config(format!("the server has no {name} endpoint: its discovery document does not name one"))
     })
-}
-
-/// What a server says of a token (RFC 7662 section 2.2).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Introspection {
-    /// Whether the token can be used; when it cannot, nothing else is told.
-    pub active: bool,
-    /// The token's scopes, separated by spaces.
-    pub scope: Option<String>,
-    /// The client it was issued to.
-    pub client_id: Option<String>,
-    /// Who it belongs to.
-    pub sub: Option<String>,
-    /// Its expiry in epoch seconds.
-    pub exp: Option<i64>,
-}
-
-impl Introspection {
-    fn read(object: &Map<String, Value>) -> Self {
-        let active = object.get("active").and_then(Value::as_bool).unwrap_or_default();
-        // Other members of an inactive token must not be trusted, even if a server sends them.
-        if !active {
-            return Self::default();
-        }
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        Self {
-            active,
-            scope: text("scope"),
-            client_id: text("client_id"),
-            sub: text("sub"),
-            exp: object.get("exp").and_then(Value::as_i64),
-        }
-    }
 }

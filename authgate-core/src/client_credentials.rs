@@ -1,5 +1,7 @@
 //! Tokens for a service, which renew themselves.
 
+mod builder;
+mod refusal;
 mod setback;
 
 use std::fmt;
@@ -10,20 +12,22 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 
 use crate::client::OAuthClient;
+use crate::clock::Moment;
 use crate::error::Result;
 use crate::flight::SingleFlight;
 use crate::http::{HttpClient, Retry};
 use crate::resource::bearer;
 use crate::secret::Secret;
 use crate::token::{Freshness, Token};
+pub use builder::TokenSourceBuilder;
+use refusal::Refusal;
 use setback::Setbacks;
 
 /// A machine's token whose lifetime the server does not name is taken to be good for this long.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 /// Even a token that is said to expire at once is kept this long, so that a server's mistake does
-/// not make every call fetch one.
-const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
-const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
+/// not make every call fetch one: AuthGate allows 20 requests a minute.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(5);
 
 /// A service's token: fetched when first wanted, renewed before it expires, shared by all clones.
 ///
@@ -36,7 +40,8 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 ///   the server asked for, so that a struggling server is not asked by everyone all the time.
 /// * A caller who stops waiting cancels nobody else's request.
 ///
-/// It must be used within a tokio runtime, and may be used from several.
+/// It must be used within a tokio runtime. A request and its connection belong to the runtime that
+/// needed them first: when that is shut down, the next caller starts anew on its own.
 ///
 /// ```no_run
 /// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
@@ -72,17 +77,13 @@ pub(crate) struct Granted {
     token: Arc<Token>,
     pub(crate) header: HeaderValue,
     margin: Duration,
+    refusal: Refusal,
 }
 
 impl TokenSource {
     /// A source of tokens for `client`, which must have a secret.
     pub fn builder(client: OAuthClient) -> TokenSourceBuilder {
-        TokenSourceBuilder {
-            client,
-            scopes: Vec::new(),
-            extra_parameters: Vec::new(),
-            expiry_delta: DEFAULT_EXPIRY_DELTA,
-        }
+        TokenSourceBuilder::new(client)
     }
 
     /// A valid token.
@@ -118,6 +119,10 @@ impl TokenSource {
         }
     }
 
+    pub(crate) fn now(&self) -> Moment {
+        self.shared.fetcher.client.clock().now()
+    }
+
     pub(crate) fn http(&self) -> &HttpClient {
         self.shared.fetcher.client.http()
     }
@@ -151,7 +156,20 @@ impl TokenSource {
     #[cold]
     async fn fetch(&self) -> Result<Arc<Granted>> {
         let Shared { fetcher, flight } = &*self.shared;
-        flight.join(|| fetcher.known_outcome(), || fetcher.clone().fetch()).await
+        let fetch = || flight.join(|| fetcher.known_outcome(), || fetcher.clone().fetch());
+        match fetch().await {
+            // It was a renewal in the background, begun while the old token was good: one attempt,
+            // for nobody. Whoever waits deserves a request of their own.
+            Err(_) if !fetcher.has_standing_error() => fetch().await,
+            outcome => outcome,
+        }
+    }
+
+    /// A token in place of one that an API has refused. The refused one stays until there is
+    /// another: it may be good for another API.
+    pub(crate) async fn replace(&self, refused: &Granted) -> Result<Arc<Granted>> {
+        let Shared { fetcher, flight } = &*self.shared;
+        flight.join(|| fetcher.successor_of(refused), || fetcher.clone().fetch()).await
     }
 }
 
@@ -184,6 +202,19 @@ impl Fetcher {
         let current = self.current.load();
         match current.as_ref() {
             Some(granted) if !matches!(self.freshness(granted), Freshness::Expired(_)) => Some(Ok(granted.clone())),
+            _ => self.setbacks.standing_error(self.client.clock().now()).map(Err),
+        }
+    }
+
+    fn has_standing_error(&self) -> bool {
+        self.setbacks.standing_error(self.client.clock().now()).is_some()
+    }
+
+    /// What another caller has got in place of `refused`, or why nobody is asking just now.
+    fn successor_of(&self, refused: &Granted) -> Option<Result<Arc<Granted>>> {
+        let current = self.current.load();
+        match current.as_ref() {
+            Some(granted) if granted.token.access_token != refused.token.access_token => Some(Ok(granted.clone())),
             _ => self.setbacks.standing_error(self.client.clock().now()).map(Err),
         }
     }
@@ -227,11 +258,17 @@ impl Granted {
         // The first clone of a header allocates the counter that all clones share: done here once,
         // no caller ever allocates.
         drop(header.clone());
-        Ok(Self { header, margin: margin(lifetime, expiry_delta), token: Arc::new(token) })
+        let margin = margin(lifetime, expiry_delta);
+        Ok(Self { header, margin, token: Arc::new(token), refusal: Refusal::default() })
     }
 
     pub(crate) fn access_token(&self) -> &Secret {
         &self.token.access_token
+    }
+
+    /// Whether an API has refused it, when it was new, and what to make of that.
+    pub(crate) fn refusal(&self) -> &Refusal {
+        &self.refusal
     }
 }
 
@@ -249,52 +286,5 @@ impl fmt::Debug for Shared {
             .field("client_id", &self.fetcher.client.client_id())
             .field("scopes", &self.fetcher.scopes)
             .finish_non_exhaustive()
-    }
-}
-
-/// Made by [`TokenSource::builder`].
-#[derive(Debug)]
-pub struct TokenSourceBuilder {
-    client: OAuthClient,
-    scopes: Vec<String>,
-    extra_parameters: Vec<(String, String)>,
-    expiry_delta: Duration,
-}
-
-impl TokenSourceBuilder {
-    /// The scopes to ask for; without any, the server grants all that the client may have.
-    #[must_use]
-    pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
-    }
-
-    /// One more parameter in each token request, such as Auth0's `audience`.
-    #[must_use]
-    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.extra_parameters.push((name.into(), value.into()));
-        self
-    }
-
-    /// How long before it expires a token is renewed; 30 s unless said otherwise.
-    #[must_use]
-    pub fn expiry_delta(self, expiry_delta: Duration) -> Self {
-        Self { expiry_delta, ..self }
-    }
-
-    /// The source. Nothing is fetched before a token is wanted.
-    pub fn build(self) -> TokenSource {
-        TokenSource {
-            shared: Arc::new(Shared {
-                fetcher: Arc::new(Fetcher {
-                    setbacks: Setbacks::default(),
-                    client: self.client,
-                    scopes: self.scopes,
-                    extra_parameters: self.extra_parameters,
-                    expiry_delta: self.expiry_delta,
-                    current: ArcSwapOption::empty(),
-                }),
-                flight: SingleFlight::new("fetching a token"),
-            }),
-        }
     }
 }

@@ -3,17 +3,22 @@
 mod environment;
 mod url;
 
+use std::fmt;
+
 use ::url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret::Secret;
+use crate::text::printable_url;
 
 pub use environment::Environment;
 pub use url::{PlainHttp, Query, parse_url};
 pub(crate) use url::{check_url, is_loopback};
 
 /// What the programs are told by the environment or `.env`.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows neither the secret nor the query of a URL.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// `AUTHGATE_URL`: the server, which is also the issuer; as it was written.
@@ -33,11 +38,22 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names every missing variable, or the one whose value is refused.
+    /// [`Error::Config`](crate::Error::Config) that names every missing variable, or the one whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id, client_secret] =
             environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
         Self::checked(environment, &authgate_url, &client_id, Some(client_secret))
+    }
+
+    /// For a person: `AUTHGATE_URL` and `CLIENT_ID` are required; `CLIENT_SECRET` makes the client
+    /// a confidential one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Settings::for_service`].
+    pub fn for_person(environment: &Environment) -> Result<Self> {
+        let [authgate_url, client_id] = environment.require(["AUTHGATE_URL", "CLIENT_ID"])?;
+        Self::checked(environment, &authgate_url, &client_id, environment.get("CLIENT_SECRET")?)
     }
 
     fn checked(
@@ -69,21 +85,25 @@ impl Settings {
     }
 }
 
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("authgate_url", &self.authgate_url)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("api_url", &self.api_url.as_ref().map(printable_url))
+            .field("plain_http", &self.plain_http)
+            .finish()
+    }
+}
+
 /// Whether `AUTHGATE_ALLOW_HTTP` lets plain http through to other machines.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] when it is set to anything but `0` or `1`: `false` would read as yes to one
-/// person and as no to another.
+/// As for [`Environment::switch`].
 pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
-    match environment.get("AUTHGATE_ALLOW_HTTP")? {
-        None => Ok(PlainHttp::Loopback),
-        Some(value) => match value.expose() {
-            "1" => Ok(PlainHttp::Anywhere),
-            "0" => Ok(PlainHttp::Loopback),
-            _ => Err(Error::config(
-                "AUTHGATE_ALLOW_HTTP is neither 0 nor 1: set it to 1 to let plain http through, or unset it",
-            )),
-        },
-    }
+    let is_allowed = environment.switch("AUTHGATE_ALLOW_HTTP")?;
+    Ok(if is_allowed { PlainHttp::Anywhere } else { PlainHttp::Loopback })
 }

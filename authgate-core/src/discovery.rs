@@ -119,8 +119,13 @@ impl Fetcher {
     async fn fetch(self: Arc<Self>) -> Result<Arc<Metadata>> {
         let asked = self.clock.now();
         let answer = self.http.send(OPERATION, get_json(&self.url), Retry::Idempotent).await?;
-        let metadata = Metadata::read(&answer.object()?, &self.issuer, self.http.plain_http())
-            .map_err(|reason| Error::Protocol { operation: OPERATION, url: text::printable_url(&self.url), reason })?;
+        let metadata =
+            Metadata::read(&answer.object()?, &self.issuer, self.url.scheme() == "https", self.http.plain_http())
+                .map_err(|reason| Error::Protocol {
+                    operation: OPERATION,
+                    url: text::printable_url(&self.url),
+                    reason,
+                })?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));
         Ok(metadata)

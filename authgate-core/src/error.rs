@@ -1,13 +1,19 @@
 //! What can go wrong, sorted by what the caller can do about it.
 
-use std::fmt;
-use std::sync::Arc;
+mod listener;
+mod transport;
+
 use std::time::Duration;
 
-use crate::text;
+pub use listener::ListenerFailure;
+pub(crate) use transport::causes;
+pub use transport::{Cause, TransportFailure};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The reason in [`Error::Protocol`] for an address where nothing is.
+pub(crate) const NOTHING_THERE: &str = "there is nothing at this address (404): check the server's URL";
 
 /// Why an operation failed. One variant for each decision that a caller can take.
 ///
@@ -81,6 +87,73 @@ pub enum Error {
         reason: String,
     },
 
+    /// The person said no, in the browser or on the device page (RFC 6749 section 4.1.2.1, RFC 8628
+    /// section 3.5). Do not ask again.
+    #[error("login: it was refused by the person who was asked{}. Start again if that was a mistake", explained(.description.as_deref()))]
+    Denied {
+        /// The server's explanation, if it gave one.
+        description: Option<String>,
+    },
+
+    /// The server sent the browser back with an error (RFC 6749 section 4.1.2.1).
+    #[error("login: the server refused it: {code}{}{}", explained(.description.as_deref()), next_step(.code, None))]
+    LoginRefused {
+        /// The `error` code, such as `invalid_scope`.
+        code: String,
+        /// The server's explanation, if it gave one.
+        description: Option<String>,
+    },
+
+    /// Nobody logged in within the time for it. Another try may succeed, or another flow.
+    #[error("login: {reason}")]
+    LoginExpired {
+        /// What was waited for, how long, and what to do next.
+        reason: String,
+    },
+
+    /// Somebody came back from the login with the right state and a request that is not what the
+    /// protocol says. The login is over, because a code may have leaked; start again.
+    #[error("login: the browser came back with {reason}. Start again")]
+    Callback {
+        /// What is wrong with the request.
+        reason: String,
+    },
+
+    /// The redirect URI's address cannot be listened on, mostly because another program does.
+    #[error("login: cannot listen on {address}: {failure}. {}", .failure.advice())]
+    Listener {
+        /// The address, such as `127.0.0.1:8088`.
+        address: String,
+        /// Why not.
+        failure: ListenerFailure,
+        /// What the system said.
+        source: Cause,
+    },
+
+    /// No browser can be opened here, or opening it failed. The URL can still be opened by hand.
+    #[error("no browser can be opened here: {reason}")]
+    BrowserUnavailable {
+        /// Why.
+        reason: String,
+    },
+
+    /// The server does not let this client log in by device code; a browser may do.
+    #[error(
+        "the device flow is not available: {reason}. Log in with a browser, or enable the device grant in the client's registration"
+    )]
+    DeviceFlowUnavailable {
+        /// Why.
+        reason: String,
+    },
+
+    /// The server has used up what we showed it, and the answer to that was lost on the way. The
+    /// login may have been approved; only another one helps.
+    #[error("{operation}: the login was perhaps approved, and the server's answer was lost on the way: start again")]
+    AnswerLost {
+        /// What was being done.
+        operation: &'static str,
+    },
+
     /// A place where tokens are kept cannot be read or written now. It says nothing about the token
     /// itself: one that is in memory serves on, and one that is stored may be there next time.
     #[error("{place}: {reason}")]
@@ -91,9 +164,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The task that worked on the shared request ended without a result, because its runtime was
-    /// shut down. The next call starts anew.
-    #[error("{operation}: the runtime that was working on it was shut down; try again")]
+    /// The task that worked on it ended without a result: its runtime was shut down, or it panicked.
+    /// The next call starts anew.
+    #[error("{operation}: the task that was working on it ended without a result; try again")]
     Interrupted {
         /// What was being done.
         operation: &'static str,
@@ -114,7 +187,7 @@ impl Error {
             Self::OAuth { status, code, .. } => {
                 *status == 429 || *status >= 500 || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }
-            Self::Config(_) | Self::Protocol { .. } => false,
+            _ => false,
         }
     }
 
@@ -144,82 +217,6 @@ impl Error {
         Self::Config(message.into())
     }
 }
-
-/// How a connection failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TransportFailure {
-    /// Nobody listens at that address.
-    Refused,
-    /// The host is unknown or cannot be reached, or a proxy will not let us through.
-    Unreachable,
-    /// The server's certificate is not one that this machine trusts.
-    Certificate,
-    /// No connection was made in time.
-    ConnectTimedOut,
-    /// The connection was made, but the answer did not come in time.
-    AnswerTimedOut,
-    /// The connection ended before the whole answer was there.
-    Broken,
-}
-
-impl TransportFailure {
-    /// Whether the server cannot have seen the request: even a request that must not be sent twice
-    /// may be sent again.
-    pub fn is_before_sending(self) -> bool {
-        !matches!(self, Self::AnswerTimedOut | Self::Broken)
-    }
-
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Refused => ". Is the server running, and is this its address?",
-            Self::Unreachable => ". Check the address, the network, and HTTPS_PROXY/NO_PROXY",
-            Self::Certificate => {
-                ". If the server's certificate comes from a private authority, name its \
-                 certificate file in SSL_CERT_FILE"
-            }
-            Self::ConnectTimedOut | Self::AnswerTimedOut => ". Try again later",
-            Self::Broken => ". Try again",
-        }
-    }
-}
-
-impl fmt::Display for TransportFailure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Refused | Self::Unreachable => "cannot reach",
-            Self::Certificate => "the certificate is not trusted at",
-            Self::ConnectTimedOut => "no connection in time to",
-            Self::AnswerTimedOut => "no answer in time from",
-            Self::Broken => "the connection was lost to",
-        })
-    }
-}
-
-/// What lies beneath a [`Error::Transport`]: the innermost message, made safe to print.
-///
-/// The error itself is not kept: the HTTP client's carries the URL with its query, and the TLS
-/// library's quotes names out of the server's certificate.
-#[derive(Debug, Clone)]
-pub struct Cause(Arc<str>);
-
-impl Cause {
-    pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut innermost = error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        Self(text::excerpt(&innermost.to_string(), text::EXPLANATION_LENGTH).into())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Cause {}
 
 fn explained(description: Option<&str>) -> String {
     description.map_or_else(String::new, |text| format!(" ({text})"))

@@ -1,11 +1,16 @@
 //! One request for everyone who wants the same thing at the same time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use crate::error::{Error, Result};
+
+/// Longer than any request with all its retries takes.
+const LONGEST_FLIGHT: Duration = Duration::from_secs(45);
 
 /// Lets concurrent callers share one task.
 ///
@@ -18,8 +23,10 @@ pub(crate) struct SingleFlight<T> {
     current: Mutex<Option<Flight<T>>>,
 }
 
+type Landed<T> = watch::Receiver<Option<Result<T>>>;
+
 struct Flight<T> {
-    landed: watch::Receiver<Option<Result<T>>>,
+    landed: Landed<T>,
     task: AbortHandle,
 }
 
@@ -33,27 +40,42 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// `cached` is asked once more with the lock held: the last flight may have landed since the
     /// caller looked. It must see what a flight has stored before that flight's result is out, so
     /// the work itself does the storing.
-    pub(crate) async fn join<F>(
-        &self,
-        cached: impl FnOnce() -> Option<Result<T>>,
-        work: impl FnOnce() -> F,
-    ) -> Result<T>
+    ///
+    /// # Errors
+    ///
+    /// The work's own; [`Error::Interrupted`] when the task ended without a result, twice: the
+    /// first time may be another runtime's end, and says nothing about this caller's.
+    pub(crate) async fn join<F>(&self, cached: impl Fn() -> Option<Result<T>>, work: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let mut landed = {
-            let mut current = self.lock();
-            if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
-                flight.landed.clone()
-            } else if let Some(result) = cached() {
-                return result;
-            } else {
-                current.insert(Flight::start(work())).landed.clone()
+        for _ in 0..2 {
+            let mut landed = {
+                let mut current = self.lock();
+                if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
+                    flight.landed.clone()
+                } else if let Some(result) = cached() {
+                    return result;
+                } else {
+                    current.insert(Flight::start(work())).landed.clone()
+                }
+            };
+            let arrival = timeout(LONGEST_FLIGHT, landed.wait_for(Option::is_some)).await;
+            match arrival.map(|result| result.ok().and_then(|result| result.clone())) {
+                Ok(Some(result)) => return result,
+                Ok(None) => {}
+                // Its runtime lives, and nobody drives it: nothing will ever come of it.
+                Err(_) => self.abandon(&landed),
             }
-        };
-        match landed.wait_for(Option::is_some).await.map(|result| result.clone()) {
-            Ok(Some(result)) => result,
-            _ => Err(Error::Interrupted { operation: self.operation }),
+        }
+        Err(Error::Interrupted { operation: self.operation })
+    }
+
+    /// Ends the flight that this receiver belongs to, unless another has taken its place.
+    fn abandon(&self, landed: &Landed<T>) {
+        let mut current = self.lock();
+        if let Some(flight) = current.take_if(|flight| flight.landed.same_channel(landed)) {
+            flight.task.abort();
         }
     }
 
@@ -63,7 +85,11 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let Ok(mut current) = self.current.try_lock() else { return };
+        let mut current = match self.current.try_lock() {
+            Ok(current) => current,
+            Err(TryLockError::Poisoned(current)) => current.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         let in_progress = current.as_ref().is_some_and(Flight::is_in_progress);
         if !in_progress && is_due() {
             *current = Some(Flight::start(work()));

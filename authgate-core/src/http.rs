@@ -3,10 +3,12 @@
 mod answer;
 mod body;
 mod oauth2_adapter;
+mod redaction;
 mod retry;
 mod tls;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,12 +17,13 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use url::Url;
 
 use crate::config::{PlainHttp, check_url, is_loopback};
-use crate::error::{Cause, Error, Result, TransportFailure};
+use crate::error::{Cause, Error, Result, TransportFailure, causes};
 use crate::text;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, seconds};
 pub use body::{Body, BodyEnd, read_body};
 pub(crate) use oauth2_adapter::OAuth2Adapter;
+use redaction::SentSecrets;
 pub(crate) use retry::Retry;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -93,14 +96,14 @@ impl HttpClient {
     }
 
     async fn send_once(&self, operation: &'static str, request: &reqwest::Request) -> Result<Answer> {
-        let secrets = answer::secrets_in(request);
+        let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and these bodies are in memory.
         let Some(request) = request.try_clone() else {
             return Err(Error::config(format!("{operation}: the request has a body that can be sent only once")));
         };
         let url = request.url().clone();
         let response = self.execute(operation, request).await?;
-        Answer::read(operation, &url, response, &secrets).await
+        Answer::read(operation, &url, response, sent).await
     }
 
     fn route(&self, url: &Url) -> Result<&reqwest::Client> {
@@ -152,33 +155,20 @@ pub(crate) fn transport_error(operation: &'static str, url: &Url, error: &reqwes
 }
 
 fn failure_of(error: &reqwest::Error) -> TransportFailure {
+    let untrusted = || any_cause(error, |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(_)));
+    let refused = || any_cause(error, |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused);
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => TransportFailure::ConnectTimedOut,
-        (true, false) if has_cause::<rustls::Error>(error, |_| true) => TransportFailure::Certificate,
-        (true, false)
-            if has_cause::<std::io::Error>(error, |io| io.kind() == std::io::ErrorKind::ConnectionRefused) =>
-        {
-            TransportFailure::Refused
-        }
+        (true, false) if untrusted() => TransportFailure::Certificate,
+        (true, false) if refused() => TransportFailure::Refused,
         (true, false) => TransportFailure::Unreachable,
         (false, true) => TransportFailure::AnswerTimedOut,
         (false, false) => TransportFailure::Broken,
     }
 }
 
-fn has_cause<E: std::error::Error + 'static>(error: &reqwest::Error, matches: impl Fn(&E) -> bool) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // An io::Error made of another error hides it from `source`, which skips one level.
-        let hidden = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.downcast_ref::<E>().is_some_and(&matches)
-            || hidden.and_then(|hidden| hidden.downcast_ref::<E>()).is_some_and(&matches)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+fn any_cause<E: std::error::Error + 'static>(error: &reqwest::Error, is_it: impl Fn(&E) -> bool) -> bool {
+    causes(error).filter_map(|cause| cause.downcast_ref()).any(is_it)
 }
 
 /// A GET that wants JSON.

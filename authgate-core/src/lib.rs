@@ -28,10 +28,18 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
-//! | 1 | [`config`], [`http`], [`token`], `flight` |
-//! | 2 | [`discovery`], `store` (with the feature `login`) |
+//! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt` |
+//! | 2 | [`discovery`], `store` |
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`client_credentials`], [`bearer`] |
+//! | 5 | `flow` |
+//! | 6 | `login` |
+//!
+//! `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
+//! need.
+
+// What the user sees is the program's business.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod clock;
 pub mod error;
@@ -41,6 +49,7 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
+mod jwt;
 pub mod token;
 
 pub mod discovery;
@@ -53,13 +62,24 @@ pub mod resource;
 pub mod bearer;
 pub mod client_credentials;
 
+#[cfg(feature = "login")]
+pub mod flow;
+
+#[cfg(feature = "login")]
+pub mod login;
+
 pub use bearer::BearerAuth;
-pub use client::{Introspection, OAuthClient};
+pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};
 pub use client_credentials::TokenSource;
 pub use config::{Environment, PlainHttp, Settings};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
 pub use error::{Error, Result};
 pub use http::HttpClient;
+#[cfg(feature = "login")]
+pub use login::{FlowMode, Session, authenticate};
 pub use resource::{TokenInfo, UserInfo};
 pub use secret::{Secret, mask};
 pub use token::{Freshness, Token};
+
+// Their types are in the signatures here.
+pub use {reqwest, url};

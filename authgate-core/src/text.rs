@@ -21,11 +21,14 @@ pub fn printable(text: &str) -> String {
     escape(text, |_| false)
 }
 
-/// Like [`printable`], and at most `limit` characters of the original; a cut is marked with `...`.
+/// Like [`printable`], and at most `limit` characters long; a cut is marked with `...`.
 pub fn excerpt(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => printable(&text[..end]) + "...",
-        None => printable(text),
+    let start = text.char_indices().nth(limit).map_or(text, |(end, _)| &text[..end]);
+    let safe = printable(start);
+    match safe.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}...", &safe[..end]),
+        None if start.len() < text.len() => safe + "...",
+        None => safe,
     }
 }
 

@@ -66,6 +66,15 @@ impl Token {
         self
     }
 
+    /// A server that says nothing of the scope has granted what was asked for (RFC 6749 section 5.1).
+    #[must_use]
+    pub(crate) fn or_asked_for(mut self, scopes: &[String]) -> Self {
+        if self.scope.is_none() && !scopes.is_empty() {
+            self.scope = Some(scopes.join(" "));
+        }
+        self
+    }
+
     /// The scopes of `requested` that the token lacks; none when the server did not name any.
     ///
     /// A server may grant less than was asked for, and says so only here (RFC 6749 section 3.3).

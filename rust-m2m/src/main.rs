@@ -23,29 +23,36 @@ API_URL, if set, is called instead of the server's userinfo endpoint.";
 /// How much of the answer is kept and printed.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-// One thread is enough for one request after the other, and starts faster.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         None => {}
         Some(argument) if argument == "--help" || argument == "-h" => return show(USAGE),
         Some(argument) if argument == "--version" => return show(concat!("rust-m2m ", env!("CARGO_PKG_VERSION"))),
         Some(_) => {
-            eprintln!("rust-m2m takes no arguments.\n\n{USAGE}");
+            say(format_args!("rust-m2m takes no arguments.\n\n{USAGE}"));
             return ExitCode::from(2);
         }
     }
-    run().await.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        error.chain().skip(1).for_each(|cause| eprintln!("  caused by: {cause}"));
+    start().unwrap_or_else(|error| {
+        say(format_args!("error: {error}"));
+        error.chain().skip(1).for_each(|cause| say(format_args!("  caused by: {cause}")));
         ExitCode::FAILURE
     })
+}
+
+/// One thread is enough for one request after the other, and starts faster.
+fn start() -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(run());
+    // Not waiting for a name server that does not answer.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run() -> Result<ExitCode> {
     let settings = Settings::for_service(&Environment::load()?)?;
     if let Some(warning) = settings.warning() {
-        eprintln!("warning: {warning}");
+        say(format_args!("warning: {warning}"));
     }
 
     // 1. Auto-discovers OIDC endpoints via DiscoveryClient
@@ -80,11 +87,11 @@ async fn run() -> Result<ExitCode> {
         return Err(error.into());
     }
     if is_userinfo && status == 401 && body.printable().contains("User not found") {
-        eprintln!(
+        say(format_args!(
             "note: the userinfo endpoint knows only people, and this token is the service's own. The token itself is \
              fine: set API_URL to an API of yours, or to {}, to see it accepted.",
             metadata.tokeninfo_endpoint
-        );
+        ));
     }
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -98,6 +105,11 @@ fn print(status: u16, body: &Body) -> io::Result<()> {
         writeln!(stdout, "(response body truncated to 1 MB)")?;
     }
     stdout.flush()
+}
+
+/// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn show(text: &str) -> ExitCode {

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::error::{Error, Result};
+use crate::http::seconds;
 use crate::secret::Secret;
-use crate::text;
 use crate::token::Token;
 
 /// A token said to live longer is taken to live this long; keeps every sum with it in range.
@@ -89,7 +89,8 @@ impl TokenResponse {
         // Required by RFC 6749 section 5.1; a server that leaves it out means the common one.
         let TokenType(token_type) = self.token_type;
         if !token_type.is_empty() && !token_type.eq_ignore_ascii_case("bearer") {
-            let token_type = text::excerpt(&token_type, 40);
+            let known = ["DPoP", "PoP", "MAC", "N_A"].into_iter().find(|known| token_type.eq_ignore_ascii_case(known));
+            let token_type = known.unwrap_or("one that is not known here");
             return refused(format!("the token's type is {token_type}, and this client can only use Bearer"));
         }
         Ok(Token {
@@ -142,9 +143,7 @@ fn text_member<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let seconds = match Value::deserialize(deserializer)? {
         Value::Null => return Ok(None),
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        value => seconds(&value),
     };
     let seconds = seconds.unwrap_or(0.0).floor().clamp(0.0, LONGEST_LIFETIME.as_secs_f64());
     Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or_default()))

@@ -8,6 +8,8 @@ use crate::error::Error;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A server that asks for more time than this is asked again all the same.
+const LONGEST_ASKED: Duration = Duration::from_secs(10 * 60);
 
 /// The failures since the last success. The lock is taken only when there is no fresh token.
 #[derive(Default)]
@@ -26,7 +28,7 @@ impl Setbacks {
     /// A renewal has failed while the token is still valid. Its pause spaces renewals; when the
     /// token expires meanwhile, callers may ask at once, unless the server itself asked to wait.
     pub(super) fn background(&self, error: &Error, now: Moment) {
-        tracing::warn!(%error, "the token could not be renewed; the one there is stays in use");
+        tracing::warn!(%error, "the token could not be renewed in time; another try follows");
         self.record(error, now, error.retry_after().is_some());
     }
 
@@ -56,7 +58,7 @@ impl Setbacks {
         *setback = Some(Setback {
             error: error.clone(),
             at: now,
-            pause: error.retry_after().map_or(pause, |asked| asked.max(pause)),
+            pause: error.retry_after().map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED)),
             failures,
             stands,
         });

@@ -71,6 +71,22 @@ impl Environment {
         Ok(value.filter(|value| !value.expose().trim().is_empty()))
     }
 
+    /// Whether a variable that is `1` or `0` is on; unset, it is off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when it is anything else: `false` would be a yes to one program and a no
+    /// to another.
+    pub fn switch(&self, name: &str) -> Result<bool> {
+        match self.get(name)?.as_ref().map(Secret::expose) {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => {
+                Err(Error::config(format!("{name} is neither 0 nor 1: set it to 1 to switch it on, or unset it")))
+            }
+        }
+    }
+
     /// The values of all these variables, in their order.
     ///
     /// # Errors
@@ -149,7 +165,7 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
     let mut entries = dotenvy::from_read_iter(Lines { rest: text.as_bytes(), count: &lines_read });
     let mut variables = HashMap::new();
     loop {
-        let first_line = lines_read.get() + 1;
+        let before = lines_read.get();
         match entries.next() {
             None => return Ok(variables),
             Some(Ok((name, value))) => {
@@ -157,6 +173,9 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             }
             // dotenvy's own message quotes the line, and with it the secret.
             Some(Err(_)) => {
+                // The parser has passed over what stands before the entry without a word.
+                let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
+                let first_line = before + passed_over + 1;
                 return Err(format!(
                     "line {first_line} is no entry of the form NAME=value, or a quote that is opened there is never \
                      closed; put a value with spaces, quotes, $ or # in single quotes"
@@ -164,6 +183,11 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             }
         }
     }
+}
+
+fn is_blank_or_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || line.starts_with('#')
 }
 
 /// Hands out one physical line a read and counts them: dotenvy's errors carry a column, no line.

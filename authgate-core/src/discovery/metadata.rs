@@ -1,5 +1,7 @@
 //! The discovery document, checked, and the endpoints it leads to.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -36,8 +38,14 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads a discovery document; the error is the reason for refusing it.
-    pub(super) fn read(document: &Map<String, Value>, issuer: &str, plain_http: PlainHttp) -> Result<Self, String> {
+    /// Reads a discovery document; the error is the reason for refusing it. `is_https` tells how it
+    /// was fetched, whatever case the issuer's scheme is written in.
+    pub(super) fn read(
+        document: &Map<String, Value>,
+        issuer: &str,
+        is_https: bool,
+        plain_http: PlainHttp,
+    ) -> Result<Self, String> {
         let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
         // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
         if without_trailing_slash(named) != issuer {
@@ -47,7 +55,7 @@ impl Metadata {
                 text::printable(issuer),
             ));
         }
-        let rule = EndpointRule { https_only: issuer.starts_with("https:"), plain_http };
+        let rule = EndpointRule { https_only: is_https, plain_http };
         let endpoint = |name: &str| rule.read(document, name);
         let derived = |path: &str| rule.check(path, &format!("{issuer}{path}"));
         let derived_unless_named = |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
@@ -73,6 +81,8 @@ impl Metadata {
     /// The endpoints as [`OAuthClient`](crate::OAuthClient) takes them.
     pub fn to_endpoints(&self) -> Endpoints {
         Endpoints {
+            issuer: Some(self.issuer.clone()),
+            authorization_response_iss_parameter_supported: self.authorization_response_iss_parameter_supported,
             token_url: self.token_endpoint.clone(),
             authorize_url: self.authorization_endpoint.clone(),
             device_authorization_url: Some(self.device_authorization_endpoint.clone()),
@@ -109,9 +119,16 @@ pub enum ClientAuthentication {
 }
 
 /// Where a client sends what; from [`Metadata::to_endpoints`] or by hand.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows no query: one that was given by hand may carry a key.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Endpoints {
+    /// The issuer, without a trailing slash, where discovery has told it; what the `iss` of an
+    /// authorization answer is compared with (RFC 9207 section 2.4).
+    pub issuer: Option<String>,
+    /// Whether every authorization answer must carry `iss`.
+    pub authorization_response_iss_parameter_supported: bool,
     /// The token endpoint (RFC 6749 section 3.2).
     pub token_url: Url,
     /// The authorization endpoint (RFC 6749 section 3.1).
@@ -134,6 +151,8 @@ impl Endpoints {
     /// For a server without discovery: a token endpoint, and the secret in the form.
     pub fn from_token_url(token_url: Url) -> Self {
         Self {
+            issuer: None,
+            authorization_response_iss_parameter_supported: false,
             token_url,
             authorize_url: None,
             device_authorization_url: None,
@@ -143,6 +162,16 @@ impl Endpoints {
             token_info_url: None,
             client_authentication: ClientAuthentication::Body,
         }
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Endpoints")
+            .field("token_url", &text::printable_url(&self.token_url))
+            .field("client_authentication", &self.client_authentication)
+            .finish_non_exhaustive()
     }
 }
 
@@ -164,10 +193,10 @@ impl EndpointRule {
 
     fn check(&self, name: &str, text: &str) -> Result<Url, String> {
         let url = Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
-        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
-        if self.https_only && url.scheme() != "https" {
+        if self.https_only && url.scheme() == "http" {
             return Err(format!("its {name} is plain http, and the issuer is https: the server is misconfigured"));
         }
+        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
         Ok(url)
     }
 }

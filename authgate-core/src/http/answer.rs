@@ -1,14 +1,16 @@
 //! The one place that reads what a server of the OAuth protocol answers.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::retry::retry_after;
-use crate::error::{Error, Result};
-use crate::secret::Secret;
+use super::redaction::SentSecrets;
+use super::retry::{LONGEST_WAIT, retry_after};
+use crate::error::{Error, NOTHING_THERE, Result};
 use crate::text::{self, EXPLANATION_LENGTH};
 
 /// Characters of an unreadable body that are shown.
@@ -21,16 +23,17 @@ pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+    sent: SentSecrets,
 }
 
 impl Answer {
     /// Reads a response; every status but 200 becomes the error that it means. An error's text is
-    /// freed of `secrets`, which a careless server echoes.
+    /// freed of the secrets that were `sent`, which a careless server echoes.
     pub(super) async fn read(
         operation: &'static str,
         url: &Url,
         response: reqwest::Response,
-        secrets: &[Secret],
+        sent: SentSecrets,
     ) -> Result<Self> {
         let mut answer = Self {
             operation,
@@ -38,15 +41,16 @@ impl Answer {
             status: response.status(),
             headers: response.headers().clone(),
             body: Vec::new(),
+            sent,
         };
         if answer.status.is_redirection() {
             return Err(answer.redirected(url));
         }
-        match read_whole_body(response).await? {
+        match read_whole_body(operation, response).await? {
             Some(body) => answer.body = body,
             None => return Err(answer.unexpected("with a body larger than 1 MiB".to_owned())),
         }
-        match answer.refusal(secrets) {
+        match answer.refusal() {
             Some(refusal) => Err(refusal),
             None => Ok(answer),
         }
@@ -54,26 +58,30 @@ impl Answer {
 
     /// The body as a JSON object.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        serde_json::from_slice(&self.body).map_err(|_| self.not_an_object(&[]))
+        serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())
     }
 
-    pub(super) fn into_body(self) -> Vec<u8> {
+    pub(crate) fn into_body(self) -> Vec<u8> {
         self.body
     }
 
     /// The error that this answer is, if it is one.
-    fn refusal(&self, secrets: &[Secret]) -> Option<Error> {
+    fn refusal(&self) -> Option<Error> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
-        let member = |name: &str| object.as_ref().and_then(|object| object.get(name)).filter(|value| !value.is_null());
+        let member = |name: &str| object.as_ref()?.get(name).filter(|value| !value.is_null() && *value != "");
         // Some servers answer 200 with an error in it.
         if let Some(code) = member("error") {
-            let description = member("error_description").map(|value| shown(value, secrets, EXPLANATION_LENGTH));
-            return Some(self.oauth_error(shown(code, secrets, 100), description));
+            let description = member("error_description").map(|value| self.shown(value, EXPLANATION_LENGTH));
+            let error = self.oauth_error(self.shown(code, 100), description);
+            return Some(match member("interval").and_then(seconds) {
+                Some(interval) => slowed_down(error, interval),
+                None => error,
+            });
         }
         if let Some((code, description)) = self.bearer_challenge() {
             return Some(self.oauth_error(
-                shown(&code.into(), secrets, 100),
-                description.map(|text| shown(&text.into(), secrets, EXPLANATION_LENGTH)),
+                self.shown(&code.into(), 100),
+                description.map(|text| self.shown(&text.into(), EXPLANATION_LENGTH)),
             ));
         }
         match self.status {
@@ -81,12 +89,12 @@ impl Answer {
             StatusCode::NOT_FOUND => Some(Error::Protocol {
                 operation: self.operation,
                 url: self.url.clone(),
-                reason: "there is nothing at this address (404): check the server's URL".to_owned(),
+                reason: NOTHING_THERE.to_owned(),
             }),
             _ if object.is_some() => {
                 Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
             }
-            _ => Some(self.not_an_object(secrets)),
+            _ => Some(self.not_an_object()),
         }
     }
 
@@ -98,10 +106,8 @@ impl Answer {
             return None;
         }
         let parameter = |name: &str| {
-            parameters.split(',').find_map(|parameter| {
-                let (key, value) = parameter.trim().split_once('=')?;
-                (key == name).then(|| value.trim_matches('"').to_owned())
-            })
+            let value = parameters.split_once(&format!("{name}=\""))?.1;
+            Some(value.split_once('"')?.0.to_owned())
         };
         Some((parameter("error")?, parameter("error_description")))
     }
@@ -121,14 +127,27 @@ impl Answer {
         }
     }
 
-    fn not_an_object(&self, secrets: &[Secret]) -> Error {
-        let content_type = self.header(&CONTENT_TYPE).unwrap_or("no content type");
+    fn not_an_object(&self) -> Error {
+        let content_type = match self.header(&CONTENT_TYPE) {
+            Some(content_type) => text::excerpt(&self.sent.redacted(content_type), 100),
+            None => "no content type".to_owned(),
+        };
         let body = String::from_utf8_lossy(&self.body);
-        let start = match redacted(body.trim(), secrets) {
+        let body = match self.sent.redacted(body.trim()) {
             body if body.is_empty() => "an empty body".to_owned(),
+            // An answer that was meant to carry a token may carry one, whatever else is wrong with it.
+            _ if self.status.is_success() && !self.sent.is_empty() => "a body that is not shown".to_owned(),
             body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
         };
-        self.unexpected(format!("which is not a JSON object but {}, {start}", text::excerpt(content_type, 100)))
+        self.unexpected(format!("which is not a JSON object ({content_type}; {body})"))
+    }
+
+    /// A member of an error answer as one safe line, whatever its type.
+    fn shown(&self, value: &Value, limit: usize) -> String {
+        match value {
+            Value::String(text) => text::excerpt(&self.sent.redacted(text), limit),
+            other => text::excerpt(&self.sent.redacted(&other.to_string()), limit),
+        }
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -141,7 +160,7 @@ impl Answer {
             url: self.url.clone(),
             status: self.status.as_u16(),
             reason,
-            retry_after: retry_after(&self.headers),
+            retry_after: retry_after(self.status, &self.headers),
         }
     }
 
@@ -152,36 +171,28 @@ impl Answer {
             status: self.status.as_u16(),
             code,
             description,
-            retry_after: retry_after(&self.headers),
+            retry_after: retry_after(self.status, &self.headers),
         }
     }
 }
 
-/// Everything in a request that an answer must not show again.
-pub(super) fn secrets_in(request: &reqwest::Request) -> Vec<Secret> {
-    const SECRET_PARAMETERS: [&str; 6] =
-        ["client_secret", "refresh_token", "token", "code", "code_verifier", "device_code"];
-
-    let form = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-    let parameters = url::form_urlencoded::parse(form)
-        .filter(|(name, _)| SECRET_PARAMETERS.contains(&name.as_ref()))
-        .map(|(_, value)| value.into_owned());
-    let credentials = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.split_once(' '))
-        .map(|(_, credentials)| credentials.to_owned());
-    parameters.chain(credentials).filter(|value| !value.is_empty()).map(Secret::from).collect()
-}
-
-fn redacted(text: &str, secrets: &[Secret]) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "[redacted]"))
-}
-
-/// A member of an error answer as one safe line, whatever its type.
-fn shown(value: &Value, secrets: &[Secret], limit: usize) -> String {
-    match value {
-        Value::String(text) => text::excerpt(&redacted(text, secrets), limit),
-        other => text::excerpt(&redacted(&other.to_string(), secrets), limit),
+/// The `slow_down` of a device flow may name the new interval in its body (RFC 8628 section 3.5).
+fn slowed_down(mut error: Error, interval: f64) -> Error {
+    if let Error::OAuth { code, retry_after, .. } = &mut error
+        && code == "slow_down"
+    {
+        let interval = Duration::try_from_secs_f64(interval).ok();
+        *retry_after = (*retry_after).max(interval.map(|interval| interval.min(LONGEST_WAIT)));
     }
+    error
+}
+
+/// A number of seconds, which some servers write as a string.
+pub(crate) fn seconds(value: &Value) -> Option<f64> {
+    let seconds = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    seconds.filter(|seconds: &f64| seconds.is_finite())
 }

@@ -34,30 +34,35 @@ impl Body {
 /// Reads at most `limit` bytes of a response's body, as they arrive.
 ///
 /// Bytes past the limit are neither kept nor waited for: the connection is given up instead.
-pub async fn read_body(mut response: reqwest::Response, limit: usize) -> Body {
+pub async fn read_body(response: reqwest::Response, limit: usize) -> Body {
+    read("reading the answer", response, limit).await
+}
+
+async fn read(operation: &'static str, mut response: reqwest::Response, limit: usize) -> Body {
+    let is_announced_longer = response.content_length().is_some_and(|length| length > limit as u64);
     let mut bytes = Vec::new();
     let end = loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 let room = limit - bytes.len();
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if chunk.len() > room {
+                if chunk.len() > room || is_announced_longer && bytes.len() == limit {
                     break BodyEnd::Truncated;
                 }
             }
             Ok(None) => break BodyEnd::Complete,
-            Err(error) => break BodyEnd::Lost(transport_error("reading the answer", response.url(), &error)),
+            Err(error) => break BodyEnd::Lost(transport_error(operation, response.url(), &error)),
         }
     };
     Body { bytes, end }
 }
 
 /// Reads a whole body of the protocol; `None` when it is larger than 1 MiB.
-pub(super) async fn read_whole_body(response: reqwest::Response) -> Result<Option<Vec<u8>>> {
+pub(super) async fn read_whole_body(operation: &'static str, response: reqwest::Response) -> Result<Option<Vec<u8>>> {
     /// No document of the protocol comes near it.
     const LIMIT: usize = 1024 * 1024;
 
-    let body = read_body(response, LIMIT).await;
+    let body = read(operation, response, LIMIT).await;
     match body.end {
         BodyEnd::Complete => Ok(Some(body.bytes)),
         BodyEnd::Truncated => Ok(None),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
 use tokio::time::Instant;
 
 use crate::error::{Error, Result, TransportFailure};
@@ -14,10 +14,10 @@ const REFUSED_ATTEMPTS: u32 = 2;
 /// No attempt begins later than this after the first: somebody is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BASE: Duration = Duration::from_millis(500);
-/// AuthGate counts by the minute and does not say how long to wait.
+/// AuthGate counts by the minute: coming back sooner is of no use.
 const AFTER_TOO_MANY_REQUESTS: Duration = Duration::from_secs(5);
 /// A server that asks for more is not believed.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which failures of a request may be followed by another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +61,8 @@ impl Retry {
         }
         // Full jitter: clients that failed together do not come back together.
         let backoff = (BASE * 2_u32.pow(failures - 1)).mul_f64(fastrand::f64());
-        Some(match (error.retry_after(), error.status()) {
-            (Some(asked), _) => asked + backoff,
-            (None, Some(429)) => AFTER_TOO_MANY_REQUESTS + backoff,
-            (None, _) => backoff,
-        })
+        let least = if error.status() == Some(429) { AFTER_TOO_MANY_REQUESTS } else { Duration::ZERO };
+        Some(error.retry_after().unwrap_or_default().max(least) + backoff)
     }
 
     fn allows(self, error: &Error) -> bool {
@@ -81,9 +78,10 @@ impl Retry {
 }
 
 /// How long the server asks to wait: `Retry-After` in seconds or as a date (RFC 9110 section
-/// 10.2.3), else AuthGate's `X-RateLimit-Reset` in epoch seconds. Dates are compared with the
-/// server's own `Date`, so that a wrong local clock does no harm.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// 10.2.3), else, with 429, AuthGate's `X-RateLimit-Reset` in epoch seconds, which many servers
+/// send with every answer. Dates are compared with the server's own `Date`, so that a wrong local
+/// clock does no harm.
+pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
@@ -95,10 +93,11 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
             Ok(seconds) => Some(Duration::from_secs(seconds)),
             Err(_) => httpdate::parse_http_date(value).ok().map(until),
         },
+        None if status != StatusCode::TOO_MANY_REQUESTS => None,
         None => text(&RATE_LIMIT_RESET)
             .and_then(|value| value.parse().ok())
             .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
             .map(until),
     };
-    wait.map(|wait| wait.min(LONGEST_WAIT))
+    wait.filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST_WAIT))
 }

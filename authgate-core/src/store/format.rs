@@ -4,14 +4,13 @@
 //! them takes. What it has no room for (issuer, scope, ID token) is in a record of our own, tied to
 //! its token: another client that saves a new token knows nothing of the record.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{LARGEST_WHOLE_NUMBER, StoredToken};
+use crate::jwt::unverified_claim;
 use crate::secret::Secret;
 
 /// What Go writes for a time that was never set.
@@ -34,7 +33,9 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
         refresh_token: string(&entry, "refresh_token").map(Secret::from),
         token_type: token_type.to_owned(),
         expires_at: entry.get("expires_at").and_then(expiry),
-        issuer: string(&record, "issuer").map(str::to_owned).or_else(|| issuer_of_jwt(access_token)),
+        issuer: string(&record, "issuer")
+            .map(str::to_owned)
+            .or_else(|| unverified_claim(&Secret::from(access_token), "iss")),
         scope: from_either("scope").map(str::to_owned),
         id_token: from_either("id_token").map(Secret::from),
         access_token: Secret::from(access_token),
@@ -127,15 +128,6 @@ fn is_in_notation_of_go(entry: &Map<String, Value>) -> bool {
 fn time_of_go(expires_at: Option<u64>) -> Value {
     let time = expires_at.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
     time.map_or_else(|| UNSET_TIME_OF_GO.into(), |time| time.to_string().into())
-}
-
-/// The `iss` of an access token that is a JWT (RFC 7519 section 4.1.1), unverified: it decides only
-/// that a token is *not* sent to some server.
-fn issuer_of_jwt(access_token: &str) -> Option<String> {
-    let payload = access_token.split('.').nth(1)?;
-    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
-    let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
-    string(&claims, "iss").map(str::to_owned)
 }
 
 fn digest(access_token: &str) -> String {

@@ -1,0 +1,170 @@
+//! Carrying a fault out.
+
+use std::{
+    convert::Infallible,
+    fmt::Write as _,
+    future::pending,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    },
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Collected, channel::Channel};
+use hyper::body::Frame;
+use serde_json::Value;
+
+use crate::{
+    connection::{Closed, Connection},
+    endpoint::Endpoint,
+    fault::Fault,
+};
+
+impl Connection {
+    pub(crate) async fn answer_with_fault(
+        &self,
+        fault: Fault,
+        endpoint: Option<Endpoint>,
+        request: Request,
+    ) -> Result<Response, Closed> {
+        match fault {
+            Fault::Delay(duration) => {
+                tokio::time::sleep(duration).await;
+                Ok(self.process(endpoint, request).await)
+            }
+            Fault::Answer { status, headers, body } => Ok(answer(status, &headers, body)),
+            Fault::Members(changes) => {
+                let (parts, body) = self.usual(endpoint, request).await;
+                Ok(respond(parts.status, parts.headers, Body::from(change(body, changes))))
+            }
+            Fault::Redirect { status, location } => {
+                let headers = [(LOCATION.to_string(), location)];
+                Ok(answer(status, &headers, Bytes::new()))
+            }
+            Fault::Drop => Err(Closed),
+            Fault::DropAfter => {
+                self.process(endpoint, request).await;
+                Err(Closed)
+            }
+            Fault::Hang => pending().await,
+            Fault::HeadersThenSilence => {
+                let (parts, _) = self.usual(endpoint, request).await;
+                Ok(respond(parts.status, parts.headers, Body::new(Silence)))
+            }
+            Fault::Drip { every, bytes } => {
+                let (parts, body) = self.usual(endpoint, request).await;
+                Ok(respond(parts.status, parts.headers, drip(body, every, bytes)))
+            }
+            Fault::Endless => {
+                let kind = [(CONTENT_TYPE, "application/json")];
+                Ok((kind, endless()).into_response())
+            }
+            Fault::Oversized(length) => {
+                let (parts, body) = self.usual(endpoint, request).await;
+                let mut body = Vec::from(body);
+                body.resize(length.max(body.len()), b' ');
+                Ok(respond(parts.status, parts.headers, Body::from(body)))
+            }
+            Fault::Truncated => {
+                let (parts, body) = self.usual(endpoint, request).await;
+                Err(self.close_after(truncated(parts.status, &parts.headers, &body)))
+            }
+            Fault::Raw(bytes) => Err(self.close_after(bytes)),
+        }
+    }
+
+    /// The usual answer, taken apart; without its length, which a fault may change.
+    async fn usual(&self, endpoint: Option<Endpoint>, request: Request) -> (axum::http::response::Parts, Bytes) {
+        let (mut parts, body) = self.process(endpoint, request).await.into_parts();
+        parts.headers.remove(CONTENT_LENGTH);
+        let body = body.collect().await.map(Collected::to_bytes);
+        (parts, body.unwrap_or_default())
+    }
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An answer as a test described it; what cannot stand in an HTTP answer is left out.
+fn answer(status: u16, headers: &[(String, String)], body: Bytes) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = headers.iter().filter_map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(name, value);
+    }
+    respond(status, map, Body::from(body))
+}
+
+fn change(body: Bytes, changes: Vec<(String, Option<Value>)>) -> Bytes {
+    let Ok(Value::Object(mut object)) = serde_json::from_slice(&body) else {
+        return body;
+    };
+    for (name, value) in changes {
+        match value {
+            Some(value) => object.insert(name, value),
+            None => object.shift_remove(&name),
+        };
+    }
+    Value::Object(object).to_string().into()
+}
+
+fn truncated(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Bytes {
+    let mut answer = format!("HTTP/1.1 {status}\r\n");
+    for (name, value) in headers {
+        // Writing to a string cannot fail.
+        let _ = write!(answer, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    let _ = write!(answer, "content-length: {}\r\n\r\n", body.len() + 100);
+    [answer.as_bytes(), body].concat().into()
+}
+
+fn drip(body: Bytes, every: Duration, piece: usize) -> Body {
+    let (mut sender, receiver) = Channel::<Bytes, Infallible>::new(1);
+    tokio::spawn(async move {
+        for piece in body.chunks(piece.max(1)) {
+            if sender.send_data(Bytes::copy_from_slice(piece)).await.is_err() {
+                return; // the client has gone
+            }
+            tokio::time::sleep(every).await;
+        }
+    });
+    Body::new(receiver)
+}
+
+fn endless() -> Body {
+    let (mut sender, receiver) = Channel::<Bytes, Infallible>::new(1);
+    tokio::spawn(async move {
+        let blanks = Bytes::from_static(&[b' '; 8192]);
+        while sender.send_data(blanks.clone()).await.is_ok() {}
+    });
+    Body::new(receiver)
+}
+
+/// A body of which nothing ever comes.
+struct Silence;
+
+impl hyper::body::Body for Silence {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}

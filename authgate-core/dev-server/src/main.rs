@@ -1,0 +1,83 @@
+//! `authgate-dev-server`: an AuthGate in memory, alone or around a command. See `--help`.
+
+mod program {
+    pub(crate) mod arguments;
+    pub(crate) mod command;
+    pub(crate) mod instructions;
+    pub(crate) mod signals;
+}
+
+use std::{env, io, io::Write as _, process::ExitCode};
+
+use anyhow::Context as _;
+use authgate_dev_server::{DevServer, StartError};
+use program::{
+    arguments::{self, Options, Request},
+    command, instructions,
+    signals::Signals,
+};
+
+const WRONG_USAGE: u8 = 2;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let request = match arguments::parse(env::args_os().skip(1)) {
+        Ok(request) => request,
+        Err(wrong) => {
+            complain(&format!("{wrong}\nTry --help."));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match run(request).await {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(request: Request) -> anyhow::Result<ExitCode> {
+    match request {
+        Request::Help => {
+            io::stdout().write_all(instructions::HELP.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Serve(options) => {
+            let server = start(&options, arguments::DEFAULT_PORT).await?;
+            // Before anything is printed: whoever has read that the server runs may end it.
+            let mut signals = Signals::new().context("cannot wait for signals")?;
+            io::stdout().write_all(instructions::for_people(&server).as_bytes())?;
+            signals.next().await;
+            server.stop().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Run(options, command) => {
+            let server = start(&options, arguments::ANY_PORT).await?;
+            let ended = command::run(&server, command).await;
+            server.stop().await;
+            match ended {
+                Ok(code) => Ok(code),
+                Err(error) => {
+                    let code = error.exit_code();
+                    complain(&format!("{:#}", anyhow::Error::new(error)));
+                    Ok(code)
+                }
+            }
+        }
+    }
+}
+
+async fn start(options: &Options, default_port: u16) -> anyhow::Result<DevServer> {
+    let started = options.builder(default_port).start().await;
+    started.map_err(|error| {
+        let in_use = matches!(&error, StartError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse);
+        let error = anyhow::Error::new(error);
+        if in_use { error.context("the port is in use: choose another one with --port") } else { error }
+    })
+}
+
+fn complain(message: &str) {
+    // Nobody is left to tell when this fails.
+    let _unread = writeln!(io::stderr(), "authgate-dev-server: {message}");
+}

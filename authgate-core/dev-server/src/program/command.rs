@@ -1,0 +1,112 @@
+//! Running a command with the server around it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    process::{ExitCode, ExitStatus},
+};
+
+use authgate_dev_server::DevServer;
+use tokio::process::{Child, Command};
+
+use super::{
+    arguments::CommandLine,
+    signals::{Signal, Signals},
+};
+
+/// Why there is no exit status to pass on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("cannot run {program:?}")]
+    Start { program: OsString, source: io::Error },
+    #[error("cannot wait for the command")]
+    Wait(#[source] io::Error),
+}
+
+impl CommandError {
+    /// As a shell has it: 127 not found, 126 found but not to be started.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::from(127),
+            Self::Start { .. } => ExitCode::from(126),
+            Self::Wait(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs the command to its end, whatever signals come meanwhile, and returns its exit status.
+/// Nothing is written to stdout, which is the command's.
+pub(crate) async fn run(server: &DevServer, command: CommandLine) -> Result<ExitCode, CommandError> {
+    // Before the command starts, so that a signal cannot end the server alone.
+    let mut signals = Signals::new().map_err(CommandError::Wait)?;
+    let mut child = Command::new(&command.program);
+    // What `cargo run` tells us of our own package would make a nested cargo build things anew.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
+        child.env_remove(name);
+    }
+    let mut child = child
+        .args(command.arguments)
+        .envs(environment(server))
+        .spawn()
+        .map_err(|source| CommandError::Start { program: command.program, source })?;
+    loop {
+        tokio::select! {
+            ended = child.wait() => return ended.map(exit_code).map_err(CommandError::Wait),
+            signal = signals.next() => pass_on(signal, &child),
+        }
+    }
+}
+
+fn is_of_our_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"]
+        .iter()
+        .any(|ours| name.starts_with(ours))
+}
+
+/// The confidential client and the places that the two examples ask for.
+fn environment(server: &DevServer) -> [(&'static str, String); 5] {
+    let client = server.confidential_client();
+    [
+        ("AUTHGATE_URL", server.url().to_owned()),
+        ("CLIENT_ID", client.id.clone()),
+        ("CLIENT_SECRET", client.secret.clone().unwrap_or_default()),
+        ("TOKEN_URL", format!("{}/oauth/token", server.url())),
+        ("PROTECTED_API_URL", format!("{}/oauth/userinfo", server.url())),
+    ]
+}
+
+/// Ctrl-C in a terminal goes to every process of the foreground group, the command included; passed
+/// on, it would come twice, and a program takes the second one for impatience. Without a terminal
+/// somebody sent it to this process alone.
+#[cfg(unix)]
+fn pass_on(signal: Signal, child: &Child) {
+    use std::io::IsTerminal as _;
+    let has_terminal = io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
+    if signal == Signal::INT && has_terminal {
+        return;
+    }
+    let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(process) = process {
+        // It fails when the command has just ended, which the next wait finds out.
+        let _ended = rustix::process::kill_process(process, signal);
+    }
+}
+
+/// Ctrl-C goes to every process of the console; the command decides what to make of it.
+#[cfg(not(unix))]
+fn pass_on(_signal: Signal, _child: &Child) {}
+
+#[cfg(unix)]
+fn exit_code(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt as _;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(not(unix))]
+fn exit_code(status: ExitStatus) -> ExitCode {
+    // An exit code has 32 bits here, but only 8 can be returned.
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,58 @@
+//! Signals that ask this program to end.
+
+use std::io;
+
+#[cfg(unix)]
+pub(crate) use rustix::process::Signal;
+
+#[cfg(unix)]
+pub(crate) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// From here on none of them ends the program by itself.
+    pub(crate) fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    pub(crate) async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.hang_up.recv() => Signal::HUP,
+        }
+    }
+}
+
+/// Ctrl-C is all that there is.
+#[cfg(not(unix))]
+pub(crate) struct Signals;
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) struct Signal;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn next(&mut self) -> Signal {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Ctrl-C cannot be heard: then it ends the program the usual way.
+            std::future::pending::<()>().await;
+        }
+        Signal
+    }
+}

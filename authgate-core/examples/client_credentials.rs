@@ -1,0 +1,140 @@
+//! The OAuth 2.0 client credentials grant in one piece: get a token, call a protected API with it.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --example client_credentials
+//! ```
+//!
+//! Against a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL` and
+//! `PROTECTED_API_URL` in the environment or in a file `.env`. It needs no discovery, so any OAuth
+//! 2.0 server will do.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use authgate_core::config::{self, Query, parse_url};
+use authgate_core::http::read_body;
+use authgate_core::{
+    BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource, text,
+};
+use url::Url;
+
+/// How much of an API's answer is kept.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// How much of an error's answer is shown.
+const EXCERPT_LENGTH: usize = 200;
+
+struct Configuration {
+    client_id: String,
+    client_secret: Secret,
+    token_url: Url,
+    protected_api_url: Url,
+    http: HttpClient,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<ExitCode> {
+    let configuration = Configuration::load()?;
+    let client = OAuthClient::new(
+        &configuration.client_id,
+        Endpoints::from_token_url(configuration.token_url.clone()),
+        configuration.http.clone(),
+    )
+    .with_secret(configuration.client_secret.clone());
+    let tokens = TokenSource::builder(client).build();
+
+    let Some(token) = get_oauth_token(&configuration, &tokens).await else {
+        println!("Failed to obtain OAuth token.");
+        return Ok(ExitCode::FAILURE);
+    };
+    println!("Access Token: {}", token.access_token.masked());
+    match call_protected_api(tokens, configuration.protected_api_url).await {
+        Some(answer) => println!("{answer}"),
+        None => return Ok(ExitCode::FAILURE),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Configuration {
+    fn load() -> Result<Self> {
+        let environment = Environment::load()?;
+        let [client_id, client_secret, token_url, api_url] =
+            environment.require(["CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL", "PROTECTED_API_URL"])?;
+        let plain_http = config::plain_http(&environment)?;
+        Ok(Self {
+            client_id: client_id.expose().to_owned(),
+            client_secret,
+            token_url: parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?,
+            protected_api_url: parse_url("PROTECTED_API_URL", api_url.expose(), plain_http, Query::Allowed)?,
+            http: HttpClient::new(plain_http),
+        })
+    }
+}
+
+/// Obtains an access token; says what went wrong if there is none.
+async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) -> Option<Arc<Token>> {
+    println!("Requesting token from: {}", text::printable_url(&configuration.token_url));
+    match tokens.token().await {
+        Ok(token) => {
+            println!("Successfully obtained access token.");
+            let lifetime = token.lifetime.unwrap_or_default().as_secs();
+            println!("Token Type: {}, Expires In: {lifetime} seconds", token.token_type);
+            Some(token)
+        }
+        Err(error) => {
+            explain(&error, "");
+            None
+        }
+    }
+}
+
+/// Calls the API with a valid token; says what went wrong if it gives no answer to use.
+async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
+    println!("Calling protected API: {}", text::printable_url(&url));
+    let mut request = reqwest::Request::new(reqwest::Method::GET, url);
+    request.headers_mut().insert("Content-Type", reqwest::header::HeaderValue::from_static("application/json"));
+    let response = match BearerAuth::new(tokens).execute(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            explain(&error, " calling protected API");
+            return None;
+        }
+    };
+    let status = response.status();
+    let body = read_body(response, BODY_LIMIT).await;
+    if !status.is_success() {
+        println!("HTTP Error calling protected API: {status}");
+        println!("Response: {}", text::excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH));
+        return None;
+    }
+    println!("Protected API response:");
+    Some(body.printable())
+}
+
+/// Tells the three kinds of failure apart: the server said no, the server was not reached, the
+/// answer cannot be used.
+fn explain(error: &Error, during: &str) {
+    match error {
+        Error::OAuth { code, description, .. } => {
+            println!("HTTP Error{during}: {error}");
+            let description = description.as_deref().unwrap_or("(no description)");
+            println!("Response: {}", text::excerpt(&format!("{code}: {description}"), EXCERPT_LENGTH));
+        }
+        Error::Response { reason, .. } => {
+            println!("HTTP Error{during}: {error}");
+            println!("Response: {}", text::excerpt(reason, EXCERPT_LENGTH));
+        }
+        Error::Transport { source, .. } => println!("Request Error{during}: {error} ({source})"),
+        _ => println!("Data Error{during}: {error}"),
+    }
+}

@@ -1,0 +1,122 @@
+//! A token that is fetched once, kept, and renewed in time; and the pitfalls on the way.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --example token_provider
+//! ```
+//!
+//! Against a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL`, `PROTECTED_API_URL`
+//! and, if the server wants one, `SCOPE` in the environment or in a file `.env`.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use authgate_core::config::{self, Query, parse_url};
+use authgate_core::http::read_body;
+use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource};
+use reqwest::header::{ACCEPT, DATE, HeaderValue};
+use url::Url;
+
+const BODY_LIMIT: usize = 1024 * 1024;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let environment = Environment::load()?;
+    let [client_id, client_secret, token_url, api_url] =
+        environment.require(["CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL", "PROTECTED_API_URL"])?;
+    let plain_http = config::plain_http(&environment)?;
+    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?;
+    let api_url = parse_url("PROTECTED_API_URL", api_url.expose(), plain_http, Query::Allowed)?;
+    let scope = environment.get("SCOPE")?;
+    let scopes: Vec<String> =
+        scope.iter().flat_map(|scope| scope.expose().split_whitespace()).map(str::to_owned).collect();
+
+    let public_client =
+        OAuthClient::new(client_id.expose(), Endpoints::from_token_url(token_url), HttpClient::new(plain_http));
+    let client = public_client.clone().with_secret(client_secret);
+
+    // One token: a request each time.
+    let token = get_access_token(&client, &scopes).await?;
+    println!("Access token: {}", token.access_token.masked());
+
+    // The same through a provider: a request for the first call, memory for the second, renewal
+    // before it expires. A server that does not say when that is: after 300 seconds.
+    let provider = TokenSource::builder(client.clone()).scopes(scopes).build();
+    println!("Current token: {}", provider.token().await?.access_token.masked());
+    println!("Current token: {} (from memory)", provider.token().await?.access_token.masked());
+
+    // A protected call.
+    let api = BearerAuth::new(provider);
+    let (data, server_date) = call_protected_resource(&api, api_url).await?;
+    println!("{data}");
+
+    // Pitfall: a missing client secret. Nothing is sent.
+    if let Err(error) = get_access_token(&public_client, &[]).await {
+        println!("Missing client secret: {error}");
+    }
+
+    // Pitfall: a scope that the server does not know or does not grant to this client.
+    if let Err(error) = get_access_token(&client, &["no-such-scope".to_owned()]).await {
+        println!("Incorrect scope: {error}");
+    }
+
+    // Pitfall: clock skew. Expiry here counts from the request by a clock that does not step, so
+    // it harms us little; an API that checks the token's own times may refuse it all the same.
+    println!("Clock skew: {}", clock_skew(server_date.as_deref()));
+
+    // Pitfall: rate limiting, as get_access_token below deals with it.
+    println!("Rate limiting: {BACK_OFF_ATTEMPTS} tries, at least {} s apart", BACK_OFF.as_secs());
+    Ok(())
+}
+
+const BACK_OFF: Duration = Duration::from_secs(5);
+const BACK_OFF_ATTEMPTS: u32 = 3;
+
+/// Asks for a token, and again when the server says 429.
+///
+/// The library has done so for up to ten seconds already, honouring `Retry-After`. This is for
+/// whoever has more time than that, such as a nightly job.
+async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Token, authgate_core::Error> {
+    let mut attempt = 1;
+    loop {
+        match client.client_credentials(scopes, &[]).await {
+            Err(error) if error.status() == Some(429) && attempt < BACK_OFF_ATTEMPTS => {
+                let wait = error.retry_after().unwrap_or(BACK_OFF * 2_u32.pow(attempt - 1));
+                println!("Too many requests: trying again in {} s", wait.as_secs());
+                tokio::time::sleep(wait).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The API's answer, and the server's idea of the time.
+async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, Option<String>)> {
+    let mut request = reqwest::Request::new(reqwest::Method::GET, url);
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let response = api.execute(request).await?.error_for_status().map_err(reqwest::Error::without_url)?;
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    let body = read_body(response, BODY_LIMIT).await;
+    Ok((body.printable(), date))
+}
+
+fn clock_skew(server_date: Option<&str>) -> String {
+    let local = SystemTime::now();
+    let compared = server_date.context("the server sent no Date").and_then(|date| {
+        let server = httpdate::parse_http_date(date).context("the server's Date cannot be read")?;
+        let skew = local.duration_since(server).unwrap_or_else(|ahead| ahead.duration());
+        Ok(format!("server {date}, here {}: {} s apart", httpdate::fmt_http_date(local), skew.as_secs()))
+    });
+    compared.unwrap_or_else(|unknown| unknown.to_string())
+}

@@ -1,0 +1,180 @@
+//! The device authorization grant (RFC 8628): its first request, and one poll.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{OAuthClient, configured};
+use crate::clock::Moment;
+use crate::config::{PlainHttp, check_url};
+use crate::error::{Error, NOTHING_THERE, Result};
+use crate::http::{Retry, seconds};
+use crate::secret::Secret;
+use crate::text;
+use crate::token::Token;
+
+const REQUEST: &str = "device authorization";
+const POLL: &str = "device code grant";
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// When the server does not say (RFC 8628 section 3.2).
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// However eager the server.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// When the server does not say, or says more: nobody looks at a code for longer.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// Characters of a user code that a person would still type.
+const USER_CODE_LENGTH: usize = 40;
+const URI_LENGTH: usize = 2048;
+
+/// What the server gave the device (RFC 8628 section 3.2), checked: all but the device code may be
+/// shown as it is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeviceAuth {
+    /// What the device polls with. Never shown (section 5.2).
+    pub device_code: Secret,
+    /// What the person types: visible ASCII, at most 40 characters.
+    pub user_code: String,
+    /// Where the person types it: https, or http by the client's rule for it.
+    pub verification_uri: Url,
+    /// The same with the code in it, for a QR code; only when it is on the same site.
+    pub verification_uri_complete: Option<Url>,
+    /// How long the code is good for, counted from `requested`; at most 30 minutes.
+    pub expires_in: Duration,
+    /// The least time between two polls.
+    pub interval: Duration,
+    /// When the code was about to be asked for.
+    pub requested: Moment,
+}
+
+impl OAuthClient {
+    /// Asks for a device code and a user code (RFC 8628 section 3.1).
+    ///
+    /// A missing or unusable `interval` means 5 s, a missing or unusable `expires_in` 30 minutes,
+    /// and a longer one is cut to that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DeviceFlowUnavailable`] when the server has no such endpoint or this client may not
+    /// use it; [`Error::Protocol`] when the answer lacks a code or an address, or has one that must
+    /// not be shown; else as the request fails.
+    pub async fn request_device_code(&self, scopes: &[String]) -> Result<DeviceAuth> {
+        let url = configured(self.endpoints().device_authorization_url.as_ref(), REQUEST)?;
+        let scope = scopes.join(" ");
+        let parameters = [("scope", scope.as_str())];
+        let parameters = if scope.is_empty() { &parameters[..0] } else { &parameters[..] };
+        let requested = self.clock().now();
+        // A code that nobody has seen does no harm, so the request may be repeated.
+        let answer = self.post(REQUEST, url, parameters, Retry::Idempotent).await.map_err(unavailable)?;
+        DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| Error::Protocol {
+            operation: REQUEST,
+            url: text::printable_url(url),
+            reason,
+        })
+    }
+
+    /// Asks once whether the person has approved (RFC 8628 section 3.4). Nothing is retried here:
+    /// the caller polls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OAuth`] with the codes of section 3.5: `authorization_pending`, `slow_down` (its
+    /// `retry_after` is the new interval, where the server named one), `expired_token` and
+    /// `access_denied`; else as the request fails.
+    pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
+        let url = &self.endpoints().token_url;
+        let parameters = [("grant_type", GRANT_TYPE), ("device_code", device.device_code.expose())];
+        let obtained = self.clock().now();
+        let answer = self.post(POLL, url, &parameters, Retry::Never).await?;
+        self.granted_in(POLL, obtained, answer)
+    }
+}
+
+impl DeviceAuth {
+    /// Whether the page is on another site than `server`, which the person should be told.
+    pub fn is_elsewhere(&self, server: &Url) -> bool {
+        self.verification_uri.origin() != server.origin()
+    }
+
+    /// Reads the answer; the error is the reason for refusing it.
+    fn read(answer: &Map<String, Value>, requested: Moment, plain_http: PlainHttp) -> Result<Self, String> {
+        let device_code = string(answer, "device_code").ok_or("the answer has no device_code")?;
+        let user_code = string(answer, "user_code").ok_or("the answer has no user_code")?.trim();
+        let is_typed = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if user_code.is_empty() || user_code.len() > USER_CODE_LENGTH || !user_code.bytes().all(is_typed) {
+            return Err("the user_code is not one that a person can type".to_owned());
+        }
+        // Some servers kept the name of an early draft.
+        let verification_uri = string(answer, "verification_uri")
+            .or_else(|| string(answer, "verification_url"))
+            .ok_or("the answer has no verification_uri")?;
+        let verification_uri = page("verification_uri", verification_uri, plain_http)?;
+        let verification_uri_complete = string(answer, "verification_uri_complete")
+            .and_then(|uri| page("verification_uri_complete", uri, plain_http).ok())
+            .filter(|uri| uri.origin() == verification_uri.origin());
+
+        let positive = |name: &str| answer.get(name).and_then(seconds).filter(|seconds| *seconds > 0.0);
+        let expires_in = positive("expires_in")
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .map_or(LONGEST_LIFETIME, |lifetime| lifetime.min(LONGEST_LIFETIME));
+        let interval = positive("interval").unwrap_or(DEFAULT_INTERVAL.as_secs_f64());
+        if interval >= expires_in.as_secs_f64() {
+            return Err("the polling interval is longer than the code is good for".to_owned());
+        }
+        Ok(Self {
+            device_code: Secret::from(device_code),
+            user_code: user_code.to_owned(),
+            verification_uri,
+            verification_uri_complete,
+            expires_in,
+            interval: Duration::from_secs_f64(interval).max(SHORTEST_INTERVAL),
+            requested,
+        })
+    }
+}
+
+/// A page that a person may be sent to. What is shown later is what the parser made of it: without
+/// control characters, and with the host in ASCII.
+fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
+    if uri.len() > URI_LENGTH {
+        return Err(format!("the {name} is longer than any address that a person can type"));
+    }
+    let url = Url::parse(uri).map_err(|reason| format!("the {name} is not a URL ({reason})"))?;
+    // The rule for endpoints, which have no fragment; a page may have one.
+    let mut without_fragment = url.clone();
+    without_fragment.set_fragment(None);
+    check_url(&without_fragment, plain_http).map_err(|reason| format!("the {name} is refused: {reason}"))?;
+    Ok(url)
+}
+
+/// Says what a refusal of the first request means for the person.
+fn unavailable(error: Error) -> Error {
+    match &error {
+        Error::Protocol { reason, .. } if reason == NOTHING_THERE => no_endpoint(),
+        Error::OAuth { status: 404, .. } => no_endpoint(),
+        Error::OAuth { code, description, .. }
+            if matches!(code.as_str(), "unauthorized_client" | "unsupported_grant_type" | "invalid_scope") =>
+        {
+            let description = description.as_ref().map_or_else(String::new, |text| format!(": {text}"));
+            Error::DeviceFlowUnavailable {
+                reason: match code.as_str() {
+                    "invalid_scope" => {
+                        format!("the server does not grant these scopes to this client ({code}{description})")
+                    }
+                    _ => format!("this client is not allowed the device grant ({code}{description})"),
+                },
+            }
+        }
+        _ => error,
+    }
+}
+
+fn no_endpoint() -> Error {
+    Error::DeviceFlowUnavailable { reason: "the server has no device authorization endpoint (404)".to_owned() }
+}
+
+fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str().filter(|text| !text.is_empty())
+}

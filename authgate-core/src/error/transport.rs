@@ -1,0 +1,91 @@
+//! How a connection fails, and what to say about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::text;
+
+/// How a connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportFailure {
+    /// Nobody listens at that address.
+    Refused,
+    /// The host is unknown or cannot be reached, or a proxy will not let us through.
+    Unreachable,
+    /// The server's certificate is not one that this machine trusts.
+    Certificate,
+    /// No connection was made in time.
+    ConnectTimedOut,
+    /// The connection was made, but the answer did not come in time.
+    AnswerTimedOut,
+    /// The connection ended before the whole answer was there.
+    Broken,
+}
+
+impl TransportFailure {
+    /// Whether the server cannot have seen the request: even a request that must not be sent twice
+    /// may be sent again.
+    pub fn is_before_sending(self) -> bool {
+        !matches!(self, Self::AnswerTimedOut | Self::Broken)
+    }
+
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Refused => ". Is the server running, and is this its address? If a proxy is set, is it running?",
+            Self::Unreachable => ". Check the address, the network, and HTTPS_PROXY/NO_PROXY",
+            Self::Certificate => {
+                ". Is this the server's name, and its certificate up to date? If it comes from a private authority, name \
+                 that authority's certificate file in SSL_CERT_FILE"
+            }
+            Self::ConnectTimedOut | Self::AnswerTimedOut => ". Try again later",
+            Self::Broken => ". Try again",
+        }
+    }
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Refused | Self::Unreachable => "cannot reach",
+            Self::Certificate => "the certificate is not trusted at",
+            Self::ConnectTimedOut => "no connection in time to",
+            Self::AnswerTimedOut => "no answer in time from",
+            Self::Broken => "the connection was lost to",
+        })
+    }
+}
+
+/// What lies beneath an [`Error::Transport`](super::Error::Transport): the innermost message, made safe to print.
+///
+/// The error itself is not kept: the HTTP client's carries the URL with its query, and the TLS
+/// library's quotes names out of the server's certificate.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<str>);
+
+impl Cause {
+    pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> Self {
+        let innermost = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        Self(text::excerpt(&innermost, text::EXPLANATION_LENGTH).into())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl StdError for Cause {}
+
+/// An error and what caused it, outermost first. An `io::Error` that wraps another error skips it
+/// in `source`; here it is not skipped.
+pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
+}

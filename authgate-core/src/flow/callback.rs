@@ -1,0 +1,203 @@
+//! The loopback server that a browser comes back to after the login (RFC 8252 section 7.3).
+//!
+//! Anybody on this machine, and any page in the browser, can come to it. Who does not carry the
+//! login's state is turned away, and the waiting goes on.
+
+mod answer;
+mod listener;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::Method;
+use http::header::HOST;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::page::Page;
+use super::redirect_uri::RedirectUri;
+use crate::error::Result;
+use crate::secret::Secret;
+pub(super) use answer::Expected;
+use listener::Listener;
+
+/// Browsers open connections ahead of need and send nothing on them.
+const HEADER_LIMIT: Duration = Duration::from_secs(5);
+const MOST_CONNECTIONS: usize = 32;
+/// Room for the longest URL that the parser takes, and its headers.
+const BUFFER_SIZE: usize = 96 * 1024;
+/// How long an answered browser may take to read its page, once the login is over.
+const PARTING_LIMIT: Duration = Duration::from_secs(2);
+
+/// Listens until it is dropped, which frees the port at once.
+pub(super) struct CallbackServer {
+    listener: Arc<Listener>,
+    visits: mpsc::Receiver<Visit>,
+    /// Its end tells the serving task that this is gone.
+    _open: watch::Sender<()>,
+}
+
+/// What a visit to the callback address turned out to be.
+pub(super) enum Visit {
+    /// Somebody without this login's state; only the first is told of.
+    WrongState,
+    /// The answer to this login; there is one at most.
+    Answer(Arrival),
+}
+
+/// The browser has come back, and waits for its page.
+pub(super) struct Arrival {
+    pub(super) outcome: Result<Secret>,
+    pub(super) visitor: Visitor,
+}
+
+/// A browser that waits for its page. Dropped, it shows that the login was not finished.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    page: oneshot::Sender<Page>,
+    gone: watch::Receiver<()>,
+}
+
+impl CallbackServer {
+    pub(super) async fn start(redirect_uri: &RedirectUri, expected: Expected) -> Result<Self> {
+        let listener = Arc::new(Listener::bind(redirect_uri).await?);
+        // Room for all that is ever announced: one wrong visit and the answer.
+        let (announce, visits) = mpsc::channel(2);
+        let (open, closed) = watch::channel(());
+        let gate = Gate {
+            redirect_uri: redirect_uri.clone(),
+            expected,
+            announce,
+            warned: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+        };
+        tokio::spawn(serve(listener.clone(), Arc::new(gate), closed));
+        Ok(Self { listener, visits, _open: open })
+    }
+
+    pub(super) async fn visit(&mut self) -> Visit {
+        match self.visits.recv().await {
+            Some(visit) => visit,
+            // The serving task holds the other end for as long as this exists.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for CallbackServer {
+    fn drop(&mut self) {
+        self.listener.close();
+    }
+}
+
+impl Visitor {
+    /// Shows the page, and waits until the browser has it or can be waited for no longer.
+    pub(super) async fn show(mut self, page: Page) {
+        if self.page.send(page).is_ok() {
+            // An error is what is waited for: the connection's end drops its sender.
+            let _ = timeout(PARTING_LIMIT, self.gone.changed()).await;
+        }
+    }
+}
+
+async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = closed.changed() => break,
+            accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
+                Ok(stream) => { connections.spawn(converse(stream, gate.clone())); }
+                // Out of file descriptors, say: wait for some to be closed.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    // Whoever waits for a page gets one now; whoever waits for nothing is not waited for.
+    let _ = timeout(PARTING_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
+}
+
+/// One connection, one request.
+///
+/// Not `axum::serve`: that has no limit for the header and waits for half a request when it ends.
+async fn converse(stream: TcpStream, gate: Arc<Gate>) {
+    let (connected, gone) = watch::channel(());
+    let router = Router::new().fallback(answer).with_state(Reception { gate, gone });
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(BUFFER_SIZE)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .await;
+    drop(connected);
+}
+
+/// What all visits have in common.
+struct Gate {
+    redirect_uri: RedirectUri,
+    expected: Expected,
+    announce: mpsc::Sender<Visit>,
+    warned: AtomicBool,
+    answered: AtomicBool,
+}
+
+/// What one connection's visit needs.
+#[derive(Clone)]
+struct Reception {
+    gate: Arc<Gate>,
+    gone: watch::Receiver<()>,
+}
+
+async fn answer(State(Reception { gate, gone }): State<Reception>, request: Request) -> Response {
+    let page = match gate.examine(&request) {
+        Ok(outcome) => gate.admit(outcome, gone).await,
+        Err(page) => page,
+    };
+    page.response()
+}
+
+impl Gate {
+    /// What the visit brings if it is an answer to this login, else the page that turns it away.
+    fn examine(&self, request: &Request) -> Result<Result<Secret>, Page> {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        // A request that names its host in its first line as well is made for a proxy.
+        if request.uri().authority().is_some() || !host.is_some_and(|host| self.redirect_uri.is_host(host)) {
+            return Err(Page::BadRequest);
+        }
+        if request.uri().path() != self.redirect_uri.path() {
+            return Err(Page::NotFound);
+        }
+        if request.method() != Method::GET {
+            return Err(Page::MethodNotAllowed);
+        }
+        self.expected.judge(request.uri().query().unwrap_or_default()).ok_or_else(|| {
+            // A page that comes again and again must not fill the terminal.
+            if !self.warned.swap(true, Ordering::SeqCst) {
+                let _ = self.announce.try_send(Visit::WrongState);
+            }
+            Page::BadRequest
+        })
+    }
+
+    /// Hands the answer on and waits for the page that tells how the login ended.
+    async fn admit(&self, outcome: Result<Secret>, gone: watch::Receiver<()>) -> Page {
+        if self.answered.swap(true, Ordering::SeqCst) {
+            return Page::AlreadyHandled;
+        }
+        let (page, shown) = oneshot::channel();
+        let arrival = Arrival { outcome, visitor: Visitor { page, gone } };
+        if self.announce.try_send(Visit::Answer(arrival)).is_err() {
+            return Page::Unfinished;
+        }
+        shown.await.unwrap_or(Page::Unfinished)
+    }
+}

@@ -1,0 +1,93 @@
+//! What a visit to the callback address says.
+
+use url::form_urlencoded;
+
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::text;
+
+/// No server's code comes near it.
+const CODE_LENGTH: usize = 4096;
+
+/// What an authorization answer must carry to be this login's.
+#[derive(Debug)]
+pub(in crate::flow) struct Expected {
+    pub(in crate::flow) state: Secret,
+    /// The issuer, where it is known.
+    pub(in crate::flow) issuer: Option<String>,
+    /// Whether the server has promised to name itself (RFC 9207 section 3).
+    pub(in crate::flow) issuer_required: bool,
+}
+
+impl Expected {
+    /// The code that an authorization answer brings (RFC 6749 section 4.1.2), or the error that
+    /// ends the login; `None` when it is not an answer to this login.
+    ///
+    /// The state is looked at before everything else: an `error` that anybody can send must not
+    /// end a login.
+    pub(super) fn judge(&self, query: &str) -> Option<Result<Secret>> {
+        let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let values = |name: &str| parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| &**value).collect();
+        let state: Vec<&str> = values("state");
+        match state[..] {
+            [state] if Secret::from(state) == self.state => {}
+            _ => return None,
+        }
+        let [codes, errors, issuers, descriptions]: [Vec<&str>; 4] =
+            ["code", "error", "iss", "error_description"].map(values);
+        Some(self.check_issuer(&issuers).and_then(|()| match (&codes[..], &errors[..]) {
+            ([code], []) if is_code(code) && !has_broken_escape(query) => Ok(Secret::from(*code)),
+            ([], [error]) if !error.is_empty() && descriptions.len() <= 1 => {
+                Err(refusal(error, descriptions.first().copied()))
+            }
+            ([_], []) => unusable("a code that is empty or not one"),
+            ([], []) => unusable("neither a code nor an error"),
+            ([_], [_]) => unusable("a code and an error at once"),
+            _ => unusable("a parameter that is empty or there more than once"),
+        }))
+    }
+
+    /// RFC 9207 section 2.4: a code that another server has issued must not be shown to this one.
+    fn check_issuer(&self, issuers: &[&str]) -> Result<()> {
+        let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
+        match (issuers, &self.issuer) {
+            ([], _) if self.issuer_required => {
+                unusable("no iss parameter, which this server has promised to send (RFC 9207)")
+            }
+            ([], _) | ([_], None) => Ok(()),
+            ([named], Some(issuer)) if without_slash(named) == without_slash(issuer) => Ok(()),
+            ([named], Some(_)) => unusable(&format!(
+                "the answer of another server, {}: this login may have been mixed up with another one (RFC 9207)",
+                text::excerpt(named, 200)
+            )),
+            _ => unusable("more than one iss parameter"),
+        }
+    }
+}
+
+fn refusal(code: &str, description: Option<&str>) -> Error {
+    let description = description
+        .filter(|text| !text.is_empty())
+        .map(|description| text::excerpt(description, text::EXPLANATION_LENGTH));
+    match code {
+        "access_denied" => Error::Denied { description },
+        code => Error::LoginRefused { code: text::excerpt(code, 100), description },
+    }
+}
+
+fn unusable<T>(reason: &str) -> Result<T> {
+    Err(Error::Callback { reason: reason.to_owned() })
+}
+
+/// Visible ASCII (RFC 6749 appendix A.11). What was no UTF-8 has become U+FFFD and is none.
+fn is_code(code: &str) -> bool {
+    (1..=CODE_LENGTH).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
+/// A `%` without two hexadecimal digits, which the parser would let stand as it is.
+fn has_broken_escape(query: &str) -> bool {
+    query.split('%').skip(1).any(|rest| {
+        let digits = rest.as_bytes().get(..2).unwrap_or_default();
+        digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit)
+    })
+}

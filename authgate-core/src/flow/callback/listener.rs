@@ -1,0 +1,64 @@
+//! The port that the browser comes back to.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::error::{Cause, Error, ListenerFailure, Result};
+use crate::flow::redirect_uri::{Presence, RedirectUri};
+
+/// One or two listeners that can be closed while another task waits for them: whoever closes them
+/// has freed the port when the call returns.
+pub(super) struct Listener(Mutex<Vec<TcpListener>>);
+
+impl Listener {
+    /// Listens where `redirect_uri` leads.
+    ///
+    /// Tokio sets `SO_REUSEADDR` except on Windows, and that is right: on Unix it allows a port
+    /// whose last connections linger, on Windows it would allow one that another program listens on.
+    pub(super) async fn bind(redirect_uri: &RedirectUri) -> Result<Self> {
+        let mut listeners = Vec::new();
+        for (address, presence) in redirect_uri.addresses() {
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                // A machine without IPv6 has no `[::1]`; one where somebody listens there has.
+                Err(error) if presence == Presence::Optional && error.kind() != io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(refused(address, &error)),
+            }
+        }
+        Ok(Self(Mutex::new(listeners)))
+    }
+
+    /// The next connection; waits for ever once closed.
+    pub(super) async fn accept(&self) -> io::Result<TcpStream> {
+        poll_fn(|context| {
+            for listener in self.lock().iter() {
+                if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                    return Poll::Ready(accepted.map(|(stream, _)| stream));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> Error {
+    Error::Listener {
+        address: address.to_string(),
+        failure: ListenerFailure::from(error),
+        source: Cause::innermost(error),
+    }
+}

@@ -1,0 +1,49 @@
+//! How long a person has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::{Clock, Moment};
+
+/// How often the time left is shown, and a wake-up from suspend noticed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A moment after which waiting ends. Two clocks are read and either may end it: the runtime's,
+/// and the client's, which also counts the time that the machine was asleep.
+pub(super) struct Deadline {
+    clock: Arc<dyn Clock>,
+    since: Moment,
+    started: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// Ends `limit` after `since`, which is about now.
+    pub(super) fn new(clock: Arc<dyn Clock>, since: Moment, limit: Duration) -> Self {
+        Self { clock, since, started: Instant::now(), limit }
+    }
+
+    /// The time left; `None` when there is none.
+    pub(super) fn remaining(&self) -> Option<Duration> {
+        let elapsed = self.started.elapsed().max(self.clock.now().since(self.since));
+        self.limit.checked_sub(elapsed).filter(|remaining| !remaining.is_zero())
+    }
+
+    /// Waits for a second, or for `pause` or the deadline if they come first.
+    pub(super) async fn tick(&self, pause: Duration) {
+        sleep(self.remaining().unwrap_or_default().min(pause).min(TICK)).await;
+    }
+}
+
+/// A span for people to read, such as `5 minutes` or `90 seconds`.
+pub(super) fn spoken(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (1, 0) => "1 minute".to_owned(),
+        (minutes, 0) if minutes > 0 => format!("{minutes} minutes"),
+        _ if seconds == 1 => "1 second".to_owned(),
+        _ => format!("{seconds} seconds"),
+    }
+}

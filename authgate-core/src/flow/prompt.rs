@@ -1,0 +1,117 @@
+//! What a person is shown during a login. The caller does the showing.
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use super::deadline::spoken;
+use super::notice::Notice;
+use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
+use crate::text;
+
+/// Shows a person what a login wants of them.
+///
+/// Everything that it is handed is safe to print. The methods are called from within the login and
+/// must return at once.
+///
+/// ```
+/// use authgate_core::client::AuthorizationUrl;
+/// use authgate_core::flow::{DevicePrompt, Notice, Prompt};
+///
+/// /// Writes to standard error.
+/// struct Plain;
+///
+/// impl Prompt for Plain {
+///     fn authorization_url(&self, url: &AuthorizationUrl) {
+///         eprintln!("Opening your browser. If nothing happens, open this address there:\n\n    {url}\n");
+///     }
+///
+///     fn device_code(&self, code: &DevicePrompt<'_>) {
+///         eprintln!("{code}");
+///     }
+///
+///     fn notice(&self, notice: &Notice) {
+///         eprintln!("{notice}");
+///     }
+/// }
+/// ```
+pub trait Prompt: Send + Sync {
+    /// The address where the person logs in. Show it in any case: a launcher may say that it has
+    /// opened a browser where none appears.
+    fn authorization_url(&self, url: &AuthorizationUrl);
+
+    /// The code that the person types on another device. Show its text, a QR code only beside it
+    /// (RFC 8628 section 3.3.1).
+    fn device_code(&self, code: &DevicePrompt<'_>);
+
+    /// One line about what is going on.
+    fn notice(&self, notice: &Notice);
+
+    /// How much time the person has left; called about once a second while waiting.
+    fn waiting(&self, remaining: Duration) {
+        let _ = remaining;
+    }
+}
+
+/// What the device flow shows; its `Display` is the whole text, of several lines.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DevicePrompt<'a> {
+    /// What to type.
+    pub user_code: &'a str,
+    /// Where to type it.
+    pub verification_uri: &'a Url,
+    /// What a QR code may contain, if anything.
+    pub verification_uri_complete: Option<&'a Url>,
+    /// The server that asks, as the issuer or by its address.
+    pub server: String,
+    /// Whether the page is on another site than the server's endpoints.
+    pub is_elsewhere: bool,
+    /// Who will be let in.
+    pub client_id: String,
+    /// What it asks for.
+    pub scopes: Vec<String>,
+    /// How long the code is good for.
+    pub expires_in: Duration,
+}
+
+impl<'a> DevicePrompt<'a> {
+    pub(super) fn new(client: &OAuthClient, scopes: &[String], device: &'a DeviceAuth) -> Self {
+        let endpoints = client.endpoints();
+        let endpoint = endpoints.device_authorization_url.as_ref().unwrap_or(&endpoints.token_url);
+        let server = endpoints.issuer.clone().unwrap_or_else(|| endpoint.origin().ascii_serialization());
+        Self {
+            user_code: &device.user_code,
+            verification_uri: &device.verification_uri,
+            verification_uri_complete: device.verification_uri_complete.as_ref(),
+            server: text::printable(&server),
+            is_elsewhere: device.is_elsewhere(endpoint),
+            client_id: text::printable(client.client_id()),
+            scopes: scopes.iter().map(|scope| text::printable(scope)).collect(),
+            expires_in: device.expires_in,
+        }
+    }
+
+    /// What to say beside every code (RFC 8628 section 5.4): somebody else may have sent it.
+    pub const WARNING: &'static str =
+        "Continue only if you started this login yourself: whoever enters the code lets this program in.";
+}
+
+impl fmt::Display for DevicePrompt<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "To log in to {}, open this page on any device:\n", self.server)?;
+        writeln!(formatter, "    {}\n", self.verification_uri)?;
+        if self.is_elsewhere {
+            let site = self.verification_uri.origin().ascii_serialization();
+            writeln!(formatter, "The page is on another site than the server: {site}\n")?;
+        }
+        writeln!(formatter, "and enter this code within {}:\n", spoken(self.expires_in))?;
+        writeln!(formatter, "    {}\n", self.user_code)?;
+        write!(formatter, "It lets the client {} in", self.client_id)?;
+        if !self.scopes.is_empty() {
+            write!(formatter, ", which asks for: {}", self.scopes.join(" "))?;
+        }
+        write!(formatter, ".\n{}", Self::WARNING)
+    }
+}

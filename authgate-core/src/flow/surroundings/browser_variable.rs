@@ -1,0 +1,41 @@
+//! The variable `BROWSER`: programs to try, separated by colons, `%s` standing for the URL.
+
+use std::path::{Path, PathBuf};
+
+use super::Launcher;
+
+/// These would take over the terminal that the login is shown on.
+const TEXT_BROWSERS: [&str; 8] = ["w3m", "lynx", "links", "links2", "elinks", "browsh", "carbonyl", "www-browser"];
+/// These would read the URL, or an argument that carries it, as commands.
+const INTERPRETERS: [&str; 15] = [
+    "sh", "bash", "dash", "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "env", "xargs", "python", "python3", "perl",
+    "ruby",
+];
+
+/// The first program of `BROWSER` that can be used.
+///
+/// The URL becomes one argument, the last; no shell ever sees it. An entry that wants more than
+/// that (quotes, `%s` inside an argument, a shell) is passed over.
+pub(super) fn launcher(variable: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
+    variable.split(':').find_map(|entry| from_entry(entry.trim(), find_program))
+}
+
+fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
+    // A path may have spaces in it.
+    if let Some(program) = find_program(entry).filter(|program| is_browser(program)) {
+        return Some(Launcher::new(program, [""; 0]));
+    }
+    let mut words = entry.split_whitespace();
+    let program = find_program(words.next()?).filter(|program| is_browser(program))?;
+    let mut arguments: Vec<&str> = words.collect();
+    if arguments.last() == Some(&"%s") {
+        arguments.pop();
+    }
+    let is_plain = |argument: &&str| !argument.contains(['%', '"', '\'', '\\', '`', '$']);
+    arguments.iter().all(is_plain).then(|| Launcher::new(program, arguments))
+}
+
+fn is_browser(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    !name.is_empty() && !TEXT_BROWSERS.contains(&name) && !INTERPRETERS.contains(&name)
+}

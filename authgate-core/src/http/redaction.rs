@@ -1,0 +1,63 @@
+//! Taking out of an answer what the request has told in confidence.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::AUTHORIZATION;
+use url::form_urlencoded::{byte_serialize, parse};
+
+use crate::secret::Secret;
+
+/// Parameters of a request that are no secret, and whose values an explanation may need.
+const PUBLIC_PARAMETERS: [&str; 8] =
+    ["grant_type", "client_id", "scope", "redirect_uri", "audience", "resource", "token_type_hint", "response_type"];
+
+/// Everything in a request that its answer must not show again, in every spelling that a careless
+/// server may echo it in.
+#[derive(Clone)]
+pub(super) struct SentSecrets(Vec<Secret>);
+
+impl SentSecrets {
+    pub(super) fn of(request: &reqwest::Request) -> Self {
+        let form = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        let mut secrets: Vec<String> = parse(form)
+            .filter(|(name, _)| !PUBLIC_PARAMETERS.contains(&name.as_ref()))
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some((scheme, credentials)) = authorization.and_then(|value| value.split_once(' ')) {
+            secrets.push(credentials.to_owned());
+            if scheme == "Basic" {
+                secrets.extend(password(credentials));
+            }
+        }
+        let spellings: BTreeSet<String> =
+            secrets.iter().filter(|secret| !secret.is_empty()).flat_map(spellings).collect();
+        let mut spellings: Vec<Secret> = spellings.into_iter().map(Secret::from).collect();
+        // The longest first: one secret may be a part of another.
+        spellings.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        Self(spellings)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "[redacted]"))
+    }
+}
+
+/// The secret in Basic credentials, without the form-encoding of RFC 6749 section 2.3.1.
+fn password(credentials: &str) -> Option<String> {
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
+    let (_, password) = decoded.split_once(':')?;
+    parse(password.as_bytes()).next().map(|(password, _)| password.into_owned())
+}
+
+fn spellings(secret: &String) -> [String; 4] {
+    let form_encoded: String = byte_serialize(secret.as_bytes()).collect();
+    let json = serde_json::Value::from(secret.as_str()).to_string();
+    [secret.clone(), form_encoded.replace('+', "%20"), form_encoded, json.trim_matches('"').to_owned()]
+}

@@ -1,0 +1,273 @@
+//! Logging a person in once: from the stores where that is possible, else by a flow.
+
+mod logout;
+mod renewal;
+mod session;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::client::OAuthClient;
+use crate::discovery::DiscoveryClient;
+use crate::error::{Error, Result};
+use crate::flow::{
+    AuthCodeOptions, Browser, IfBrowserFails, InFlight, Notice, OutcomePage, Prompt, RedirectUri, Surroundings,
+    run_auth_code_flow, run_device_flow,
+};
+use crate::http::HttpClient;
+use crate::secret::Secret;
+use crate::store::{FallbackStore, Kept, StoredToken, TokenStore};
+use crate::token::{Freshness, Token};
+
+pub use logout::{Logout, logout};
+use renewal::Renewal;
+pub use session::Session;
+
+/// A token in a store is renewed when it has no more left than this: it should last for the run.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// What takes longer with the stores than this is worth a line.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Which flow logs a person in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FlowMode {
+    /// The browser where one can be opened, else the device flow.
+    #[default]
+    Auto,
+    /// The browser, and nothing else.
+    Browser,
+    /// The device flow, and nothing else.
+    Device,
+}
+
+/// Who logs in where, and what for.
+#[derive(Debug, Clone)]
+pub struct LoginOptions {
+    /// The server's URL, which is also its issuer.
+    pub authgate_url: String,
+    /// The client's identifier.
+    pub client_id: String,
+    /// The client's secret, if it is a confidential one.
+    pub client_secret: Option<Secret>,
+    /// The scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Which flow to use.
+    pub flow_mode: FlowMode,
+    /// Where the browser comes back to.
+    pub redirect_uri: RedirectUri,
+}
+
+/// What a login uses of the world around it; tests bring their own.
+#[derive(Clone)]
+pub struct LoginContext {
+    /// The connections.
+    pub http: HttpClient,
+    /// Where tokens are kept.
+    pub store: Arc<FallbackStore>,
+    /// What shows things to the person.
+    pub prompt: Arc<dyn Prompt>,
+    /// What opens a URL.
+    pub browser: Arc<dyn Browser>,
+    /// What tells whether a browser can be opened.
+    pub surroundings: Arc<Surroundings>,
+    /// What counts the work that should not be cut short.
+    pub in_flight: InFlight,
+}
+
+impl LoginContext {
+    /// Runs what waits for files, keyrings and locks on a thread for such work, and says so when
+    /// it takes long.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let mut working = tokio::task::spawn_blocking(work);
+        let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut working).await {
+            outcome
+        } else {
+            self.prompt.notice(&Notice::WaitingForStore);
+            working.await
+        };
+        // It is never cancelled; a panic goes on where it would have.
+        outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+impl fmt::Debug for LoginContext {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LoginContext").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Logs a person in, and returns a client and a token that are ready for use.
+///
+/// A token in a store is used again if it is this server's, and renewed if it is about to expire;
+/// renewals of several processes are serialised, so that one of them asks and the others use what
+/// it got. Where that comes to nothing, a flow runs, and the new token is stored.
+///
+/// A network that is down never costs a login: only the server's `invalid_grant` ends one.
+///
+/// # Errors
+///
+/// As for [`DiscoveryClient::fetch`], for the flows ([`run_auth_code_flow`], [`run_device_flow`]),
+/// and, with an expired token, for [`OAuthClient::refresh_token`]; [`Error::Store`] when another
+/// process does not let go of the stores. What is stored stays stored then.
+pub async fn authenticate(options: LoginOptions, context: LoginContext) -> Result<Session> {
+    let login = Login::at_server(options, context).await?;
+    if let Some(session) = login.resume().await? {
+        return Ok(session);
+    }
+    let token = login.run_flow().await?;
+    Ok(Session::new(login, token))
+}
+
+/// One client at one server, with everything that a login needs.
+#[derive(Debug, Clone)]
+struct Login {
+    client: OAuthClient,
+    issuer: String,
+    options: LoginOptions,
+    context: LoginContext,
+}
+
+impl Login {
+    async fn at_server(options: LoginOptions, context: LoginContext) -> Result<Self> {
+        let http = context.http.clone();
+        let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?.fetch().await?;
+        let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http)
+            .with_secret(options.client_secret.clone());
+        Ok(Self { client, issuer: metadata.issuer.clone(), options, context })
+    }
+
+    /// A session with the stored login, renewed where that is due; `None` when only a new login
+    /// helps.
+    async fn resume(&self) -> Result<Option<Session>> {
+        let Some(kept) = self.load().await else { return Ok(None) };
+        let is_still_good = match self.usable(&kept).freshness(self.client.clock().now(), MARGIN) {
+            Freshness::Fresh(_) | Freshness::Unlimited => return Ok(Some(Session::resumed(self.clone(), kept))),
+            Freshness::Expiring(_) => true,
+            Freshness::Expired(_) => false,
+        };
+        match self.renew(&kept).await {
+            Ok(Renewal::Renewed(kept)) => Ok(Some(Session::new(self.clone(), self.usable(&kept)))),
+            Ok(Renewal::LoginEnded) if is_still_good && kept.refresh_token.is_none() => {
+                Ok(Some(Session::resumed(self.clone(), kept)))
+            }
+            Ok(Renewal::LoginEnded) => Ok(None),
+            // It is still good, so the renewal can wait for the next run.
+            Err(error) if is_still_good && error.is_transient() => {
+                self.notice(&Notice::RenewalFailed(error));
+                Ok(Some(Session::resumed(self.clone(), kept)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the stores keep for this client, if this server issued it.
+    ///
+    /// A token whose issuer is another one, or unknown, is not sent anywhere: the settings in a
+    /// strange folder may name any server.
+    async fn load(&self) -> Option<StoredToken> {
+        let kept = self.with_store(TokenStore::load).await.ok().flatten()?;
+        if kept.issuer.as_deref() == Some(&self.issuer) {
+            return Some(kept);
+        }
+        self.notice(&Notice::OtherIssuer { issuer: kept.issuer, server: self.issuer.clone() });
+        None
+    }
+
+    /// The stored token by the clocks of this run.
+    fn usable(&self, kept: &StoredToken) -> Token {
+        kept.clone().into_token(self.client.clock().now(), SystemTime::now())
+    }
+
+    /// Runs the flow that fits, and stores the token that it brings.
+    async fn run_flow(&self) -> Result<Token> {
+        match self.options.flow_mode {
+            FlowMode::Device => self.run_device().await,
+            FlowMode::Browser => self.run_browser(IfBrowserFails::KeepWaiting).await,
+            FlowMode::Auto => self.run_what_fits().await,
+        }
+    }
+
+    async fn run_what_fits(&self) -> Result<Token> {
+        if self.context.surroundings.is_unattended() {
+            return Err(Error::config(
+                "nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by \
+                 hand, ask for the device flow by name, or use the client credentials grant for a machine",
+            ));
+        }
+        if self.context.surroundings.browser().is_err() {
+            return self.run_device().await;
+        }
+        match self.run_browser(IfBrowserFails::GiveUp).await {
+            Err(because @ (Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. })) => {
+                self.notice(&Notice::DeviceFlowInstead { because });
+                self.run_device().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn run_browser(&self, if_browser_fails: IfBrowserFails) -> Result<Token> {
+        let LoginContext { prompt, browser, in_flight, .. } = &self.context;
+        let flow = AuthCodeOptions {
+            redirect_uri: self.options.redirect_uri.clone(),
+            if_browser_fails,
+            in_flight: in_flight.clone(),
+            ..AuthCodeOptions::default()
+        };
+        let login = run_auth_code_flow(&self.client, &self.options.scopes, &flow, &**browser, &**prompt).await?;
+        self.keep(&login.token, Some(login.page)).await;
+        Ok(login.token)
+    }
+
+    async fn run_device(&self) -> Result<Token> {
+        let LoginContext { prompt, in_flight, surroundings, .. } = &self.context;
+        let run = || run_device_flow(&self.client, &self.options.scopes, &**prompt, in_flight);
+        let token = match run().await {
+            // Whoever sits there may have been called away; a script would go on for ever.
+            Err(because @ Error::LoginExpired { .. }) if surroundings.terminal => {
+                self.notice(&Notice::AnotherCode { because });
+                run().await?
+            }
+            outcome => outcome?,
+        };
+        self.keep(&token, None).await;
+        Ok(token)
+    }
+
+    /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
+    async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
+        let missing = token.missing_scopes(&self.options.scopes);
+        if !missing.is_empty() {
+            let missing = missing.into_iter().map(str::to_owned).collect();
+            self.notice(&Notice::ScopesNotGranted { missing });
+        }
+        let _saving = self.context.in_flight.enter();
+        let kept = self.stored(token);
+        let saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
+        match (page, saved) {
+            (None, _) => {}
+            (Some(page), Kept::InStore | Kept::Superseded) => page.saved().await,
+            (Some(page), Kept::ThisRunOnly) => page.not_saved("no place to keep it could be written").await,
+        }
+    }
+
+    fn stored(&self, token: &Token) -> StoredToken {
+        StoredToken::from_token(token, &self.issuer, self.client.clock().now(), SystemTime::now())
+    }
+
+    /// Works on the stores and passes on what they have to say.
+    async fn with_store<T: Send + 'static>(&self, work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static) -> T {
+        let (store, client_id) = (self.context.store.clone(), self.options.client_id.clone());
+        let outcome = self.context.blocking(move || work(&store, &client_id)).await;
+        for notice in self.context.store.take_notices() {
+            self.notice(&Notice::Store(notice));
+        }
+        outcome
+    }
+
+    fn notice(&self, notice: &Notice) {
+        self.context.prompt.notice(notice);
+    }
+}

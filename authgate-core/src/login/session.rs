@@ -1,0 +1,110 @@
+//! A person who is logged in.
+
+use super::Login;
+use super::renewal::Renewal;
+use crate::client::OAuthClient;
+use crate::error::{Error, Result};
+use crate::flow::Notice;
+use crate::jwt::unverified_claim;
+use crate::resource::{TokenInfo, UserInfo};
+use crate::store::{StoredToken, TokenStore};
+use crate::token::Token;
+
+/// A client and a token that are ready for use; made by [`authenticate`](super::authenticate).
+///
+/// `Debug` shows no secret.
+#[derive(Debug)]
+pub struct Session {
+    login: Login,
+    token: Token,
+    /// The token as it lay in the stores, if it was not got in this run.
+    untried: Option<StoredToken>,
+}
+
+impl Session {
+    /// With a token out of the stores, which the server may have revoked.
+    pub(super) fn resumed(login: Login, kept: StoredToken) -> Self {
+        Self { token: login.usable(&kept), login, untried: Some(kept) }
+    }
+
+    /// With a token got in this run.
+    pub(super) fn new(login: Login, token: Token) -> Self {
+        Self { login, token, untried: None }
+    }
+
+    /// The client.
+    pub fn client(&self) -> &OAuthClient {
+        &self.login.client
+    }
+
+    /// The token.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Asks who is logged in, and so finds out whether the server still accepts the token.
+    ///
+    /// When it refuses a token from the stores, the token is renewed once; when that is refused as
+    /// well, the login has been revoked: the token is deleted and the person logs in again. A token
+    /// that was got in this run is not replaced, because another would fare no better.
+    ///
+    /// # Errors
+    ///
+    /// As for [`OAuthClient::userinfo`], and for [`authenticate`](super::authenticate) where the
+    /// person logs in again; [`Error::Protocol`] when the answer is about another person than the
+    /// ID token.
+    pub async fn userinfo(&mut self) -> Result<UserInfo> {
+        let answer = self.client().userinfo(&self.token.access_token).await;
+        let user = match (answer, self.untried.take()) {
+            (Err(error), Some(kept)) if is_refused(&error) => {
+                self.token = self.login.replace(kept).await?;
+                self.client().userinfo(&self.token.access_token).await?
+            }
+            (answer, _) => answer?,
+        };
+        self.check_subject(&user)?;
+        Ok(user)
+    }
+
+    /// Asks the server about the token.
+    ///
+    /// # Errors
+    ///
+    /// As for [`OAuthClient::token_info`].
+    pub async fn token_info(&self) -> Result<TokenInfo> {
+        self.client().token_info(&self.token.access_token).await
+    }
+
+    /// The subject of both must be the same (OpenID Connect Core section 5.3.2): a token of another
+    /// person may have been slipped in. An ID token that cannot be read says nothing.
+    fn check_subject(&self, user: &UserInfo) -> Result<()> {
+        let expected = self.token.id_token.as_ref().and_then(|token| unverified_claim(token, "sub"));
+        match (expected, &user.sub) {
+            (Some(expected), Some(subject)) if expected != *subject => Err(Error::Protocol {
+                operation: "userinfo",
+                url: self.login.issuer.clone(),
+                reason: "the answer is about another person than the ID token: log out and in again".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Login {
+    /// A token in the place of one that the server has refused.
+    async fn replace(&self, refused: StoredToken) -> Result<Token> {
+        match self.renew(&refused).await? {
+            Renewal::Renewed(kept) => Ok(self.usable(&kept)),
+            Renewal::LoginEnded => {
+                self.notice(&Notice::LoginRevoked);
+                self.with_store(TokenStore::delete).await?;
+                self.run_flow().await
+            }
+        }
+    }
+}
+
+/// Whether the server says that it does not accept the token any more (RFC 6750 section 3.1).
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::OAuth { status: 401, code, .. } if code == "invalid_token")
+}

@@ -1,0 +1,362 @@
+//! What the client makes of the token endpoint's answers.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
+mod common;
+
+use std::time::Duration;
+
+use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret, Token};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use common::confidential_client;
+use serde_json::{Value, json};
+
+/// The outcome of a grant whose answer has these members in place of the server's own.
+async fn granted_with(member: &str, value: Value) -> Result<Token, Error> {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    server.inject(Endpoint::Token, Fault::set_member(member, value), Times::Once);
+    client.client_credentials(&[], &[]).await
+}
+
+async fn failed_with(fault: Fault) -> (Error, usize) {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    server.inject(Endpoint::Token, fault, Times::Always);
+    let error = client.client_credentials(&[], &[]).await.unwrap_err();
+    (error, server.count(Endpoint::Token))
+}
+
+#[tokio::test]
+async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let scopes = ["profile".to_owned(), "email".to_owned()];
+    let token =
+        client.client_credentials(&scopes, &[("audience".to_owned(), "https://api.example".to_owned())]).await.unwrap();
+    assert_eq!(token.token_type, "Bearer");
+    assert_eq!(token.scope.as_deref(), Some("profile email"));
+    assert!(token.lifetime.unwrap() > Duration::from_secs(3000) && token.refresh_token.is_none());
+
+    let request = &server.requests_at(Endpoint::Token)[0];
+    assert_eq!(request.parameter("grant_type"), Some("client_credentials"));
+    assert_eq!(request.parameter("scope"), Some("profile email"));
+    assert_eq!(request.parameter("audience"), Some("https://api.example"));
+    assert_eq!(request.header("accept"), Some("application/json"));
+    assert!(request.header("user-agent").unwrap().starts_with("authgate-rust/"));
+}
+
+/// case 11
+#[tokio::test]
+async fn any_secret_arrives_to_the_letter_in_the_body() {
+    for secret in ["a+b/c%d:e", "päss wörd", "&=;#?", "\"'\\"] {
+        let server = DevServer::builder().confidential_client("some:service+1", secret).start().await.unwrap();
+        confidential_client(&server).await.unwrap().client_credentials(&[], &[]).await.unwrap();
+    }
+}
+
+/// case 11
+#[tokio::test]
+async fn by_basic_the_credentials_are_form_encoded_and_stay_out_of_the_body() {
+    let server = DevServer::builder().confidential_client("service", "a+b:c").start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap().with_client_authentication(ClientAuthentication::Basic);
+    // AuthGate compares what is sent, and refuses what RFC 6749 section 2.3.1 makes of this secret.
+    assert!(client.client_credentials(&[], &[]).await.is_err());
+    let request = &server.requests_at(Endpoint::Token)[0];
+    assert_eq!(request.header("authorization"), Some("Basic c2VydmljZTphJTJCYiUzQWM="));
+    assert_eq!(request.parameter("client_secret"), None);
+    assert!(client.introspect(&Secret::from("token")).await.is_err());
+    let request = &server.requests_at(Endpoint::Introspection)[0];
+    assert_eq!(request.header("authorization"), Some("Basic c2VydmljZTphJTJCYiUzQWM="));
+    assert_eq!(request.parameter("client_secret"), None);
+}
+
+#[tokio::test]
+async fn a_token_url_alone_is_enough() {
+    let server = DevServer::start().await.unwrap();
+    let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
+    let registered = server.confidential_client();
+    let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())
+        .with_secret(registered.secret.as_deref().map(Secret::from));
+    client.client_credentials(&[], &[]).await.unwrap();
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests()[0].parameter("scope"), None);
+}
+
+#[tokio::test]
+async fn without_a_secret_nothing_is_sent() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap().with_secret(None);
+    let error = client.client_credentials(&[], &[]).await.unwrap_err();
+    assert!(matches!(&error, Error::Config(text) if text.contains("CLIENT_SECRET")), "{error}");
+    assert_eq!(server.count(Endpoint::Token), 0);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_a_failure_for_good_with_a_hint() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap().with_secret(Secret::from("canary-wrong"));
+    let error = client.client_credentials(&[], &[]).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("invalid_client") && text.contains("CLIENT_SECRET") && !text.contains("canary"), "{text}");
+    assert!(!error.is_transient());
+    assert_eq!(server.count(Endpoint::Token), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_scope_is_explained() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let error = client.client_credentials(&["no-such-scope".to_owned()], &[]).await.unwrap_err();
+    assert!(error.to_string().contains("invalid_scope") && !error.is_transient(), "{error}");
+}
+
+/// case 42
+#[tokio::test]
+async fn an_access_token_that_cannot_be_sent_is_refused() {
+    for value in [json!(null), json!(""), json!(7), json!("a\r\nX: b"), json!("a b"), json!("tökén"), json!({})] {
+        let error = granted_with("access_token", value).await.unwrap_err();
+        assert!(matches!(error, Error::Protocol { .. }) && error.to_string().contains("access_token"), "{error}");
+    }
+}
+
+/// case 44
+#[tokio::test]
+async fn only_bearer_tokens_are_taken_however_it_is_written() {
+    for value in [json!("bearer"), json!("BEARER"), json!(null), json!("")] {
+        assert_eq!(granted_with("token_type", value).await.unwrap().token_type, "Bearer");
+    }
+    for value in ["MAC", "DPoP", "N_A"] {
+        let error = granted_with("token_type", json!(value)).await.unwrap_err();
+        assert!(error.to_string().contains(value), "{error}");
+    }
+}
+
+/// cases 45, 46, 47, 48
+#[tokio::test]
+async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
+    let ten_years = Duration::from_secs(10 * 365 * 24 * 3600);
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    for (value, lifetime) in [
+        (json!(null), None),
+        (json!("3600"), seconds(3600)),
+        (json!(3600.7), seconds(3600)),
+        (json!("3.6e3"), seconds(3600)),
+        (json!(-1), seconds(0)),
+        (json!(0), seconds(0)),
+        (json!("abc"), seconds(0)),
+        (json!(true), seconds(0)),
+        (json!({}), seconds(0)),
+        (json!(1e300), Some(ten_years)),
+        (json!(u64::MAX), Some(ten_years)),
+        (json!("inf"), Some(ten_years)),
+        (json!("nan"), seconds(0)),
+        (json!(9_999_999_999_999_u64), Some(ten_years)),
+    ] {
+        assert_eq!(granted_with("expires_in", value.clone()).await.unwrap().lifetime, lifetime, "{value}");
+    }
+}
+
+/// case 49
+#[tokio::test]
+async fn scopes_that_were_not_granted_are_told() {
+    let asked = ["profile".to_owned(), "email".to_owned()];
+    let token = granted_with("scope", json!("profile")).await.unwrap();
+    assert_eq!(token.missing_scopes(&asked), ["email"]);
+
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    server.inject(Endpoint::Token, Fault::remove_member("scope"), Times::Once);
+    let token = client.client_credentials(&asked, &[]).await.unwrap();
+    assert_eq!(token.scope.as_deref(), Some("profile email"), "a silent server has granted what was asked");
+}
+
+/// case 52
+#[tokio::test]
+async fn members_that_nobody_knows_do_no_harm() {
+    assert!(granted_with("extra", json!({"deep": [1, 2, 3]})).await.is_ok());
+    assert!(granted_with("id_token", json!(17)).await.unwrap().id_token.is_none());
+}
+
+/// case 50
+#[tokio::test]
+async fn a_refresh_that_names_no_new_refresh_token_keeps_the_old_one() {
+    for value in [json!(null), json!("")] {
+        let server = DevServer::start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        let issued = server.issue_tokens(server.confidential_client(), "profile email");
+        let mut previous = client.client_credentials(&[], &[]).await.unwrap();
+        previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
+        server.inject(Endpoint::Token, Fault::set_member("refresh_token", value), Times::Once);
+        let next = client.refresh_token(&previous).await.unwrap();
+        assert_eq!(next.refresh_token, previous.refresh_token);
+        assert_ne!(next.access_token, previous.access_token);
+    }
+}
+
+/// case 36
+#[tokio::test]
+async fn a_refresh_whose_answer_was_lost_is_not_sent_again() {
+    for fault in [Fault::DropAfter, Fault::Drop, Fault::status(503)] {
+        let server = DevServer::start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        let mut token = client.client_credentials(&[], &[]).await.unwrap();
+        token.refresh_token = Some(Secret::from("canary-refresh"));
+        server.inject(Endpoint::Token, fault, Times::Always);
+        let error = client.refresh_token(&token).await.unwrap_err();
+        assert!(error.is_transient() && !error.needs_login(), "{error}");
+        assert_eq!(server.count(Endpoint::Token), 2, "the grant and one refresh");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_refresh_token_ends_the_login() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let mut token = client.client_credentials(&[], &[]).await.unwrap();
+    token.refresh_token = Some(Secret::from("canary-unknown"));
+    let error = client.refresh_token(&token).await.unwrap_err();
+    assert!(error.needs_login() && !error.is_transient());
+}
+
+/// cases 29, 30
+#[tokio::test]
+async fn a_redirected_grant_is_not_followed() {
+    for status in [302, 307, 308] {
+        let (error, requests) =
+            failed_with(Fault::Redirect { status, location: "https://evil.example/token".to_owned() }).await;
+        assert!(error.to_string().contains("unexpected redirect to https://evil.example"), "{error}");
+        assert_eq!((error.is_transient(), requests), (false, 1));
+    }
+}
+
+/// cases 31, 33
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_up_to_three_times() {
+    for status in [502, 503, 504] {
+        let (error, requests) = failed_with(Fault::body(status, "text/html", "<h1>oops</h1>")).await;
+        assert_eq!((error.is_transient(), requests), (true, 3), "{error}");
+    }
+    let (error, requests) = failed_with(Fault::oauth_error(429, "rate_limit_exceeded")).await;
+    assert!(error.is_transient() && (2..=3).contains(&requests), "{requests}: {error}");
+    let (error, requests) = failed_with(Fault::body(500, "text/html", "<h1>oops</h1>")).await;
+    assert_eq!((error.is_transient(), requests), (true, 1), "{error}");
+}
+
+/// case 32
+#[tokio::test(start_paused = true)]
+async fn the_server_is_left_alone_as_long_as_it_asks() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let unavailable = |wait: &str| Fault::status(503).with_header("Retry-After", wait);
+
+    server.inject(Endpoint::Token, unavailable("5"), Times::Once);
+    client.client_credentials(&[], &[]).await.unwrap();
+    let requests = server.requests_at(Endpoint::Token);
+    assert!(requests[1].arrived_at - requests[0].arrived_at >= Duration::from_secs(5));
+
+    for wait in ["999999", "60"] {
+        server.inject(Endpoint::Token, unavailable(wait), Times::Once);
+        let before = server.count(Endpoint::Token);
+        let error = client.client_credentials(&[], &[]).await.unwrap_err();
+        assert!(error.retry_after().unwrap() >= Duration::from_secs(60));
+        assert!(error.to_string().contains("asks to wait"), "{error}");
+        assert_eq!(server.count(Endpoint::Token), before + 1, "nobody waits that long");
+    }
+    for garbage in ["-1", "soon", "", "1e9"] {
+        server.inject(Endpoint::Token, unavailable(garbage), Times::Once);
+        client.client_credentials(&[], &[]).await.unwrap();
+    }
+}
+
+/// case 34
+#[tokio::test]
+async fn a_refusal_that_is_not_of_the_protocol_costs_nothing_stored() {
+    let (error, _) = failed_with(Fault::body(400, "text/html", "<html>blocked by the firewall</html>")).await;
+    assert!(error.is_transient() && !error.needs_login(), "{error}");
+}
+
+/// case 37
+#[tokio::test]
+async fn only_a_200_without_an_error_in_it_is_a_grant() {
+    let (error, _) = failed_with(Fault::json(200, &json!({"error": "invalid_scope"}))).await;
+    assert!(matches!(&error, Error::OAuth { code, .. } if code == "invalid_scope"), "{error}");
+    for status in [201, 202, 206] {
+        let (error, _) = failed_with(Fault::json(status, &json!({"access_token": "a", "token_type": "Bearer"}))).await;
+        assert!(matches!(error, Error::Response { .. }), "{error}");
+    }
+    let (error, _) = failed_with(Fault::status(204)).await;
+    assert!(matches!(error, Error::Response { .. }), "{error}");
+}
+
+/// case 38
+#[tokio::test]
+async fn the_content_type_does_not_decide() {
+    let grant = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
+    for content_type in ["text/html", "APPLICATION/JSON;charset=UTF-8", "text/plain"] {
+        let server = DevServer::start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        server.inject(Endpoint::Token, Fault::body(200, content_type, grant.clone()), Times::Once);
+        client.client_credentials(&[], &[]).await.unwrap();
+    }
+}
+
+/// cases 52, 53
+#[tokio::test]
+async fn a_hostile_error_is_one_short_safe_line() {
+    let description = format!("\u{1b}[2J\u{202e}\nline{}", "x".repeat(100_000));
+    let (error, _) =
+        failed_with(Fault::json(400, &json!({"error": "invalid_scope", "error_description": description}))).await;
+    let text = error.to_string();
+    assert!(!text.contains('\u{1b}') && !text.contains('\n') && text.chars().count() < 800, "{text}");
+    for code in [json!({"a": 1}), json!(7), json!(["x"]), json!("very_new_code")] {
+        let (error, _) = failed_with(Fault::json(400, &json!({"error": code}))).await;
+        assert!(matches!(error, Error::OAuth { .. }), "{error}");
+    }
+}
+
+/// case 54
+#[tokio::test]
+async fn an_error_that_echoes_the_secret_is_redacted() {
+    let server = DevServer::builder().confidential_client("service", "canary+secret/1").start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let echoes = [
+        Fault::json(400, &json!({"error": "canary+secret/1", "error_description": "you sent canary+secret/1"})),
+        Fault::body(400, "text/html", "<p>canary+secret/1</p>"),
+    ];
+    for echo in echoes {
+        server.inject(Endpoint::Token, echo, Times::Once);
+        let error = client.client_credentials(&[], &[]).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        assert!(error.to_string().contains("[redacted]"), "{error}");
+    }
+}
+
+/// case 155
+#[tokio::test]
+async fn tokens_and_clients_do_not_show_secrets_in_debug_output() {
+    let server = DevServer::builder().confidential_client("service", "canary-secret").start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let mut token = client.client_credentials(&[], &[]).await.unwrap();
+    token.refresh_token = Some(Secret::from("canary-refresh"));
+    token.id_token = Some(Secret::from("canary-identity"));
+    let shown = format!("{client:?} {token:?}");
+    assert!(!shown.contains("canary") && !shown.contains(token.access_token.expose()), "{shown}");
+}
+
+#[tokio::test]
+async fn introspection_and_revocation_tell_of_one_token() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let token = client.client_credentials(&["profile".to_owned()], &[]).await.unwrap();
+    let known = client.introspect(&token.access_token).await.unwrap();
+    assert!(known.active);
+    assert_eq!(known.scope.as_deref(), Some("profile"));
+
+    client.revoke(&token.access_token).await.unwrap();
+    server.inject(Endpoint::Introspection, Fault::set_member("scope", "canary"), Times::Once);
+    let gone = client.introspect(&token.access_token).await.unwrap();
+    assert!(!gone.active);
+    assert_eq!(gone.scope, None, "what is said of an inactive token is not trusted");
+    client.revoke(&Secret::from("a token that nobody knows")).await.unwrap();
+}

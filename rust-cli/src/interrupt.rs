@@ -1,0 +1,96 @@
+//! Ending early: at once, but not in the middle of what must not be cut short.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use authgate_core::flow::InFlight;
+use tokio::time::timeout;
+
+/// How long a signal waits for what is under way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs `work` until it ends or a signal comes.
+///
+/// After a signal it goes on only while `in_flight` counts something: a token that the server is
+/// just handing out would be lost, and with it the login. A second signal ends that as well.
+pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::listen().context("signals cannot be listened for")?;
+        tokio::pin!(work);
+        let status = tokio::select! {
+            outcome = &mut work => return outcome,
+            status = signals.next() => status,
+        };
+        if !in_flight.is_idle() {
+            eprintln!("Finishing what the server has begun; once more to leave at once");
+            tokio::select! {
+                _ = &mut work => {}
+                _ = timeout(PATIENCE, in_flight.idle()) => {}
+                _ = signals.next() => {}
+            }
+        }
+        Ok(ExitCode::from(status))
+    });
+    // A keyring that does not answer would otherwise hold the end up.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The signals that end a program, by the exit status that a shell gives to each.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 130,
+            _ = self.terminate.recv() => 143,
+            _ = self.hangup.recv() => 129,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => 130,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// Best effort: a crash should not write tokens to a disk.
+pub(crate) fn keep_secrets_out_of_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}

@@ -1,0 +1,100 @@
+//! A person logs in: OAuth 2.0 authorization code with PKCE in a browser, or a device code over
+//! SSH, against an AuthGate server. The steps are those of the README.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- cargo run -p rust-cli
+//! ```
+
+mod arguments;
+mod interrupt;
+mod report;
+mod terminal;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use authgate_core::flow::{InFlight, Surroundings, SystemBrowser};
+use authgate_core::login::{LoginContext, LoginOptions, authenticate, logout};
+use authgate_core::store::{FallbackStore, KeyringStore};
+use authgate_core::{Environment, HttpClient, Settings};
+
+use arguments::Arguments;
+use report::Report;
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::from_command_line() {
+        Ok(arguments) => arguments,
+        Err(usage) => return usage.show(),
+    };
+    interrupt::keep_secrets_out_of_core_dumps();
+
+    let in_flight = InFlight::default();
+    interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.chain().skip(1).for_each(|cause| eprintln!("  caused by: {cause}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
+    let environment = Environment::load()?;
+    let settings = Settings::for_person(&environment)?;
+    let choices = arguments.over(&environment)?;
+    if let Some(warning) = settings.warning() {
+        eprintln!("warning: {warning}");
+    }
+    let surroundings = Surroundings::of_this_machine();
+    let options = LoginOptions {
+        authgate_url: settings.authgate_url,
+        client_id: settings.client_id,
+        client_secret: settings.client_secret,
+        scopes: vec!["profile".to_owned(), "email".to_owned()],
+        flow_mode: choices.flow_mode,
+        redirect_uri: choices.redirect_uri,
+    };
+    let context = LoginContext {
+        http: HttpClient::new(settings.plain_http),
+        store: Arc::new(FallbackStore::of_user(choices.keyring.then(|| keyring(&surroundings)))),
+        prompt: Arc::new(Terminal::new()),
+        browser: Arc::new(SystemBrowser::new(surroundings.browser())),
+        surroundings: Arc::new(surroundings),
+        in_flight,
+    };
+    if arguments.logout {
+        return report::logged_out(&logout(options, context).await?);
+    }
+
+    // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
+    // 2. Requests profile and email scopes
+    // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
+    let mut session = authenticate(options, context).await?;
+
+    // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and
+    //    re-authenticates
+    let user = session.userinfo().await;
+    if arguments.print_access_token {
+        user?;
+        return print(session.token().access_token.expose(), ExitCode::SUCCESS);
+    }
+
+    // 5. Prints user info and detailed token metadata from /oauth/tokeninfo
+    let token_info = session.token_info().await;
+    let report = Report::new(session.token(), user, token_info);
+    let text = if arguments.json { report.json()? } else { report.to_string() };
+    print(&text, report.exit_code())
+}
+
+/// Where a person can unlock the keyring, they get the time for it.
+fn keyring(surroundings: &Surroundings) -> KeyringStore {
+    let can_be_unlocked = surroundings.browser().is_ok();
+    KeyringStore::new(if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT })
+}
+
+fn print(text: &str, status: ExitCode) -> Result<ExitCode> {
+    // Not println!, which panics when the reader has gone.
+    writeln!(io::stdout(), "{text}").context("the result cannot be written to standard output")?;
+    Ok(status)
+}

@@ -1,0 +1,71 @@
+//! What a person sees of a login, on standard error.
+
+mod qr_code;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use authgate_core::client::AuthorizationUrl;
+use authgate_core::flow::{DevicePrompt, Notice, Prompt};
+
+/// Shows prompts and notices; on a real terminal also the time left, on one line that goes away.
+pub(crate) struct Terminal {
+    /// Whether the cursor can be moved back to the beginning of a line.
+    can_redraw: bool,
+    /// Whether the line that goes away is there just now.
+    countdown_is_shown: AtomicBool,
+}
+
+/// Back to the beginning of the line, and clear it.
+const CLEAR_LINE: &str = "\r\u{1b}[2K";
+
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        Self { can_redraw: io::stderr().is_terminal() && !is_dumb, countdown_is_shown: AtomicBool::new(false) }
+    }
+
+    /// Writes whole lines. Where nobody can see them any more, the login still goes on.
+    fn say(&self, text: &str) {
+        let clear = if self.countdown_is_shown.swap(false, Ordering::Relaxed) { CLEAR_LINE } else { "" };
+        let _ = writeln!(io::stderr(), "{clear}{text}");
+    }
+}
+
+impl Prompt for Terminal {
+    fn authorization_url(&self, url: &AuthorizationUrl) {
+        self.say(&format!(
+            "Opening your browser to log in. If nothing happens, open this address yourself:\n\n    {url}\n"
+        ));
+    }
+
+    fn device_code(&self, prompt: &DevicePrompt<'_>) {
+        self.say(&format!("{prompt}\n"));
+        if let Some(picture) = prompt.verification_uri_complete.and_then(|url| qr_code::picture(url, self.can_redraw)) {
+            self.say(&format!("Or scan this, and compare the code:\n\n{picture}"));
+        }
+    }
+
+    fn notice(&self, notice: &Notice) {
+        self.say(&notice.to_string());
+    }
+
+    fn waiting(&self, remaining: Duration) {
+        if self.can_redraw {
+            let (minutes, seconds) = (remaining.as_secs() / 60, remaining.as_secs() % 60);
+            self.countdown_is_shown.store(true, Ordering::Relaxed);
+            let mut stderr = io::stderr();
+            let _ = write!(stderr, "{CLEAR_LINE}Waiting for you to log in, {minutes}:{seconds:02} left ");
+            let _ = stderr.flush();
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if *self.countdown_is_shown.get_mut() {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
+    }
+}
