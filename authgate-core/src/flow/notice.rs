@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::deadline::spoken;
 use super::redirect_uri::RedirectUri;
 use crate::error::Error;
-use crate::{store, text};
+use crate::store;
+use crate::text;
 
 /// One line for the person; its `Display` is the line.
 #[derive(Debug, Clone)]

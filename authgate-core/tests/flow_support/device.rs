@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authgate_core::flow::run_device_flow;
+use authgate_core::flow::{InFlight, run_device_flow};
 use authgate_core::{Error, OAuthClient, Result, Token};
 use authgate_dev_server::{DevServer, Endpoint};
 use tokio::task::JoinHandle;
@@ -25,7 +25,7 @@ impl Running {
     pub(crate) fn with(server: DevServer, client: OAuthClient) -> Self {
         let prompt: &'static Recorder = Box::leak(Box::default());
         let scopes = strings(&["profile", "email"]);
-        let login = tokio::spawn(async move { run_device_flow(&client, &scopes, prompt).await });
+        let login = tokio::spawn(async move { run_device_flow(&client, &scopes, prompt, &InFlight::default()).await });
         Self { server, prompt, login }
     }
 
