@@ -1,6 +1,6 @@
 //! The token file as a file: what survives, who may read it, what is refused.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;

@@ -1,5 +1,6 @@
 //! What is in the token file: written as AuthGate's other clients read it, and read as they write.
 
+#![cfg(feature = "login")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;

@@ -1,5 +1,6 @@
 //! Sessions with a bus and a keyring, or without, and a look at what is in the keyring.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::print_stdout, reason = "a test says what it left out")]
 
 use std::io::Write;
