@@ -28,8 +28,8 @@ impl Terminal {
 
     /// Writes whole lines. Where nobody can see them any more, the login still goes on.
     fn say(&self, text: &str) {
-        let clear = if self.countdown_is_shown.swap(false, Ordering::Relaxed) { CLEAR_LINE } else { "" };
-        let _ = writeln!(io::stderr(), "{clear}{text}");
+        self.waited();
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
@@ -60,12 +60,16 @@ impl Prompt for Terminal {
             let _ = stderr.flush();
         }
     }
+
+    fn waited(&self) {
+        if self.countdown_is_shown.swap(false, Ordering::Relaxed) {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
+    }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if *self.countdown_is_shown.get_mut() {
-            let _ = write!(io::stderr(), "{CLEAR_LINE}");
-        }
+        self.waited();
     }
 }
