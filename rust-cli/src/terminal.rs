@@ -2,6 +2,7 @@
 
 mod qr_code;
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,11 @@ pub(crate) struct Terminal {
     countdown_is_shown: AtomicBool,
 }
 
+/// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
+pub(crate) fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Back to the beginning of the line, and clear it.
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
@@ -29,7 +35,7 @@ impl Terminal {
     /// Writes whole lines. Where nobody can see them any more, the login still goes on.
     fn say(&self, text: &str) {
         self.waited();
-        let _ = writeln!(io::stderr(), "{text}");
+        say(format_args!("{text}"));
     }
 }
 
