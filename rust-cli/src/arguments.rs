@@ -102,3 +102,10 @@ impl Arguments {
         })
     }
 }
+
+/// The flag for what an error advises: the library knows of none.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let text = error.to_string();
+    let advises = ["use the device flow", "Use the device flow", "ask for the device flow"];
+    advises.iter().any(|advice| text.contains(advice)).then_some("the device flow is --flow device")
+}

@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
         terminal::say(format_args!("error: {error}"));
         error.chain().skip(1).for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
+        if let Some(hint) = arguments::hint(&error) {
+            terminal::say(format_args!("  hint: {hint}"));
+        }
         ExitCode::FAILURE
     })
 }
@@ -74,6 +77,8 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.userinfo().await;
+    // Nothing can be said about a login that has ended.
+    let user = if session.is_logged_in() { user } else { Ok(user?) };
     if arguments.print_access_token {
         user?;
         return print(session.token().access_token.expose(), ExitCode::SUCCESS);

@@ -6,7 +6,7 @@ mod common;
 
 use std::net::TcpListener;
 
-use authgate_dev_server::{Endpoint, Fault, Times};
+use authgate_dev_server::{Endpoint, Fault, Times, grant_type};
 use common::browser::{authorization_url, begin, is_free, redirect_uri, until_free, visit};
 use common::{Home, server, until};
 
@@ -139,11 +139,9 @@ async fn in_ci_nobody_is_asked_unless_a_flow_is_named() {
 #[tokio::test]
 async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     let (server, home) = (server().await, Home::new());
-    server.change(|settings| settings.disabled_grant_types.push(DEVICE.to_owned()));
+    server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
     home.run(&server).end().await.fails_with(1, &["device", "browser"]);
 }
-
-const DEVICE: &str = authgate_dev_server::grant_type::DEVICE_CODE;
 
 /// cases 82, 90
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use authgate_dev_server::{Endpoint, Fault, Times};
 use common::home::masked;
 use common::{Home, Run, server};
@@ -198,4 +200,28 @@ async fn help_and_version_are_data() {
 
 fn labels(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.split_once(": ").unwrap().0).collect()
+}
+
+#[test]
+fn the_readme_the_code_and_the_output_tell_the_same_steps() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (readme, code, report) = (read("README.md"), read("src/main.rs"), read("src/report.rs"));
+    let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
+
+    let steps_of_readme: Vec<&str> = section(&readme, "## How It Works").lines().filter(is_step).collect();
+    let comments = code.lines().filter_map(|line| line.trim().strip_prefix("// "));
+    let steps_of_code: Vec<&str> = comments.filter(is_step).collect();
+    assert_eq!(steps_of_readme.len(), 5);
+    assert_eq!(steps_of_readme.iter().map(|step| step.replace('`', "")).collect::<Vec<_>>(), steps_of_code);
+
+    let output = section(&readme, "## Example Output").split("```").nth(1).unwrap().trim();
+    let labels = labels(output);
+    assert_eq!(labels.len(), 16);
+    let printed: Vec<_> = labels.iter().map(|label| report.find(&format!("\"{label}: {{"))).collect();
+    assert!(printed.iter().all(Option::is_some) && printed.is_sorted(), "{labels:?} at {printed:?}");
+}
+
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let rest = text.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading}")).1;
+    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
 }
