@@ -182,11 +182,13 @@ impl Login {
 
     /// Runs the flow that fits, and stores the token that it brings.
     async fn run_flow(&self) -> Result<Token> {
-        match self.options.flow_mode {
+        let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
             FlowMode::Browser => self.run_browser(IfBrowserFails::KeepWaiting).await,
             FlowMode::Auto => self.run_what_fits().await,
-        }
+        };
+        self.context.prompt.waited();
+        outcome
     }
 
     async fn run_what_fits(&self) -> Result<Token> {

@@ -80,6 +80,28 @@ async fn a_refusal_of_a_token_that_was_fetched_for_this_call_is_the_callers() {
     assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (1, 1));
 }
 
+/// cases 62, 64
+#[tokio::test]
+async fn an_api_that_refuses_every_token_does_not_use_up_the_token_endpoint() {
+    let api = Api::start().await;
+    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    for _ in 0..50 {
+        assert_eq!(api.status().await, 401);
+    }
+    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (1, 50));
+}
+
+/// case 64
+#[tokio::test]
+async fn without_a_new_token_the_refusal_is_the_callers_and_the_old_token_stays() {
+    let api = Api::start().await;
+    api.status().await;
+    api.server.inject(Endpoint::Token, Fault::status(500), Times::Always);
+    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Once);
+    assert_eq!(api.status().await, 401);
+    assert_eq!(api.status().await, 200, "another API, or another moment, may accept it");
+}
+
 /// case 64
 #[tokio::test]
 async fn many_refusals_at_once_cause_one_renewal() {

@@ -100,6 +100,16 @@ async fn an_authorization_endpoint_that_no_browser_should_open_is_refused() {
 
 /// case 22
 #[tokio::test]
+async fn an_http_issuer_that_was_let_through_may_name_http_endpoints() {
+    let server = DevServer::start().await.unwrap();
+    server.set_discovery_member("token_endpoint", "http://evil.example/token");
+    let anywhere = HttpClient::new(PlainHttp::Anywhere);
+    let allowed = DiscoveryClient::new(server.url(), anywhere).unwrap().fetch().await;
+    assert!(allowed.is_ok());
+}
+
+/// case 22
+#[tokio::test]
 async fn an_endpoint_at_another_https_origin_is_allowed() {
     let server = DevServer::start().await.unwrap();
     server.set_discovery_member("token_endpoint", "https://tokens.example/oauth/token");

@@ -1,74 +1,18 @@
 //! Keyring, file and memory as one store: where a token goes when one of them fails.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
+mod fragile;
 mod stores;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use authgate_core::store::{FallbackStore, FileStore, Kept, LoginLock, MemoryStore, Notice, StoredToken, TokenStore};
-use authgate_core::{Error, Result};
+use authgate_core::store::{FallbackStore, FileStore, Kept, LoginLock, Notice, TokenStore};
+use fragile::{Fragile, Shared};
 use stores::{CLIENT, folder, part, part_path, token};
-
-/// A store that fails when it is told to.
-#[derive(Default)]
-struct Fragile {
-    content: MemoryStore,
-    cannot_load: AtomicBool,
-    cannot_save: AtomicBool,
-    cannot_delete: AtomicBool,
-}
-
-impl Fragile {
-    fn fail(&self, fails: [bool; 3]) {
-        for (flag, value) in [&self.cannot_load, &self.cannot_save, &self.cannot_delete].into_iter().zip(fails) {
-            flag.store(value, Ordering::SeqCst);
-        }
-    }
-
-    fn content(&self) -> Option<StoredToken> {
-        self.content.load(CLIENT).unwrap()
-    }
-
-    fn put(&self, number: u64) {
-        self.content.save(CLIENT, &token(number)).unwrap();
-    }
-}
-
-fn check(call: &str, fails: &AtomicBool) -> Result<()> {
-    if fails.load(Ordering::SeqCst) {
-        return Err(Error::Store { place: "fragile".to_owned(), reason: format!("cannot {call}") });
-    }
-    Ok(())
-}
-
-/// So that a test keeps hold of a store that it has given away.
-struct Shared(Arc<Fragile>);
-
-impl TokenStore for Shared {
-    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        check("load", &self.0.cannot_load)?;
-        self.0.content.load(client_id)
-    }
-
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        check("save", &self.0.cannot_save)?;
-        self.0.content.save(client_id, token)
-    }
-
-    fn delete(&self, client_id: &str) -> Result<()> {
-        check("delete", &self.0.cannot_delete)?;
-        self.0.content.delete(client_id)
-    }
-
-    fn description(&self) -> String {
-        "fragile".to_owned()
-    }
-}
 
 fn stores() -> (FallbackStore, Arc<Fragile>, Arc<Fragile>) {
     let (first, second) = (Arc::new(Fragile::default()), Arc::new(Fragile::default()));
@@ -168,7 +112,7 @@ fn a_refreshed_token_goes_to_every_store_that_held_the_old_one() {
     assert_eq!(store.save_refreshed(CLIENT, &token(2), &token(3)), Kept::InStore);
     assert_eq!((first.content(), second.content()), (Some(token(3)), Some(token(7))), "another login stays");
 
-    first.content.delete(CLIENT).unwrap();
+    first.remove();
     second.put(3);
     assert_eq!(store.save_refreshed(CLIENT, &token(3), &token(4)), Kept::InStore);
     assert_eq!((first.content(), second.content()), (None, Some(token(4))), "no store gets a token it never had");

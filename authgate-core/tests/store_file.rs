@@ -1,6 +1,6 @@
 //! The token file as a file: what survives, who may read it, what is refused.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;
@@ -12,7 +12,7 @@ use std::process::Command;
 
 use authgate_core::store::{FileStore, Notice, TokenStore};
 use authgate_core::{Error, Result};
-use stores::{CLIENT, folder, names_in, part, part_path, token};
+use stores::{CLIENT, folder, left_out, names_in, part, part_path, token};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().mode() & 0o7777
@@ -147,7 +147,7 @@ fn what_belongs_to_another_user_is_refused() {
     let (_folder, path) = folder();
     fs::write(&path, "{}").unwrap();
     if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
-        println!("left out: only root can give a file away");
+        left_out("only root can give a file away");
         return;
     }
     let store = FileStore::new(&path);

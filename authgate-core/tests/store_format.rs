@@ -1,5 +1,6 @@
 //! What is in the token file: written as AuthGate's other clients read it, and read as they write.
 
+#![cfg(feature = "login")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod stores;
@@ -12,7 +13,7 @@ use authgate_core::Secret;
 use authgate_core::clock::Moment;
 use authgate_core::store::{FileStore, StoredToken, TokenStore};
 use serde_json::{Value, json};
-use stores::{CLIENT, ISSUER, file_with, folder, jwt, python, run_python, token};
+use stores::{CLIENT, ISSUER, file_with, folder, jwt, left_out, python, run_python, token};
 
 /// The token that is read from a file with this entry.
 fn read(entry: &str) -> Option<StoredToken> {
@@ -209,7 +210,7 @@ fn jq_reads_what_we_save() {
     FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
     let filter = r#".data[$c] | fromjson | "\(.access_token) \(.expires_at) \(keys | length)""#;
     let Ok(output) = Command::new("jq").args(["-r", "--arg", "c", CLIENT, filter]).arg(&path).output() else {
-        println!("left out: there is no jq");
+        left_out("there is no jq");
         return;
     };
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "access-1 2000000001 5");

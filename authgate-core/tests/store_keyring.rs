@@ -4,7 +4,7 @@
 //! a process of its own. That takes dbus-daemon, gnome-keyring and secret-tool, so these tests run
 //! only where `AUTHGATE_TEST_KEYRING=1` is set; `.ci/keyring-tests` sets it.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod session;
@@ -17,12 +17,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use authgate_core::Secret;
 use authgate_core::store::{FallbackStore, FileStore, Kept, KeyringStore, Notice, TokenStore};
 use session::{
-    NEVER_SET_UP, NO_BUS, NO_KEYRING, SILENT_BUS, UNLOCKED, add_item, count, is_asked_for, items, run_in, run_in_home,
+    NEVER_SET_UP, NO_BUS, NO_KEYRING, SILENT_BUS, UNLOCKED, count, is_asked_for, items, run_in, run_in_home,
 };
-use stores::{CLIENT, ISSUER, file_with, part_path, python, run_python, token};
+use stores::{CLIENT, ISSUER, file_with, part_path, token};
 
 fn keyring() -> KeyringStore {
     KeyringStore::new(KeyringStore::LIMIT)
@@ -90,84 +89,6 @@ fn part_that_only_reads() {
     monitor.wait().unwrap();
     let of_save: Vec<bool> = calls.iter().map(|line| line.contains("CreateItem")).collect();
     assert_eq!(of_save, [true, true, false], "the token and its record, and no more: {calls:?}");
-}
-
-/// case 145
-#[test]
-fn of_two_items_the_newest_is_kept() {
-    run_in(UNLOCKED, "part_with_two_items");
-}
-
-#[test]
-fn part_with_two_items() {
-    if part_path().is_none() {
-        return;
-    }
-    let entry = |access_token: &str, expires_at: u32| {
-        format!(r#"{{"access_token": "{access_token}", "expires_at": {expires_at}}}"#)
-    };
-    let mark = ["application", "Python keyring library"];
-    for (ours, pythons, newest) in [
-        (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), Some("ours")),
-        (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), Some("pythons")),
-        ("makes no sense".to_owned(), entry("pythons", 0), Some("pythons")),
-        ("makes no sense".to_owned(), "nor this".to_owned(), None),
-    ] {
-        add_item(&ours, &[]);
-        add_item(&pythons, &mark);
-        assert_eq!(count(&items("authgate"), "made by a test"), 2);
-        let store = keyring();
-        let found = store.load(CLIENT).unwrap();
-        assert_eq!(found.as_ref().map(|token| token.access_token.expose()), newest);
-        assert_eq!(count(&items("authgate"), "made by a test"), 1);
-        store.delete(CLIENT).unwrap();
-
-        add_item(&ours, &[]);
-        add_item(&pythons, &mark);
-        store.save(CLIENT, &token(1)).unwrap();
-        let found = items("authgate");
-        assert_eq!((count(&found, "made by a test"), count(&found, mark[1])), (1, 1), "{found}");
-        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
-
-        add_item(&ours, &["another", "attribute"]);
-        store.delete(CLIENT).unwrap();
-        assert_eq!(items("authgate"), "");
-    }
-}
-
-/// case 145
-#[test]
-fn the_python_client_and_this_one_share_one_item() {
-    if python().is_some() {
-        run_in(UNLOCKED, "part_with_the_python_client");
-    }
-}
-
-#[test]
-fn part_with_the_python_client() {
-    if part_path().is_none() {
-        return;
-    }
-    let python = python().unwrap();
-    let run = |script: &str| run_python(&python, &format!("store = token_keyring_store('authgate')\n{script}"), &[]);
-    run("store.save('client-1', StoredToken('from-python', 'r', 'Bearer', 1900000000.5, 'client-1'))");
-    let store = keyring();
-    let found = store.load(CLIENT).unwrap().unwrap();
-    assert_eq!((found.access_token, found.expires_at), (Secret::from("from-python"), Some(1_900_000_000)));
-
-    for round in 0..2 {
-        store.save(CLIENT, &token(1)).unwrap();
-        run("assert store.load('client-1') == StoredToken('access-1', 'refresh-1', 'Bearer', 2000000001, 'client-1')
-store.save('client-1', StoredToken('again', '', 'Bearer', 2000000002.0, 'client-1'))");
-        assert_eq!(store.load(CLIENT).unwrap().unwrap().access_token.expose(), "again");
-        assert_eq!(count(&items("authgate"), "attribute.service"), 1, "round {round}");
-        // The second time the item is one that we have made.
-        store.delete(CLIENT).unwrap();
-    }
-    run("
-try: store.load('client-1')
-except Exception as error: assert 'not found' in str(error)
-else: raise SystemExit('still there')");
 }
 
 /// case 141

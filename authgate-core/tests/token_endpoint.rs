@@ -332,6 +332,74 @@ async fn an_error_that_echoes_the_secret_is_redacted() {
     }
 }
 
+/// case 54
+#[tokio::test]
+async fn a_secret_is_redacted_in_every_spelling_and_by_every_way() {
+    let server = DevServer::builder().confidential_client("service", "canary+/\"x").start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let basic = client.clone().with_client_authentication(ClientAuthentication::Basic);
+    let echoes = [
+        Fault::body(400, "text/plain", "client_secret=canary%2B%2F%22x"),
+        Fault::body(400, "text/canary+/\"x", "wrong"),
+        Fault::body(200, "text/plain", "client_secret=canary+/\"x"),
+        Fault::json(401, &json!({"error": "invalid_client", "error_description": {"sent": "canary+/\"x"}})),
+        Fault::json(401, &json!({"error": "invalid_client", "error_description": "Y2FuYXJ5 canary+/\"x"})),
+        Fault::json(200, &json!({"access_token": "abc", "token_type": "canary+/\"x"})),
+    ];
+    for echo in echoes {
+        for client in [&client, &basic] {
+            server.inject(Endpoint::Token, echo.clone(), Times::Once);
+            let error = client.client_credentials(&[], &[]).await.unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        }
+    }
+    server.inject(
+        Endpoint::Token,
+        Fault::json(400, &json!({"error": "x", "error_description": "canary-assertion"})),
+        Times::Once,
+    );
+    let assertion = ("client_assertion".to_owned(), "canary-assertion".to_owned());
+    let error = client.client_credentials(&[], &[assertion]).await.unwrap_err();
+    assert!(!error.to_string().contains("canary"), "{error}");
+}
+
+/// case 155
+#[tokio::test]
+async fn a_token_in_an_answer_that_cannot_be_read_is_not_shown() {
+    for answer in ["access_token=canary&token_type=bearer", "{\"access_token\":\"canary\",\"token_type\":\"Bearer\""] {
+        let (error, _) = failed_with(Fault::body(200, "application/x-www-form-urlencoded", answer)).await;
+        assert!(!error.to_string().contains("canary"), "{error}");
+    }
+}
+
+/// case 33
+#[tokio::test(start_paused = true)]
+async fn too_many_requests_are_never_followed_by_another_within_five_seconds() {
+    let epoch = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let limited = || Fault::oauth_error(429, "rate_limit_exceeded");
+    let faults = [
+        limited(),
+        limited().with_header("Retry-After", "0"),
+        limited().with_header("X-RateLimit-Reset", &epoch.to_string()),
+    ];
+    for fault in faults {
+        let server = DevServer::start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        server.inject(Endpoint::Token, fault, Times::Once);
+        client.client_credentials(&[], &[]).await.unwrap();
+        let requests = server.requests_at(Endpoint::Token);
+        assert!(requests[1].arrived_at - requests[0].arrived_at >= Duration::from_secs(5));
+    }
+}
+
+/// case 32
+#[tokio::test]
+async fn a_rate_limit_that_is_not_reached_asks_nobody_to_wait() {
+    let (error, _) =
+        failed_with(Fault::oauth_error(401, "invalid_client").with_header("X-RateLimit-Reset", "9999999999")).await;
+    assert_eq!(error.retry_after(), None);
+}
+
 /// case 155
 #[tokio::test]
 async fn tokens_and_clients_do_not_show_secrets_in_debug_output() {

@@ -150,6 +150,38 @@ async fn past_expiry_an_outage_is_an_error_and_the_first_success_heals() {
     service.header().await.unwrap();
 }
 
+/// case 61
+#[tokio::test]
+async fn who_waits_past_expiry_does_not_inherit_the_failure_of_a_renewal_in_the_background() {
+    let service = Service::with_lifetime(MINUTE).await;
+    service.header().await.unwrap();
+    advance(Duration::from_secs(51)).await;
+    service.server.inject(Endpoint::Token, Fault::HeadersThenSilence, Times::Once);
+    service.header().await.unwrap();
+    settle().await;
+    advance(Duration::from_secs(10)).await;
+    service.header().await.unwrap();
+    assert_eq!(service.token_requests(), 3);
+}
+
+/// case 71
+#[test]
+fn a_flight_on_a_runtime_that_nobody_drives_holds_nobody_up_for_ever() {
+    let driven = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let idle = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_server, tokens) = driven.block_on(async {
+        let server = DevServer::start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        (server, TokenSource::builder(client).build())
+    });
+    idle.block_on(async {
+        let asking = tokens.clone();
+        tokio::spawn(async move { asking.header().await });
+        tokio::task::yield_now().await;
+    });
+    driven.block_on(tokens.header()).unwrap();
+}
+
 /// case 62
 #[tokio::test]
 async fn a_refused_client_is_asked_again_only_after_a_pause_that_grows() {

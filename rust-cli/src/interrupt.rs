@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use authgate_core::flow::InFlight;
 use tokio::time::timeout;
 
+use crate::terminal::say;
+
 /// How long a signal waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -25,7 +27,7 @@ pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCo
             status = signals.next() => status,
         };
         if !in_flight.is_idle() {
-            eprintln!("Finishing what the server has begun; once more to leave at once");
+            say(format_args!("Finishing what the server has begun; once more to leave at once"));
             tokio::select! {
                 _ = &mut work => {}
                 _ = timeout(PATIENCE, in_flight.idle()) => {}

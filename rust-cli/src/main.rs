@@ -33,8 +33,8 @@ fn main() -> ExitCode {
 
     let in_flight = InFlight::default();
     interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        error.chain().skip(1).for_each(|cause| eprintln!("  caused by: {cause}"));
+        terminal::say(format_args!("error: {error}"));
+        error.chain().skip(1).for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
         ExitCode::FAILURE
     })
 }
@@ -44,7 +44,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let settings = Settings::for_person(&environment)?;
     let choices = arguments.over(&environment)?;
     if let Some(warning) = settings.warning() {
-        eprintln!("warning: {warning}");
+        terminal::say(format_args!("warning: {warning}"));
     }
     let surroundings = Surroundings::of_this_machine();
     let options = LoginOptions {
@@ -72,8 +72,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
     let mut session = authenticate(options, context).await?;
 
-    // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and
-    //    re-authenticates
+    // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.userinfo().await;
     if arguments.print_access_token {
         user?;

@@ -12,6 +12,8 @@ use authgate_core::{Error, Token, TokenInfo, UserInfo, mask};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::terminal::say;
+
 /// A login, safe to print: tokens are masked, text from the server is escaped.
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -130,10 +132,12 @@ impl fmt::Display for Report {
 /// Says what `--logout` did, and what it could not do.
 pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
     for (token, error) in &logout.not_revoked {
-        eprintln!("warning: the {token} was not revoked, and the server may accept it until it expires: {error}");
+        say(format_args!(
+            "warning: the {token} was not revoked, and the server may accept it until it expires: {error}"
+        ));
     }
     for error in &logout.not_deleted {
-        eprintln!("warning: not deleted: {error}");
+        say(format_args!("warning: not deleted: {error}"));
     }
     let is_complete = logout.not_revoked.is_empty() && logout.not_deleted.is_empty();
     let status = if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -2,6 +2,7 @@
 
 mod qr_code;
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,11 @@ pub(crate) struct Terminal {
     countdown_is_shown: AtomicBool,
 }
 
+/// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
+pub(crate) fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Back to the beginning of the line, and clear it.
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
@@ -28,8 +34,8 @@ impl Terminal {
 
     /// Writes whole lines. Where nobody can see them any more, the login still goes on.
     fn say(&self, text: &str) {
-        let clear = if self.countdown_is_shown.swap(false, Ordering::Relaxed) { CLEAR_LINE } else { "" };
-        let _ = writeln!(io::stderr(), "{clear}{text}");
+        self.waited();
+        say(format_args!("{text}"));
     }
 }
 
@@ -60,12 +66,16 @@ impl Prompt for Terminal {
             let _ = stderr.flush();
         }
     }
+
+    fn waited(&self) {
+        if self.countdown_is_shown.swap(false, Ordering::Relaxed) {
+            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+        }
+    }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        if *self.countdown_is_shown.get_mut() {
-            let _ = write!(io::stderr(), "{CLEAR_LINE}");
-        }
+        self.waited();
     }
 }

@@ -209,3 +209,22 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 pub(super) fn without_trailing_slash(url: &str) -> &str {
     url.strip_suffix('/').unwrap_or(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// case 22
+    #[test]
+    fn an_https_issuer_names_no_http_endpoint_whatever_else_is_allowed() {
+        let issuer = "HTTPS://auth.example";
+        for endpoint in ["http://evil.example/token", "http://127.0.0.1/token"] {
+            let document = Map::from_iter([
+                ("issuer".to_owned(), Value::from(issuer)),
+                ("token_endpoint".to_owned(), Value::from(endpoint)),
+            ]);
+            let refusal = Metadata::read(&document, issuer, true, PlainHttp::Anywhere).unwrap_err();
+            assert!(refusal.contains("token_endpoint is plain http"), "{refusal}");
+        }
+    }
+}

@@ -52,6 +52,9 @@ pub trait Prompt: Send + Sync {
     fn waiting(&self, remaining: Duration) {
         let _ = remaining;
     }
+
+    /// Nothing is waited for any more: what [`Prompt::waiting`] has shown can go.
+    fn waited(&self) {}
 }
 
 /// What the device flow shows; its `Display` is the whole text, of several lines.

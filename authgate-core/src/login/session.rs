@@ -97,9 +97,18 @@ impl Login {
             Renewal::Renewed(kept) => Ok(self.usable(&kept)),
             Renewal::LoginEnded => {
                 self.notice(&Notice::LoginRevoked);
-                self.with_store(TokenStore::delete).await?;
+                self.forget(&refused).await?;
                 self.run_flow().await
             }
+        }
+    }
+
+    /// Deletes a token that is of no more use, unless another process has put one in its place.
+    async fn forget(&self, refused: &StoredToken) -> Result<()> {
+        let _guard = self.lock().await?;
+        match self.load().await {
+            Some(current) if current.access_token == refused.access_token => self.with_store(TokenStore::delete).await,
+            _ => Ok(()),
         }
     }
 }

@@ -107,14 +107,15 @@ impl FileStore {
         };
         self.repair_permissions(&file, &metadata);
         let mut bytes = Zeroizing::new(Vec::new());
-        file.take(SIZE_LIMIT + 1)
+        // What is cut off here is no whole object any more, or lacks only blanks.
+        file.take(SIZE_LIMIT)
             .read_to_end(&mut bytes)
             .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
         if bytes.trim_ascii().is_empty() {
             return Ok(Content::Missing);
         }
-        let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() as u64 <= SIZE_LIMIT);
-        Ok(text.and_then(Document::parse).map_or(Content::Damaged, Content::Read))
+        let document = std::str::from_utf8(&bytes).ok().and_then(Document::parse);
+        Ok(document.map_or(Content::Damaged, Content::Read))
     }
 
     #[cfg(unix)]

@@ -1,13 +1,13 @@
 //! Sessions with a bus and a keyring, or without, and a look at what is in the keyring.
 
-#![allow(clippy::print_stdout, reason = "a test says what it left out")]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::stores::{CLIENT, part};
+use crate::stores::{CLIENT, left_out, part};
 
 /// A session bus on which a keyring is unlocked.
 pub(crate) const UNLOCKED: &str = r#"exec dbus-run-session -- sh -c '
@@ -32,7 +32,7 @@ pub(crate) const SILENT_BUS: &str =
 pub(crate) fn is_asked_for() -> bool {
     let asked_for = std::env::var("AUTHGATE_TEST_KEYRING").is_ok_and(|value| value == "1");
     if !asked_for {
-        println!("left out: AUTHGATE_TEST_KEYRING is not 1");
+        left_out("AUTHGATE_TEST_KEYRING is not 1");
     }
     asked_for
 }

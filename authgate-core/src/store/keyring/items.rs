@@ -149,13 +149,11 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Why no keyring could be connected to.
+/// Why no keyring could be connected to. The cause is mostly a socket's, and tells a person nothing.
 fn no_keyring(error: &Error) -> String {
     match error {
-        Error::PlatformFailure(cause) => format!(
-            "there is none in this session, as over SSH, in a container or under cron ({})",
-            Cause::innermost(cause.as_ref())
-        ),
-        _ => "this system has none that is known here".to_owned(),
+        Error::PlatformFailure(_) => "there is none in this session, as over SSH, in a container or under cron",
+        _ => "this system has none that is known here",
     }
+    .to_owned()
 }

@@ -1,0 +1,96 @@
+//! Items of the keyring that others have made.
+//!
+//! These tests run only where `AUTHGATE_TEST_KEYRING=1` is set, as `.ci/keyring-tests` does.
+
+#![cfg(all(target_os = "linux", feature = "login"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod session;
+mod stores;
+
+use authgate_core::Secret;
+use authgate_core::store::{KeyringStore, TokenStore};
+use session::{UNLOCKED, add_item, count, items, run_in};
+use stores::{CLIENT, part_path, python, run_python, token};
+
+fn keyring() -> KeyringStore {
+    KeyringStore::new(KeyringStore::LIMIT)
+}
+
+/// case 145
+#[test]
+fn of_two_items_the_newest_is_kept() {
+    run_in(UNLOCKED, "part_with_two_items");
+}
+
+#[test]
+fn part_with_two_items() {
+    if part_path().is_none() {
+        return;
+    }
+    let entry = |access_token: &str, expires_at: u32| {
+        format!(r#"{{"access_token": "{access_token}", "expires_at": {expires_at}}}"#)
+    };
+    let mark = ["application", "Python keyring library"];
+    for (ours, pythons, newest) in [
+        (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), Some("ours")),
+        (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), Some("pythons")),
+        ("makes no sense".to_owned(), entry("pythons", 0), Some("pythons")),
+        ("makes no sense".to_owned(), "nor this".to_owned(), None),
+    ] {
+        add_item(&ours, &[]);
+        add_item(&pythons, &mark);
+        assert_eq!(count(&items("authgate"), "made by a test"), 2);
+        let store = keyring();
+        let found = store.load(CLIENT).unwrap();
+        assert_eq!(found.as_ref().map(|token| token.access_token.expose()), newest);
+        assert_eq!(count(&items("authgate"), "made by a test"), 1);
+        store.delete(CLIENT).unwrap();
+
+        add_item(&ours, &[]);
+        add_item(&pythons, &mark);
+        store.save(CLIENT, &token(1)).unwrap();
+        let found = items("authgate");
+        assert_eq!((count(&found, "made by a test"), count(&found, mark[1])), (1, 1), "{found}");
+        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
+
+        add_item(&ours, &["another", "attribute"]);
+        store.delete(CLIENT).unwrap();
+        assert_eq!(items("authgate"), "");
+    }
+}
+
+/// case 145
+#[test]
+fn the_python_client_and_this_one_share_one_item() {
+    if python().is_some() {
+        run_in(UNLOCKED, "part_with_the_python_client");
+    }
+}
+
+#[test]
+fn part_with_the_python_client() {
+    if part_path().is_none() {
+        return;
+    }
+    let python = python().unwrap();
+    let run = |script: &str| run_python(&python, &format!("store = token_keyring_store('authgate')\n{script}"), &[]);
+    run("store.save('client-1', StoredToken('from-python', 'r', 'Bearer', 1900000000.5, 'client-1'))");
+    let store = keyring();
+    let found = store.load(CLIENT).unwrap().unwrap();
+    assert_eq!((found.access_token, found.expires_at), (Secret::from("from-python"), Some(1_900_000_000)));
+
+    for round in 0..2 {
+        store.save(CLIENT, &token(1)).unwrap();
+        run("assert store.load('client-1') == StoredToken('access-1', 'refresh-1', 'Bearer', 2000000001, 'client-1')
+store.save('client-1', StoredToken('again', '', 'Bearer', 2000000002.0, 'client-1'))");
+        assert_eq!(store.load(CLIENT).unwrap().unwrap().access_token.expose(), "again");
+        assert_eq!(count(&items("authgate"), "attribute.service"), 1, "round {round}");
+        // The second time the item is one that we have made.
+        store.delete(CLIENT).unwrap();
+    }
+    run("
+try: store.load('client-1')
+except Exception as error: assert 'not found' in str(error)
+else: raise SystemExit('still there')");
+}
