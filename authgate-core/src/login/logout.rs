@@ -41,11 +41,10 @@ pub async fn logout(options: LoginOptions, context: LoginContext) -> Result<Logo
 
     let _deleting = context.in_flight.enter();
     let (store, client_id) = (context.store.clone(), options.client_id.clone());
-    let deleted = context.blocking(move || store.delete_everywhere(&client_id)).await;
+    let not_deleted = context.blocking(move || store.delete_everywhere(&client_id)).await;
     for notice in context.store.take_notices() {
         context.prompt.notice(&Notice::Store(notice));
     }
-    let not_deleted = deleted.into_iter().filter_map(|(_, outcome)| outcome.err()).collect();
     Ok(Logout { was_logged_in, not_revoked, not_deleted })
 }
 

@@ -153,11 +153,20 @@ impl FallbackStore {
         }
     }
 
-    /// Forgets the client's token in every store, whatever becomes of the others; returns for each
-    /// its description and what came of it.
-    pub fn delete_everywhere(&self, client_id: &str) -> Vec<(String, Result<()>)> {
+    /// Forgets the client's token in every store, whatever becomes of the others; returns why it
+    /// lies on where it does. A store that cannot even be read has nothing of which we know: there
+    /// it is left at a notice.
+    pub fn delete_everywhere(&self, client_id: &str) -> Vec<Error> {
         self.forget(client_id);
-        self.stores.iter().map(|store| (store.description(), store.delete(client_id))).collect()
+        let mut failures = Vec::new();
+        for (index, store) in self.stores.iter().enumerate() {
+            match store.delete(client_id) {
+                Ok(()) => self.told().found(client_id, index, None),
+                Err(error) if self.told().held(client_id, index).is_some() => failures.push(error),
+                Err(error) => self.trouble(index, &error),
+            }
+        }
+        failures
     }
 
     /// The index of the store that took it; `None` when it is in memory only. `reasons` are those
@@ -246,9 +255,9 @@ impl TokenStore for FallbackStore {
         Ok(())
     }
 
-    /// From every store; the first failure is returned after all have been asked.
+    /// As [`FallbackStore::delete_everywhere`]; the first failure is returned.
     fn delete(&self, client_id: &str) -> Result<()> {
-        self.delete_everywhere(client_id).into_iter().map(|(_, result)| result).fold(Ok(()), Result::and)
+        self.delete_everywhere(client_id).into_iter().next().map_or(Ok(()), Err)
     }
 
     fn description(&self) -> String {
