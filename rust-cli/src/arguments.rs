@@ -103,9 +103,14 @@ impl Arguments {
     }
 }
 
-/// The flag for what an error advises: the library knows of none.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    let text = error.to_string();
-    let advises = ["use the device flow", "Use the device flow", "ask for the device flow"];
-    advises.iter().any(|advice| text.contains(advice)).then_some("the device flow is --flow device")
+/// Names the flag where the browser was asked for by name and another flow may do: the library
+/// knows of no flags.
+pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
+    let without_browser =
+        matches!(error, Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. });
+    let error = anyhow::Error::from(error);
+    if flow_mode == FlowMode::Browser && without_browser {
+        return error.context("the login by browser came to nothing; --flow device logs in without one");
+    }
+    error
 }

@@ -35,9 +35,6 @@ fn main() -> ExitCode {
     interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
         terminal::say(format_args!("error: {error}"));
         error.chain().skip(1).for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
-        if let Some(hint) = arguments::hint(&error) {
-            terminal::say(format_args!("  hint: {hint}"));
-        }
         ExitCode::FAILURE
     })
 }
@@ -73,7 +70,8 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
     // 2. Requests profile and email scopes
     // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
-    let mut session = authenticate(options, context).await?;
+    let mut session =
+        authenticate(options, context).await.map_err(|error| arguments::with_advice(error, choices.flow_mode))?;
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.userinfo().await;

@@ -119,7 +119,7 @@ async fn without_a_terminal_auto_takes_the_device_flow() {
 async fn in_ci_nobody_is_asked_unless_a_flow_is_named() {
     let (server, home) = (server().await, Home::new());
     let run = || home.run_without_flow(&server).with("CI", "true");
-    run().end().await.fails_with(1, &["CI is set", "no terminal", "client credentials", "--flow device"]);
+    run().end().await.fails_with(1, &["CI is set", "no terminal", "client credentials", "device flow by name"]);
     run().args("--flow auto").end().await.fails_with(1, &["CI is set"]);
     assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (0, None));
 
