@@ -149,14 +149,15 @@ impl Login {
         };
         match self.renew(&kept).await {
             Ok(Renewal::Renewed(kept)) => Ok(Some(Session::new(self.clone(), self.usable(&kept)))),
+            Ok(Renewal::Found(kept)) => Ok(Some(Session::resumed(self.clone(), kept))),
             Ok(Renewal::LoginEnded) if is_still_good && kept.refresh_token.is_none() => {
                 Ok(Some(Session::resumed(self.clone(), kept)))
             }
             Ok(Renewal::LoginEnded) => Ok(None),
-            // It is still good, so the renewal can wait for the next run.
-            Err(error) if is_still_good && error.is_transient() => {
+            // It is still good, so the renewal can wait for the next run; one is enough for this.
+            Err(error) if is_still_good => {
                 self.notice(&Notice::RenewalFailed(error));
-                Ok(Some(Session::resumed(self.clone(), kept)))
+                Ok(Some(Session::new(self.clone(), self.usable(&kept))))
             }
             Err(error) => Err(error),
         }
@@ -167,12 +168,13 @@ impl Login {
     /// A token whose issuer is another one, or unknown, is not sent anywhere: the settings in a
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredToken> {
-        let kept = self.with_store(TokenStore::load).await.ok().flatten()?;
-        if kept.issuer.as_deref() == Some(&self.issuer) {
-            return Some(kept);
+        let all = self.with_store(FallbackStore::load_all).await;
+        let (ours, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|kept| kept.issuer.as_deref() == Some(&self.issuer));
+        if let (None, Some(other)) = (ours.first(), others.into_iter().next()) {
+            self.notice(&Notice::OtherIssuer { issuer: other.issuer, server: self.issuer.clone() });
         }
-        self.notice(&Notice::OtherIssuer { issuer: kept.issuer, server: self.issuer.clone() });
-        None
+        ours.into_iter().next()
     }
 
     /// The stored token by the clocks of this run.
@@ -240,18 +242,23 @@ impl Login {
 
     /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
-        let missing = token.missing_scopes(&self.options.scopes);
-        if !missing.is_empty() {
-            let missing = missing.into_iter().map(str::to_owned).collect();
-            self.notice(&Notice::ScopesNotGranted { missing });
-        }
+        self.tell_missing_scopes(token);
         let _saving = self.context.in_flight.enter();
+        // Not between another process's refresh and its save. A login is saved even without it.
+        let _guard = self.lock().await;
         let kept = self.stored(token);
         let saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
         match (page, saved) {
             (None, _) => {}
             (Some(page), Kept::InStore | Kept::Superseded) => page.saved().await,
             (Some(page), Kept::ThisRunOnly) => page.not_saved("no place to keep it could be written").await,
+        }
+    }
+
+    fn tell_missing_scopes(&self, token: &Token) {
+        let missing: Vec<String> = token.missing_scopes(&self.options.scopes).into_iter().map(str::to_owned).collect();
+        if !missing.is_empty() {
+            self.notice(&Notice::ScopesNotGranted { missing });
         }
     }
 

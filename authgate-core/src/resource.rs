@@ -111,6 +111,7 @@ pub(crate) fn bearer(access_token: &Secret) -> Result<http::HeaderValue> {
     Ok(header)
 }
 
+/// A member that is a string and says something.
 fn string(object: &Map<String, Value>, name: &str) -> Option<String> {
-    object.get(name).and_then(Value::as_str).map(str::to_owned)
+    object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }

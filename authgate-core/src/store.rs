@@ -54,6 +54,25 @@ pub trait TokenStore: Send + Sync {
     /// Forgets the token of `client_id`; fine when there is none.
     fn delete(&self, client_id: &str) -> Result<()>;
 
+    /// Puts `new` in the place of `old`, or nothing, if `old` is still what is kept; whether it was.
+    ///
+    /// Another client may have put a token of its own there meanwhile, which must not be lost.
+    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
+        let still_stands = self.load(client_id)?.is_some_and(|current| current.is_same_grant(old));
+        match new {
+            Some(new) if still_stands => self.save(client_id, new)?,
+            None if still_stands => self.delete(client_id)?,
+            _ => {}
+        }
+        Ok(still_stands)
+    }
+
+    /// Finds out whether a token could be saved now, before something is given up for it that
+    /// cannot be had again.
+    fn get_ready(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What a person calls this place, such as `file /home/ada/.authgate-tokens.json`.
     fn description(&self) -> String;
 

@@ -68,6 +68,8 @@ fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}'                                      // soft hyphen
+            | '\u{034f}' | '\u{115f}' | '\u{1160}'          // joiner and fillers that show nothing
+            | '\u{3164}' | '\u{ffa0}'
             | '\u{061c}' | '\u{200e}' | '\u{200f}'          // BiDi marks
             | '\u{180e}' | '\u{200b}'..='\u{200d}'          // zero width
             | '\u{2028}' | '\u{2029}'                       // line and paragraph separators

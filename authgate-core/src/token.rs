@@ -57,12 +57,13 @@ impl Token {
         }
     }
 
-    /// Keeps what an answer to a refresh leaves out: the refresh token stays valid then, and the
-    /// scope is the same (RFC 6749 sections 5.1 and 6).
+    /// Keeps what an answer to a refresh leaves out: the refresh token stays valid then, the scope is
+    /// the same (RFC 6749 sections 5.1 and 6), and the person too.
     #[must_use]
     pub(crate) fn or_from(mut self, previous: &Self) -> Self {
         self.refresh_token = self.refresh_token.or_else(|| previous.refresh_token.clone());
         self.scope = self.scope.or_else(|| previous.scope.clone());
+        self.id_token = self.id_token.or_else(|| previous.id_token.clone());
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use authgate_core::clock::{Clock, SystemClock};
 use authgate_core::login::Logout;
-use authgate_core::text::printable;
+use authgate_core::text::excerpt;
 use authgate_core::{Error, Token, TokenInfo, UserInfo, mask};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -63,10 +63,10 @@ impl Report {
             },
             access_token: token.access_token.masked(),
             refresh_token: mask(token.refresh_token.as_ref()),
-            token_type: printable(&token.token_type),
+            token_type: shown(&token.token_type),
             expires_in: remaining.map(whole_seconds),
             expires_at: remaining.and_then(date_of_expiry),
-            scope: token.scope.as_deref().map(printable),
+            scope: token.scope.as_deref().map(shown),
             id_token: mask(token.id_token.as_ref()),
             token_info: match token_info {
                 Ok(info) => Description::Known {
@@ -152,9 +152,9 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
 /// `Jane Doe (jane@example.com)`, or what of it is known.
 fn full_name(user: &UserInfo) -> String {
     let name = user.name.as_ref().or(user.preferred_username.as_ref()).or(user.sub.as_ref());
-    let name = printable(name.map_or("unknown", String::as_str));
+    let name = shown(name.map_or("unknown", String::as_str));
     match &user.email {
-        Some(email) => format!("{name} ({})", printable(email)),
+        Some(email) => format!("{name} ({})", shown(email)),
         None => name,
     }
 }
@@ -178,7 +178,12 @@ fn date_of_expiry(remaining: Duration) -> Option<String> {
 }
 
 fn safe(text: Option<&String>) -> Option<String> {
-    text.map(|text| printable(text))
+    text.map(|text| shown(text))
+}
+
+/// As a person can read it: escaped, and no longer than a line or three.
+fn shown(text: &str) -> String {
+    excerpt(text, 300)
 }
 
 fn or_nothing(text: Option<&String>) -> &str {

@@ -168,7 +168,8 @@ async fn answer(State(Reception { gate, gone }): State<Reception>, request: Requ
 impl Gate {
     /// What the visit brings if it is an answer to this login, else the page that turns it away.
     fn examine(&self, request: &Request) -> Result<Result<Secret>, Page> {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let mut hosts = request.headers().get_all(HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
         // A request that names its host in its first line as well is made for a proxy.
         if request.uri().authority().is_some() || !host.is_some_and(|host| self.redirect_uri.is_host(host)) {
             return Err(Page::BadRequest);

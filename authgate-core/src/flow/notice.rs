@@ -64,6 +64,8 @@ pub enum Notice {
     },
     /// The token could not be renewed, and is good for a while yet.
     RenewalFailed(Error),
+    /// The token was not renewed, because its successor could not be saved; a new login follows.
+    NotRenewed(Error),
     /// The server does not accept the stored login any more; it is deleted, and a new one follows.
     LoginRevoked,
     /// The keyring, or the lock of the token file, has not been had for a second.
@@ -107,8 +109,12 @@ impl fmt::Display for Notice {
                 text::printable(server)
             ),
             Self::RenewalFailed(error) => write!(formatter, "{error}. The token there is stays in use"),
+            Self::NotRenewed(error) => write!(
+                formatter,
+                "{error}. The stored login has expired and is not renewed, because the new token could not take its place"
+            ),
             Self::LoginRevoked => {
-                formatter.write_str("The server has revoked the stored login: it is deleted, and you log in again")
+                formatter.write_str("The server has ended the stored login: it is deleted, and you log in again")
             }
             Self::WaitingForStore => formatter.write_str(
                 "Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it",

@@ -59,5 +59,5 @@ fn password(credentials: &str) -> Option<String> {
 fn spellings(secret: &String) -> [String; 4] {
     let form_encoded: String = byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret.as_str()).to_string();
-    [secret.clone(), form_encoded.replace('+', "%20"), form_encoded, json.trim_matches('"').to_owned()]
+    [secret.clone(), form_encoded.replace('+', "%20"), form_encoded, json[1..json.len() - 1].to_owned()]
 }

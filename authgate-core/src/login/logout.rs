@@ -31,15 +31,12 @@ pub async fn logout(options: LoginOptions, context: LoginContext) -> Result<Logo
     let store = context.store.clone();
     let _guard = context.blocking(move || store.lock(LoginLock::PATIENCE)).await?;
 
+    let _ending = context.in_flight.enter();
     let (store, client_id) = (context.store.clone(), options.client_id.clone());
-    let kept = context.blocking(move || store.load(&client_id)).await?;
-    let was_logged_in = kept.is_some();
-    let not_revoked = match kept {
-        Some(kept) => revoke(&options, &context, kept).await,
-        None => Vec::new(),
-    };
+    let kept = context.blocking(move || store.load_all(&client_id)).await;
+    let was_logged_in = !kept.is_empty();
+    let not_revoked = revoke_all(&options, &context, kept).await;
 
-    let _deleting = context.in_flight.enter();
     let (store, client_id) = (context.store.clone(), options.client_id.clone());
     let not_deleted = context.blocking(move || store.delete_everywhere(&client_id)).await;
     for notice in context.store.take_notices() {
@@ -48,31 +45,37 @@ pub async fn logout(options: LoginOptions, context: LoginContext) -> Result<Logo
     Ok(Logout { was_logged_in, not_revoked, not_deleted })
 }
 
-/// Gives both tokens back; returns those that the server did not take, and why.
-async fn revoke(options: &LoginOptions, context: &LoginContext, kept: StoredToken) -> Vec<(&'static str, Error)> {
-    let tokens: Vec<(&'static str, Secret)> = kept
-        .refresh_token
-        .map(|token| ("refresh token", token))
-        .into_iter()
-        .chain([("access token", kept.access_token)])
-        .collect();
-    let all = |error: Error| tokens.iter().map(|(name, _)| (*name, error.clone())).collect();
-
+/// Gives the tokens of every login back; returns those that the server did not take, and why.
+async fn revoke_all(
+    options: &LoginOptions,
+    context: &LoginContext,
+    kept: Vec<StoredToken>,
+) -> Vec<(&'static str, Error)> {
     let issuer = options.authgate_url.strip_suffix('/').unwrap_or(&options.authgate_url);
-    if kept.issuer.as_deref() != Some(issuer) {
-        return all(other_server(kept.issuer.as_deref()));
+    let (ours, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.issuer.as_deref() == Some(issuer));
+    let mut not_revoked: Vec<_> = others
+        .iter()
+        .flat_map(|kept| tokens(kept).map(|(name, _)| (name, other_server(kept.issuer.as_deref()))))
+        .collect();
+    if ours.is_empty() {
+        return not_revoked;
     }
-    let login = match Login::at_server(options.clone(), context.clone()).await {
-        Ok(login) => login,
-        Err(error) => return all(error),
-    };
-    let mut not_revoked = Vec::new();
-    for (name, token) in &tokens {
-        if let Err(error) = login.client.revoke(token).await {
-            not_revoked.push((*name, error));
+    match Login::at_server(options.clone(), context.clone()).await {
+        Ok(login) => {
+            for (name, token) in ours.iter().flat_map(tokens) {
+                let revoked = login.client.revoke(token).await;
+                not_revoked.extend(revoked.err().map(|error| (name, error)));
+            }
         }
+        Err(error) => not_revoked.extend(ours.iter().flat_map(tokens).map(|(name, _)| (name, error.clone()))),
     }
     not_revoked
+}
+
+/// The refresh token first: with it, whoever has it can get further access tokens.
+fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
+    let refresh_token = kept.refresh_token.as_ref().map(|token| ("refresh token", token));
+    refresh_token.into_iter().chain([("access token", &kept.access_token)])
 }
 
 fn other_server(issuer: Option<&str>) -> Error {

@@ -1,15 +1,18 @@
 //! Renewing a stored login without getting into another process's way.
 
 use crate::error::{Error, Result};
-use crate::store::{Kept, LoginGuard, LoginLock, StoredToken, TokenStore};
+use crate::flow::Notice;
+use crate::store::{Kept, LoginGuard, LoginLock, StoredToken};
 use crate::token::Freshness;
 
 use super::{Login, MARGIN};
 
 /// What came of a renewal.
 pub(super) enum Renewal {
-    /// This is the login from now on; another process may have renewed it.
+    /// The server has given this in place of the old one.
     Renewed(StoredToken),
+    /// Another process has put this there.
+    Found(StoredToken),
     /// The server has ended the login, or there is nothing to renew it with.
     LoginEnded,
 }
@@ -34,21 +37,42 @@ impl Login {
 
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
         let _guard = self.lock().await?;
-        // Whoever had the lock before may have renewed it, or logged out.
-        let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
-        if self.is_news(&current, &stale) {
-            return Ok(Renewal::Renewed(current));
-        }
-        if current.refresh_token.is_none() {
-            return Ok(Renewal::LoginEnded);
-        }
+        // Each round ends the renewal or takes one token out of the stores.
+        loop {
+            // Whoever had the lock before may have renewed it, or logged out; and a client in
+            // another language does not know our lock.
+            let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
+            if self.is_news(&current, &stale) {
+                return Ok(Renewal::Found(current));
+            }
+            if current.refresh_token.is_none() {
+                return Ok(Renewal::LoginEnded);
+            }
+            if let Err(error) = self.get_ready(&current).await {
+                self.notice(&Notice::NotRenewed(error));
+                return Ok(Renewal::LoginEnded);
+            }
 
-        let _asking = self.context.in_flight.enter();
-        match self.client.refresh_token(&self.usable(&current)).await {
-            Ok(token) => self.keep_renewed(current, self.stored(&token)).await,
-            Err(error) if error.needs_login() => self.give_up(current).await,
-            Err(error) => Err(error),
+            let _asking = self.context.in_flight.enter();
+            match self.client.refresh_token(&self.usable(&current)).await {
+                Ok(token) => {
+                    self.tell_missing_scopes(&token);
+                    return Ok(self.keep_renewed(current, self.stored(&token)).await);
+                }
+                // For good: the token is of no more use to anybody, and what another client may
+                // have got in its place is there now.
+                Err(error) if error.needs_login() => {
+                    self.notice(&Notice::LoginRevoked);
+                    self.with_store(move |store, client_id| store.delete_refused(client_id, &current)).await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
+    }
+
+    async fn get_ready(&self, current: &StoredToken) -> Result<()> {
+        let current = current.clone();
+        self.with_store(move |store, client_id| store.get_ready(client_id, &current)).await
     }
 
     pub(super) async fn lock(&self) -> Result<LoginGuard> {
@@ -62,26 +86,12 @@ impl Login {
         current.access_token != stale.access_token && !matches!(freshness, Freshness::Expired(_))
     }
 
-    async fn keep_renewed(&self, old: StoredToken, new: StoredToken) -> Result<Renewal> {
+    async fn keep_renewed(&self, old: StoredToken, new: StoredToken) -> Renewal {
         let renewed = new.clone();
         let kept = self.with_store(move |store, client_id| store.save_refreshed(client_id, &old, &new)).await;
         match kept {
-            Kept::InStore | Kept::ThisRunOnly => Ok(Renewal::Renewed(renewed)),
-            Kept::Superseded => Ok(self.load().await.map_or(Renewal::LoginEnded, Renewal::Renewed)),
-        }
-    }
-
-    /// The server has refused the refresh token for good. A client in another language, which does
-    /// not know our lock, may have used it up: then what it got is there. Else the token is of no
-    /// more use to anybody.
-    async fn give_up(&self, refused: StoredToken) -> Result<Renewal> {
-        match self.load().await {
-            Some(current) if current.access_token != refused.access_token => Ok(Renewal::Renewed(current)),
-            Some(_) => {
-                self.with_store(TokenStore::delete).await?;
-                Ok(Renewal::LoginEnded)
-            }
-            None => Ok(Renewal::LoginEnded),
+            Kept::InStore | Kept::ThisRunOnly => Renewal::Renewed(renewed),
+            Kept::Superseded => self.load().await.map_or(Renewal::LoginEnded, Renewal::Found),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::flow::Notice;
 use crate::jwt::unverified_claim;
 use crate::resource::{TokenInfo, UserInfo};
-use crate::store::{StoredToken, TokenStore};
+use crate::store::StoredToken;
 use crate::token::Token;
 
 /// A client and a token that are ready for use; made by [`authenticate`](super::authenticate).
@@ -62,16 +62,17 @@ impl Session {
     /// person logs in again; [`Error::Protocol`] when the answer is about another person than the
     /// ID token.
     pub async fn userinfo(&mut self) -> Result<UserInfo> {
-        let answer = self.client().userinfo(&self.token.access_token).await;
-        let user = match (answer, self.untried.take()) {
-            (Err(error), Some(kept)) if is_refused(&error) => {
-                self.replace(kept).await?;
-                self.client().userinfo(&self.token.access_token).await?
+        loop {
+            let answer = self.client().userinfo(&self.token.access_token).await;
+            match (answer, self.untried.take()) {
+                (Err(error), Some(kept)) if is_refused(&error) => self.replace(kept).await?,
+                (answer, _) => {
+                    let user = answer?;
+                    self.check_subject(&user)?;
+                    return Ok(user);
+                }
             }
-            (answer, _) => answer?,
-        };
-        self.check_subject(&user)?;
-        Ok(user)
+        }
     }
 
     /// Asks the server about the token.
@@ -87,10 +88,16 @@ impl Session {
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
         match self.login.renew(&refused).await? {
             Renewal::Renewed(kept) => self.token = self.login.usable(&kept),
+            Renewal::Found(kept) => {
+                self.token = self.login.usable(&kept);
+                self.untried = Some(kept);
+            }
             Renewal::LoginEnded => {
                 self.is_over = true;
-                self.login.notice(&Notice::LoginRevoked);
-                self.login.forget(&refused).await?;
+                if refused.refresh_token.is_none() {
+                    self.login.notice(&Notice::LoginRevoked);
+                    self.login.forget(refused).await?;
+                }
                 self.token = self.login.run_flow().await?;
                 self.is_over = false;
             }
@@ -114,14 +121,11 @@ impl Session {
 }
 
 impl Login {
-    /// Deletes a token that is of no more use, unless another process has put one in its place.
-    async fn forget(&self, refused: &StoredToken) -> Result<()> {
+    /// Deletes a token that is of no more use, wherever it still stands.
+    async fn forget(&self, refused: StoredToken) -> Result<()> {
         let _guard = self.lock().await?;
         let _deleting = self.context.in_flight.enter();
-        match self.load().await {
-            Some(current) if current.access_token == refused.access_token => self.with_store(TokenStore::delete).await,
-            _ => Ok(()),
-        }
+        self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await
     }
 }
 

@@ -1,11 +1,13 @@
 //! The keyring where it works, else the file: one store made of both.
 
+mod saving;
 mod told;
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use self::saving::Kept;
 use self::told::Told;
 use super::file::FileStore;
 use super::keyring::KeyringStore;
@@ -30,18 +32,6 @@ pub struct FallbackStore {
     memory: MemoryStore,
     lock: LoginLock,
     told: Mutex<Told>,
-}
-
-/// Where a token is after it was saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// In at least one store.
-    InStore,
-    /// Only in memory: no store took it.
-    ThisRunOnly,
-    /// Nowhere: another program has logged out, or in again, while this one was refreshing. What
-    /// it left is to be read again.
-    Superseded,
 }
 
 impl FallbackStore {
@@ -88,69 +78,54 @@ impl FallbackStore {
         Ok(guard)
     }
 
-    /// Keeps the token of a new login: in the first store that takes it, and nowhere else.
-    pub fn save_login(&self, client_id: &str, token: &StoredToken) -> Kept {
-        let Some(used) = self.save_in_first(client_id, token, |_| true, Vec::new()) else {
-            return Kept::ThisRunOnly;
-        };
-        for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| index != used) {
-            let deleted = store.delete(client_id);
-            let mut told = self.told();
-            match deleted {
-                Err(error) if told.held(client_id, index).is_some() => {
-                    told.notice(Notice::OldCopyRemains { reason: error.to_string() });
-                }
-                _ => told.found(client_id, index, None),
-            }
-        }
-        Kept::InStore
+    /// Forgets `refused` wherever it still stands; a token that somebody else has put there stays.
+    ///
+    /// # Errors
+    ///
+    /// The first failure, after every store has been asked.
+    pub fn delete_refused(&self, client_id: &str, refused: &StoredToken) -> Result<()> {
+        // The memory never fails.
+        let _ = self.memory.replace(client_id, refused, None);
+        let outcomes: Vec<_> =
+            self.holding(client_id, refused).map(|store| store.replace(client_id, refused, None)).collect();
+        outcomes.into_iter().collect::<Result<Vec<_>>>().map(|_| ())
     }
 
-    /// Keeps the token that a refresh of `old` has given: in every store that holds `old`, because
-    /// a program that finds it there and uses it again would end the login.
+    /// Finds out whether every store that holds `token` could be written, before the token is used
+    /// up: where its successor cannot be saved, it would be used a second time.
     ///
-    /// What an answer to a refresh may leave out, scope and ID token, is taken from `old`.
-    pub fn save_refreshed(&self, client_id: &str, old: &StoredToken, new: &StoredToken) -> Kept {
-        let mut new = new.clone();
-        new.scope = new.scope.or_else(|| old.scope.clone());
-        new.id_token = new.id_token.or_else(|| old.id_token.clone());
+    /// # Errors
+    ///
+    /// [`Error::Store`] of the first that could not.
+    pub fn get_ready(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        self.holding(client_id, token).try_for_each(TokenStore::get_ready)
+    }
 
-        let mut saved = false;
-        let mut failures = Vec::new();
-        let mut empty = Vec::new();
+    /// Every login that the stores keep for this client, the one that expires last first. A store
+    /// that cannot be read is left out, with a notice.
+    pub fn load_all(&self, client_id: &str) -> Vec<StoredToken> {
+        let mut all: Vec<StoredToken> = self.memory.load(client_id).ok().flatten().into_iter().collect();
         for (index, store) in self.stores.iter().enumerate() {
-            let replaced = match store.load(client_id) {
-                Ok(Some(there)) if there.is_same_grant(old) => store.save(client_id, &new),
-                Ok(None) => {
-                    empty.push(index);
-                    continue;
+            match store.load(client_id) {
+                Ok(found) => {
+                    self.told().found(client_id, index, found.as_ref());
+                    all.extend(found.filter(|found| !all.iter().any(|token| token.is_same_grant(found))));
                 }
-                Err(error) if self.held(client_id, index, old) => Err(error),
-                Ok(Some(_)) | Err(_) => continue,
-            };
-            match replaced {
-                Ok(()) => {
-                    saved = true;
-                    self.told().found(client_id, index, Some(&new));
-                }
-                Err(error) => {
-                    self.delete_copy(client_id, index, &error);
-                    failures.push(error.to_string());
-                }
+                Err(error) => self.trouble(index, &error),
             }
         }
+        // One that is good until it is refused counts as the newest.
+        all.sort_by_key(|token| std::cmp::Reverse(token.expires_at.unwrap_or(u64::MAX)));
+        all
+    }
 
-        let was_in_memory = matches!(self.memory.load(client_id), Ok(Some(there)) if there.is_same_grant(old));
-        if saved {
-            self.forget(client_id);
-            Kept::InStore
-        } else if failures.is_empty() && !was_in_memory {
-            Kept::Superseded
-        } else if self.save_in_first(client_id, &new, |index| empty.contains(&index), failures).is_some() {
-            Kept::InStore
-        } else {
-            Kept::ThisRunOnly
-        }
+    /// The stores in which `token` was when they were last read.
+    fn holding(&self, client_id: &str, token: &StoredToken) -> impl Iterator<Item = &dyn TokenStore> {
+        self.stores
+            .iter()
+            .enumerate()
+            .filter(move |&(index, _)| self.held(client_id, index, token))
+            .map(|(_, store)| store.as_ref())
     }
 
     /// Forgets the client's token in every store, whatever becomes of the others; returns why it
@@ -167,48 +142,6 @@ impl FallbackStore {
             }
         }
         failures
-    }
-
-    /// The index of the store that took it; `None` when it is in memory only. `reasons` are those
-    /// why other stores did not.
-    fn save_in_first(
-        &self,
-        client_id: &str,
-        token: &StoredToken,
-        is_allowed: impl Fn(usize) -> bool,
-        mut reasons: Vec<String>,
-    ) -> Option<usize> {
-        for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| is_allowed(index)) {
-            match store.save(client_id, token) {
-                Ok(()) => {
-                    self.forget(client_id);
-                    self.told().found(client_id, index, Some(token));
-                    return Some(index);
-                }
-                Err(error) => {
-                    reasons.push(error.to_string());
-                    self.trouble(index, &error);
-                }
-            }
-        }
-        reasons.extend(self.missing.iter().cloned());
-        // The memory takes everything.
-        let _ = self.memory.save(client_id, token);
-        self.told().notice(Notice::ThisRunOnly { reasons });
-        None
-    }
-
-    /// Removes a token that has been used up from where its successor cannot be written.
-    fn delete_copy(&self, client_id: &str, index: usize, failure: &Error) {
-        let deleted = self.stores[index].delete(client_id);
-        let reason = failure.to_string();
-        let mut told = self.told();
-        if deleted.is_ok() {
-            told.found(client_id, index, None);
-            told.notice(Notice::OldCopyDeleted { reason });
-        } else {
-            told.notice(Notice::OldCopyRemains { reason });
-        }
     }
 
     fn held(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
@@ -231,22 +164,9 @@ impl FallbackStore {
 }
 
 impl TokenStore for FallbackStore {
-    /// The newest token of all stores: the one that expires last. A store that cannot be read is
-    /// left out, with a notice: this never fails.
+    /// The first of [`FallbackStore::load_all`]; this never fails.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        let mut newest = self.memory.load(client_id)?;
-        for (index, store) in self.stores.iter().enumerate() {
-            match store.load(client_id) {
-                Ok(found) => {
-                    self.told().found(client_id, index, found.as_ref());
-                    if newest.as_ref().map(|token| token.expires_at) < found.as_ref().map(|token| token.expires_at) {
-                        newest = found;
-                    }
-                }
-                Err(error) => self.trouble(index, &error),
-            }
-        }
-        Ok(newest)
+        Ok(self.load_all(client_id).into_iter().next())
     }
 
     /// As [`FallbackStore::save_login`]: it never fails, because memory takes what no store does.

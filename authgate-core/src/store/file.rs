@@ -1,5 +1,6 @@
 //! Tokens in a file that AuthGate's other clients use too.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -81,7 +82,7 @@ impl FileStore {
         }
         let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         for _ in 0..CHANGE_ATTEMPTS {
-            let peers = PeerLock::acquire(&self.path, login.excludes_others())?;
+            let peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::PATIENCE)?;
             let content = self.read()?;
             let is_damaged = matches!(content, Content::Damaged);
             let mut document = content.into_document();
@@ -205,23 +206,43 @@ impl FileStore {
 impl TokenStore for FileStore {
     /// Takes no lock: the file is only ever replaced as a whole.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        let document = self.read()?.into_document();
-        let record = document.record(client_id);
-        let entry = document.entry(client_id);
-        Ok(entry.and_then(|entry| format::read(&entry, record.as_deref().map(String::as_str))))
+        Ok(read(&self.read()?.into_document(), client_id))
     }
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         if client_id.is_empty() {
             return Err(own_file::store_error(&self.path, "the client ID is empty: set CLIENT_ID"));
         }
-        let record = format::write_record(token);
         self.change(|document| {
-            let previous = document.entry(client_id);
-            let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
-            document.set(client_id, &entry, record.as_deref().map(String::as_str));
+            write(document, client_id, token);
             true
         })
+    }
+
+    /// Compared and changed under the peers' lock, in one step.
+    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
+        let stands = Cell::new(false);
+        self.change(|document| {
+            stands.set(read(document, client_id).is_some_and(|current| current.is_same_grant(old)));
+            match new {
+                _ if !stands.get() => false,
+                Some(new) => {
+                    write(document, client_id, new);
+                    true
+                }
+                None => document.remove(client_id),
+            }
+        })?;
+        Ok(stands.get())
+    }
+
+    /// Waits out even the lock of another client that has just died.
+    fn get_ready(&self) -> Result<()> {
+        own_file::check_folder(&self.path)?;
+        let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
+        let _peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::UNTIL_STALE)?;
+        own_file::temporary(&self.path)?;
+        Ok(())
     }
 
     fn delete(&self, client_id: &str) -> Result<()> {
@@ -238,6 +259,18 @@ impl TokenStore for FileStore {
     fn take_notices(&self) -> Vec<Notice> {
         std::mem::take(&mut *self.notices())
     }
+}
+
+fn read(document: &Document, client_id: &str) -> Option<StoredToken> {
+    let (entry, record) = (document.entry(client_id)?, document.record(client_id));
+    format::read(&entry, record.as_deref().map(String::as_str))
+}
+
+fn write(document: &mut Document, client_id: &str, token: &StoredToken) {
+    let previous = document.entry(client_id);
+    let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
+    let record = format::write_record(token);
+    document.set(client_id, &entry, record.as_deref().map(String::as_str));
 }
 
 /// What was found in place of the file.

@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use super::own_file::{self, Identity};
 use crate::error::{Error, Result};
 
-const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
@@ -29,13 +28,20 @@ pub(super) struct PeerLock {
 }
 
 impl PeerLock {
+    /// As long as the other clients try.
+    pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// Long enough for the lock of a dead process to become stale.
+    pub(super) const UNTIL_STALE: Duration = Duration::from_secs(35);
+
     /// Takes the lock of `store_file`.
     ///
     /// `ours_is_dead` says that no other process of this client can have it, so that a lock with
-    /// our mark is one that a crash has left.
-    pub(super) fn acquire(store_file: &Path, ours_is_dead: bool) -> Result<Self> {
+    /// our mark is one that a crash has left. It gives up after `patience`.
+    pub(super) fn acquire(store_file: &Path, ours_is_dead: bool, patience: Duration) -> Result<Self> {
         let path = own_file::with_suffix(store_file, ".lock");
-        for _ in 0..TRIES {
+        let tries = patience.as_millis() / PAUSE.as_millis();
+        for _ in 0..tries {
             match Occupant::of(&path)? {
                 None => {
                     // Made anew each time: a wait that a signal ends must not leave it behind.
@@ -49,7 +55,10 @@ impl PeerLock {
         }
         Err(own_file::store_error(
             &path,
-            "is held by another program for more than 5 s: wait until it is done; if none is running, remove this file",
+            format!(
+                "is held by another program for more than {} s: wait until it is done; if none is running, remove this file",
+                patience.as_secs()
+            ),
         ))
     }
 
