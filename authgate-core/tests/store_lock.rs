@@ -21,6 +21,9 @@ use stores::{CLIENT, folder, names_in, part, part_path, token};
 const NO_PATIENCE: Duration = Duration::ZERO;
 const LEFT_BY_A_CRASH: &str = "authgate-rust 12345\n";
 
+/// Time enough to come to the other clients' lock and to ask for it several times.
+const SOME_TRIES: Duration = Duration::from_millis(500);
+
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     format!("{}{suffix}", path.display()).into()
 }
@@ -147,11 +150,12 @@ fn a_save_waits_while_another_client_holds_its_lock() {
     let released = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Its temporary shows that it has come to the lock.
-            while !names_in(path.parent().unwrap()).iter().any(|name| name.contains(".authgate-rust-")) {
+            while !beside(&path, ".rust-lock").exists() {
                 std::thread::yield_now();
             }
-            assert!(!path.exists());
+            std::thread::sleep(SOME_TRIES);
+            // A wait that a signal ends would leave a temporary behind.
+            assert_eq!(names_in(path.parent().unwrap()), ["tokens.json.lock", "tokens.json.rust-lock"]);
             released.store(true, Ordering::SeqCst);
             fs::remove_file(&lock).unwrap();
         });
@@ -228,8 +232,8 @@ fn a_process_that_stood_still_leaves_the_lock_to_whoever_has_taken_it_over() {
     fs::remove_file(&lock).unwrap();
     fs::write(&lock, THEIRS).unwrap();
     kill_process(pid, Signal::CONT).unwrap();
-    // It has released, or given up, what it had when it comes to the lock anew.
-    while !has_temporary() {}
+    // By then it has released, or given up, what it had, and waits for the lock anew.
+    std::thread::sleep(SOME_TRIES);
     assert_eq!(fs::read_to_string(&lock).unwrap(), THEIRS);
     fs::write(path.with_extension("stop"), "").unwrap();
     fs::remove_file(&lock).unwrap();

@@ -88,10 +88,12 @@ async fn a_401_that_does_not_speak_of_the_token_costs_nothing() {
     let (server, home) = (server().await, Home::new());
     home.log_in(&server, 600);
     let text = home.text();
-    server.inject(Endpoint::UserInfo, Fault::body(401, "text/html", "<h1>Proxy</h1>"), Times::Always);
-    let ended = home.run(&server).end().await;
-    assert!(ended.status == Some(1) && ended.stdout.starts_with("Token: "), "{ended:?}");
-    assert_eq!((refreshes(&server), home.text()), (0, text));
+    for fault in [Fault::body(401, "text/html", "<h1>Proxy</h1>"), Fault::oauth_error(401, "server_error")] {
+        server.inject(Endpoint::UserInfo, fault, Times::Once);
+        let ended = home.run(&server).end().await;
+        assert!(ended.status == Some(1) && ended.stdout.starts_with("Token: "), "{ended:?}");
+        assert_eq!((refreshes(&server), home.text()), (0, text.clone()));
+    }
 }
 
 #[tokio::test]
