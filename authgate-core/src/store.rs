@@ -32,6 +32,8 @@ pub use notice::Notice;
 /// numbers as floating point.
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
 
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
 /// A place that keeps one token for each client ID.
 ///
 /// Blocking by design: a file is locked and synced, a keyring may wait for a person. In async code
@@ -103,7 +105,8 @@ impl StoredToken {
     pub fn from_token(token: &Token, issuer: &str, now: Moment, wall: SystemTime) -> Self {
         let expires_at = token.lifetime.map(|lifetime| {
             let remaining = lifetime.saturating_sub(now.since(token.obtained));
-            let expiry = seconds_since_1970(wall).saturating_add(remaining).as_secs();
+            // To the nearest: the next run then names the same second as this one.
+            let expiry = seconds_since_1970(wall).saturating_add(remaining).saturating_add(HALF_A_SECOND).as_secs();
             // 0 would read as unknown.
             expiry.clamp(1, LARGEST_WHOLE_NUMBER)
         });

@@ -25,8 +25,8 @@ pub(crate) struct Arguments {
 
     /// Where the browser comes back to, exactly as it is registered for the client [variable: AUTHGATE_REDIRECT_URI]
     /// [default: http://127.0.0.1:8088/callback]
-    #[arg(long, value_name = "URI")]
-    redirect_uri: Option<String>,
+    #[arg(long, value_name = "URI", value_parser = RedirectUri::parse)]
+    redirect_uri: Option<RedirectUri>,
 
     /// Keep the login in the file only, and leave the keyring alone [variable: AUTHGATE_NO_KEYRING=1]
     #[arg(long)]
@@ -85,8 +85,9 @@ impl Arguments {
             (None, None) => Flow::Auto,
         };
         let redirect_uri = match (&self.redirect_uri, environment.get("AUTHGATE_REDIRECT_URI")?) {
-            (Some(uri), _) => RedirectUri::parse(uri)?,
-            (None, Some(uri)) => RedirectUri::parse(uri.expose())?,
+            (Some(uri), _) => uri.clone(),
+            (None, Some(uri)) => RedirectUri::parse(uri.expose())
+                .map_err(|error| Error::Config(format!("AUTHGATE_REDIRECT_URI: {error}")))?,
             (None, None) => RedirectUri::default(),
         };
         let without_keyring = environment.switch("AUTHGATE_NO_KEYRING")?;
@@ -100,4 +101,16 @@ impl Arguments {
             keyring: !(self.no_keyring || without_keyring),
         })
     }
+}
+
+/// Names the flag where the browser was asked for by name and another flow may do: the library
+/// knows of no flags.
+pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
+    let without_browser =
+        matches!(error, Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. });
+    let error = anyhow::Error::from(error);
+    if flow_mode == FlowMode::Browser && without_browser {
+        return error.context("the login by browser came to nothing; --flow device logs in without one");
+    }
+    error
 }

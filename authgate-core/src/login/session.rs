@@ -19,17 +19,19 @@ pub struct Session {
     token: Token,
     /// The token as it lay in the stores, if it was not got in this run.
     untried: Option<StoredToken>,
+    /// Whether the token was revoked, and no other has taken its place.
+    is_over: bool,
 }
 
 impl Session {
     /// With a token out of the stores, which the server may have revoked.
     pub(super) fn resumed(login: Login, kept: StoredToken) -> Self {
-        Self { token: login.usable(&kept), login, untried: Some(kept) }
+        Self { token: login.usable(&kept), login, untried: Some(kept), is_over: false }
     }
 
     /// With a token got in this run.
     pub(super) fn new(login: Login, token: Token) -> Self {
-        Self { login, token, untried: None }
+        Self { login, token, untried: None, is_over: false }
     }
 
     /// The client.
@@ -40,6 +42,12 @@ impl Session {
     /// The token.
     pub fn token(&self) -> &Token {
         &self.token
+    }
+
+    /// Whether anybody is logged in: not after [`userinfo`](Session::userinfo) has found the login
+    /// revoked, and the new one has come to nothing.
+    pub fn is_logged_in(&self) -> bool {
+        !self.is_over
     }
 
     /// Asks who is logged in, and so finds out whether the server still accepts the token.
@@ -57,7 +65,7 @@ impl Session {
         let answer = self.client().userinfo(&self.token.access_token).await;
         let user = match (answer, self.untried.take()) {
             (Err(error), Some(kept)) if is_refused(&error) => {
-                self.token = self.login.replace(kept).await?;
+                self.replace(kept).await?;
                 self.client().userinfo(&self.token.access_token).await?
             }
             (answer, _) => answer?,
@@ -73,6 +81,21 @@ impl Session {
     /// As for [`OAuthClient::token_info`].
     pub async fn token_info(&self) -> Result<TokenInfo> {
         self.client().token_info(&self.token.access_token).await
+    }
+
+    /// Gets a token in the place of one that the server has refused.
+    async fn replace(&mut self, refused: StoredToken) -> Result<()> {
+        match self.login.renew(&refused).await? {
+            Renewal::Renewed(kept) => self.token = self.login.usable(&kept),
+            Renewal::LoginEnded => {
+                self.is_over = true;
+                self.login.notice(&Notice::LoginRevoked);
+                self.login.forget(&refused).await?;
+                self.token = self.login.run_flow().await?;
+                self.is_over = false;
+            }
+        }
+        Ok(())
     }
 
     /// The subject of both must be the same (OpenID Connect Core section 5.3.2): a token of another
@@ -91,21 +114,10 @@ impl Session {
 }
 
 impl Login {
-    /// A token in the place of one that the server has refused.
-    async fn replace(&self, refused: StoredToken) -> Result<Token> {
-        match self.renew(&refused).await? {
-            Renewal::Renewed(kept) => Ok(self.usable(&kept)),
-            Renewal::LoginEnded => {
-                self.notice(&Notice::LoginRevoked);
-                self.forget(&refused).await?;
-                self.run_flow().await
-            }
-        }
-    }
-
     /// Deletes a token that is of no more use, unless another process has put one in its place.
     async fn forget(&self, refused: &StoredToken) -> Result<()> {
         let _guard = self.lock().await?;
+        let _deleting = self.context.in_flight.enter();
         match self.load().await {
             Some(current) if current.access_token == refused.access_token => self.with_store(TokenStore::delete).await,
             _ => Ok(()),

@@ -35,14 +35,14 @@ impl PeerLock {
     /// our mark is one that a crash has left.
     pub(super) fn acquire(store_file: &Path, ours_is_dead: bool) -> Result<Self> {
         let path = own_file::with_suffix(store_file, ".lock");
-        let mut candidate = Candidate::new(store_file)?;
         for _ in 0..TRIES {
-            candidate = match candidate.put_in_place(&path)? {
-                Outcome::Taken(file) => return Ok(Self { path, file }),
-                Outcome::Occupied(candidate) => candidate,
-            };
             match Occupant::of(&path)? {
-                None => {}
+                None => {
+                    // Made anew each time: a wait that a signal ends must not leave it behind.
+                    if let Some(file) = Candidate::new(store_file)?.put_in_place(&path)? {
+                        return Ok(Self { path, file });
+                    }
+                }
                 Some(occupant) if occupant.is_dead(ours_is_dead) => occupant.evict(store_file, &path)?,
                 Some(_) => thread::sleep(PAUSE),
             }
@@ -71,11 +71,6 @@ impl Drop for PeerLock {
     }
 }
 
-enum Outcome {
-    Taken(File),
-    Occupied(Candidate),
-}
-
 /// A lock that is ready to be put in place.
 ///
 /// It is written under another name and linked to its own, so that nobody ever sees one without
@@ -94,24 +89,23 @@ impl Candidate {
         Ok(Self { file, path, mark })
     }
 
-    fn put_in_place(self, lock: &Path) -> Result<Outcome> {
-        // Its age counts from now. Where that fails it looks a few seconds older.
-        let _ = self.file.set_modified(SystemTime::now());
+    /// The lock; `None` when somebody else has it.
+    fn put_in_place(self, lock: &Path) -> Result<Option<File>> {
         match std::fs::hard_link(&self.path, lock) {
-            Ok(()) => Ok(Outcome::Taken(self.file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
+            Ok(()) => Ok(Some(self.file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
             Err(_) => self.create_in_place(lock),
         }
     }
 
     /// For file systems without hard links: a crash between the two steps leaves an unmarked lock.
-    fn create_in_place(self, lock: &Path) -> Result<Outcome> {
+    fn create_in_place(self, lock: &Path) -> Result<Option<File>> {
         match OpenOptions::new().write(true).create_new(true).open(lock) {
             Ok(mut file) => {
                 write_mark(&mut file, &self.mark);
-                Ok(Outcome::Taken(file))
+                Ok(Some(file))
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Outcome::Occupied(self)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(own_file::io_error(lock, "created", &error)),
         }
     }

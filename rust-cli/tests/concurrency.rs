@@ -1,0 +1,108 @@
+//! Several runs at once: one of them renews, and the others use what it got.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
+mod common;
+
+use std::time::Duration;
+
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use common::{Ended, Home, server, until};
+
+/// A server that ends the login when an old refresh token comes back.
+async fn strict_server() -> DevServer {
+    let server = server().await;
+    server.change(|settings| settings.rotate_refresh_tokens = true);
+    server
+}
+
+async fn at_once(count: usize, home: &Home, server: &DevServer) -> Vec<Ended> {
+    let started: Vec<_> = (0..count).map(|_| home.run(server).start()).collect();
+    let mut ended = Vec::new();
+    for run in started {
+        ended.push(run.end().await);
+    }
+    ended
+}
+
+/// All print the new login, for which the server was asked once, and which can be renewed.
+async fn share_one_refresh(count: usize, home: &Home, server: &DevServer) {
+    let before = server.count(Endpoint::Token);
+    let ended = at_once(count, home, server).await;
+    let stored = home.stored(server.public_client()).unwrap();
+    for run in &ended {
+        run.shows(&stored, server);
+    }
+    assert_eq!(server.count(Endpoint::Token) - before, 1);
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
+
+    home.expire(server.public_client());
+    let later = home.run(server).end().await;
+    later.shows(&home.stored(server.public_client()).unwrap(), server);
+    assert_eq!(server.count(Endpoint::Token) - before, 2);
+    assert!(home.is_unlocked() && home.leftovers().is_empty(), "{:?}", home.leftovers());
+}
+
+/// case 113
+#[tokio::test]
+async fn two_runs_with_an_expired_token_share_one_refresh() {
+    let (server, home) = (strict_server().await, Home::new());
+    home.log_in(&server, -60);
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    share_one_refresh(2, &home, &server).await;
+}
+
+/// case 113
+#[tokio::test]
+async fn ten_runs_with_an_expired_token_share_one_refresh() {
+    let (server, home) = (strict_server().await, Home::new());
+    home.log_in(&server, -60);
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    share_one_refresh(10, &home, &server).await;
+}
+
+/// cases 113, 121
+#[tokio::test]
+async fn ten_runs_with_a_refused_token_share_one_refresh() {
+    let (server, home) = (strict_server().await, Home::new());
+    let tokens = home.log_in(&server, 600);
+    server.revoke(&tokens.access_token);
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    share_one_refresh(10, &home, &server).await;
+}
+
+/// case 114
+#[tokio::test]
+async fn what_a_program_without_our_lock_has_renewed_meanwhile_is_used() {
+    for is_ours_refused in [false, true] {
+        let (server, home) = (strict_server().await, Home::new());
+        home.log_in(&server, -60);
+        server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+        let slow = home.run(&server).start();
+        until("the refresh", || server.count(Endpoint::Token) == 1).await;
+        if is_ours_refused {
+            server.revoke_everything();
+        }
+        home.log_in(&server, 600);
+        let theirs = home.stored(server.public_client()).unwrap();
+
+        slow.end().await.shows(&theirs, &server);
+        assert_eq!(home.stored(server.public_client()).unwrap(), theirs, "what they saved is not overwritten");
+        assert_eq!(server.count(Endpoint::Token), 1);
+    }
+}
+
+/// cases 113, 115
+#[tokio::test]
+async fn a_logout_meanwhile_is_not_undone_by_a_refresh() {
+    let (server, home) = (strict_server().await, Home::new());
+    home.log_in(&server, -60);
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    let refreshing = home.run(&server).start();
+    until("the refresh", || server.count(Endpoint::Token) == 1).await;
+    let logout = home.run(&server).arg("--logout").end().await;
+    assert_eq!((logout.status, logout.stdout.as_str()), (Some(0), "Logged out.\n"), "{logout:?}");
+    assert_eq!(home.stored(server.public_client()), None);
+    let _ = refreshing.end().await;
+    assert_eq!(home.stored(server.public_client()), None);
+}
