@@ -231,8 +231,8 @@ fn wait(retry_after: Option<Duration>) -> String {
 fn next_step(code: &str, retry_after: Option<Duration>) -> String {
     let advice = match code {
         "invalid_client" => {
-            "Check CLIENT_ID and CLIENT_SECRET, and that the client is registered here as a \
-             confidential client; in .env, put a secret with $, # or spaces in single quotes"
+            "Check CLIENT_ID, and CLIENT_SECRET if the client has one; a service must be registered as a confidential \
+             client; in .env, put a secret with $, # or spaces in single quotes"
         }
         "unauthorized_client" => "This client is not allowed this grant: enable it in the client's registration",
         "invalid_scope" => "A scope was asked for that the server does not know or does not grant to this client",

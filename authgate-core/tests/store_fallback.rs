@@ -189,18 +189,6 @@ fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
     assert!(store.delete(CLIENT).is_err());
 }
 
-/// cases 124, 141
-#[test]
-fn a_store_that_cannot_be_asked_does_not_fail_a_logout() {
-    let (store, first, second) = stores();
-    first.fail(ALL);
-    second.put(1);
-    assert_eq!(loaded(&store), Some(1));
-    assert!(store.delete_everywhere(CLIENT).is_empty());
-    assert_eq!(second.content(), None);
-    assert!(!store.take_notices().is_empty());
-}
-
 #[test]
 fn without_a_keyring_the_file_in_the_home_folder_is_used_and_the_keyring_not_touched() {
     let (folder, _) = folder();

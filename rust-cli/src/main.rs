@@ -78,7 +78,11 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // Nothing can be said about a login that has ended.
     let user = if session.is_logged_in() { user } else { Ok(user?) };
     if arguments.print_access_token {
-        user?;
+        match user {
+            // It is good as far as is known, and whoever wants it may reach more than we do.
+            Err(error) if error.is_transient() => terminal::say(format_args!("warning: {error}")),
+            user => drop(user?),
+        }
         return print(session.token().access_token.expose(), ExitCode::SUCCESS);
     }
 

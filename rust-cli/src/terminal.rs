@@ -1,6 +1,7 @@
 //! What a person sees of a login, on standard error.
 
 mod qr_code;
+mod window;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -20,7 +21,10 @@ pub(crate) struct Terminal {
 
 /// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = match window::size() {
+        Some((columns, _)) => writeln!(io::stderr(), "{}", window::wrapped(&text.to_string(), columns)),
+        None => writeln!(io::stderr(), "{text}"),
+    };
 }
 
 /// Back to the beginning of the line, and clear it.
@@ -49,7 +53,9 @@ impl Prompt for Terminal {
     fn device_code(&self, prompt: &DevicePrompt<'_>) {
         self.say(&format!("{prompt}\n"));
         if let Some(picture) = prompt.verification_uri_complete.and_then(|url| qr_code::picture(url, self.can_redraw)) {
-            self.say(&format!("Or scan this, and compare the code:\n\n{picture}"));
+            let _ = writeln!(io::stderr(), "Or scan this:\n\n{picture}");
+            // The window may show nothing above the picture any more.
+            self.say(&format!("and compare the code: {}\n", prompt.user_code));
         }
     }
 
@@ -61,8 +67,12 @@ impl Prompt for Terminal {
         if self.can_redraw {
             let (minutes, seconds) = (remaining.as_secs() / 60, remaining.as_secs() % 60);
             self.countdown_is_shown.store(true, Ordering::Relaxed);
+            let left = format!("{minutes}:{seconds:02} left ");
+            let line = format!("Waiting for you to log in, {left}");
+            // One that takes two rows cannot be cleared.
+            let line = if window::size().is_some_and(|(columns, _)| columns < line.len()) { left } else { line };
             let mut stderr = io::stderr();
-            let _ = write!(stderr, "{CLEAR_LINE}Waiting for you to log in, {minutes}:{seconds:02} left ");
+            let _ = write!(stderr, "{CLEAR_LINE}{line}");
             let _ = stderr.flush();
         }
     }

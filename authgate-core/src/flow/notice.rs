@@ -83,7 +83,7 @@ impl fmt::Display for Notice {
                  as a redirect URI of this client, or use the device flow",
                 spoken(*limit)
             ),
-            Self::BrowserFailed(error) => write!(formatter, "{error}. Open the address above by hand"),
+            Self::BrowserFailed(error) => write!(formatter, "{} Open the address above by hand", sentence(error)),
             Self::WrongState => formatter.write_str(
                 "A page that does not belong to this login came to the callback address; it was turned away, and the \
                  waiting goes on",
@@ -96,9 +96,13 @@ impl fmt::Display for Notice {
                 "The server still finds the questions too frequent: does this machine's clock run fast, as in some \
                  virtual machines?",
             ),
-            Self::PollFailed { error, pause } => write!(formatter, "{error}. Asking again in {}", spoken(*pause)),
-            Self::DeviceFlowInstead { because } => write!(formatter, "{because}. Using the device flow instead"),
-            Self::AnotherCode { because } => write!(formatter, "{because}. Here it is"),
+            Self::PollFailed { error, pause } => {
+                write!(formatter, "{} Asking again in {}", sentence(error), spoken(*pause))
+            }
+            Self::DeviceFlowInstead { because } => {
+                write!(formatter, "{} Going on with the device flow", sentence(because))
+            }
+            Self::AnotherCode { because } => write!(formatter, "{} Here it is", sentence(because)),
             Self::ScopesNotGranted { missing } => {
                 write!(formatter, "The server did not grant: {}", text::printable(&missing.join(" ")))
             }
@@ -108,13 +112,14 @@ impl fmt::Display for Notice {
                 issuer.as_deref().map_or("an unknown server".to_owned(), |issuer| text::excerpt(issuer, 200)),
                 text::printable(server)
             ),
-            Self::RenewalFailed(error) => write!(formatter, "{error}. The token there is stays in use"),
+            Self::RenewalFailed(error) => write!(formatter, "{} The token there is stays in use", sentence(error)),
             Self::NotRenewed(error) => write!(
                 formatter,
-                "{error}. The stored login has expired and is not renewed, because the new token could not take its place"
+                "{} The stored login has expired and is not renewed, because the new token could not take its place",
+                sentence(error)
             ),
             Self::LoginRevoked => {
-                formatter.write_str("The server has ended the stored login: it is deleted, and you log in again")
+                formatter.write_str("The server has revoked the stored login: it is deleted, and you log in again")
             }
             Self::WaitingForStore => formatter.write_str(
                 "Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it",
@@ -122,4 +127,10 @@ impl fmt::Display for Notice {
             Self::Store(notice) => write!(formatter, "{notice}"),
         }
     }
+}
+
+/// The error with a full stop, unless it ends in a question.
+fn sentence(error: &Error) -> String {
+    let text = error.to_string();
+    if text.ends_with('?') { text } else { text + "." }
 }

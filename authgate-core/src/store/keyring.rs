@@ -30,6 +30,7 @@ const RECORD_SERVICE: &str = "authgate-rust";
 pub struct KeyringStore {
     limit: Duration,
     state: Mutex<State>,
+    has_answered: AtomicBool,
 }
 
 enum State {
@@ -49,7 +50,7 @@ impl KeyringStore {
 
     /// The keyring of the user's session; each operation may take `limit`. Nothing is asked yet.
     pub fn new(limit: Duration) -> Self {
-        Self { limit, state: Mutex::new(State::NotAsked) }
+        Self { limit, state: Mutex::new(State::NotAsked), has_answered: AtomicBool::new(false) }
     }
 
     /// Has `question` answered on the keyring's thread.
@@ -76,7 +77,10 @@ impl KeyringStore {
             move || drop(reply.send(question(&permission)))
         });
         let trouble = match thread.send(question).map(|()| answer.recv_timeout(self.limit)) {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
+            Ok(Ok(Ok(answer))) => {
+                self.has_answered.store(true, Ordering::Relaxed);
+                return Ok(answer);
+            }
             Ok(Ok(Err(trouble))) => trouble,
             Ok(Err(RecvTimeoutError::Timeout)) => {
                 permission.withdraw();
@@ -126,12 +130,15 @@ impl TokenStore for KeyringStore {
         })
     }
 
+    /// In a keyring that has never answered there is nothing of which we know: who could not log
+    /// in with it need not fail to log out.
     fn delete(&self, client_id: &str) -> Result<()> {
         let client_id = client_id.to_owned();
-        self.ask(move |permission| {
+        let deleted = self.ask(move |permission| {
             token_item(&client_id)?.delete(permission)?;
             record_item(&client_id)?.delete(permission)
-        })
+        });
+        if self.has_answered.load(Ordering::Relaxed) { deleted } else { Ok(()) }
     }
 
     fn description(&self) -> String {

@@ -1,0 +1,39 @@
+//! The window that standard error is shown in.
+
+/// Columns and rows; `None` where there is no window, or nobody says how large it is.
+#[cfg(unix)]
+pub(super) fn size() -> Option<(usize, usize)> {
+    let window = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (window.ws_col > 0 && window.ws_row > 0).then_some((window.ws_col.into(), window.ws_row.into()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn size() -> Option<(usize, usize)> {
+    None
+}
+
+/// Breaks lines between words, where a narrow window would break them within one. What is indented
+/// is there to be copied, and stays in one piece.
+pub(super) fn wrapped(text: &str, columns: usize) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| if line.starts_with("    ") { line.to_owned() } else { broken(line, columns) })
+        .collect();
+    lines.join("\n")
+}
+
+fn broken(line: &str, columns: usize) -> String {
+    let mut broken = String::with_capacity(line.len());
+    let mut used = 0;
+    for (index, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        if index > 0 {
+            let fits = used + 1 + length <= columns;
+            broken.push(if fits { ' ' } else { '\n' });
+            used = if fits { used + 1 } else { 0 };
+        }
+        broken.push_str(word);
+        used += length;
+    }
+    broken
+}
