@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use authgate_core::flow::{InFlight, Surroundings, SystemBrowser};
 use authgate_core::login::{LoginContext, LoginOptions, authenticate, logout};
 use authgate_core::store::{FallbackStore, KeyringStore};
-use authgate_core::{Environment, HttpClient, Settings};
+use authgate_core::{Environment, Error, HttpClient, Settings};
 
 use arguments::Arguments;
 use report::Report;
@@ -80,7 +80,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     if arguments.print_access_token {
         match user {
             // It is good as far as is known, and whoever wants it may reach more than we do.
-            Err(error) if error.is_transient() => terminal::say(format_args!("warning: {error}")),
+            Err(error) if is_outage(&error) => terminal::say(format_args!("warning: {error}")),
             user => drop(user?),
         }
         return print(session.token().access_token.expose(), ExitCode::SUCCESS);
@@ -97,6 +97,10 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
 fn keyring(surroundings: &Surroundings) -> KeyringStore {
     let can_be_unlocked = surroundings.browser().is_ok();
     KeyringStore::new(if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT })
+}
+
+fn is_outage(error: &Error) -> bool {
+    error.is_transient() && error.status().is_none_or(|status| status == 429 || status >= 500)
 }
 
 fn print(text: &str, status: ExitCode) -> Result<ExitCode> {

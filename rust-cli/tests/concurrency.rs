@@ -106,3 +106,20 @@ async fn a_logout_meanwhile_is_not_undone_by_a_refresh() {
     let _ = refreshing.end().await;
     assert_eq!(home.stored(server.public_client()), None);
 }
+
+/// cases 36, 133
+#[tokio::test]
+async fn no_refresh_is_asked_for_while_its_token_could_not_be_saved() {
+    let (server, home) = (strict_server().await, Home::new());
+    home.log_in(&server, -60);
+    std::fs::write(home.file(".lock"), "4242").unwrap();
+    let run = home.run(&server).start();
+    until("discovery", || server.count(Endpoint::Discovery) == 1).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(server.count(Endpoint::Token), 0);
+
+    std::fs::remove_file(home.file(".lock")).unwrap();
+    let ended = run.end().await;
+    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    assert_eq!(server.count(Endpoint::Token), 1);
+}

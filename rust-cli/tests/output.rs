@@ -105,6 +105,11 @@ async fn the_access_token_is_printed_where_it_is_asked_for() {
     server.inject(Endpoint::UserInfo, Fault::status(403), Times::Once);
     let ended = home.run(&server).arg("--print-access-token").end().await;
     ended.fails_with(1, &["userinfo", "403"]);
+
+    server.inject(Endpoint::UserInfo, Fault::status(500), Times::Once);
+    let ended = home.run(&server).arg("--print-access-token").end().await;
+    assert_eq!((ended.status, ended.stdout), (Some(0), format!("{}\n", stored.access_token)));
+    assert!(ended.stderr.contains("warning: userinfo"), "{}", ended.stderr);
 }
 
 #[tokio::test]

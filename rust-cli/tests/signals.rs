@@ -178,10 +178,11 @@ async fn a_save_that_waits_for_another_program_is_given_up_after_a_second() {
     let (server, home) = (server().await, Home::new());
     home.log_in(&server, -60);
     let text = home.text();
-    std::fs::write(home.file(".lock"), "4242").unwrap();
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
     let run = home.run(&server).start();
     reaches(Endpoint::Token, &server).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    std::fs::write(home.file(".lock"), "4242").unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let sent = Instant::now();
     send("-INT", &run).await;
     run.end().await.fails_with(130, &["Finishing what the server has begun"]);

@@ -31,12 +31,12 @@ pub async fn logout(options: LoginOptions, context: LoginContext) -> Result<Logo
     let store = context.store.clone();
     let _guard = context.blocking(move || store.lock(LoginLock::PATIENCE)).await?;
 
-    let _ending = context.in_flight.enter();
     let (store, client_id) = (context.store.clone(), options.client_id.clone());
     let kept = context.blocking(move || store.load_all(&client_id)).await;
     let was_logged_in = !kept.is_empty();
     let not_revoked = revoke_all(&options, &context, kept).await;
 
+    let _deleting = context.in_flight.enter();
     let (store, client_id) = (context.store.clone(), options.client_id.clone());
     let not_deleted = context.blocking(move || store.delete_everywhere(&client_id)).await;
     for notice in context.store.take_notices() {

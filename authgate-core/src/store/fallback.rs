@@ -142,6 +142,14 @@ impl FallbackStore {
         failures
     }
 
+    /// Whether `token` is in the store, or was when it could last be read.
+    fn holds(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
+        match self.stores[index].load(client_id) {
+            Ok(found) => found.is_some_and(|found| found.is_same_grant(token)),
+            Err(_) => self.held(client_id, index, token),
+        }
+    }
+
     fn held(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
         self.told().held(client_id, index).is_some_and(|held| held.is_same_grant(token))
     }

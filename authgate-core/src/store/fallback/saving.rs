@@ -59,7 +59,7 @@ impl FallbackStore {
                         empty.push(index);
                     }
                 }
-                Err(error) if self.held(client_id, index, old) => {
+                Err(error) if self.holds(client_id, index, old) => {
                     self.delete_copy(client_id, index, &error);
                     failures.push(error.to_string());
                 }
