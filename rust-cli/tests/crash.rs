@@ -12,7 +12,11 @@ use authgate_dev_server::{Endpoint, Fault, Times};
 use common::{Home, server, until};
 use serde_json::json;
 
-const ROUNDS: u64 = 60;
+/// How often a save is killed: a few times in every test run, many times where
+/// `AUTHGATE_TEST_ROUNDS` says so.
+fn rounds() -> u64 {
+    std::env::var("AUTHGATE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(60)
+}
 
 /// cases 116, 127, 134, 137
 #[tokio::test]
@@ -23,7 +27,7 @@ async fn saves_that_are_killed_leave_a_whole_file_and_hold_nobody_up() {
     document["data"]["neighbour"] = "theirs".into();
     home.replace(&document.to_string());
 
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         home.expire(server.public_client());
         let requests = server.count(Endpoint::Token);
         let run = home.run(&server).start();
