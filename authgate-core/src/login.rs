@@ -104,7 +104,8 @@ impl fmt::Debug for LoginContext {
 /// renewals of several processes are serialised, so that one of them asks and the others use what
 /// it got. Where that comes to nothing, a flow runs, and the new token is stored.
 ///
-/// A network that is down never costs a login: only the server's `invalid_grant` ends one.
+/// A network that is down never costs a login: only the server's word ends one, `invalid_grant` for
+/// its refresh token, or `invalid_token` where there is none.
 ///
 /// # Errors
 ///

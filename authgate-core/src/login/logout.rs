@@ -18,8 +18,8 @@ pub struct Logout {
     pub not_deleted: Vec<Error>,
 }
 
-/// Logs a person out: gives refresh and access token back to the server (RFC 7009), each on its
-/// own because revoking one leaves the other alive, and deletes them everywhere. Deleting does not
+/// Logs a person out: gives the tokens of every stored login back to the server (RFC 7009), refresh
+/// and access token each on its own because revoking one leaves the other alive, and deletes them. Deleting does not
 /// wait for the server's word: what it did not confirm is in the report.
 ///
 /// The token of another server, or of an unknown one, is deleted and not sent anywhere.
