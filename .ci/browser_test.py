@@ -19,8 +19,9 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAMS, WORK = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
@@ -201,7 +202,9 @@ class Person:
         self.driver.get(address)
 
     def sees(self, headline):
-        WebDriverWait(self.driver, LIMIT).until(
+        # A page may make way for the next one between the two looks at it.
+        passing = [NoSuchElementException, StaleElementReferenceException]
+        WebDriverWait(self.driver, LIMIT, ignored_exceptions=passing).until(
             lambda driver: headline in driver.find_element(By.TAG_NAME, "h1").text,
             f"the page is headed {headline!r}",
         )
@@ -388,6 +391,8 @@ def device(server, person, home):
         field = person.driver.find_element(By.NAME, "user_code")
         field.send_keys("WRNG-CODE")
         person.clicks("Authorize")
+        WebDriverWait(person.driver, LIMIT).until(staleness_of(field), "a wrong code leads to another page")
+        person.sees("Connect a device")
         person.takes_pictures("12-server-device-wrong-code")
         field = person.driver.find_element(By.NAME, "user_code")
         field.clear()
