@@ -60,7 +60,7 @@ impl FallbackStore {
                     }
                 }
                 Err(error) if self.holds(client_id, index, old) => {
-                    self.delete_copy(client_id, index, &error);
+                    self.delete_copy(client_id, index, old, &error);
                     failures.push(error.to_string());
                 }
                 Err(_) => {}
@@ -110,8 +110,8 @@ impl FallbackStore {
     }
 
     /// Removes a token that has been used up from where its successor cannot be written.
-    fn delete_copy(&self, client_id: &str, index: usize, failure: &Error) {
-        let deleted = self.stores[index].delete(client_id);
+    fn delete_copy(&self, client_id: &str, index: usize, old: &StoredToken, failure: &Error) {
+        let deleted = self.stores[index].replace(client_id, old, None);
         let reason = failure.to_string();
         let mut told = self.told();
         if deleted.is_ok() {
