@@ -11,6 +11,9 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use common::confidential_client;
 use serde_json::{Value, json};
 
+/// All that a request may carry; no cookie is among them, nor who runs the program where.
+const KNOWN_HEADERS: [&str; 5] = ["accept", "content-length", "content-type", "host", "user-agent"];
+
 /// The outcome of a grant whose answer has these members in place of the server's own.
 async fn granted_with(member: &str, value: Value) -> Result<Token, Error> {
     let server = DevServer::start().await.unwrap();
@@ -36,6 +39,24 @@ async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     assert_eq!(request.parameter("audience"), Some("https://api.example"));
     assert_eq!(request.header("accept"), Some("application/json"));
     assert!(request.header("user-agent").unwrap().starts_with("authgate-rust/"));
+}
+
+/// cases 39 and 165
+#[tokio::test]
+async fn a_request_tells_the_programs_name_and_nothing_that_an_answer_left() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let answer = json!({"access_token": "token", "token_type": "Bearer", "expires_in": 60});
+    let answer = Fault::json(200, &answer).with_header("Set-Cookie", "session=1; Path=/");
+    server.inject(Endpoint::Token, answer, Times::Once);
+    for _ in 0..2 {
+        client.client_credentials(&[], &[]).await.unwrap();
+    }
+    for request in server.requests() {
+        let headers: Vec<_> = request.headers.keys().map(|name| name.as_str()).collect();
+        assert!(headers.iter().all(|name| KNOWN_HEADERS.contains(name)), "{headers:?}");
+        assert_eq!(request.header("user-agent"), Some(concat!("authgate-rust/", env!("CARGO_PKG_VERSION"))));
+    }
 }
 
 /// case 11

@@ -236,3 +236,34 @@ async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
     ended.shows(&home.stored(server.public_client()).unwrap(), &server);
     assert_eq!(refreshes(&server), 2);
 }
+
+/// case 51
+#[tokio::test]
+async fn an_id_token_that_cannot_be_read_says_nothing() {
+    for garbled in ["garbled", "e30.bnVsbA.", "\u{1b}[2J"] {
+        let (server, home) = (server().await, Home::new());
+        server.inject(Endpoint::Token, Fault::set_member("id_token", garbled), Times::Always);
+        let ended = home.run(&server).approved_at(&server).await;
+        ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    }
+}
+
+/// case 51
+#[tokio::test]
+async fn userinfo_about_another_person_than_the_id_tokens_is_an_error() {
+    let (server, home) = (server().await, Home::new());
+    let id_token = server.issue_tokens(server.public_client(), "openid").id_token.unwrap();
+    server.inject(Endpoint::Token, Fault::set_member("id_token", id_token), Times::Once);
+    assert_eq!(home.run(&server).approved_at(&server).await.status, Some(0));
+
+    let somebody = Fault::set_member("sub", "somebody-else");
+    server.inject(Endpoint::UserInfo, somebody, Times::Once);
+    let ended = home.run(&server).end().await;
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.stdout.contains("UserInfo error: userinfo: ") && ended.stdout.contains("another person"),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.contains("Jane"), "{ended:?}");
+    assert_eq!(home.run(&server).end().await.status, Some(0), "the login is kept");
+}

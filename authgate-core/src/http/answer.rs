@@ -100,7 +100,8 @@ impl Answer {
 
     /// `error` and `error_description` of a `WWW-Authenticate: Bearer` header (RFC 6750 section 3).
     fn bearer_challenge(&self) -> Option<(String, Option<String>)> {
-        let challenge = self.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+        // Before it is taken apart: a quote in a secret would end a parameter in the middle of it.
+        let challenge = self.sent.redacted(self.header(&WWW_AUTHENTICATE)?);
         let (scheme, parameters) = challenge.split_once(' ')?;
         if self.status.is_success() || !scheme.eq_ignore_ascii_case("bearer") {
             return None;
@@ -115,7 +116,8 @@ impl Answer {
     fn redirected(&self, url: &Url) -> Error {
         let target =
             self.header(&LOCATION).and_then(|location| url.join(location).ok()).map_or_else(String::new, |target| {
-                format!(" to {}", text::printable(&target.origin().ascii_serialization()))
+                let origin = target.origin().ascii_serialization();
+                format!(" to {}", text::printable(&self.sent.redacted(&origin)))
             });
         Error::Protocol {
             operation: self.operation,

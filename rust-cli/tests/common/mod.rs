@@ -5,6 +5,8 @@
 
 pub(crate) mod browser;
 pub(crate) mod home;
+#[cfg(unix)]
+pub(crate) mod terminal;
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -73,6 +75,18 @@ impl Run {
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.0.stdout(stdout);
         self
+    }
+
+    /// Runs in this terminal: what a person types goes in, and what is meant for one comes out.
+    #[cfg(unix)]
+    pub(crate) fn start_in(mut self, terminal: terminal::Terminal) -> Started {
+        let (screen, window) = terminal.into_ends();
+        self.0.stdin(window.try_clone().unwrap()).stderr(window);
+        let mut child = self.0.spawn().unwrap();
+        // The window is closed when the run has ended, and not kept open by us.
+        drop(self);
+        let stdout = child.stdout.take().map(Collected::from);
+        Started { child, stdout, stderr: Collected::from(screen) }
     }
 
     /// Runs to the end without anybody's help.
