@@ -37,16 +37,17 @@ impl Login {
 
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
         let _guard = self.lock().await?;
+        let mut was_revoked = false;
         // Each round ends the renewal or takes one token out of the stores.
         loop {
             // Whoever had the lock before may have renewed it, or logged out; and a client in
             // another language does not know our lock.
-            let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
+            let Some(current) = self.load().await else { return Ok(self.ended(was_revoked)) };
             if self.is_news(&current, &stale) {
                 return Ok(Renewal::Found(current));
             }
             if current.refresh_token.is_none() {
-                return Ok(Renewal::LoginEnded);
+                return Ok(self.ended(was_revoked));
             }
             if let Err(error) = self.get_ready(&current).await {
                 self.notice(&Notice::NotRenewed(error));
@@ -62,12 +63,21 @@ impl Login {
                 // For good: the token is of no more use to anybody, and what another client may
                 // have got in its place is there now.
                 Err(error) if error.needs_login() => {
-                    self.notice(&Notice::LoginRevoked);
+                    was_revoked = true;
                     self.with_store(move |store, client_id| store.delete_refused(client_id, &current)).await?;
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The end of a login. That the server has revoked it is said only here: until then another
+    /// client's token may have taken its place.
+    fn ended(&self, was_revoked: bool) -> Renewal {
+        if was_revoked {
+            self.notice(&Notice::LoginRevoked);
+        }
+        Renewal::LoginEnded
     }
 
     async fn get_ready(&self, current: &StoredToken) -> Result<()> {
