@@ -163,6 +163,10 @@ async fn what_a_server_says_cannot_act_on_the_terminal() {
     assert_eq!(ended.value("User"), "a\\u{1b}[2J\\nUser: root\\u{202e} (jane@example.com)");
     assert_eq!(ended.value("TokenInfo Scope"), "\\u{9b}2J\\r");
     assert_eq!(ended.stdout.lines().count(), 16);
+
+    server.inject(Endpoint::UserInfo, Fault::set_member("name", "J".repeat(10_000)), Times::Once);
+    let ended = home.run(&server).end().await;
+    assert_eq!(ended.value("User"), format!("{}... (jane@example.com)", "J".repeat(300)));
 }
 
 #[tokio::test]

@@ -4,13 +4,8 @@
 
 mod common;
 
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Home, server};
-
-fn refreshes(server: &DevServer) -> usize {
-    let requests = server.requests_at(Endpoint::Token);
-    requests.iter().filter(|request| request.parameter("grant_type") == Some("refresh_token")).count()
-}
+use authgate_dev_server::{Endpoint, Fault, Times};
+use common::{Home, refreshes, server};
 
 /// case 119
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use common::browser::{redirect_uri, visit};
 use common::terminal::Terminal;
 use common::{Home, Run, server, until};
+use tokio::process::Command;
 
 const COLOURS: &str = "\u{1b}[1;37;40m";
 const QR_CODE: char = '\u{2588}';
@@ -63,18 +64,66 @@ async fn a_dumb_or_narrow_terminal_is_sent_only_what_it_can_show() {
     }
 }
 
+/// cases 91, 163
+#[tokio::test]
+async fn an_interrupt_takes_the_countdown_off_the_screen() {
+    let (server, home) = (server().await, Home::new());
+    let run = home.run(&server).with("TERM", "xterm").start_in(Terminal::of_size(100, 60));
+    run.says("left ").await;
+    let interrupted = Command::new("kill").args(["-INT", &run.id().to_string()]).status().await.unwrap();
+    assert!(interrupted.success());
+    let ended = run.end().await;
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    let (_, after_the_countdown) = ended.stderr.rsplit_once("left ").unwrap();
+    assert!(after_the_countdown.starts_with("\r\u{1b}[2K"), "{after_the_countdown:?}");
+}
+
+/// case 142: a bus that takes every call and answers none.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_keyring_that_does_not_answer_has_a_minute_where_a_person_can_unlock_it_else_three_seconds() {
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    use authgate_dev_server::Endpoint;
+
+    /// Longer than the three seconds, counted from the line that comes after the first.
+    const A_WHILE: Duration = Duration::from_secs(4);
+
+    let (server, [home, other_home]) = (server().await, [Home::new(), Home::new()]);
+    let buses = [&home, &other_home].map(|home| UnixListener::bind(home.path().join("bus")).unwrap());
+    program(&home, "xdg-open", "exit 0");
+    let run = |home: &Home| {
+        Run::bare(home)
+            .with("AUTHGATE_URL", server.url())
+            .with("CLIENT_ID", &server.public_client().id)
+            .with("PATH", home.path().to_str().unwrap())
+            .with("DISPLAY", ":0")
+            .with("DBUS_SESSION_BUS_ADDRESS", &format!("unix:path={}/bus", home.path().display()))
+            .args("--flow device")
+    };
+    let with_a_person = run(&home).start_in(Terminal::of_size(100, 60));
+    with_a_person.says("Waiting for the place where the login is kept").await;
+    let waiting = tokio::time::sleep(A_WHILE);
+    let alone = run(&other_home).approved_at(&server);
+    let (alone, ()) = tokio::join!(alone, waiting);
+
+    alone.shows(&other_home.stored(server.public_client()).unwrap(), &server);
+    alone.says(&["no answer within 3 s", "The login is kept in"]);
+    assert!(!with_a_person.said().contains("is kept in "), "{}", with_a_person.said());
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody else has been asked to log in");
+    with_a_person.kill().await;
+    drop(buses);
+}
+
 /// cases 88, 89 and 159
 #[tokio::test]
 async fn on_a_terminal_with_a_desktop_the_browser_is_opened_and_told_no_secret() {
     let (server, home) = (server().await, Home::new());
     let back = redirect_uri(&server);
-    let (opened, launcher) = (home.path().join("opened"), home.path().join("xdg-open"));
-    fs::write(
-        &launcher,
-        "#!/bin/sh\n{ echo \"$#\"; echo \"$1\"; env; } >\"$HOME/opening\"; mv \"$HOME/opening\" \"$HOME/opened\"\n",
-    )
-    .unwrap();
-    fs::set_permissions(&launcher, PermissionsExt::from_mode(0o700)).unwrap();
+    let opened = home.path().join("opened");
+    let launcher = r#"{ echo "$#"; echo "$1"; env; } >"$HOME/opening"; mv "$HOME/opening" "$HOME/opened""#;
+    program(&home, "xdg-open", launcher);
 
     let client = server.confidential_client();
     let path = format!("{}:/usr/bin:/bin", home.path().display());
@@ -96,4 +145,11 @@ async fn on_a_terminal_with_a_desktop_the_browser_is_opened_and_told_no_secret()
     let ended = run.end().await;
     ended.shows(&home.stored(client).unwrap(), &server);
     ended.says(&["Opening your browser"]);
+}
+
+/// Puts a program there that is this shell script.
+fn program(home: &Home, name: &str, script: &str) {
+    let path = home.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
 }

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authgate_dev_server::DevServer;
+use authgate_dev_server::{DevServer, Endpoint};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -26,6 +26,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A server whose device flow does not keep a test waiting.
 pub(crate) async fn server() -> DevServer {
     DevServer::builder().device_code_interval(Duration::from_secs(1)).start().await.unwrap()
+}
+
+/// How often the server was asked to renew a login.
+pub(crate) fn refreshes(server: &DevServer) -> usize {
+    let requests = server.requests_at(Endpoint::Token);
+    requests.iter().filter(|request| request.parameter("grant_type") == Some("refresh_token")).count()
 }
 
 /// Comes back as soon as `is_so`.
