@@ -87,6 +87,19 @@ async fn an_exchange_that_fails_makes_a_page_that_says_so() {
     }
 }
 
+/// case 49
+#[tokio::test]
+async fn where_no_scope_is_named_the_ones_asked_for_were_granted() {
+    let (server, begun) = begin_login().await;
+    server.inject(Endpoint::Token, Fault::remove_member("scope"), Times::Once);
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let browser = tokio::spawn(async move { get(&back).await });
+    let login = begun.login.await.unwrap().unwrap();
+    assert_eq!(login.token.scope.as_deref(), Some("profile email"));
+    login.page.saved().await;
+    assert_eq!(browser.await.unwrap().status, 200);
+}
+
 /// case 77
 #[tokio::test]
 async fn a_person_who_says_no_ends_the_login() {

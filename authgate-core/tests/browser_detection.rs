@@ -142,6 +142,7 @@ mod launching {
 
     use authgate_core::flow::{Browser, Launcher, NoBrowser, SystemBrowser};
     use authgate_core::{Error, Result};
+    use tokio::time::Instant;
     use url::Url;
 
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
@@ -221,7 +222,9 @@ mv "$0.part" "$0.seen""#;
     async fn a_launcher_that_hangs_is_waited_for_no_longer_than_its_limit() {
         let folder = tempfile::tempdir().unwrap();
         let launcher = script(folder.path(), "sleep 1\ntouch \"$0.done\"");
+        let started = Instant::now();
         open(launcher, URL).await.unwrap();
+        assert!(started.elapsed() <= Duration::from_millis(5100), "{:?}", started.elapsed());
         tokio::time::resume();
         while !folder.path().join("launcher.done").exists() {
             tokio::time::sleep(Duration::from_millis(20)).await;

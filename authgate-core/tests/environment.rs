@@ -70,6 +70,14 @@ fn single_quotes_keep_a_secret_to_the_letter() {
 
 /// case 9
 #[test]
+fn a_name_outside_single_quotes_stands_for_its_value() {
+    let file = EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a$FIRST\"\nSINGLE='$FIRST'\n");
+    let values = ["PLAIN", "DOUBLE", "SINGLE"].map(|name| file.value(name).unwrap());
+    assert_eq!(values, ["x", "ax", "$FIRST"]);
+}
+
+/// case 9
+#[test]
 fn byte_order_mark_line_ends_export_and_comments_are_understood() {
     let file = EnvironmentFile::with("\u{feff}# comment\r\nexport FIRST=1\r\n\r\nSECOND=two # note\r\nLAST=3 ");
     assert_eq!(file.value("FIRST").unwrap(), "1");

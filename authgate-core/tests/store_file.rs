@@ -87,11 +87,33 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
     let (_folder, path) = folder();
     let store = FileStore::new(&path);
     store.save(CLIENT, &token(1)).unwrap();
-    set_mode(&path, 0o644);
-    assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
-    assert_eq!(mode(&path), 0o600);
-    assert!(matches!(&store.take_notices()[..], [Notice::PermissionsRepaired { .. }]));
-    assert!(store.take_notices().is_empty());
+    for open in [0o644, 0o666] {
+        set_mode(&path, open);
+        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
+        assert_eq!(mode(&path), 0o600);
+        assert!(matches!(&store.take_notices()[..], [Notice::PermissionsRepaired { .. }]));
+        assert!(store.take_notices().is_empty());
+    }
+}
+
+/// case 125
+#[test]
+fn no_file_is_wider_open_where_the_umask_would_let_it_be() {
+    let (folder, path) = folder();
+    fs::write(&path, "damaged").unwrap();
+    set_mode(&path, 0o600);
+    run_under("umask 0", &part("part_that_saves", &path));
+    let names = names_in(folder.path());
+    assert_eq!(names.len(), 3, "the file, its lock, and the damaged one: {names:?}");
+    for name in names {
+        assert_eq!(mode(&folder.path().join(&name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn part_that_saves() {
+    let Some(path) = part_path() else { return };
+    FileStore::new(path).save(CLIENT, &token(1)).unwrap();
 }
 
 /// case 125
@@ -107,6 +129,18 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
     set_mode(folder.path(), 0o1777);
     store.save(CLIENT, &token(1)).unwrap();
     assert!(store.take_notices().is_empty());
+}
+
+/// Runs a part, which must succeed, after these commands of the shell.
+fn run_under(commands: &str, part: &Command) {
+    let output = Command::new("sh")
+        .args(["-c", &format!("{commands}; exec \"$@\""), "sh"])
+        .arg(part.get_program())
+        .args(part.get_args())
+        .envs(part.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 type MakeTrap = fn(&Path);
@@ -139,6 +173,13 @@ fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
             }
         }
     }
+}
+
+/// case 126
+#[test]
+fn a_device_is_no_token_file() {
+    let text = reason(FileStore::new("/dev/null").load(CLIENT));
+    assert!(text.starts_with("/dev/null") && text.contains("not a regular file"), "{text}");
 }
 
 /// cases 15, 126
@@ -218,16 +259,7 @@ fn when_the_disk_is_full_the_old_file_stays_and_no_other() {
     FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
     let before = fs::read(&path).unwrap();
 
-    let test = part("part_that_may_not_write", &path);
-    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-    let output = Command::new("sh")
-        .args(["-c", limited, "sh"])
-        .arg(test.get_program())
-        .args(test.get_args())
-        .env("AUTHGATE_TEST_PART", &path)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    run_under("trap '' XFSZ; ulimit -f 0", &part("part_that_may_not_write", &path));
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(names_in(folder.path()), ["tokens.json", "tokens.json.rust-lock"]);
 }
