@@ -53,12 +53,7 @@ impl Item {
             permission.check()?;
             self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        if text_of(&self.entry)?.is_none_or(|kept| *kept != text) {
-            return Err(Trouble::passing(
-                "it did not keep what was written: look for damage with your keyring program",
-            ));
-        }
-        Ok(())
+        check_kept(text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()), text)
     }
 
     pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
@@ -100,6 +95,14 @@ fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
         Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Some keyrings take a text without a word and keep less, or nothing.
+fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
+    if kept == Some(written) {
+        return Ok(());
+    }
+    Err(Trouble::passing("it did not keep what was written: look for damage with your keyring program"))
 }
 
 fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
@@ -156,4 +159,19 @@ fn no_keyring(error: &Error) -> String {
         _ => "this system has none that is known here",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// case 150
+    #[test]
+    fn what_is_read_back_must_be_what_was_written() {
+        assert!(check_kept(Some("the token"), "the token").is_ok());
+        for kept in [None, Some(""), Some("the toke"), Some("the token "), Some("the old one")] {
+            let trouble = check_kept(kept, "the token").err().map(|trouble| (trouble.reason, trouble.lasts));
+            assert!(matches!(&trouble, Some((reason, false)) if reason.contains("did not keep")), "{kept:?}");
+        }
+    }
 }

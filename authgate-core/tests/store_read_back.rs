@@ -1,0 +1,70 @@
+//! A store that does not keep what it was given: nothing else is given up for it.
+
+#![cfg(all(unix, feature = "login"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod stores;
+
+use std::sync::{Arc, Mutex};
+
+use authgate_core::store::{FallbackStore, Kept, LoginLock, MemoryStore, StoredToken, TokenStore};
+use authgate_core::{Error, Result};
+use stores::{CLIENT, token};
+
+/// A store that writes down what it is asked to do.
+struct Noting {
+    name: &'static str,
+    content: MemoryStore,
+    keeps: bool,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Noting {
+    fn note(&self, call: &str) {
+        self.asked.lock().unwrap().push(format!("{} {call}", self.name));
+    }
+}
+
+impl TokenStore for Noting {
+    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
+        self.content.load(client_id)
+    }
+
+    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        self.note("save");
+        if self.keeps {
+            return self.content.save(client_id, token);
+        }
+        self.content.delete(client_id)?;
+        Err(Error::Store { place: self.name.to_owned(), reason: "it did not keep what was written".to_owned() })
+    }
+
+    fn delete(&self, client_id: &str) -> Result<()> {
+        self.note("delete");
+        self.content.delete(client_id)
+    }
+
+    fn description(&self) -> String {
+        self.name.to_owned()
+    }
+}
+
+/// case 150
+#[test]
+fn a_login_is_deleted_elsewhere_only_after_a_store_has_kept_the_new_one() {
+    for (keyring_keeps, expected) in
+        [(true, vec!["keyring save", "file delete"]), (false, vec!["keyring save", "file save", "keyring delete"])]
+    {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let store = |name, keeps| -> Box<dyn TokenStore> {
+            let content = MemoryStore::default();
+            content.save(CLIENT, &token(1)).unwrap();
+            Box::new(Noting { name, content, keeps, asked: asked.clone() })
+        };
+        let stores = vec![store("keyring", keyring_keeps), store("file", true)];
+        let store = FallbackStore::new(stores, LoginLock::nowhere("a test needs none"));
+        assert_eq!(store.save_login(CLIENT, &token(2)), Kept::InStore);
+        assert_eq!(*asked.lock().unwrap(), expected);
+        assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
+    }
+}
