@@ -67,6 +67,17 @@ impl Run {
         self
     }
 
+    /// The same run, as the last arguments of another program.
+    pub(crate) fn under(self, program: &str, arguments: &[&str]) -> Self {
+        let run = self.0.as_std();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", r#"exec "$@""#, "sh", program]).args(arguments).arg(run.get_program()).args(run.get_args());
+        command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(run.get_current_dir().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self(command)
+    }
+
     pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.0.stdin(stdin);
         self
