@@ -62,8 +62,8 @@ impl Run {
     }
 
     pub(crate) async fn end(mut self) -> Ended {
-        let output = tokio::time::timeout(HANGS_AFTER, self.command.output()).await.expect("the program hangs");
-        Ended::from(&output.unwrap())
+        let output = tokio::time::timeout(HANGS_AFTER, self.command.output()).await;
+        Ended::from(&output.unwrap_or_else(|_| panic!("the program hangs")).unwrap())
     }
 }
 
