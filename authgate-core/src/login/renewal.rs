@@ -56,8 +56,10 @@ impl Login {
             let _asking = self.context.in_flight.enter();
             match self.client.refresh_token(&self.usable(&current)).await {
                 Ok(token) => {
+                    // Saved before anything else: a terminal may keep a notice waiting.
+                    let renewal = self.keep_renewed(current, self.stored(&token)).await;
                     self.tell_missing_scopes(&token);
-                    return Ok(self.keep_renewed(current, self.stored(&token)).await);
+                    return Ok(renewal);
                 }
                 // For good: the token is of no more use to anybody, and what another client may
                 // have got in its place is there now.
