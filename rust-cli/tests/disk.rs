@@ -87,6 +87,31 @@ async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_war
     assert_eq!(home.document().unwrap()["data"]["neighbour"], "theirs");
 }
 
+/// cases 116, 131
+#[tokio::test]
+async fn while_the_disk_stays_full_each_run_can_be_logged_in_by_hand() {
+    let (server, home) = expired_login().await;
+    add_neighbour(&home);
+    let before = home.text();
+    assert_eq!(without_space(home.run(&server)).end().await.status, Some(0));
+    for _ in 0..2 {
+        let ended = without_space(home.run(&server)).approved_at(&server).await;
+        goes_on_without_saving(&ended, &home, &server);
+        ended.says(&["The server has revoked the stored login", "An old token stays there"]);
+        assert_eq!(home.text(), before);
+    }
+    logs_in_anew(&home, &server).await;
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn a_first_login_on_a_full_disk_serves_this_run_and_leaves_nothing() {
+    let (server, home) = (server().await, Home::new());
+    let ended = without_space(home.run(&server)).approved_at(&server).await;
+    goes_on_without_saving(&ended, &home, &server);
+    assert_eq!(home.text(), None);
+}
+
 /// cases 118, 131, 140
 #[tokio::test]
 async fn a_disk_that_fails_while_the_new_file_is_synced_or_renamed_keeps_the_old_one() {
@@ -120,6 +145,17 @@ async fn on_a_file_system_without_locks_the_token_is_renewed_and_one_line_says_w
         assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
         assert_eq!(home.leftovers(), [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn on_a_file_system_without_hard_links_nothing_is_different() {
+    if !strace_is_asked_for() {
+        return;
+    }
+    let (server, home) = expired_login().await;
+    let ended = refusing(home.run(&server), "link,linkat", "EPERM").end().await;
+    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    assert_eq!((home.leftovers(), ended.stderr.lines().count()), (vec![], 1), "{ended:?}");
 }
 
 /// Runs it as a user who may not write everywhere, as root may; `None` where that cannot be done.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::flow::Notice;
-use crate::store::{Kept, LoginGuard, LoginLock, StoredToken};
+use crate::store::{self, Kept, LoginGuard, LoginLock, StoredToken};
 use crate::token::Freshness;
 
 use super::{Login, MARGIN};
@@ -65,7 +65,9 @@ impl Login {
                 // have got in its place is there now.
                 Err(error) if error.needs_login() => {
                     self.notice(&Notice::LoginRevoked);
-                    self.with_store(move |store, client_id| store.delete_refused(client_id, &current)).await?;
+                    if !self.delete_refused(current).await {
+                        return Ok(Renewal::LoginEnded);
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -80,6 +82,18 @@ impl Login {
     pub(super) async fn lock(&self) -> Result<LoginGuard> {
         let store = self.context.store.clone();
         self.context.blocking(move || store.lock(LoginLock::PATIENCE)).await
+    }
+
+    /// Deletes a token that is of no more use, wherever it still stands; whether that could be done.
+    ///
+    /// On a full disk it stays, and the next run finds it refused once more. A new login does not
+    /// wait for that.
+    pub(super) async fn delete_refused(&self, refused: StoredToken) -> bool {
+        let deleted = self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await;
+        if let Err(error) = &deleted {
+            self.notice(&Notice::Store(store::Notice::OldCopyRemains { reason: error.to_string() }));
+        }
+        deleted.is_ok()
     }
 
     /// Whether somebody else has put a good token in the place of `stale`.
