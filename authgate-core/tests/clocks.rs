@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use authgate_core::clock::{Clock, Moment};
-use authgate_core::{Freshness, TokenSource};
+use authgate_core::{DiscoveryClient, Freshness, HttpClient, TokenSource};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -198,6 +198,24 @@ async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
         headers(8, &tokens).await;
     }
     assert!(died > 0 && survived > 1, "{died} callers died, {survived} did not notice");
+}
+
+/// case 72
+#[tokio::test]
+async fn a_panic_while_others_wait_for_one_answer_starts_another_request_for_all() {
+    let (server, clock) = (DevServer::start().await.unwrap(), HandClock::new());
+    let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
+    let discovery = discovery.with_cache(Duration::from_secs(HOUR), clock.clone());
+    clock.panic_after(0);
+    let asking = (0..8).map(|_| {
+        let discovery = discovery.clone();
+        tokio::spawn(async move { discovery.fetch().await })
+    });
+    for caller in asking.collect::<Vec<_>>() {
+        caller.await.unwrap().unwrap();
+    }
+    assert!(clock.has_panicked());
+    assert_eq!(server.count(Endpoint::Discovery), 1, "the first one died before it was sent");
 }
 
 /// case 72
