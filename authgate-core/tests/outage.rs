@@ -19,6 +19,7 @@ const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 /// they expire.
 const LIFETIME: Duration = Duration::from_secs(60);
 const WHILE_IT_LIVES: Duration = Duration::from_secs(58);
+const AND_THEN_EXPIRES: Duration = Duration::from_secs(2);
 
 /// What a failing server meets, by the policy: one attempt each 1, 2, 4, 8 and 16 s while the token
 /// lives; afterwards 3 attempts for all callers together, and as many again each half minute.
@@ -140,7 +141,7 @@ async fn a_token_endpoint_that_is_unavailable() {
 
 /// cases 59, 60, 61
 #[tokio::test]
-async fn a_token_endpoint_that_resets_connections() {
+async fn a_token_endpoint_that_drops_connections() {
     survive(Fault::Drop, AT_ONCE).await;
 }
 
@@ -162,6 +163,30 @@ async fn a_token_endpoint_that_drips() {
     survive(Fault::Drip { every: Duration::from_secs(1), bytes: 1 }, REQUEST_LIMIT).await;
 }
 
+/// cases 35, 59, 60, 61
+#[tokio::test]
+async fn a_server_that_is_gone_for_a_minute_and_started_again() {
+    let (server, tokens) = service().await;
+    let port = server.address().port();
+    let ask = move || {
+        let tokens = tokens.clone();
+        async move { tokens.header().await }
+    };
+    server.stop().await;
+    let living = ask_for(WHILE_IT_LIVES, ask.clone()).await;
+    assert!(living.errors.is_empty() && living.longest_wait.is_zero(), "{living:?}");
+    advance(AND_THEN_EXPIRES).await;
+    let gone = ask_for(LIFETIME, ask.clone()).await;
+    assert!(gone.answers == 0 && gone.errors.iter().all(Error::is_transient));
+    // The second of two attempts follows within half a second.
+    assert!(gone.longest_wait <= Duration::from_secs(1), "{:?}", gone.longest_wait);
+
+    let server = DevServer::builder().port(port).start().await.unwrap();
+    let healed = ask_for(PAUSE + BETWEEN_CALLS, ask).await;
+    assert!(healed.answers > 0 && !healed.relapsed);
+    assert_eq!(server.count(Endpoint::Token), 1);
+}
+
 /// cases 59, 60, 61
 #[tokio::test]
 async fn calls_to_an_api_go_on_until_the_token_expires_and_again_when_there_is_another() {
@@ -175,7 +200,7 @@ async fn calls_to_an_api_go_on_until_the_token_expires_and_again_when_there_is_a
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
     assert!(ask_for(WHILE_IT_LIVES, ask.clone()).await.errors.is_empty());
 
-    advance(LIFETIME - WHILE_IT_LIVES).await;
+    advance(AND_THEN_EXPIRES).await;
     let called = server.count(Endpoint::UserInfo);
     let without_token = ask_for(LIFETIME, ask.clone()).await;
     assert_eq!(without_token.answers, 0);
@@ -185,6 +210,25 @@ async fn calls_to_an_api_go_on_until_the_token_expires_and_again_when_there_is_a
     server.clear_faults();
     let healed = ask_for(PAUSE, ask).await;
     assert!(healed.answers > 0 && !healed.relapsed);
+}
+
+/// cases 61, 64
+#[tokio::test]
+async fn an_api_that_refuses_the_token_while_there_is_no_other_keeps_answering() {
+    let (server, tokens) = service().await;
+    let bearer = BearerAuth::new(tokens);
+    let api: Url = format!("{}/api/things", server.url()).parse().unwrap();
+    server.inject(Endpoint::Token, Fault::status(503), Times::Always);
+    server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    let seen = ask_for(LIFETIME / 2, move || {
+        let (bearer, api) = (bearer.clone(), api.clone());
+        async move { bearer.get(api).await.map(|response| assert_eq!(response.status(), 401)) }
+    })
+    .await;
+    assert!(seen.errors.is_empty() && seen.longest_wait < Duration::from_secs(10), "{seen:?}");
+    // Pauses of 1, 2, 4, 8 and 16 s between the flights.
+    let requests = server.count(Endpoint::Token) - 1;
+    assert!((ATTEMPTS..=ATTEMPTS * RENEWALS).contains(&requests), "{requests} requests");
 }
 
 /// case 61
@@ -221,7 +265,7 @@ async fn discovery_is_known_for_its_time_and_afterwards_asked_for_once_for_all_c
         assert_eq!(server.count(Endpoint::Discovery), 1);
 
         // A failure is not kept, so whoever asks next asks the server; those who ask meanwhile share.
-        advance(LIFETIME - WHILE_IT_LIVES).await;
+        advance(AND_THEN_EXPIRES).await;
         let away = ask_for(BETWEEN_CALLS, ask.clone()).await;
         assert_eq!((away.answers, away.errors.len()), (0, CALLERS));
         assert!(away.longest_wait <= attempt + Duration::from_secs(10), "{:?}", away.longest_wait);
