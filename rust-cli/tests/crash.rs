@@ -95,6 +95,24 @@ async fn a_run_killed_at_any_moment_costs_a_login_only_while_its_refresh_is_unde
     assert!(lost >= rounds / 4, "only {lost} of {rounds} were killed between the answer and the save");
 }
 
+/// cases 116, 124
+#[tokio::test]
+async fn a_logout_that_is_killed_half_way_leaves_what_the_server_makes_of_it() {
+    let (server, home) = (server().await, Home::new());
+    home.log_in(&server, 600);
+    server.inject(Endpoint::Revocation, Fault::Delay(Duration::ZERO), Times::Once);
+    server.inject(Endpoint::Revocation, Fault::Hang, Times::Once);
+    let logout = home.run(&server).arg("--logout").start();
+    until("the access token's turn", || server.count(Endpoint::Revocation) == 2).await;
+    logout.kill().await;
+
+    // The access token lives until it expires; the refresh token does not.
+    home.run(&server).end().await.shows(&home.stored(server.public_client()).unwrap(), &server);
+    home.expire(server.public_client());
+    asks_for_a_login(home.run(&server)).await;
+    assert_eq!(home.run(&server).arg("--logout").end().await.status, Some(0));
+}
+
 /// It comes to the device flow's prompt without a failure.
 async fn asks_for_a_login(run: Run) {
     let run = run.start();
