@@ -13,6 +13,10 @@ use tokio::time::{Instant, pause, sleep};
 
 const REPLICAS: usize = 50;
 const LIFETIME: Duration = Duration::from_secs(3600);
+/// Every replica begins to renew after this.
+const LAST_MINUTE: Duration = Duration::from_secs(3600 - 60);
+/// The server says a second less than it is told.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(3600 - 2);
 
 /// By then every window of the rate limit that a renewal may have to wait for is over: 20 tokens a
 /// minute for 50 replicas.
@@ -30,15 +34,14 @@ async fn fifty_replicas_behind_a_rate_limit_renew_within_minutes_and_nobody_fail
         replica.header().await.unwrap();
     }
     server.change(|settings| settings.rate_limits = true);
-    sleep(LIFETIME - Duration::from_secs(60)).await;
+    sleep(LAST_MINUTE).await;
 
     let asking = replicas.into_iter().map(|replica| {
         tokio::spawn(async move {
             let mut last = false;
             while started.elapsed() < LIFETIME + ALL_RENEWED {
                 let outcome = replica.header().await;
-                // The server's tokens live for a second less than it is told.
-                let is_alive = started.elapsed() < LIFETIME - Duration::from_secs(2);
+                let is_alive = started.elapsed() < BEFORE_EXPIRY;
                 assert!(outcome.is_ok() || !is_alive, "{}", outcome.unwrap_err());
                 last = outcome.is_ok();
                 sleep(Duration::from_millis(250)).await;

@@ -1,7 +1,7 @@
 //! Two processes that find one expired login, time and again.
 
 #![cfg(all(unix, feature = "login"))]
-#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
 mod flow_support;
 mod logins;
