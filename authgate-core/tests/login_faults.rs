@@ -123,6 +123,40 @@ async fn a_keyring_that_fails_after_the_server_has_refused_the_token_keeps_the_l
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
+/// A store that never deletes, and says that it has.
+struct Hoarder(MemoryStore);
+
+impl TokenStore for Hoarder {
+    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
+        self.0.load(client_id)
+    }
+
+    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        self.0.save(client_id, token)
+    }
+
+    fn delete(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn description(&self) -> String {
+        "hoarder".to_owned()
+    }
+}
+
+/// case 115
+#[tokio::test]
+async fn a_refused_token_that_a_store_does_not_delete_is_sent_once() {
+    let server = strict_server().await;
+    let hoarder = Hoarder(MemoryStore::default());
+    hoarder.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
+    server.revoke_everything();
+    let store = Arc::new(FallbackStore::new(vec![Box::new(hoarder)], LoginLock::nowhere("a test needs none")));
+    let error = resume(&server, &store, &Arc::default()).await.unwrap_err();
+    assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
+    assert_eq!(server.count(Endpoint::Token), 1);
+}
+
 /// A store that panics, once.
 #[derive(Clone)]
 struct Hostile {

@@ -37,11 +37,16 @@ impl Login {
 
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
         let _guard = self.lock().await?;
+        let mut refused = None;
         // Each round ends the renewal or takes one token out of the stores.
         loop {
             // Whoever had the lock before may have renewed it, or logged out; and a client in
             // another language does not know our lock.
             let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
+            if refused.as_ref() == Some(&current) {
+                // A store that says that it has deleted it, and has not: without end otherwise.
+                return Ok(Renewal::LoginEnded);
+            }
             if self.is_news(&current, &stale) {
                 return Ok(Renewal::Found(current));
             }
@@ -65,9 +70,10 @@ impl Login {
                 // have got in its place is there now.
                 Err(error) if error.needs_login() => {
                     self.notice(&Notice::LoginRevoked);
-                    if !self.delete_refused(current).await {
+                    if !self.delete_refused(current.clone()).await {
                         return Ok(Renewal::LoginEnded);
                     }
+                    refused = Some(current);
                 }
                 Err(error) => return Err(error),
             }
