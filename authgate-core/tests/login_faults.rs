@@ -21,6 +21,7 @@ use flow_support::Recorder;
 use fragile::{Fragile, Shared};
 use logins::{FAR_AHEAD, LONG_AGO, login, options, strict_server, unattended};
 use stores::{CLIENT, folder};
+use tokio::time::timeout;
 
 const LOAD: [bool; 3] = [true, false, false];
 
@@ -152,7 +153,8 @@ async fn a_refused_token_that_a_store_does_not_delete_is_sent_once() {
     hoarder.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
     server.revoke_everything();
     let store = Arc::new(FallbackStore::new(vec![Box::new(hoarder)], LoginLock::nowhere("a test needs none")));
-    let error = resume(&server, &store, &Arc::default()).await.unwrap_err();
+    let resumed = timeout(Duration::from_secs(30), async { resume(&server, &store, &Arc::default()).await }).await;
+    let error = resumed.expect("it comes to an end").unwrap_err();
     assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
     assert_eq!(server.count(Endpoint::Token), 1);
 }
