@@ -1,5 +1,7 @@
 //! A store whose failures a test decides.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

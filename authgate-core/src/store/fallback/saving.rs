@@ -68,6 +68,10 @@ impl FallbackStore {
                     self.delete_copy(client_id, index, old, &error);
                     failures.push(error.to_string());
                 }
+                // It was there, is gone, and nothing can be written: its folder was deleted, say.
+                Err(error) if self.held(client_id, index, old) && matches!(store.load(client_id), Ok(None)) => {
+                    failures.push(error.to_string());
+                }
                 Err(_) => {}
             }
         }
