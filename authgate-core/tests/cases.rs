@@ -5,8 +5,7 @@
 //! - case 148: only the keyring of macOS knows one build from another, and asks a person. The switch
 //!   that keeps the login in the file is a setting like the others, and tested with them.
 //!
-//! Shown as far as can be: a power cut, by the order of a save's steps; an error of the disk at
-//! `fsync`, by a disk that is full, because no file system here can be made to fail just there.
+//! Shown as far as can be: a power cut, by the order of a save's steps.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 

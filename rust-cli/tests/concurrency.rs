@@ -105,7 +105,9 @@ async fn what_a_program_without_our_lock_has_renewed_meanwhile_is_used() {
         home.log_in(&server, 600);
         let theirs = home.stored(server.public_client()).unwrap();
 
-        slow.end().await.shows(&theirs, &server);
+        let ended = slow.end().await;
+        ended.shows(&theirs, &server);
+        assert!(!ended.stderr.contains("revoked"), "nobody has to log in again: {ended:?}");
         assert_eq!(home.stored(server.public_client()).unwrap(), theirs, "what they saved is not overwritten");
         assert_eq!(server.count(Endpoint::Token), 1);
     }

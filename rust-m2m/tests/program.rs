@@ -48,6 +48,16 @@ async fn another_api_can_be_called_with_the_token() {
     assert_eq!((server.count(Endpoint::UserInfo), server.count(Endpoint::TokenInfo)), (0, 1));
 }
 
+/// case 49
+#[tokio::test]
+async fn scopes_that_were_not_granted_are_told_on_standard_error() {
+    let server = DevServer::start().await.unwrap();
+    server.inject(Endpoint::Token, Fault::set_member("scope", "profile"), Times::Once);
+    let ended = Run::of(&server).end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), "note: the server did not grant: email\n"));
+    assert_eq!(server.requests().len(), 3);
+}
+
 #[tokio::test]
 async fn any_other_status_is_printed_and_ends_with_1() {
     for status in [204, 301, 403, 404, 500] {

@@ -145,7 +145,7 @@ impl Polling {
         self.answered();
         self.slow_downs += 1;
         // The reply may name an interval of its own, which never makes the polls more frequent.
-        let asked = error.retry_after().unwrap_or_default().min(LONGEST_BACKOFF);
+        let asked = error.retry_after().unwrap_or_default();
         self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
         prompt.notice(&Notice::SlowedDown { interval: self.interval });
         if self.slow_downs == SLOW_DOWNS_BEFORE_ADVICE {

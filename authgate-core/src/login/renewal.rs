@@ -42,16 +42,16 @@ impl Login {
         loop {
             // Whoever had the lock before may have renewed it, or logged out; and a client in
             // another language does not know our lock.
-            let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
-            if refused.as_ref() == Some(&current) {
-                // A store that says that it has deleted it, and has not: without end otherwise.
-                return Ok(Renewal::LoginEnded);
-            }
+            let current = match self.load().await {
+                Some(current) if refused.as_ref() != Some(&current) => current,
+                // Still there, in a store that says that it has deleted it: without end otherwise.
+                _ => return Ok(self.ended(refused.is_some())),
+            };
             if self.is_news(&current, &stale) {
                 return Ok(Renewal::Found(current));
             }
             if current.refresh_token.is_none() {
-                return Ok(Renewal::LoginEnded);
+                return Ok(self.ended(refused.is_some()));
             }
             if let Err(error) = self.get_ready(&current).await {
                 self.notice(&Notice::NotRenewed(error));
@@ -69,15 +69,23 @@ impl Login {
                 // For good: the token is of no more use to anybody, and what another client may
                 // have got in its place is there now.
                 Err(error) if error.needs_login() => {
-                    self.notice(&Notice::LoginRevoked);
                     if !self.delete_refused(current.clone()).await {
-                        return Ok(Renewal::LoginEnded);
+                        return Ok(self.ended(true));
                     }
                     refused = Some(current);
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The end of a login. That the server has revoked it is said only here: until then another
+    /// client's token may have taken its place.
+    fn ended(&self, was_revoked: bool) -> Renewal {
+        if was_revoked {
+            self.notice(&Notice::LoginRevoked);
+        }
+        Renewal::LoginEnded
     }
 
     async fn get_ready(&self, current: &StoredToken) -> Result<()> {

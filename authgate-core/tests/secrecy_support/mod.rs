@@ -1,5 +1,7 @@
 //! Everything that is logged, by the library and by all that it is built on.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
 
@@ -16,8 +18,12 @@ pub(crate) fn log() {
 pub(crate) struct Log;
 
 impl Log {
+    pub(crate) fn text() -> String {
+        String::from_utf8_lossy(&LOGGED.lock().unwrap()).into_owned()
+    }
+
     pub(crate) fn has_no(secret: &str) {
-        let logged = String::from_utf8_lossy(&LOGGED.lock().unwrap()).into_owned();
+        let logged = Self::text();
         // Of what it builds on, the HTTP client logs each connection, at the level before the last.
         assert!(logged.contains("reqwest"), "not everything is logged: {logged}");
         let lines: Vec<_> = logged.lines().filter(|line| line.contains(secret)).collect();
