@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Ended, Home, Run, left_out, server, until};
+use common::{Ended, Home, Run, left_out, server, strace_is_asked_for, until};
 
 /// A server that ends the login when an old refresh token comes back, and an expired login.
 async fn expired_login() -> (DevServer, Home) {
@@ -39,14 +39,6 @@ fn without_space(run: Run) -> Run {
 fn refusing(run: Run, calls: &str, error: &str) -> Run {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
     run.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
-}
-
-fn strace_is_asked_for() -> bool {
-    let asked_for = std::env::var("AUTHGATE_TEST_STRACE").is_ok_and(|value| value == "1");
-    if !asked_for {
-        left_out("AUTHGATE_TEST_STRACE is not 1");
-    }
-    asked_for
 }
 
 /// It shows a person's login all the same, and warns about the file.

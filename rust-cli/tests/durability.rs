@@ -6,21 +6,13 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
 
-use common::{Home, server};
-use tokio::process::Command;
-
-/// Whether `strace` is there and may do its work.
-async fn can_trace() -> bool {
-    Command::new("strace").args(["-o", "/dev/null", "true"]).status().await.is_ok_and(|status| status.success())
-}
+use common::{Home, server, strace_is_asked_for};
 
 /// case 140
 #[tokio::test]
 async fn the_new_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_the_end() {
-    if !can_trace().await {
-        let _ = writeln!(std::io::stderr(), "left out: the order of a save's steps: no strace that may look at them");
+    if !strace_is_asked_for() {
         return;
     }
     let (server, home) = (server().await, Home::new());

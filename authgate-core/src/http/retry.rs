@@ -112,7 +112,7 @@ mod tests {
 
     fn lost(failure: TransportFailure) -> Error {
         let source = Cause::innermost(&io::Error::other("a test"));
-        Error::Transport { operation: "a test", url: String::new(), failure, source }
+        Error::Transport { operation: "a test", url: String::new(), proxy: None, failure, source }
     }
 
     fn answered(status: u16) -> Error {

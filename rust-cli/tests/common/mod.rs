@@ -51,6 +51,15 @@ pub(crate) fn left_out(reason: &str) {
     let _ = writeln!(std::io::stderr(), "left out: {test}: {reason}");
 }
 
+/// Whether the tests may use strace, to see what the system is asked or to make it refuse.
+pub(crate) fn strace_is_asked_for() -> bool {
+    let asked_for = std::env::var("AUTHGATE_TEST_STRACE").is_ok_and(|value| value == "1");
+    if !asked_for {
+        left_out("AUTHGATE_TEST_STRACE is not 1");
+    }
+    asked_for
+}
+
 /// One run, with nothing in its environment but what the test says.
 pub(crate) struct Run(Command);
 
@@ -89,17 +98,6 @@ impl Run {
     pub(crate) fn args(mut self, arguments: &str) -> Self {
         self.0.args(arguments.split(' '));
         self
-    }
-
-    /// The same run, as the last arguments of another program.
-    pub(crate) fn under(self, program: &str, arguments: &[&str]) -> Self {
-        let run = self.0.as_std();
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", r#"exec "$@""#, "sh", program]).args(arguments).arg(run.get_program()).args(run.get_args());
-        command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.current_dir(run.get_current_dir().unwrap());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Self(command)
     }
 
     pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
