@@ -10,6 +10,7 @@ mod common;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -150,9 +151,16 @@ async fn on_a_file_system_without_hard_links_nothing_is_different() {
     assert_eq!((home.leftovers(), ended.stderr.lines().count()), (vec![], 1), "{ended:?}");
 }
 
+/// Makes it that user's who may not write everywhere.
+fn own(path: &Path) {
+    const NOBODY: u32 = 65534;
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(NOBODY), None).unwrap();
+    }
+}
+
 /// Runs it as a user who may not write everywhere, as root may; `None` where that cannot be done.
 fn without_privileges(run: Run, home: &Home) -> Option<Run> {
-    const NOBODY: u32 = 65534;
     const SETPRIV: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
     if !rustix::process::geteuid().is_root() {
         return Some(run);
@@ -163,27 +171,34 @@ fn without_privileges(run: Run, home: &Home) -> Option<Run> {
         left_out("it runs as root, and no other user can run the program");
         return None;
     }
-    chown(home.path(), Some(NOBODY), None).unwrap();
-    chown(home.file(""), Some(NOBODY), None).unwrap();
+    own(home.path());
+    own(&home.file(""));
     Some(run.under("setpriv", &SETPRIV))
 }
 
 /// cases 15, 118
 #[tokio::test]
 async fn in_a_folder_that_cannot_be_written_the_refresh_token_is_not_used_up() {
-    let (server, home) = expired_login().await;
-    let Some(run) = without_privileges(home.run(&server), &home) else { return };
-    let before = home.text();
-    fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
-    let ended = run.approved_at(&server).await;
-    goes_on_without_saving(&ended, &home, &server);
-    ended.says(&["make it writable", "is not renewed, because the new token could not take its place"]);
-    assert_eq!(home.text(), before);
+    for lock_is_there in [false, true] {
+        let (server, home) = expired_login().await;
+        let Some(run) = without_privileges(home.run(&server), &home) else { return };
+        if lock_is_there {
+            fs::write(home.file(".rust-lock"), "").unwrap();
+            fs::set_permissions(home.file(".rust-lock"), Permissions::from_mode(0o400)).unwrap();
+            own(&home.file(".rust-lock"));
+        }
+        let before = home.text();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
+        let ended = run.approved_at(&server).await;
+        goes_on_without_saving(&ended, &home, &server);
+        ended.says(&["make it writable", "is not renewed, because the new token could not take its place"]);
+        assert_eq!(home.text(), before);
 
-    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
-    let next = without_privileges(home.run(&server), &home).unwrap().end().await;
-    next.shows(&home.stored(server.public_client()).unwrap(), &server);
-    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+        fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+        let next = without_privileges(home.run(&server), &home).unwrap().end().await;
+        next.shows(&home.stored(server.public_client()).unwrap(), &server);
+        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+    }
 }
 
 /// What happens to the file while the server renews the token in it.
