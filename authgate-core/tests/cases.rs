@@ -1,4 +1,11 @@
 //! The list of cases in `cases.md`, held against the doc comments of all tests.
+//!
+//! What no test shows, and why:
+//!
+//! - case 148: only the keyring of macOS knows one build from another, and asks a person. The switch
+//!   that keeps the login in the file is a setting like the others, and tested with them.
+//!
+//! Shown as far as can be: a power cut, by the order of a save's steps.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 

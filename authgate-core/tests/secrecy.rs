@@ -106,13 +106,13 @@ fn echoes(request: &str) -> Vec<Fault> {
 
 /// All that an error can be made to say.
 fn everything_of(error: &Error) -> String {
-    let mut all = format!("{error} {error:?} {error:#?}");
+    let mut all = vec![format!("{error} {error:?} {error:#?}")];
     let mut cause = error.source();
     while let Some(error) = cause {
-        all += &format!(" {error} {error:?}");
+        all.push(format!("{error} {error:?}"));
         cause = error.source();
     }
-    all
+    all.join(" ")
 }
 
 /// cases 54, 155 and 156

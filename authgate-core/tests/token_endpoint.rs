@@ -6,6 +6,7 @@ mod common;
 
 use std::time::Duration;
 
+use authgate_core::reqwest::header::HeaderName;
 use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use base64::Engine;
@@ -63,7 +64,7 @@ async fn a_request_tells_the_programs_name_and_nothing_that_an_answer_left() {
         client.client_credentials(&[], &[]).await.unwrap();
     }
     for request in server.requests() {
-        let headers: Vec<_> = request.headers.keys().map(|name| name.as_str()).collect();
+        let headers: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
         assert!(headers.iter().all(|name| KNOWN_HEADERS.contains(name)), "{headers:?}");
         assert_eq!(request.header("user-agent"), Some(concat!("authgate-rust/", env!("CARGO_PKG_VERSION"))));
     }

@@ -37,6 +37,18 @@ async fn the_first_caller_may_leave_without_taking_the_answer_along() {
     assert_eq!(service.token_requests(), 1);
 }
 
+/// case 117
+#[tokio::test]
+async fn a_request_whose_only_caller_has_gone_is_finished_and_its_token_kept() {
+    let service = Service::with_lifetime(HOUR).await;
+    service.server.inject(Endpoint::Token, Fault::Delay(Duration::from_secs(2)), Times::Once);
+    let impatient = tokio::time::timeout(Duration::from_secs(1), service.tokens.header());
+    assert!(impatient.await.is_err());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    service.header().await.unwrap();
+    assert_eq!(service.token_requests(), 1);
+}
+
 /// case 59
 #[tokio::test]
 async fn inside_the_margin_callers_get_the_old_token_while_one_task_renews_it() {

@@ -106,6 +106,33 @@ async fn a_token_got_in_this_run_is_not_replaced_and_stays() {
     assert_eq!(server.count(Endpoint::UserInfo), 3);
 }
 
+/// cases 68, 69
+#[tokio::test]
+async fn a_login_that_was_stored_under_a_wrong_clock_costs_at_most_one_refresh() {
+    const HOUR: i64 = 3600;
+    const FIFTY_YEARS: i64 = 50 * 365 * 24 * HOUR;
+    for (expires_in, is_dead, expected) in [
+        (-HOUR, false, 1),
+        (-FIFTY_YEARS, false, 1),
+        (2 * HOUR, false, 0),
+        (FIFTY_YEARS, false, 0),
+        (2 * HOUR, true, 1),
+        (FIFTY_YEARS, true, 1),
+    ] {
+        let (server, home) = (server().await, Home::new());
+        server.change(|settings| settings.rotate_refresh_tokens = true);
+        let tokens = home.log_in(&server, expires_in);
+        if is_dead {
+            server.revoke(&tokens.access_token);
+        }
+        for _ in 0..3 {
+            let ended = home.run(&server).end().await;
+            ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+        }
+        assert_eq!(refreshes(&server), expected, "{expires_in} s left, dead: {is_dead}");
+    }
+}
+
 /// case 119
 #[tokio::test]
 async fn a_network_that_is_down_does_not_cost_the_login() {

@@ -7,7 +7,7 @@ use super::in_flight::InFlight;
 use super::notice::Notice;
 use super::prompt::{DevicePrompt, Prompt};
 use crate::client::{DeviceAuth, OAuthClient};
-use crate::error::{Error, Result, TransportFailure};
+use crate::error::{Error, Result};
 use crate::token::Token;
 
 /// What `slow_down` adds to the interval, for good (RFC 8628 section 3.5).
@@ -164,9 +164,7 @@ impl Polling {
 /// Whether the server may have used up the code for an answer that never arrived as it was meant.
 fn may_hide_a_token(error: &Error) -> bool {
     match error {
-        Error::Transport { failure, .. } => {
-            matches!(failure, TransportFailure::AnswerTimedOut | TransportFailure::Broken)
-        }
+        Error::Transport { failure, .. } => !failure.is_before_sending(),
         _ => error.status().is_some_and(|status| status == 200 || status >= 500),
     }
 }

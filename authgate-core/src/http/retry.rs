@@ -67,9 +67,9 @@ impl Retry {
 
     fn allows(self, error: &Error) -> bool {
         match (self, error) {
-            (Self::Idempotent, Error::Transport { failure, .. }) => *failure != TransportFailure::Certificate,
+            (Self::Idempotent, Error::Transport { failure, .. }) => !failure.is_lasting(),
             (Self::OnlyUnsent, Error::Transport { failure, .. }) => {
-                failure.is_before_sending() && *failure != TransportFailure::Certificate
+                failure.is_before_sending() && !failure.is_lasting()
             }
             (Self::Idempotent, error) => matches!(error.status(), Some(429 | 502..=504)),
             (Self::OnlyUnsent | Self::Never, _) => false,
@@ -112,7 +112,7 @@ mod tests {
 
     fn lost(failure: TransportFailure) -> Error {
         let source = Cause::innermost(&io::Error::other("a test"));
-        Error::Transport { operation: "a test", url: String::new(), failure, source }
+        Error::Transport { operation: "a test", url: String::new(), proxy: None, failure, source }
     }
 
     fn answered(status: u16) -> Error {
