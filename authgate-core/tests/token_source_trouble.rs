@@ -11,7 +11,7 @@ use authgate_core::TokenSource;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use common::confidential_client;
 use service::{HOUR, MINUTE, Service, settle};
-use tokio::time::{Instant, advance, pause};
+use tokio::time::{advance, pause};
 
 /// case 57
 #[tokio::test]
@@ -116,31 +116,6 @@ async fn a_server_that_asks_for_days_is_asked_again_after_ten_minutes() {
     assert_eq!(service.token_requests(), 1);
     advance(Duration::from_secs(1)).await;
     service.header().await.unwrap();
-}
-
-/// case 63
-#[tokio::test]
-async fn more_sources_than_the_rate_limit_lets_through_have_no_error_while_their_tokens_live() {
-    let server = DevServer::builder().access_token_lifetime(HOUR).start().await.unwrap();
-    let client = confidential_client(&server).await.unwrap();
-    pause();
-    let started = Instant::now();
-    let sources: Vec<_> = (0..50).map(|_| TokenSource::builder(client.clone()).build()).collect();
-    for source in &sources {
-        source.header().await.unwrap();
-    }
-    server.change(|settings| settings.rate_limits = true);
-    advance(Duration::from_secs(3600 - 32)).await;
-    while started.elapsed() < Duration::from_secs(3600 - 3) {
-        for source in &sources {
-            source.header().await.unwrap();
-        }
-        settle().await;
-        advance(Duration::from_secs(1)).await;
-    }
-    let renewals = server.requests_at(Endpoint::Token).split_off(sources.len());
-    let with = |status| renewals.iter().filter(|renewal| renewal.status == Some(status)).count();
-    assert_eq!((with(200), with(429)), (20, 30), "each asked once, and then waited as it was told");
 }
 
 /// case 63
