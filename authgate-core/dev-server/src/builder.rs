@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tls")]
+use crate::certificate::Certificate;
 use crate::{identity::Client, server::DevServer, settings::Settings, signing::SigningAlgorithm};
 
 /// Why a server did not start.
@@ -29,6 +31,10 @@ pub enum StartError {
     /// The operating system gave no random bytes for the signing key.
     #[error("cannot make a signing key")]
     SigningKey,
+    /// The certificates for https could not be made: a name that cannot stand in one.
+    #[cfg(feature = "tls")]
+    #[error("cannot make a certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Builds a [`DevServer`]; what is not said keeps the default of [`Settings`].
@@ -36,7 +42,10 @@ pub enum StartError {
 #[must_use]
 pub struct DevServerBuilder {
     pub(crate) address: SocketAddr,
+    pub(crate) issuer_host: Option<String>,
     pub(crate) issuer_path: String,
+    #[cfg(feature = "tls")]
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) confidential_client: Client,
     pub(crate) public_client: Client,
     pub(crate) signing_algorithm: SigningAlgorithm,
@@ -47,7 +56,10 @@ impl Default for DevServerBuilder {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            issuer_host: None,
             issuer_path: String::new(),
+            #[cfg(feature = "tls")]
+            certificate: None,
             confidential_client: Client::confidential("dev-service".to_owned(), "dev-service-secret".to_owned()),
             public_client: Client::public("dev-cli".to_owned()),
             signing_algorithm: SigningAlgorithm::default(),
@@ -66,6 +78,29 @@ impl DevServerBuilder {
     /// The port to listen on. Default: 0, any free one.
     pub fn port(mut self, port: u16) -> Self {
         self.address.set_port(port);
+        self
+    }
+
+    /// Serves https instead of http, with a [`Certificate`] for loopback and the issuer's host, of an
+    /// authority made at the start: see
+    /// [`DevServer::certificate_authority`](crate::DevServer::certificate_authority).
+    #[cfg(feature = "tls")]
+    pub fn https(self) -> Self {
+        self.certificate(Certificate::default())
+    }
+
+    /// Serves https as [`https`](Self::https) does, with this certificate.
+    #[cfg(feature = "tls")]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// The host, with its port where that is not the scheme's, by which the issuer and its endpoints
+    /// are named, as in `auth.example.test`. Default: where the server listens. How a client gets
+    /// from that name to here, through a proxy say, is not the server's concern.
+    pub fn issuer_host(mut self, host: &str) -> Self {
+        self.issuer_host = Some(host.to_owned());
         self
     }
 

@@ -48,6 +48,8 @@ mod tokens;
 // What it says over HTTP.
 mod answer;
 mod bearer;
+#[cfg(feature = "tls")]
+mod certificate;
 mod client_authentication;
 mod connection;
 mod fault_answer;
@@ -56,8 +58,11 @@ mod page;
 mod parameters;
 mod routes;
 mod session;
+mod transport;
 
 pub use builder::{DevServerBuilder, StartError};
+#[cfg(feature = "tls")]
+pub use certificate::Certificate;
 pub use endpoint::Endpoint;
 pub use fault::{Fault, Times};
 pub use identity::{Client, User, grant_type};

@@ -7,7 +7,7 @@ mod program {
     pub(crate) mod signals;
 }
 
-use std::{env, io, io::Write as _, process::ExitCode};
+use std::{env, fs, io, io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 use authgate_dev_server::{DevServer, StartError};
@@ -47,14 +47,14 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let server = start(&options, arguments::DEFAULT_PORT).await?;
             // Before anything is printed: whoever has read that the server runs may end it.
             let mut signals = Signals::new().context("cannot wait for signals")?;
-            io::stdout().write_all(instructions::for_people(&server).as_bytes())?;
+            io::stdout().write_all(instructions::for_people(&server, options.authority_file.as_deref()).as_bytes())?;
             signals.next().await;
             server.stop().await;
             Ok(ExitCode::SUCCESS)
         }
         Request::Run(options, command) => {
             let server = start(&options, arguments::ANY_PORT).await?;
-            let ended = command::run(&server, command).await;
+            let ended = command::run(&server, options.authority_file.as_deref(), command).await;
             server.stop().await;
             match ended {
                 Ok(code) => Ok(code),
@@ -70,11 +70,15 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
 
 async fn start(options: &Options, default_port: u16) -> anyhow::Result<DevServer> {
     let started = options.builder(default_port).start().await;
-    started.map_err(|error| {
+    let server = started.map_err(|error| {
         let in_use = matches!(&error, StartError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse);
         let error = anyhow::Error::new(error);
         if in_use { error.context("the port is in use: choose another one with --port") } else { error }
-    })
+    })?;
+    if let (Some(file), Some(certificate)) = (&options.authority_file, server.certificate_authority()) {
+        fs::write(file, certificate).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(server)
 }
 
 fn complain(message: &str) {

@@ -40,6 +40,7 @@ pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
         .route("/device", get(device_page::ask).post(device_page::approve))
         .route("/dev/device/approve", post(development::approve))
         .route("/dev/device/deny", post(development::deny))
+        .route("/dev/requests", get(development::requests))
         .route("/api/{*path}", any(api::echo))
         .route("/health", get(health))
         .method_not_allowed_fallback(not_found)

@@ -23,6 +23,7 @@ use crate::{
     routes,
     signing::SigningKey,
     state::AuthGate,
+    transport::Transport,
 };
 
 /// An AuthGate in this process. Dropping it closes the port and every connection.
@@ -30,6 +31,7 @@ pub struct DevServer {
     pub(crate) gate: Arc<AuthGate>,
     address: SocketAddr,
     listener: Arc<Listener>,
+    certificate_authority: Option<String>,
     accepting: JoinHandle<()>,
 }
 
@@ -56,11 +58,13 @@ impl DevServer {
         }
         let prefix = prefix(&builder.issuer_path)?;
         let signing_key = SigningKey::generate(builder.signing_algorithm).map_err(|_| StartError::SigningKey)?;
+        let (transport, certificate_authority) = Transport::new(&builder)?;
         let failed = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let host = builder.issuer_host.unwrap_or_else(|| address.to_string());
         let gate = Arc::new(AuthGate::new(
-            format!("http://{address}{prefix}"),
+            format!("{}://{host}{prefix}", transport.scheme()),
             prefix,
             (builder.confidential_client, builder.public_client),
             signing_key,
@@ -68,8 +72,8 @@ impl DevServer {
         ));
         let listener = Arc::new(Listener(Mutex::new(Some(listener))));
         let router = routes::router(Arc::clone(&gate));
-        let accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&gate), router));
-        Ok(Self { gate, address, listener, accepting })
+        let accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&gate), router, transport));
+        Ok(Self { gate, address, listener, certificate_authority, accepting })
     }
 
     /// The issuer, which clients know as `AUTHGATE_URL`: without a trailing slash.
@@ -80,6 +84,11 @@ impl DevServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The certificate of the authority that vouches for this server, in PEM; `None` over http.
+    pub fn certificate_authority(&self) -> Option<&str> {
+        self.certificate_authority.as_deref()
     }
 
     /// The client with a secret and all four grants.
@@ -143,7 +152,7 @@ impl Listener {
     }
 }
 
-async fn accept(listener: Arc<Listener>, gate: Arc<AuthGate>, router: Router) {
+async fn accept(listener: Arc<Listener>, gate: Arc<AuthGate>, router: Router, transport: Transport) {
     // Dropped with this task, and the connections with it.
     let mut connections = JoinSet::new();
     loop {
@@ -156,7 +165,7 @@ async fn accept(listener: Arc<Listener>, gate: Arc<AuthGate>, router: Router) {
                 // Small answers should not wait for more to send with them.
                 let _slower = stream.set_nodelay(true);
                 let connection = Connection::new(Arc::clone(&gate), router.clone(), peer.ip());
-                connections.spawn(connection.serve(stream));
+                connections.spawn(transport.clone().serve(connection, stream));
             }
             // Out of file descriptors, say: wait for some to be closed.
             Some(Err(_)) => tokio::time::sleep(Duration::from_millis(50)).await,

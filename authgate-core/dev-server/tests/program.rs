@@ -58,6 +58,7 @@ fn help_names_every_option() {
         "--rotate-refresh-tokens",
         "--rate-limits",
         "--user-not-found",
+        "--tls",
     ] {
         assert!(help.contains(option), "{option}");
     }
@@ -149,6 +150,42 @@ mod unix {
         assert!(url.starts_with("http://127.0.0.1:"));
         assert_eq!(line, format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo"));
         assert!(output.status.success() && output.stderr.is_empty());
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn over_https_the_authority_is_in_the_file_and_the_command_is_told_to_trust_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("authority.pem");
+        let echo = r#"echo "$AUTHGATE_URL|$SSL_CERT_FILE"; cat "$SSL_CERT_FILE""#;
+        let output =
+            program(&["--tls", "authority.pem", "sh", "-c", echo]).current_dir(folder.path()).output().unwrap();
+        let (line, certificate) = text(&output.stdout).split_once('\n').unwrap();
+        assert!(line.starts_with("https://127.0.0.1:"), "{output:?}");
+        assert!(line.ends_with(&format!("|{}", file.display())), "{output:?}");
+        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"), "{output:?}");
+        assert_eq!(certificate, std::fs::read_to_string(&file).unwrap());
+
+        let (mut child, mut stdout, first) = start(&["--port=0", "--tls", file.to_str().unwrap()]);
+        assert!(first.contains("https://127.0.0.1:"), "{first}");
+        let mut lines = String::new();
+        while !lines.contains(&format!("export SSL_CERT_FILE='{}'\n", file.display())) {
+            assert_ne!(stdout.read_line(&mut lines).unwrap(), 0, "{lines}");
+        }
+        kill("-TERM", child.id());
+        child.wait().unwrap();
+
+        let output = run(&["--tls", "/there/is/no/such/folder", "true"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("cannot write"), "{output:?}");
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn a_build_that_cannot_serve_https_says_which_one_can() {
+        let output = run(&["--tls", "authority.pem", "true"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("--features tls"), "{output:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Options {
     rotate_refresh_tokens: bool,
     rate_limits: bool,
     user_not_found: bool,
+    /// Where the authority's certificate is to go; with it, the server speaks https.
+    pub(crate) authority_file: Option<PathBuf>,
 }
 
 /// A command line that makes no sense.
@@ -48,13 +51,19 @@ pub(crate) enum WrongUsage {
     ValueMissing(String),
     #[error("{0} takes no value")]
     ValueUnexpected(String),
+    #[cfg(not(feature = "tls"))]
+    #[error("this build cannot serve https: cargo run -p authgate-dev-server --features tls -- --tls CA_FILE")]
+    BuiltWithoutTls,
     #[error("{value:?} is no value for {option}: {expected}")]
     BadValue { option: String, value: OsString, expected: &'static str },
 }
 
 impl Options {
     pub(crate) fn builder(&self, default_port: u16) -> DevServerBuilder {
-        DevServer::builder().host(self.host).port(self.port.unwrap_or(default_port)).settings(|settings| {
+        let builder = DevServer::builder().host(self.host).port(self.port.unwrap_or(default_port));
+        #[cfg(feature = "tls")]
+        let builder = if self.authority_file.is_some() { builder.https() } else { builder };
+        builder.settings(|settings| {
             if let Some(lifetime) = self.access_token_lifetime {
                 settings.access_token_lifetime = lifetime;
             }
@@ -78,6 +87,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         rotate_refresh_tokens: false,
         rate_limits: false,
         user_not_found: false,
+        authority_file: None,
     };
     let mut arguments = arguments.into_iter();
     let mut program = None;
@@ -101,6 +111,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             "--rotate-refresh-tokens" => options.rotate_refresh_tokens = true,
             "--rate-limits" => options.rate_limits = true,
             "--user-not-found" => options.user_not_found = true,
+            #[cfg(feature = "tls")]
+            "--tls" => options.authority_file = Some(option.file(&mut arguments)?),
+            #[cfg(not(feature = "tls"))]
+            "--tls" => return Err(WrongUsage::BuiltWithoutTls),
             _ => return Err(WrongUsage::Unknown(option.name)),
         }
         if option.value.is_some() {
@@ -143,6 +157,11 @@ impl SplitOption {
             let host = if value == "localhost" { Ipv4Addr::LOCALHOST.into() } else { value.parse::<IpAddr>().ok()? };
             host.is_loopback().then_some(host)
         })
+    }
+
+    #[cfg(feature = "tls")]
+    fn file(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<PathBuf, WrongUsage> {
+        self.parsed(rest, "a path for the authority's certificate", |value| std::path::absolute(value).ok())
     }
 
     fn parsed<T>(

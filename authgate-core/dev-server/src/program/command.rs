@@ -3,6 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
+    path::Path,
     process::{ExitCode, ExitStatus},
 };
 
@@ -36,13 +37,21 @@ impl CommandError {
 
 /// Runs the command to its end, whatever signals come meanwhile, and returns its exit status.
 /// Nothing is written to stdout, which is the command's.
-pub(crate) async fn run(server: &DevServer, command: CommandLine) -> Result<ExitCode, CommandError> {
+pub(crate) async fn run(
+    server: &DevServer,
+    authority_file: Option<&Path>,
+    command: CommandLine,
+) -> Result<ExitCode, CommandError> {
     // Before the command starts, so that a signal cannot end the server alone.
     let mut signals = Signals::new().map_err(CommandError::Wait)?;
     let mut child = Command::new(&command.program);
     // What `cargo run` tells us of our own package would make a nested cargo build things anew.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
         child.env_remove(name);
+    }
+    if let Some(file) = authority_file {
+        // The directory would be trusted, and read, beside the file.
+        child.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
     }
     let mut child = child
         .args(command.arguments)

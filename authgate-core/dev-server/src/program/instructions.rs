@@ -1,5 +1,7 @@
 //! What the program tells people.
 
+use std::path::Path;
+
 use authgate_dev_server::DevServer;
 
 pub(crate) const HELP: &str = "\
@@ -26,6 +28,9 @@ Options, before COMMAND:
                              introspection 20, login 5
   --user-not-found           userinfo answers 401 \"User not found\" to a machine's token, as
                              AuthGate does today
+  --tls CA_FILE              serve https; the certificate of the authority to trust is written to
+                             CA_FILE, which COMMAND finds in SSL_CERT_FILE and trusts alone, so
+                             that it can download nothing (only in a build with --features tls)
   -h, --help                 show this
 
 Clients: dev-service (secret dev-service-secret, all grants) and dev-cli (public). User: jane /
@@ -35,12 +40,19 @@ Everything is in memory and gone when the server ends.
 A device can be approved, or denied, without a browser:
   curl -d user_code=XXXX-XXXX URL/dev/device/approve
   curl -d user_code=XXXX-XXXX URL/dev/device/deny
+
+How many connections there were, and how many requests to each path (this one among them):
+  curl URL/dev/requests
 ";
 
 /// What to copy once the server runs.
-pub(crate) fn for_people(server: &DevServer) -> String {
+pub(crate) fn for_people(server: &DevServer, authority_file: Option<&Path>) -> String {
     let service = server.confidential_client();
     let user = server.user();
+    let trust = authority_file.map_or_else(String::new, |file| {
+        let quoted = file.display().to_string().replace('\'', r"'\''");
+        format!("\nFor both, and for curl:\n\nexport SSL_CERT_FILE='{quoted}'\n")
+    });
     format!(
         "\
 AuthGate development server on {url} (in memory, until Ctrl-C)
@@ -56,7 +68,7 @@ For rust-cli, or any program that people log in to:
 export AUTHGATE_URL={url}
 export CLIENT_ID={public_id}
 unset CLIENT_SECRET
-
+{trust}
 Sign in as {username} / {password}. Or approve a device without a browser:
 
 curl -d user_code=XXXX-XXXX {url}/dev/device/approve

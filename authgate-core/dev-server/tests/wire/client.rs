@@ -3,7 +3,7 @@
 use authgate_dev_server::DevServer;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use url::form_urlencoded;
@@ -62,8 +62,13 @@ pub(crate) async fn with_bearer(server: &DevServer, path: &str, token: &str) -> 
 
 /// Sends one request and returns every byte that comes back.
 pub(crate) async fn exchange(server: &DevServer, method: &str, path: &str, headers: Pairs<'_>, body: &str) -> String {
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(request(server, method, path, headers, body).as_bytes()).await.unwrap();
+    let stream = TcpStream::connect(server.address()).await.unwrap();
+    converse(stream, &request(server, method, path, headers, body)).await
+}
+
+/// Says this and returns every byte that comes back.
+pub(crate) async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // A connection that is reset has said all that it will say.
     let _end = stream.read_to_end(&mut answer).await;

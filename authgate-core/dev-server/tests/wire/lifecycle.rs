@@ -4,6 +4,7 @@ use std::{
 };
 
 use authgate_dev_server::{DevServer, Endpoint, StartError};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -88,6 +89,17 @@ async fn requests_are_recorded_as_they_came() {
     assert_eq!(requests[0].status, Some(400));
     assert_eq!((requests[1].endpoint, requests[1].status), (None, Some(404)));
     assert_eq!((server.count(Endpoint::Any), server.requests_at(Endpoint::Token).len()), (2, 1));
+}
+
+#[tokio::test]
+async fn what_was_asked_can_be_read_from_outside() {
+    let server = DevServer::start().await.unwrap();
+    get(&server, "/health", &[]).await;
+    post(&server, "/oauth/token?a=b", &[], &[]).await;
+    post(&server, "/oauth/token", &[], &[]).await;
+    let requests = json!({ "/dev/requests": 1, "/health": 1, "/oauth/token": 2 });
+    let counts = json!({ "connections": 4, "requests": requests });
+    assert_eq!(get(&server, "/dev/requests", &[]).await.json(), counts);
 }
 
 #[tokio::test]

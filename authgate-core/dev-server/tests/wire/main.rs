@@ -13,3 +13,5 @@ mod pages;
 mod rate_limits;
 mod refresh_token;
 mod resources;
+#[cfg(feature = "tls")]
+mod tls;
