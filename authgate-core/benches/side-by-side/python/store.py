@@ -2,10 +2,12 @@
 
     store.py FILE
 
-reads lines `load N` or `save N` and answers each with the nanoseconds that N of them took. What is
-saved is on the disk afterwards, file and folder: the SDK itself leaves that to chance.
+reads lines `load N` or `save N` and answers each with the nanoseconds that N of them took. Saving is
+the SDK's with two more lines, so that a power cut loses as little as with ours: the file is on the
+disk before it gets its name, and the name before save returns.
 """
 
+import json
 import os
 import sys
 import time
@@ -17,13 +19,20 @@ from authgate.credstore.file_store import FileStore
 CLIENT = "side-by-side"
 
 
+def sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
 class DurableFileStore(FileStore):
     def _write_storage_map(self, data):
-        super()._write_storage_map(data)
-        for path in (self.file_path, os.path.dirname(self.file_path)):
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
+        temporary = self.file_path + ".tmp"
+        with open(temporary, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(json.dumps({"data": data}, indent=2))
+        sync(temporary)
+        os.rename(temporary, self.file_path)
+        sync(os.path.dirname(self.file_path))
 
 
 store = DurableFileStore(sys.argv[1], JSONCodec(StoredToken))

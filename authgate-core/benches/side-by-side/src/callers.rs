@@ -69,7 +69,8 @@ async fn call_until(end: Instant, caller: usize, pause: Duration, tokens: TokenS
     let mut calls = Vec::new();
     loop {
         let begun = now();
-        let answer = if only_once { Ok(tokens.header().await) } else { tokio::time::timeout_at(end, tokens.header()).await };
+        let answer =
+            if only_once { Ok(tokens.header().await) } else { tokio::time::timeout_at(end, tokens.header()).await };
         let outcome = match answer {
             Ok(Ok(_)) => Outcome::Token,
             Ok(Err(_)) => Outcome::Error,

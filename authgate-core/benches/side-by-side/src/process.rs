@@ -31,7 +31,7 @@ impl Process {
         let name = program.as_ref().to_string_lossy().into_owned();
         let mut command = Command::new(programs.built("launcher"));
         command.arg(program).env_clear().env("HOME", folder).current_dir(folder);
-        command.stdin(Stdio::null()).stderr(Stdio::inherit());
+        command.stdin(Stdio::null());
         Self { command, name }
     }
 
@@ -58,7 +58,7 @@ impl Process {
         let mut numbers = text.split_whitespace().map(str::parse::<f64>);
         let mut next = || numbers.next().with_context(|| format!("{}: the launcher failed", self.name));
         let (status, wall, cpu, peak_memory) = (next()??, next()??, next()??, next()??);
-        ensure!(status == 0.0, "{} ended with {status}", self.name);
+        ensure!(status == 0.0, "{} ended with {status}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         Ok(Usage { wall: wall / 1e9, cpu: cpu / 1e9, peak_memory })
     }
 }

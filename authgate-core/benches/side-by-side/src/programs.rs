@@ -34,7 +34,10 @@ impl Programs {
     /// The workspace's programs as a release, and those of this package that cargo leaves out when
     /// it runs only one.
     fn build(&self) -> Result<()> {
-        run(self.cargo("build").args(["--locked", "--release", "--quiet", "-p", "rust-m2m", "-p", "rust-cli"]))?;
+        // One by one, as people run them: together, each would get the other's features.
+        for package in ["rust-m2m", "rust-cli"] {
+            run(self.cargo("build").args(["--locked", "--release", "--quiet", "-p", package]))?;
+        }
         let manifest = self.package.join("Cargo.toml");
         run(self.cargo("build").args(["--locked", "--release", "--quiet", "--bins", "--manifest-path"]).arg(manifest))
     }

@@ -146,12 +146,8 @@ impl Bench<'_> {
 
     /// A token that lives no longer than the usual margin.
     fn short_lived(&self) -> Result<Row> {
-        let plan = Plan {
-            callers: 1,
-            pause: Duration::from_millis(1),
-            lasting: Duration::from_secs(3),
-            expiry_delta: 30.0,
-        };
+        let plan =
+            Plan { callers: 1, pause: Duration::from_millis(1), lasting: Duration::from_secs(3), expiry_delta: 30.0 };
         let server = SampleServer::start(lifetime(30))?;
         PythonCallers::ready(self.programs, &server, plan)?.run()?;
         let theirs = server.count(Endpoint::Token);

@@ -35,7 +35,8 @@ fn main() -> Result<()> {
     )?;
     let access_token = member(&token, "access_token").context("no access token")?;
 
-    let userinfo = format!("GET /oauth/userinfo HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {access_token}\r\n\r\n");
+    let userinfo =
+        format!("GET /oauth/userinfo HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {access_token}\r\n\r\n");
     let body = exchange(&mut stream, &mut answers, &userinfo)?;
     println!("Status: 200\nBody: {body}");
     Ok(())
