@@ -29,12 +29,14 @@ pub enum Error {
     Config(String),
 
     /// The server was not reached, or the connection ended before the whole answer was there.
-    #[error("{operation}: {failure} {url}{}", .failure.advice())]
+    #[error("{operation}: {failure} {url}{}{}", through(.proxy.as_deref()), .failure.advice(.proxy.is_some()))]
     Transport {
         /// What was being done, such as `discovery`.
         operation: &'static str,
         /// Where, without its query.
         url: String,
+        /// The proxy that it was asked through, without its credentials.
+        proxy: Option<String>,
         /// How it failed.
         failure: TransportFailure,
         /// What the system or the TLS library said.
@@ -216,6 +218,10 @@ impl Error {
     pub(crate) fn config(message: impl Into<String>) -> Self {
         Self::Config(message.into())
     }
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
 }
 
 fn explained(description: Option<&str>) -> String {

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod oauth2_adapter;
+mod proxy;
 mod redaction;
 mod retry;
 mod tls;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use rustls::InvalidMessage;
 use url::Url;
 
 use crate::config::{PlainHttp, check_url, is_loopback};
@@ -23,6 +25,7 @@ use crate::text;
 pub(crate) use answer::{Answer, seconds};
 pub use body::{Body, BodyEnd, read_body};
 pub(crate) use oauth2_adapter::OAuth2Adapter;
+use proxy::Proxies;
 use redaction::SentSecrets;
 pub(crate) use retry::Retry;
 
@@ -45,13 +48,18 @@ pub struct HttpClient {
     routes: Arc<Routes>,
 }
 
-/// One client for each way to a server, made on first use.
+/// The ways to a server, each made on first use.
 #[derive(Default)]
 struct Routes {
-    loopback: OnceLock<reqwest::Client>,
-    loopback_tls: OnceLock<reqwest::Client>,
-    remote: OnceLock<reqwest::Client>,
-    remote_tls: OnceLock<reqwest::Client>,
+    loopback: OnceLock<Route>,
+    loopback_tls: OnceLock<Route>,
+    remote: OnceLock<Route>,
+    remote_tls: OnceLock<Route>,
+}
+
+struct Route {
+    client: reqwest::Client,
+    proxies: Proxies,
 }
 
 impl HttpClient {
@@ -75,13 +83,15 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a URL that no token may go to or certificates that cannot be read,
-    /// [`Error::Transport`] when no answer comes.
+    /// [`Error::Config`] for a URL that no token may go to, certificates that cannot be read, or a
+    /// proxy that cannot be used; [`Error::Transport`] when no answer comes.
     pub async fn execute(&self, operation: &'static str, request: reqwest::Request) -> Result<reqwest::Response> {
         let url = request.url().clone();
         check_url(&url, self.plain_http)
             .map_err(|reason| Error::config(format!("{operation}: the URL is refused: {reason}")))?;
-        self.route(&url)?.execute(request).await.map_err(|error| transport_error(operation, &url, &error))
+        let route = self.route(&url)?;
+        let proxy = route.proxies.between_us_and(&url)?;
+        route.client.execute(request).await.map_err(|error| transport_error(operation, &url, proxy, &error))
     }
 
     /// Sends a request of the OAuth protocol, again where `retry` allows it, and returns the
@@ -106,7 +116,7 @@ impl HttpClient {
         Answer::read(operation, &url, response, sent).await
     }
 
-    fn route(&self, url: &Url) -> Result<&reqwest::Client> {
+    fn route(&self, url: &Url) -> Result<&Route> {
         let (loopback, encrypted) = (is_loopback(url), url.scheme() == "https");
         let cell = match (loopback, encrypted) {
             (true, false) => &self.routes.loopback,
@@ -114,11 +124,12 @@ impl HttpClient {
             (false, false) => &self.routes.remote,
             (false, true) => &self.routes.remote_tls,
         };
-        if let Some(client) = cell.get() {
-            return Ok(client);
+        if let Some(route) = cell.get() {
+            return Ok(route);
         }
         let client = build(loopback, encrypted)?;
-        Ok(cell.get_or_init(|| client))
+        let proxies = if loopback { Proxies::none() } else { Proxies::from_environment(encrypted) };
+        Ok(cell.get_or_init(|| Route { client, proxies }))
     }
 }
 
@@ -145,24 +156,30 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
         .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", Cause::innermost(&error))))
 }
 
-pub(crate) fn transport_error(operation: &'static str, url: &Url, error: &reqwest::Error) -> Error {
-    Error::Transport {
-        operation,
-        url: text::printable_url(url),
-        failure: failure_of(error),
-        source: Cause::innermost(error),
-    }
+pub(crate) fn transport_error(
+    operation: &'static str,
+    url: &Url,
+    proxy: Option<String>,
+    error: &reqwest::Error,
+) -> Error {
+    let failure = failure_of(error, url);
+    Error::Transport { operation, url: text::printable_url(url), proxy, failure, source: Cause::innermost(error) }
 }
 
-fn failure_of(error: &reqwest::Error) -> TransportFailure {
-    let untrusted = || any_cause(error, |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    let refused = || any_cause(error, |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused);
+fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
+    let refused = any_cause(error, |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused);
+    let not_http = url.scheme() == "http" && any_cause(error, hyper::Error::is_parse);
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => TransportFailure::ConnectTimedOut,
-        (true, false) if untrusted() => TransportFailure::Certificate,
-        (true, false) if refused() => TransportFailure::Refused,
-        (true, false) => TransportFailure::Unreachable,
+        (true, false) if refused => TransportFailure::Refused,
+        (true, false) => match causes(error).find_map(|cause| cause.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(_)) => TransportFailure::Certificate,
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TransportFailure::NotTls,
+            Some(_) => TransportFailure::Handshake,
+            None => TransportFailure::Unreachable,
+        },
         (false, true) => TransportFailure::AnswerTimedOut,
+        (false, false) if not_http => TransportFailure::NotHttp,
         (false, false) => TransportFailure::Broken,
     }
 }

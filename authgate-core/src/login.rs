@@ -243,12 +243,12 @@ impl Login {
 
     /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
-        self.tell_missing_scopes(token);
         let _saving = self.context.in_flight.enter();
         // Not between another process's refresh and its save. A login is saved even without it.
         let _guard = self.lock().await;
         let kept = self.stored(token);
         let saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
+        self.tell_missing_scopes(token);
         match (page, saved) {
             (None, _) => {}
             (Some(page), Kept::InStore | Kept::Superseded) => page.saved().await,

@@ -7,10 +7,12 @@ mod flow_support;
 
 use std::time::Duration;
 
-use authgate_core::flow::{Browser, IfBrowserFails, Opening, run_auth_code_flow};
+use authgate_core::flow::{IfBrowserFails, run_auth_code_flow};
 use authgate_core::{Error, HttpClient, OAuthClient};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use flow_support::{Recorder, begin, begin_login, client, free_redirect_uri, get, options, parameter, strings};
+use flow_support::{
+    Broken, Never, Recorder, begin, begin_login, client, free_redirect_uri, get, options, parameter, strings,
+};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -58,16 +60,20 @@ async fn a_login_that_nobody_finishes_says_so_on_the_page() {
     assert!(browser.await.unwrap().body.contains("Login not finished"));
 }
 
-/// case 92
-#[tokio::test]
+/// cases 36, 92
+#[tokio::test(start_paused = true)]
 async fn an_exchange_that_fails_makes_a_page_that_says_so() {
     for (fault, said) in [
         (Fault::status(500), "answered 500"),
+        (Fault::status(503), "answered 503"),
         (Fault::DropAfter, "the connection was lost"),
+        (Fault::Truncated, "the connection was lost"),
+        (Fault::Hang, "no answer in time"),
+        (Fault::HeadersThenSilence, "no answer in time"),
         (Fault::oauth_error(400, "invalid_grant"), "invalid_grant"),
     ] {
         let (server, begun) = begin_login().await;
-        server.inject(Endpoint::Token, fault, Times::Once);
+        server.inject(Endpoint::Token, fault, Times::Always);
         let back = server.approve_authorization(begun.url.as_str()).unwrap();
 
         let page = get(&back).await;
@@ -242,20 +248,4 @@ async fn a_launcher_that_fails_ends_the_login_only_where_another_flow_can_take_o
     let error = run_auth_code_flow(&client, &[], &options, &Broken, &prompt).await.unwrap_err();
     assert!(matches!(error, Error::LoginExpired { .. }), "{error}");
     assert_eq!(prompt.count("Open the address above by hand"), 1);
-}
-
-struct Broken;
-
-impl Browser for Broken {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(async { Err(Error::BrowserUnavailable { reason: "xdg-open ended with status 3".to_owned() }) })
-    }
-}
-
-struct Never;
-
-impl Browser for Never {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(std::future::pending())
-    }
 }

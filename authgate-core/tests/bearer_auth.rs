@@ -4,11 +4,15 @@
 
 mod common;
 
+use std::error::Error as _;
+use std::time::Duration;
+
 use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{BearerAuth, Error, PlainHttp, TokenSource};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use common::confidential_client;
 use reqwest::{Body, Method, Request};
+use tokio::time::Instant;
 use url::Url;
 
 struct Api {
@@ -174,6 +178,28 @@ async fn a_url_that_no_token_may_go_to_is_refused_before_a_token_is_fetched() {
     let allowing = api.bearer.clone().with_plain_http(PlainHttp::Anywhere);
     let error = allowing.get("http://api.invalid/".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Transport { .. }), "{error}");
+    assert!(error.is_transient() && error.to_string().contains("cannot reach http://api.invalid/"), "{error}");
+}
+
+/// cases 35, 156
+#[tokio::test]
+async fn an_error_of_the_connection_shows_no_query() {
+    let api = Api::start().await;
+    let mut url = api.url();
+    url.set_query(Some("access_token=canary"));
+    api.server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
+    let body = read_body(api.bearer.get(url.clone()).await.unwrap(), 1024).await;
+    let BodyEnd::Lost(lost) = body.end else { panic!("{body:?}") };
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    url.set_port(Some(closed)).unwrap();
+    let refused = api.bearer.get(url).await.unwrap_err();
+    for error in [lost, refused] {
+        let cause = error.source().unwrap();
+        let shown = format!("{error} {error:?} {cause} {cause:?}");
+        assert!(shown.contains("/api/things") && !shown.contains("canary"), "{shown}");
+        assert!(error.is_transient() && cause.source().is_none(), "{error:?}");
+    }
 }
 
 /// case 74
@@ -200,4 +226,17 @@ async fn of_a_body_that_breaks_off_what_came_is_kept() {
     api.server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
     let body = read_body(api.bearer.get(api.url()).await.unwrap(), 1024).await;
     assert!(matches!(body.end, BodyEnd::Lost(_)) && !body.bytes.is_empty());
+}
+
+/// case 74
+#[tokio::test(start_paused = true)]
+async fn of_a_body_that_is_too_slow_what_came_in_time_is_kept() {
+    let api = Api::start().await;
+    api.status().await;
+    api.server.inject(Endpoint::Api, Fault::Drip { every: Duration::from_secs(4), bytes: 1 }, Times::Once);
+    let started = Instant::now();
+    let body = read_body(api.bearer.get(api.url()).await.unwrap(), 1024).await;
+    assert!(matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")), "{body:?}");
+    assert!((7..=9).contains(&body.bytes.len()), "{body:?}");
+    assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());
 }

@@ -91,7 +91,7 @@ fn where_nobody_is_there_no_browser_is_opened() {
 #[test]
 fn the_browser_variable_is_honoured_where_the_url_stays_one_argument() {
     let chosen = |value: &str| {
-        let programs = ["firefox", "my browser", "w3m", "lynx", "sh", "env", "xdg-open"];
+        let programs = ["firefox", "my browser", "w3m", "lynx", "sh", "env", "nohup", "xdg-open"];
         linux(&[("DISPLAY", ":0"), ("BROWSER", value)], &programs).browser().unwrap()
     };
     for (value, arguments) in [
@@ -110,6 +110,8 @@ fn the_browser_variable_is_honoured_where_the_url_stays_one_argument() {
         r#"sh -c "curl %s""#,
         "sh -c %s",
         "sh",
+        "nohup sh -c %s",
+        "nohup /bin/bash -c",
         "env firefox",
         "firefox --url=%s",
         "firefox '%s'",

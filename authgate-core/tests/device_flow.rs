@@ -5,19 +5,22 @@
 
 mod flow_support;
 
+use std::time::Duration;
+
 use authgate_core::Error;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use flow_support::device::{Running, seconds, start};
 use serde_json::json;
 
-/// cases 96, 108
+/// cases 96, 98, 108
 #[tokio::test(start_paused = true)]
 async fn a_person_approves_on_another_device() {
     let running = start().await;
     running.polls(3).await;
     running.approve();
     running.polls(4).await;
-    assert!(running.pauses().iter().all(|pause| *pause >= seconds(5)), "{:?}", running.pauses());
+    let with_slack = Duration::from_millis(5250);
+    assert!(running.pauses().iter().all(|pause| *pause >= with_slack), "{:?}", running.pauses());
 
     let user_code = running.server.latest_user_code().unwrap();
     let shown = running.prompt.text();
@@ -54,14 +57,14 @@ async fn the_device_code_is_never_shown() {
 async fn slow_down_lengthens_the_interval_for_good() {
     let running = start().await;
     running.server.inject(Endpoint::Token, Fault::oauth_error(400, "slow_down"), Times::Next(2));
-    let slower = json!({"error": "slow_down", "interval": "40"});
+    let slower = json!({"error": "slow_down", "interval": "90"});
     running.server.inject(Endpoint::Token, Fault::json(400, &slower), Times::Once);
     running.polls(5).await;
     let pauses = running.pauses();
-    for (pause, least) in pauses.iter().zip([5, 10, 15, 40, 40]) {
+    for (pause, least) in pauses.iter().zip([5, 10, 15, 90, 90]) {
         assert!(*pause >= seconds(least), "{pauses:?}");
     }
-    assert!(pauses[4] < seconds(60), "{pauses:?}");
+    assert!(pauses[4] < seconds(110), "{pauses:?}");
     assert_eq!(running.prompt.count("clock run fast"), 1, "{}", running.prompt.text());
     running.approve();
     running.success().await;

@@ -58,8 +58,26 @@ async fn refusals_are_told_apart() {
     );
     let error = client.userinfo(&token).await.unwrap_err();
     assert!(matches!(&error, Error::OAuth { code, .. } if code == "insufficient_scope"), "{error}");
+    assert!(error.to_string().contains("lacks a scope"), "{error}");
     server.inject(Endpoint::UserInfo, Fault::status(401), Times::Once);
     assert!(matches!(client.userinfo(&token).await.unwrap_err(), Error::Response { status: 401, .. }));
+}
+
+/// case 56
+#[tokio::test]
+async fn the_bearer_challenge_is_found_among_others() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let (basic, bearer) = ("Basic realm=\"a, Bearer\"", "bearer realm=\"b\", error=\"invalid_token\"");
+    let both = format!("{basic}, {bearer}");
+    for challenges in [&[basic, bearer] as &[&str], &[bearer, basic], &[&both], &["Bearer realm=\"c\"", bearer]] {
+        let fault = challenges
+            .iter()
+            .fold(Fault::status(401), |fault, challenge| fault.with_header("WWW-Authenticate", challenge));
+        server.inject(Endpoint::UserInfo, fault, Times::Once);
+        let error = client.userinfo(&Secret::from("unknown")).await.unwrap_err();
+        assert!(matches!(&error, Error::OAuth { code, .. } if code == "invalid_token"), "{challenges:?}: {error}");
+    }
 }
 
 /// case 54

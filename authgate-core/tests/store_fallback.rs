@@ -267,6 +267,29 @@ fn part_that_logs_out_without_space() {
     FileStore::new(path).delete(CLIENT).unwrap();
 }
 
+/// cases 118, 150 and 154
+#[test]
+fn a_save_that_loses_the_old_token_does_not_lose_the_new_one() {
+    let (store, first, second) = stores();
+    first.put(1);
+    assert_eq!(loaded(&store), Some(1));
+    first.fail(SAVE);
+    first.lose();
+    assert_eq!(store.save_refreshed(CLIENT, &token(1), &token(2)), Kept::InStore);
+    assert_eq!((first.content(), second.content()), (None, Some(token(2))));
+    let lines: Vec<_> = store.take_notices().iter().map(ToString::to_string).collect();
+    assert!(lines.iter().any(|line| line.contains("as plain text")), "{lines:?}");
+
+    let (store, first, second) = stores();
+    first.put(1);
+    assert_eq!(loaded(&store), Some(1));
+    first.fail(SAVE);
+    first.lose();
+    second.fail(SAVE);
+    assert_eq!(store.save_refreshed(CLIENT, &token(1), &token(2)), Kept::ThisRunOnly);
+    assert_eq!(loaded(&store), Some(2));
+}
+
 /// case 155
 #[test]
 fn no_notice_shows_a_token() {

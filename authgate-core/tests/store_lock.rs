@@ -15,7 +15,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
 use authgate_core::store::{FileStore, LoginLock, TokenStore};
-use rustix::process::{Pid, Signal, kill_process};
 use stores::{CLIENT, folder, names_in, part, part_path, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
@@ -215,6 +214,8 @@ fn a_lock_of_ours_whose_first_name_a_crash_has_left_too_is_taken_over() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_process_that_stood_still_leaves_the_lock_to_whoever_has_taken_it_over() {
+    use rustix::process::{Pid, Signal, kill_process};
+
     const THEIRS: &str = "another program's";
     let (folder, path) = folder();
     let lock = beside(&path, ".lock");

@@ -10,17 +10,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use authgate_core::store::{FileStore, TokenStore};
-use stores::{folder, names_in, part, part_path, python, token};
+use stores::{folder, names_in, part, part_path, python, rounds, token};
 
+/// In each language.
 const SAVERS: usize = 25;
-const SAVES: usize = 20;
-const SAVES_IN_PYTHON: usize = 10;
+
+/// How often each of them saves: a tenth of the rounds that are asked for.
+fn saves() -> u64 {
+    rounds().map_or(10, |rounds| rounds / 10)
+}
 
 #[test]
 fn part_that_saves_its_own_client_many_times() {
     let Some(path) = part_path() else { return };
     let client_id = format!("rust-{}", std::process::id());
-    for number in 0..SAVES as u64 {
+    for number in 0..saves() {
         FileStore::new(&path).save(&client_id, &token(number)).unwrap();
     }
 }
@@ -50,7 +54,7 @@ while number < saves:
     let python_savers = python().map_or(0, |python| {
         for _ in 0..SAVERS {
             let child = Command::new(&python)
-                .args(["-c", SCRIPT, path.to_str().unwrap(), &SAVES_IN_PYTHON.to_string()])
+                .args(["-c", SCRIPT, path.to_str().unwrap(), &saves().to_string()])
                 .spawn()
                 .unwrap();
             savers.push((format!("python-{}", child.id()), child));
@@ -71,8 +75,8 @@ while number < saves:
     });
 
     let store = FileStore::new(&path);
+    let last = saves() - 1;
     for (client_id, _) in &savers {
-        let last = if client_id.starts_with("rust") { SAVES } else { SAVES_IN_PYTHON } - 1;
         let token = store.load(client_id).unwrap().unwrap_or_else(|| panic!("{client_id} is lost"));
         assert_eq!(token.access_token.expose(), format!("access-{last}"));
     }

@@ -6,16 +6,30 @@ mod common;
 
 use std::time::Duration;
 
+use authgate_core::reqwest::header::HeaderName;
 use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use common::confidential_client;
 use serde_json::{Value, json};
 
-/// The outcome of a grant whose answer has these members in place of the server's own.
+/// All that a request may carry; no cookie is among them, nor who runs the program where.
+const KNOWN_HEADERS: [&str; 5] = ["accept", "content-length", "content-type", "host", "user-agent"];
+
+/// The outcome of a grant whose answer has this member in place of the server's own.
 async fn granted_with(member: &str, value: Value) -> Result<Token, Error> {
+    granted_after(Fault::set_member(member, value)).await
+}
+
+async fn granted_without(member: &str) -> Result<Token, Error> {
+    granted_after(Fault::remove_member(member)).await
+}
+
+async fn granted_after(fault: Fault) -> Result<Token, Error> {
     let server = DevServer::start().await.unwrap();
     let client = confidential_client(&server).await.unwrap();
-    server.inject(Endpoint::Token, Fault::set_member(member, value), Times::Once);
+    server.inject(Endpoint::Token, fault, Times::Once);
     client.client_credentials(&[], &[]).await
 }
 
@@ -38,12 +52,49 @@ async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     assert!(request.header("user-agent").unwrap().starts_with("authgate-rust/"));
 }
 
+/// cases 39 and 165
+#[tokio::test]
+async fn a_request_tells_the_programs_name_and_nothing_that_an_answer_left() {
+    let server = DevServer::start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let answer = json!({"access_token": "token", "token_type": "Bearer", "expires_in": 60});
+    let answer = Fault::json(200, &answer).with_header("Set-Cookie", "session=1; Path=/");
+    server.inject(Endpoint::Token, answer, Times::Once);
+    for _ in 0..2 {
+        client.client_credentials(&[], &[]).await.unwrap();
+    }
+    for request in server.requests() {
+        let headers: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
+        assert!(headers.iter().all(|name| KNOWN_HEADERS.contains(name)), "{headers:?}");
+        assert_eq!(request.header("user-agent"), Some(concat!("authgate-rust/", env!("CARGO_PKG_VERSION"))));
+    }
+}
+
 /// case 11
 #[tokio::test]
 async fn any_secret_arrives_to_the_letter_in_the_body() {
     for secret in ["a+b/c%d:e", "päss wörd", "&=;#?", "\"'\\"] {
         let server = DevServer::builder().confidential_client("some:service+1", secret).start().await.unwrap();
         confidential_client(&server).await.unwrap().client_credentials(&[], &[]).await.unwrap();
+    }
+}
+
+/// case 11
+#[tokio::test]
+async fn by_basic_any_secret_arrives_in_the_form_encoding() {
+    for (secret, encoded) in [("a%b", "a%25b"), ("pä ss", "p%C3%A4+ss"), ("&=;'", "%26%3D%3B%27")] {
+        let server = DevServer::builder().confidential_client("some:service", secret).start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        let client = client.with_client_authentication(ClientAuthentication::Basic);
+        // AuthGate does not decode what it compares.
+        let _ = client.client_credentials(&[], &[]).await;
+        let _ = client.introspect(&Secret::from("token")).await;
+        for endpoint in [Endpoint::Token, Endpoint::Introspection] {
+            let request = &server.requests_at(endpoint)[0];
+            let credentials = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+            let credentials = String::from_utf8(BASE64_STANDARD.decode(credentials).unwrap()).unwrap();
+            assert_eq!(credentials, format!("some%3Aservice:{encoded}"), "{endpoint:?}");
+        }
     }
 }
 
@@ -91,6 +142,8 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
         let error = granted_with("access_token", value).await.unwrap_err();
         assert!(matches!(error, Error::Protocol { .. }) && error.to_string().contains("access_token"), "{error}");
     }
+    let error = granted_without("access_token").await.unwrap_err();
+    assert!(matches!(&error, Error::Protocol { reason, .. } if reason.contains("no access_token")), "{error}");
 }
 
 /// case 44
@@ -99,6 +152,7 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
     for value in [json!("bearer"), json!("BEARER"), json!(null), json!("")] {
         assert_eq!(granted_with("token_type", value).await.unwrap().token_type, "Bearer");
     }
+    assert_eq!(granted_without("token_type").await.unwrap().token_type, "Bearer");
     for value in ["MAC", "DPoP", "N_A"] {
         let error = granted_with("token_type", json!(value)).await.unwrap_err();
         assert!(error.to_string().contains(value), "{error}");
@@ -136,6 +190,9 @@ async fn scopes_that_were_not_granted_are_told() {
     let asked = ["profile".to_owned(), "email".to_owned()];
     let token = granted_with("scope", json!("profile")).await.unwrap();
     assert_eq!(token.missing_scopes(&asked), ["email"]);
+    let token = granted_with("scope", json!("email profile  admin")).await.unwrap();
+    assert!(token.missing_scopes(&asked).is_empty());
+    assert_eq!(token.scope.as_deref(), Some("email profile admin"), "what was not asked for is shown too");
 
     let server = DevServer::start().await.unwrap();
     let client = confidential_client(&server).await.unwrap();
@@ -154,13 +211,16 @@ async fn members_that_nobody_knows_do_no_harm() {
 /// case 50
 #[tokio::test]
 async fn a_refresh_that_names_no_new_refresh_token_keeps_the_old_one() {
-    for value in [json!(null), json!("")] {
+    let silent = Fault::remove_member("refresh_token");
+    for fault in
+        [json!(null), json!("")].map(|value| Fault::set_member("refresh_token", value)).into_iter().chain([silent])
+    {
         let server = DevServer::start().await.unwrap();
         let client = confidential_client(&server).await.unwrap();
         let issued = server.issue_tokens(server.confidential_client(), "profile email");
         let mut previous = client.client_credentials(&[], &[]).await.unwrap();
         previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
-        server.inject(Endpoint::Token, Fault::set_member("refresh_token", value), Times::Once);
+        server.inject(Endpoint::Token, fault, Times::Once);
         let next = client.refresh_token(&previous).await.unwrap();
         assert_eq!(next.refresh_token, previous.refresh_token);
         assert_ne!(next.access_token, previous.access_token);
@@ -172,11 +232,9 @@ async fn a_refresh_that_names_no_new_refresh_token_keeps_the_old_one() {
 async fn the_content_type_does_not_decide() {
     let grant = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
     for content_type in ["text/html", "APPLICATION/JSON;charset=UTF-8", "text/plain"] {
-        let server = DevServer::start().await.unwrap();
-        let client = confidential_client(&server).await.unwrap();
-        server.inject(Endpoint::Token, Fault::body(200, content_type, grant.clone()), Times::Once);
-        client.client_credentials(&[], &[]).await.unwrap();
+        granted_after(Fault::body(200, content_type, grant.clone())).await.unwrap();
     }
+    granted_after(Fault::Answer { status: 200, headers: vec![], body: grant.into() }).await.unwrap();
 }
 
 /// case 155

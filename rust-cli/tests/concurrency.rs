@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Ended, Home, server, until};
+use common::{Ended, Home, rounds, server, until};
 
 /// A server that ends the login when an old refresh token comes back.
 async fn strict_server() -> DevServer {
@@ -61,6 +61,25 @@ async fn ten_runs_with_an_expired_token_share_one_refresh() {
     share_one_refresh(10, &home, &server).await;
 }
 
+/// case 113
+#[tokio::test]
+async fn two_runs_that_begin_at_any_distance_share_one_refresh_each_time() {
+    let (server, home) = (strict_server().await, Home::new());
+    home.log_in(&server, -60);
+    for round in 0..rounds().map_or(3, |rounds| rounds / 20) {
+        home.expire(server.public_client());
+        let before = server.count(Endpoint::Token);
+        let first = home.run(&server).start();
+        tokio::time::sleep(Duration::from_millis(round * 7 % 50)).await;
+        let second = home.run(&server).start();
+        let ended = (first.end().await, second.end().await);
+        let stored = home.stored(server.public_client()).unwrap();
+        ended.0.shows(&stored, &server);
+        ended.1.shows(&stored, &server);
+        assert_eq!(server.count(Endpoint::Token) - before, 1, "round {round}");
+    }
+}
+
 /// cases 113, 121
 #[tokio::test]
 async fn ten_runs_with_a_refused_token_share_one_refresh() {
@@ -86,7 +105,9 @@ async fn what_a_program_without_our_lock_has_renewed_meanwhile_is_used() {
         home.log_in(&server, 600);
         let theirs = home.stored(server.public_client()).unwrap();
 
-        slow.end().await.shows(&theirs, &server);
+        let ended = slow.end().await;
+        ended.shows(&theirs, &server);
+        assert!(!ended.stderr.contains("revoked"), "nobody has to log in again: {ended:?}");
         assert_eq!(home.stored(server.public_client()).unwrap(), theirs, "what they saved is not overwritten");
         assert_eq!(server.count(Endpoint::Token), 1);
     }

@@ -111,6 +111,33 @@ async fn a_token_got_in_this_run_is_not_replaced_and_stays() {
     assert_eq!(server.count(Endpoint::UserInfo), 3);
 }
 
+/// cases 68, 69
+#[tokio::test]
+async fn a_login_that_was_stored_under_a_wrong_clock_costs_at_most_one_refresh() {
+    const HOUR: i64 = 3600;
+    const FIFTY_YEARS: i64 = 50 * 365 * 24 * HOUR;
+    for (expires_in, is_dead, expected) in [
+        (-HOUR, false, 1),
+        (-FIFTY_YEARS, false, 1),
+        (2 * HOUR, false, 0),
+        (FIFTY_YEARS, false, 0),
+        (2 * HOUR, true, 1),
+        (FIFTY_YEARS, true, 1),
+    ] {
+        let (server, home) = (server().await, Home::new());
+        server.change(|settings| settings.rotate_refresh_tokens = true);
+        let tokens = home.log_in(&server, expires_in);
+        if is_dead {
+            server.revoke(&tokens.access_token);
+        }
+        for _ in 0..3 {
+            let ended = home.run(&server).end().await;
+            ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+        }
+        assert_eq!(refreshes(&server), expected, "{expires_in} s left, dead: {is_dead}");
+    }
+}
+
 /// case 119
 #[tokio::test]
 async fn a_network_that_is_down_does_not_cost_the_login() {
@@ -235,4 +262,35 @@ async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
     let ended = home.run(&server).approved_at(&server).await;
     ended.shows(&home.stored(server.public_client()).unwrap(), &server);
     assert_eq!(refreshes(&server), 2);
+}
+
+/// case 51
+#[tokio::test]
+async fn an_id_token_that_cannot_be_read_says_nothing() {
+    for garbled in ["garbled", "e30.bnVsbA.", "\u{1b}[2J"] {
+        let (server, home) = (server().await, Home::new());
+        server.inject(Endpoint::Token, Fault::set_member("id_token", garbled), Times::Always);
+        let ended = home.run(&server).approved_at(&server).await;
+        ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    }
+}
+
+/// case 51
+#[tokio::test]
+async fn userinfo_about_another_person_than_the_id_tokens_is_an_error() {
+    let (server, home) = (server().await, Home::new());
+    let id_token = server.issue_tokens(server.public_client(), "openid").id_token.unwrap();
+    server.inject(Endpoint::Token, Fault::set_member("id_token", id_token), Times::Once);
+    assert_eq!(home.run(&server).approved_at(&server).await.status, Some(0));
+
+    let somebody = Fault::set_member("sub", "somebody-else");
+    server.inject(Endpoint::UserInfo, somebody, Times::Once);
+    let ended = home.run(&server).end().await;
+    assert_eq!(ended.status, Some(1));
+    assert!(
+        ended.stdout.contains("UserInfo error: userinfo: ") && ended.stdout.contains("another person"),
+        "{ended:?}"
+    );
+    assert!(!ended.stdout.contains("Jane"), "{ended:?}");
+    assert_eq!(home.run(&server).end().await.status, Some(0), "the login is kept");
 }

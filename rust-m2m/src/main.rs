@@ -64,11 +64,11 @@ async fn run() -> Result<ExitCode> {
         OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
 
     // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
-    let tokens =
-        TokenSource::builder(client).scopes(["profile", "email"]).expiry_delta(Duration::from_secs(30)).build();
+    let scopes = ["profile", "email"].map(str::to_owned);
+    let tokens = TokenSource::builder(client).scopes(scopes.clone()).expiry_delta(Duration::from_secs(30)).build();
 
     // 4. Wraps the token source in a BearerAuth HTTP client
-    let api = BearerAuth::new(tokens);
+    let api = BearerAuth::new(tokens.clone());
 
     // 5. Streams an authenticated GET request to /oauth/userinfo (limited to 1 MB)
     let is_userinfo = settings.api_url.is_none();
@@ -77,6 +77,11 @@ async fn run() -> Result<ExitCode> {
         .or_else(|| metadata.userinfo_endpoint.clone())
         .context("the server names no userinfo endpoint: set API_URL to an API that accepts its tokens")?;
     let response = api.get(url).await?;
+    let token = tokens.token().await?;
+    let missing = token.missing_scopes(&scopes);
+    if !missing.is_empty() {
+        say(format_args!("note: the server did not grant: {}", missing.join(" ")));
+    }
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
 

@@ -2,80 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
 
+mod common;
+
 use std::path::Path;
-use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use tempfile::TempDir;
+use common::Run;
 use tokio::process::Command;
-
-/// One run in a folder of its own, with nothing in its environment but what the test says.
-struct Run {
-    folder: TempDir,
-    command: Command,
-}
-
-impl Run {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rust-m2m"));
-        command.env_clear().current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true);
-        // Windows cannot open a socket without it.
-        command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
-        Self { folder, command }
-    }
-
-    fn of(server: &DevServer) -> Self {
-        let client = server.confidential_client();
-        Self::new()
-            .with("AUTHGATE_URL", server.url())
-            .with("CLIENT_ID", &client.id)
-            .with("CLIENT_SECRET", client.secret.as_deref().unwrap())
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    fn file(self, content: &str) -> Self {
-        std::fs::write(self.folder.path().join(".env"), content).unwrap();
-        self
-    }
-
-    async fn end(mut self) -> Ended {
-        Ended::from(&self.command.output().await.unwrap())
-    }
-}
-
-#[derive(Debug)]
-struct Ended {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<&Output> for Ended {
-    fn from(output: &Output) -> Self {
-        Self {
-            status: output.status.code(),
-            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-        }
-    }
-}
-
-impl Ended {
-    /// It failed before it had anything to print, and stderr says all of this.
-    fn fails_with(&self, status: i32, sayings: &[&str]) {
-        assert_eq!((self.status, self.stdout.as_str()), (Some(status), ""), "{self:?}");
-        for saying in sayings {
-            assert!(self.stderr.contains(saying), "{saying:?} is not in {}", self.stderr);
-        }
-        assert!(!self.stderr.contains("canary"), "{}", self.stderr);
-    }
-}
 
 #[tokio::test]
 async fn it_prints_status_and_body_after_three_requests_on_one_connection() {
@@ -112,6 +46,16 @@ async fn another_api_can_be_called_with_the_token() {
     let ended = Run::of(&server).with("API_URL", &api_url).end().await;
     assert!(ended.stdout.contains("\"subject_type\":\"client\""), "{ended:?}");
     assert_eq!((server.count(Endpoint::UserInfo), server.count(Endpoint::TokenInfo)), (0, 1));
+}
+
+/// case 49
+#[tokio::test]
+async fn scopes_that_were_not_granted_are_told_on_standard_error() {
+    let server = DevServer::start().await.unwrap();
+    server.inject(Endpoint::Token, Fault::set_member("scope", "profile"), Times::Once);
+    let ended = Run::of(&server).end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), "note: the server did not grant: email\n"));
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -243,14 +187,6 @@ async fn plain_http_that_was_asked_for_is_warned_of_at_each_run() {
     Run::of(&server).with("AUTHGATE_ALLOW_HTTP", "yes").end().await.fails_with(1, &["neither 0 nor 1"]);
 }
 
-/// case 12
-#[tokio::test]
-async fn loopback_is_never_asked_through_a_proxy() {
-    let server = DevServer::start().await.unwrap();
-    let run = Run::of(&server).with("HTTP_PROXY", "http://127.0.0.1:1").with("ALL_PROXY", "http://127.0.0.1:1");
-    assert_eq!(run.end().await.status, Some(0));
-}
-
 #[tokio::test]
 async fn help_and_version_are_data_and_arguments_are_wrong_usage() {
     let mut help = Run::new();
@@ -266,26 +202,6 @@ async fn help_and_version_are_data_and_arguments_are_wrong_usage() {
     wrong.command.arg("--canary");
     let ended = wrong.end().await;
     assert!(ended.status == Some(2) && ended.stderr.contains("Usage"), "{ended:?}");
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn over_http_no_certificate_is_read() {
-    let server = DevServer::start().await.unwrap();
-    let run = Run::of(&server).with("SSL_CERT_FILE", "/nonexistent").with("SSL_CERT_DIR", "/nonexistent");
-    assert_eq!(run.end().await.status, Some(0));
-}
-
-/// case 13
-#[cfg(not(any(target_os = "macos", windows)))]
-#[tokio::test]
-async fn over_https_unreadable_certificates_are_named_by_their_variable() {
-    let run = Run::new()
-        .with("AUTHGATE_URL", "https://127.0.0.1:1")
-        .with("CLIENT_ID", "a")
-        .with("CLIENT_SECRET", "canary")
-        .with("SSL_CERT_FILE", "/nonexistent/bundle.pem");
-    run.end().await.fails_with(1, &["SSL_CERT_FILE"]);
 }
 
 /// case 20

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use axum::http::HeaderValue;
 use tokio::time::Instant;
 
 /// The wall clock, moved on by paused Tokio time and by hand.
@@ -29,6 +30,11 @@ impl Clock {
 
     pub(crate) fn after(&self, lifetime: Duration) -> SystemTime {
         later(self.now(), lifetime)
+    }
+
+    /// The time as the header `Date` has it.
+    pub(crate) fn http_date(&self) -> HeaderValue {
+        HeaderValue::from_str(&httpdate::fmt_http_date(self.now())).unwrap_or(HeaderValue::from_static(""))
     }
 
     pub(crate) fn advance(&self, duration: Duration) {

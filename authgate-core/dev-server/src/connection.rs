@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{Router, body::Body, extract::Request, http::header::DATE, response::Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
@@ -73,10 +73,12 @@ impl Connection {
             (memory.requests.len() - 1, fault)
         };
         let request = Request::from_parts(parts, Body::from(body));
-        let response = match fault {
+        let mut response = match fault {
             Some(fault) => self.answer_with_fault(fault, endpoint, request).await?,
             None => self.process(endpoint, request).await,
         };
+        // hyper would name the system's time, which is not this server's after its clock was moved.
+        response.headers_mut().entry(DATE).or_insert_with(|| self.gate.clock.http_date());
         self.gate.memory().requests[position].status = Some(response.status().as_u16());
         Ok(response)
     }

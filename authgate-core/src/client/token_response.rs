@@ -88,7 +88,9 @@ impl TokenResponse {
         }
         // Required by RFC 6749 section 5.1; a server that leaves it out means the common one.
         let TokenType(token_type) = self.token_type;
-        if !token_type.is_empty() && !token_type.eq_ignore_ascii_case("bearer") {
+        if token_type.is_empty() {
+            tracing::warn!(operation, url, "the answer has no token_type: taken for Bearer");
+        } else if !token_type.eq_ignore_ascii_case("bearer") {
             let known = ["DPoP", "PoP", "MAC", "N_A"].into_iter().find(|known| token_type.eq_ignore_ascii_case(known));
             let token_type = known.unwrap_or("one that is not known here");
             return refused(format!("the token's type is {token_type}, and this client can only use Bearer"));

@@ -10,10 +10,14 @@ use crate::text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportFailure {
-    /// Nobody listens at that address.
+    /// Nobody listens at that address, or at the proxy's.
     Refused,
     /// The host is unknown or cannot be reached, or a proxy will not let us through.
     Unreachable,
+    /// The URL begins with `https`, and whoever listens there does not speak TLS.
+    NotTls,
+    /// The two sides found no way to encrypt the connection.
+    Handshake,
     /// The server's certificate is not one that this machine trusts.
     Certificate,
     /// No connection was made in time.
@@ -22,25 +26,41 @@ pub enum TransportFailure {
     AnswerTimedOut,
     /// The connection ended before the whole answer was there.
     Broken,
+    /// The URL begins with `http`, and the answer is not HTTP: it may be TLS.
+    NotHttp,
 }
 
 impl TransportFailure {
     /// Whether the server cannot have seen the request: even a request that must not be sent twice
     /// may be sent again.
     pub fn is_before_sending(self) -> bool {
-        !matches!(self, Self::AnswerTimedOut | Self::Broken)
+        !matches!(self, Self::AnswerTimedOut | Self::Broken | Self::NotHttp)
     }
 
-    pub(super) fn advice(self) -> &'static str {
+    /// Whether the next attempt would fail in the same way: somebody has to change something first.
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(self, Self::NotTls | Self::Certificate | Self::NotHttp)
+    }
+
+    pub(super) fn advice(self, through_proxy: bool) -> &'static str {
         match self {
-            Self::Refused => ". Is the server running, and is this its address? If a proxy is set, is it running?",
-            Self::Unreachable => ". Check the address, the network, and HTTPS_PROXY/NO_PROXY",
+            Self::Refused if through_proxy => ". Is the proxy running, and is this its address?",
+            Self::Refused => ". Is the server running, and is this its address?",
+            Self::Unreachable if through_proxy => {
+                ". Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host"
+            }
+            Self::Unreachable => ". Check the address, the network, and whether HTTPS_PROXY should be set",
+            Self::NotTls => ". Check the port, or begin the URL with http",
+            Self::Handshake => {
+                ". Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate"
+            }
             Self::Certificate => {
                 ". Is this the server's name, and its certificate up to date? If it comes from a private authority, name \
                  that authority's certificate file in SSL_CERT_FILE"
             }
             Self::ConnectTimedOut | Self::AnswerTimedOut => ". Try again later",
             Self::Broken => ". Try again",
+            Self::NotHttp => ". Check the port, and whether the URL should begin with https",
         }
     }
 }
@@ -49,10 +69,13 @@ impl fmt::Display for TransportFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Refused | Self::Unreachable => "cannot reach",
+            Self::NotTls => "plain http instead of https is spoken at",
+            Self::Handshake => "the TLS handshake failed with",
             Self::Certificate => "the certificate is not trusted at",
             Self::ConnectTimedOut => "no connection in time to",
             Self::AnswerTimedOut => "no answer in time from",
             Self::Broken => "the connection was lost to",
+            Self::NotHttp => "the answer is not HTTP from",
         })
     }
 }

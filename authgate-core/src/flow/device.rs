@@ -7,7 +7,7 @@ use super::in_flight::InFlight;
 use super::notice::Notice;
 use super::prompt::{DevicePrompt, Prompt};
 use crate::client::{DeviceAuth, OAuthClient};
-use crate::error::{Error, Result, TransportFailure};
+use crate::error::{Error, Result};
 use crate::token::Token;
 
 /// What `slow_down` adds to the interval, for good (RFC 8628 section 3.5).
@@ -145,7 +145,7 @@ impl Polling {
         self.answered();
         self.slow_downs += 1;
         // The reply may name an interval of its own, which never makes the polls more frequent.
-        let asked = error.retry_after().unwrap_or_default().min(LONGEST_BACKOFF);
+        let asked = error.retry_after().unwrap_or_default();
         self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
         prompt.notice(&Notice::SlowedDown { interval: self.interval });
         if self.slow_downs == SLOW_DOWNS_BEFORE_ADVICE {
@@ -164,9 +164,7 @@ impl Polling {
 /// Whether the server may have used up the code for an answer that never arrived as it was meant.
 fn may_hide_a_token(error: &Error) -> bool {
     match error {
-        Error::Transport { failure, .. } => {
-            matches!(failure, TransportFailure::AnswerTimedOut | TransportFailure::Broken)
-        }
+        Error::Transport { failure, .. } => !failure.is_before_sending(),
         _ => error.status().is_some_and(|status| status == 200 || status >= 500),
     }
 }

@@ -1,9 +1,12 @@
 //! The one place that reads what a server of the OAuth protocol answers.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
+use http_auth::ChallengeParser;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -56,9 +59,14 @@ impl Answer {
         }
     }
 
-    /// The body as a JSON object.
+    /// The body as a JSON object with each member once: of two, the next reader might take the
+    /// other one.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())
+        match serde_json::from_slice(&self.body) {
+            Ok(Object { members, repeats_one: false }) => Ok(members),
+            Ok(Object { repeats_one: true, .. }) => Err(self.unreadable("which names a member twice")),
+            Err(_) => Err(self.not_an_object()),
+        }
     }
 
     pub(crate) fn into_body(self) -> Vec<u8> {
@@ -98,24 +106,33 @@ impl Answer {
         }
     }
 
-    /// `error` and `error_description` of a `WWW-Authenticate: Bearer` header (RFC 6750 section 3).
+    /// `error` and `error_description` of the first Bearer challenge that has them (RFC 6750
+    /// section 3), among those of all `WWW-Authenticate` headers.
     fn bearer_challenge(&self) -> Option<(String, Option<String>)> {
-        let challenge = self.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
-        let (scheme, parameters) = challenge.split_once(' ')?;
-        if self.status.is_success() || !scheme.eq_ignore_ascii_case("bearer") {
+        if self.status.is_success() {
             return None;
         }
-        let parameter = |name: &str| {
-            let value = parameters.split_once(&format!("{name}=\""))?.1;
-            Some(value.split_once('"')?.0.to_owned())
-        };
-        Some((parameter("error")?, parameter("error_description")))
+        let mut headers = self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|header| header.to_str().ok());
+        headers.find_map(|header| {
+            // Before it is taken apart: a quote in a secret would end a parameter in the middle of it.
+            let header = self.sent.redacted(header);
+            let challenges = ChallengeParser::new(&header).map_while(Result::ok);
+            let mut bearer = challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
+            bearer.find_map(|challenge| {
+                let parameter = |name: &str| {
+                    let (_, value) = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+                    Some(value.to_unescaped())
+                };
+                Some((parameter("error")?, parameter("error_description")))
+            })
+        })
     }
 
     fn redirected(&self, url: &Url) -> Error {
         let target =
             self.header(&LOCATION).and_then(|location| url.join(location).ok()).map_or_else(String::new, |target| {
-                format!(" to {}", text::printable(&target.origin().ascii_serialization()))
+                let origin = target.origin().ascii_serialization();
+                format!(" to {}", text::printable(&self.sent.redacted(&origin)))
             });
         Error::Protocol {
             operation: self.operation,
@@ -128,6 +145,11 @@ impl Answer {
     }
 
     fn not_an_object(&self) -> Error {
+        self.unreadable("which is not a JSON object")
+    }
+
+    /// The error that also tells what came instead.
+    fn unreadable(&self, reason: &str) -> Error {
         let content_type = match self.header(&CONTENT_TYPE) {
             Some(content_type) => text::excerpt(&self.sent.redacted(content_type), 100),
             None => "no content type".to_owned(),
@@ -139,7 +161,7 @@ impl Answer {
             _ if self.status.is_success() && !self.sent.is_empty() => "a body that is not shown".to_owned(),
             body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
         };
-        self.unexpected(format!("which is not a JSON object ({content_type}; {body})"))
+        self.unexpected(format!("{reason} ({content_type}; {body})"))
     }
 
     /// A member of an error answer as one safe line, whatever its type.
@@ -173,6 +195,36 @@ impl Answer {
             description,
             retry_after: retry_after(self.status, &self.headers),
         }
+    }
+}
+
+/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not tell.
+struct Object {
+    members: Map<String, Value>,
+    repeats_one: bool,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = Object { members: Map::new(), repeats_one: false };
+        while let Some((name, value)) = map.next_entry()? {
+            object.repeats_one |= object.members.insert(name, value).is_some();
+        }
+        Ok(object)
     }
 }
 

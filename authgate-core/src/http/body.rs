@@ -51,7 +51,7 @@ async fn read(operation: &'static str, mut response: reqwest::Response, limit: u
                 }
             }
             Ok(None) => break BodyEnd::Complete,
-            Err(error) => break BodyEnd::Lost(transport_error(operation, response.url(), &error)),
+            Err(error) => break BodyEnd::Lost(transport_error(operation, response.url(), None, &error)),
         }
     };
     Body { bytes, end }

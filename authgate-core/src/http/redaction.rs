@@ -56,8 +56,21 @@ fn password(credentials: &str) -> Option<String> {
     parse(password.as_bytes()).next().map(|(password, _)| password.into_owned())
 }
 
-fn spellings(secret: &String) -> [String; 4] {
+fn spellings(secret: &String) -> [String; 6] {
     let form_encoded: String = byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret.as_str()).to_string();
-    [secret.clone(), form_encoded.replace('+', "%20"), form_encoded, json[1..json.len() - 1].to_owned()]
+    [
+        secret.clone(),
+        form_encoded.replace('+', "%20"),
+        form_encoded,
+        json[1..json.len() - 1].to_owned(),
+        in_html(secret, "&quot;", "&#x27;"),
+        in_html(secret, "&#34;", "&#39;"),
+    ]
+}
+
+/// As a page shows it; quotes are written in more than one way there.
+fn in_html(secret: &str, quote: &str, apostrophe: &str) -> String {
+    let escaped = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    escaped.replace('"', quote).replace('\'', apostrophe)
 }

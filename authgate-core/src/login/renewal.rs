@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::flow::Notice;
-use crate::store::{Kept, LoginGuard, LoginLock, StoredToken};
+use crate::store::{self, Kept, LoginGuard, LoginLock, StoredToken};
 use crate::token::Freshness;
 
 use super::{Login, MARGIN};
@@ -37,16 +37,21 @@ impl Login {
 
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
         let _guard = self.lock().await?;
+        let mut refused = None;
         // Each round ends the renewal or takes one token out of the stores.
         loop {
             // Whoever had the lock before may have renewed it, or logged out; and a client in
             // another language does not know our lock.
-            let Some(current) = self.load().await else { return Ok(Renewal::LoginEnded) };
+            let current = match self.load().await {
+                Some(current) if refused.as_ref() != Some(&current) => current,
+                // Still there, in a store that says that it has deleted it: without end otherwise.
+                _ => return Ok(self.ended(refused.is_some())),
+            };
             if self.is_news(&current, &stale) {
                 return Ok(Renewal::Found(current));
             }
             if current.refresh_token.is_none() {
-                return Ok(Renewal::LoginEnded);
+                return Ok(self.ended(refused.is_some()));
             }
             if let Err(error) = self.get_ready(&current).await {
                 self.notice(&Notice::NotRenewed(error));
@@ -56,18 +61,31 @@ impl Login {
             let _asking = self.context.in_flight.enter();
             match self.client.refresh_token(&self.usable(&current)).await {
                 Ok(token) => {
+                    // Saved before anything else: a terminal may keep a notice waiting.
+                    let renewal = self.keep_renewed(current, self.stored(&token)).await;
                     self.tell_missing_scopes(&token);
-                    return Ok(self.keep_renewed(current, self.stored(&token)).await);
+                    return Ok(renewal);
                 }
                 // For good: the token is of no more use to anybody, and what another client may
                 // have got in its place is there now.
                 Err(error) if error.needs_login() => {
-                    self.notice(&Notice::LoginRevoked);
-                    self.with_store(move |store, client_id| store.delete_refused(client_id, &current)).await?;
+                    if !self.delete_refused(current.clone()).await {
+                        return Ok(self.ended(true));
+                    }
+                    refused = Some(current);
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The end of a login. That the server has revoked it is said only here: until then another
+    /// client's token may have taken its place.
+    fn ended(&self, was_revoked: bool) -> Renewal {
+        if was_revoked {
+            self.notice(&Notice::LoginRevoked);
+        }
+        Renewal::LoginEnded
     }
 
     async fn get_ready(&self, current: &StoredToken) -> Result<()> {
@@ -78,6 +96,18 @@ impl Login {
     pub(super) async fn lock(&self) -> Result<LoginGuard> {
         let store = self.context.store.clone();
         self.context.blocking(move || store.lock(LoginLock::PATIENCE)).await
+    }
+
+    /// Deletes a token that is of no more use, wherever it still stands; whether that could be done.
+    ///
+    /// On a full disk it stays, and the next run finds it refused once more. A new login does not
+    /// wait for that.
+    pub(super) async fn delete_refused(&self, refused: StoredToken) -> bool {
+        let deleted = self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await;
+        if let Err(error) = &deleted {
+            self.notice(&Notice::Store(store::Notice::OldCopyRemains { reason: error.to_string() }));
+        }
+        deleted.is_ok()
     }
 
     /// Whether somebody else has put a good token in the place of `stale`.

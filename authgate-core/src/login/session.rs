@@ -121,11 +121,12 @@ impl Session {
 }
 
 impl Login {
-    /// Deletes a token that is of no more use, wherever it still stands.
-    async fn forget(&self, refused: StoredToken) -> Result<()> {
+    /// Deletes a token that the server has revoked, under the lock.
+    async fn forget(&self, revoked: StoredToken) -> Result<()> {
         let _guard = self.lock().await?;
         let _deleting = self.context.in_flight.enter();
-        self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await
+        self.delete_refused(revoked).await;
+        Ok(())
     }
 }
 

@@ -50,7 +50,7 @@ struct Held {
 
 impl LoginLock {
     /// As long as a renewal by another process may take: wait this long before giving up.
-    pub const PATIENCE: Duration = Duration::from_secs(45);
+    pub const PATIENCE: Duration = Duration::from_secs(75);
 
     /// The lock of the token file `store_file`: the file `<store_file>.rust-lock`.
     pub fn beside(store_file: impl Into<PathBuf>) -> Self {
@@ -161,7 +161,13 @@ enum Unopened {
 
 fn open(path: &Path) -> Result<File, Unopened> {
     let missing = || Unopened::NoPlace(format!("{}: cannot be made", own_file::shown(path)));
-    match own_file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false)) {
+    let opened = own_file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false));
+    // A lock needs no right to write: what cannot be written any more, another run may still hold.
+    let opened = opened.or_else(|error| match own_file::open(path, OpenOptions::new().read(true)) {
+        Ok(Some(found)) => Ok(Some(found)),
+        _ => Err(error),
+    });
+    match opened {
         Ok(found) => found.map(|(file, _)| file).ok_or_else(missing),
         Err(error) if path.symlink_metadata().is_ok() => Err(Unopened::Refused(error)),
         Err(error) => Err(Unopened::NoPlace(error.to_string())),

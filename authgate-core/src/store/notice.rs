@@ -21,6 +21,11 @@ pub enum Notice {
         /// Which store, and why not.
         reason: String,
     },
+    /// A renewed token could not be written where the old one was.
+    Moved {
+        /// Where it is kept from now on.
+        used: String,
+    },
     /// A store other than the first cannot be read.
     Unreadable {
         /// Which store, and why not.
@@ -86,6 +91,7 @@ impl fmt::Display for Notice {
                     "{reason}. The login is kept in {used}, as plain text; an older login may lie in the keyring"
                 )
             }
+            Self::Moved { used } => write!(formatter, "the login is kept in {used} from now on, as plain text"),
             Self::Unreadable { reason } => write!(formatter, "{reason}. It is left out"),
             Self::ThisRunOnly { reasons } => write!(
                 formatter,

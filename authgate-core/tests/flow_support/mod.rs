@@ -60,12 +60,30 @@ impl Prompt for Recorder {
 }
 
 /// Hands the test what a browser would have been opened with.
-struct Page(mpsc::UnboundedSender<Url>);
+pub(crate) struct Page(pub(crate) mpsc::UnboundedSender<Url>);
 
 impl Browser for Page {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
         self.0.send(url.clone()).unwrap();
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// A launcher that fails.
+pub(crate) struct Broken;
+
+impl Browser for Broken {
+    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
+        Box::pin(async { Err(Error::BrowserUnavailable { reason: "xdg-open ended with status 3".to_owned() }) })
+    }
+}
+
+/// A browser in which nothing happens.
+pub(crate) struct Never;
+
+impl Browser for Never {
+    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
+        Box::pin(std::future::pending())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A store whose failures a test decides.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +17,7 @@ pub(crate) struct Fragile {
     cannot_load: AtomicBool,
     cannot_save: AtomicBool,
     cannot_delete: AtomicBool,
+    loses_what_it_has: AtomicBool,
 }
 
 impl Fragile {
@@ -22,6 +25,11 @@ impl Fragile {
         for (flag, value) in [&self.cannot_load, &self.cannot_save, &self.cannot_delete].into_iter().zip(fails) {
             flag.store(value, Ordering::SeqCst);
         }
+    }
+
+    /// From now on a save that fails takes away what was there, as one half done does.
+    pub(crate) fn lose(&self) {
+        self.loses_what_it_has.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn content(&self) -> Option<StoredToken> {
@@ -54,6 +62,9 @@ impl TokenStore for Shared {
     }
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        if self.0.loses_what_it_has.load(Ordering::SeqCst) {
+            self.0.remove();
+        }
         check("save", &self.0.cannot_save)?;
         self.0.content.save(client_id, token)
     }

@@ -61,6 +61,11 @@ pub(crate) fn part_path() -> Option<PathBuf> {
     std::env::var_os("AUTHGATE_TEST_PART").map(PathBuf::from)
 }
 
+/// How often the same is tried where `AUTHGATE_TEST_ROUNDS` says so; `None` where a few times will do.
+pub(crate) fn rounds() -> Option<u64> {
+    std::env::var("AUTHGATE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok())
+}
+
 /// A Python that has the Python client's package, if one is named for the tests.
 pub(crate) fn python() -> Option<PathBuf> {
     let python = std::env::var_os("AUTHGATE_TEST_PYTHON").map(PathBuf::from);

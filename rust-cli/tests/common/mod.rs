@@ -5,6 +5,8 @@
 
 pub(crate) mod browser;
 pub(crate) mod home;
+#[cfg(unix)]
+pub(crate) mod terminal;
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -36,6 +38,28 @@ pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }
 
+/// How often the same is tried where `AUTHGATE_TEST_ROUNDS` says so; `None` where a few times will do.
+pub(crate) fn rounds() -> Option<u64> {
+    std::env::var("AUTHGATE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok())
+}
+
+/// Says which test did not run here, past the test harness, which shows nothing of a test that passes.
+pub(crate) fn left_out(reason: &str) {
+    use std::io::Write;
+
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "left out: {test}: {reason}");
+}
+
+/// Whether the tests may use strace, to see what the system is asked or to make it refuse.
+pub(crate) fn strace_is_asked_for() -> bool {
+    let asked_for = std::env::var("AUTHGATE_TEST_STRACE").is_ok_and(|value| value == "1");
+    if !asked_for {
+        left_out("AUTHGATE_TEST_STRACE is not 1");
+    }
+    asked_for
+}
+
 /// One run, with nothing in its environment but what the test says.
 pub(crate) struct Run(Command);
 
@@ -47,6 +71,17 @@ impl Run {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // Windows cannot open a socket without it.
         command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        Self(command)
+    }
+
+    /// The same run, started by another program, which gets its command line behind these arguments.
+    pub(crate) fn under(self, program: &str, arguments: &[&str]) -> Self {
+        let run = self.0.as_std();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(run.get_program()).args(run.get_args());
+        command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(run.get_current_dir().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Self(command)
     }
 
@@ -73,6 +108,18 @@ impl Run {
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.0.stdout(stdout);
         self
+    }
+
+    /// Runs in this terminal: what a person types goes in, and what is meant for one comes out.
+    #[cfg(unix)]
+    pub(crate) fn start_in(mut self, terminal: terminal::Terminal) -> Started {
+        let (screen, window) = terminal.into_ends();
+        self.0.stdin(window.try_clone().unwrap()).stderr(window);
+        let mut child = self.0.spawn().unwrap();
+        // The window is closed when the run has ended, and not kept open by us.
+        drop(self);
+        let stdout = child.stdout.take().map(Collected::from);
+        Started { child, stdout, stderr: Collected::from(screen) }
     }
 
     /// Runs to the end without anybody's help.

@@ -7,9 +7,27 @@ use super::Launcher;
 /// These would take over the terminal that the login is shown on.
 const TEXT_BROWSERS: [&str; 8] = ["w3m", "lynx", "links", "links2", "elinks", "browsh", "carbonyl", "www-browser"];
 /// These would read the URL, or an argument that carries it, as commands.
-const INTERPRETERS: [&str; 15] = [
-    "sh", "bash", "dash", "zsh", "ksh", "fish", "csh", "tcsh", "busybox", "env", "xargs", "python", "python3", "perl",
+const INTERPRETERS: [&str; 20] = [
+    "sh",
+    "bash",
+    "dash",
+    "zsh",
+    "ksh",
+    "fish",
+    "csh",
+    "tcsh",
+    "busybox",
+    "env",
+    "xargs",
+    "python",
+    "python3",
+    "perl",
     "ruby",
+    "node",
+    "osascript",
+    "pwsh",
+    "eval",
+    "su",
 ];
 
 /// The first program of `BROWSER` that can be used.
@@ -31,7 +49,9 @@ fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Op
     if arguments.last() == Some(&"%s") {
         arguments.pop();
     }
-    let is_plain = |argument: &&str| !argument.contains(['%', '"', '\'', '\\', '`', '$']);
+    // A program may start another one, as nohup and setsid do.
+    let is_plain =
+        |argument: &&str| !argument.contains(['%', '"', '\'', '\\', '`', '$']) && is_browser(Path::new(argument));
     arguments.iter().all(is_plain).then(|| Launcher::new(program, arguments))
 }
 

@@ -59,8 +59,17 @@ impl FallbackStore {
                         empty.push(index);
                     }
                 }
-                Err(error) if self.holds(client_id, index, old) => {
+                // It was written, and something after that failed.
+                Err(_) if matches!(store.load(client_id), Ok(Some(there)) if there.is_same_grant(&new)) => {
+                    saved = true;
+                    self.told().found(client_id, index, Some(&new));
+                }
+                Err(error) if self.holds_or_lost(client_id, index, old) => {
                     self.delete_copy(client_id, index, old, &error);
+                    failures.push(error.to_string());
+                }
+                // It was there, is gone, and nothing can be written: its folder was deleted, say.
+                Err(error) if self.held(client_id, index, old) && matches!(store.load(client_id), Ok(None)) => {
                     failures.push(error.to_string());
                 }
                 Err(_) => {}
@@ -73,7 +82,11 @@ impl FallbackStore {
             Kept::InStore
         } else if failures.is_empty() && !was_in_memory {
             Kept::Superseded
-        } else if self.save_in_first(client_id, &new, |index| empty.contains(&index), failures).is_some() {
+        } else if let Some(used) = self.save_in_first(client_id, &new, |index| empty.contains(&index), failures) {
+            // The first store is the one that nobody has to be warned of.
+            if used > 0 {
+                self.told().notice(Notice::Moved { used: self.stores[used].description() });
+            }
             Kept::InStore
         } else {
             Kept::ThisRunOnly

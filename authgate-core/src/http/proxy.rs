@@ -1,0 +1,80 @@
+//! Which proxy stands between us and a server. The HTTP client reads the same variables by the same
+//! code, but says nothing of a proxy that fails, and passes over one that it does not understand.
+
+use std::env;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// The proxies that the environment names for URLs of one scheme.
+pub(super) struct Proxies {
+    matcher: Matcher,
+    /// The variable whose value is no proxy that can be used.
+    unusable: Option<&'static str>,
+}
+
+impl Proxies {
+    pub(super) fn none() -> Self {
+        Self { matcher: Matcher::builder().build(), unusable: None }
+    }
+
+    pub(super) fn from_environment(encrypted: bool) -> Self {
+        let for_scheme = if encrypted { ["HTTPS_PROXY", "https_proxy"] } else { ["HTTP_PROXY", "http_proxy"] };
+        let named = first_set(for_scheme).or_else(|| first_set(["ALL_PROXY", "all_proxy"]));
+        match named.filter(|(_, value)| !is_usable(value)) {
+            None => Self { matcher: Matcher::from_env(), unusable: None },
+            Some((variable, _)) => {
+                // Any proxy will do to learn which URLs would have gone through the one that is meant.
+                let no_proxy = first_set(["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
+                Self { matcher: Matcher::builder().all("http://proxy").no(no_proxy).build(), unusable: Some(variable) }
+            }
+        }
+    }
+
+    /// The proxy that this URL is asked through, without its credentials.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when there is to be one and it cannot be used: to go past it might be what
+    /// it was set up to prevent.
+    pub(super) fn between_us_and(&self, url: &Url) -> Result<Option<String>> {
+        let Some(proxy) = url.as_str().parse().ok().and_then(|uri: Uri| self.matcher.intercept(&uri)) else {
+            return Ok(None);
+        };
+        match self.unusable {
+            None => Ok(Some(proxy.uri().to_string().trim_end_matches('/').to_owned())),
+            Some(variable) => Err(Error::config(format!(
+                "{variable} names no proxy that can be used: write http://HOST:PORT, or \
+                 http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password (SOCKS is not supported); \
+                 or name the server in NO_PROXY"
+            ))),
+        }
+    }
+}
+
+/// The spelling that wins and what it says, unless that is nothing.
+fn first_set(spellings: [&'static str; 2]) -> Option<(&'static str, String)> {
+    let set = spellings.into_iter().find_map(|name| Some((name, env::var_os(name)?)));
+    set.map(|(name, value)| (name, value.to_string_lossy().into_owned())).filter(|(_, value)| !value.is_empty())
+}
+
+fn is_usable(value: &str) -> bool {
+    let anywhere = Uri::from_static("http://host");
+    Matcher::builder().all(value).build().intercept(&anywhere).is_some_and(|proxy| is_http(&proxy) && is_place(&proxy))
+}
+
+fn is_http(proxy: &Intercept) -> bool {
+    matches!(proxy.uri().scheme_str(), Some("http" | "https"))
+}
+
+/// A host and perhaps a port: neither a port that is no number, which would be taken for the
+/// scheme's own, nor a part of a password that holds an `@`.
+fn is_place(proxy: &Intercept) -> bool {
+    proxy.uri().authority().is_some_and(|authority| match authority.port_u16() {
+        Some(port) => authority.as_str() == format!("{}:{port}", authority.host()),
+        None => authority.as_str() == authority.host(),
+    })
+}

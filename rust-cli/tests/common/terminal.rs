@@ -1,0 +1,30 @@
+//! A terminal of a size: a run has the window, the test looks at the screen.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+pub(crate) struct Terminal {
+    screen: File,
+    window: File,
+}
+
+impl Terminal {
+    pub(crate) fn of_size(columns: u16, rows: u16) -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+        let no_terminal_of_ours = OFlags::NOCTTY.bits().cast_signed();
+        let window = File::options().read(true).write(true).custom_flags(no_terminal_of_ours).open(name).unwrap();
+        tcsetwinsize(&window, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        Self { screen: screen.into(), window }
+    }
+
+    pub(super) fn into_ends(self) -> (tokio::fs::File, File) {
+        (self.screen.into(), self.window)
+    }
+}

@@ -1,0 +1,220 @@
+//! A token that the server has renewed and the disk does not take.
+//!
+//! `AUTHGATE_TEST_STRACE=1` adds the tests in which strace makes the system refuse a call. What
+//! cannot be provoked is a disk that accepts a write, confirms the sync and loses it in a power cut.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Command;
+use std::time::Duration;
+
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use common::{Ended, Home, Run, left_out, server, strace_is_asked_for, until};
+
+/// A server that ends the login when an old refresh token comes back, and an expired login.
+async fn expired_login() -> (DevServer, Home) {
+    let (server, home) = (server().await, Home::new());
+    server.change(|settings| settings.rotate_refresh_tokens = true);
+    home.log_in(&server, -60);
+    (server, home)
+}
+
+fn add_neighbour(home: &Home) {
+    let mut document = home.document().unwrap();
+    document["data"]["neighbour"] = "theirs".into();
+    home.replace(&document.to_string());
+}
+
+/// No file can be written: each byte is one too many, as on a full disk.
+fn without_space(run: Run) -> Run {
+    run.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$@""#, "sh"])
+}
+
+/// The system answers every call of these with this error.
+fn refusing(run: Run, calls: &str, error: &str) -> Run {
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
+    run.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+}
+
+/// It shows a person's login all the same, and warns about the file.
+fn goes_on_without_saving(ended: &Ended, home: &Home, server: &DevServer) {
+    assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
+    ended.says(&[home.file("").to_str().unwrap(), "lasts for this run only"]);
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+/// Once there is space again, the login that was lost is made anew and kept.
+async fn logs_in_anew(home: &Home, server: &DevServer) {
+    let next = home.run(server).approved_at(server).await;
+    next.shows(&home.stored(server.public_client()).unwrap(), server);
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn on_a_full_disk_the_token_serves_this_run_and_the_used_up_one_is_deleted() {
+    let (server, home) = expired_login().await;
+    let ended = without_space(home.run(&server)).end().await;
+    goes_on_without_saving(&ended, &home, &server);
+    ended.says(&["free some space", "The old token there has been replaced and was deleted"]);
+    assert_eq!(home.text(), None, "nothing else was in the file");
+    logs_in_anew(&home, &server).await;
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_warning_says_so() {
+    let (server, home) = expired_login().await;
+    add_neighbour(&home);
+    let before = home.text();
+    let ended = without_space(home.run(&server)).end().await;
+    goes_on_without_saving(&ended, &home, &server);
+    ended.says(&["free some space", "An old token stays there"]);
+    assert_eq!(home.text(), before);
+    logs_in_anew(&home, &server).await;
+    assert_eq!(home.document().unwrap()["data"]["neighbour"], "theirs");
+}
+
+/// cases 116, 131
+#[tokio::test]
+async fn while_the_disk_stays_full_each_run_can_be_logged_in_by_hand() {
+    let (server, home) = expired_login().await;
+    add_neighbour(&home);
+    let before = home.text();
+    assert_eq!(without_space(home.run(&server)).end().await.status, Some(0));
+    for _ in 0..2 {
+        let ended = without_space(home.run(&server)).approved_at(&server).await;
+        goes_on_without_saving(&ended, &home, &server);
+        ended.says(&["The server has revoked the stored login", "An old token stays there"]);
+        assert_eq!(home.text(), before);
+    }
+    logs_in_anew(&home, &server).await;
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn a_first_login_on_a_full_disk_serves_this_run_and_leaves_nothing() {
+    let (server, home) = (server().await, Home::new());
+    let ended = without_space(home.run(&server)).approved_at(&server).await;
+    goes_on_without_saving(&ended, &home, &server);
+    assert_eq!(home.text(), None);
+}
+
+/// cases 118, 131, 140
+#[tokio::test]
+async fn a_disk_that_fails_while_the_new_file_is_synced_or_renamed_keeps_the_old_one() {
+    if !strace_is_asked_for() {
+        return;
+    }
+    for (calls, error) in [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename,renameat,renameat2", "EIO")] {
+        let (server, home) = expired_login().await;
+        add_neighbour(&home);
+        let before = home.text();
+        let ended = refusing(home.run(&server), calls, error).end().await;
+        goes_on_without_saving(&ended, &home, &server);
+        ended.says(&["An old token stays there"]);
+        assert_eq!(home.text(), before, "{calls} {error}");
+        logs_in_anew(&home, &server).await;
+    }
+}
+
+/// case 113
+#[tokio::test]
+async fn on_a_file_system_without_locks_the_token_is_renewed_and_one_line_says_what_may_happen() {
+    if !strace_is_asked_for() {
+        return;
+    }
+    for error in ["ENOLCK", "EOPNOTSUPP"] {
+        let (server, home) = expired_login().await;
+        let ended = refusing(home.run(&server), "flock", error).end().await;
+        ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+        assert_eq!(ended.stderr.matches("cannot be locked").count(), 1, "{ended:?}");
+        ended.says(&["Two programs that renew the login at the same time may end it"]);
+        assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn on_a_file_system_without_hard_links_nothing_is_different() {
+    if !strace_is_asked_for() {
+        return;
+    }
+    let (server, home) = expired_login().await;
+    let ended = refusing(home.run(&server), "link,linkat", "EPERM").end().await;
+    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    assert_eq!((home.leftovers(), ended.stderr.lines().count()), (vec![], 1), "{ended:?}");
+}
+
+/// Runs it as a user who may not write everywhere, as root may; `None` where that cannot be done.
+fn without_privileges(run: Run, home: &Home) -> Option<Run> {
+    const NOBODY: u32 = 65534;
+    const SETPRIV: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !rustix::process::geteuid().is_root() {
+        return Some(run);
+    }
+    let program = env!("CARGO_BIN_EXE_rust-cli");
+    let may_run = Command::new("setpriv").args(SETPRIV).args(["test", "-x", program]).status();
+    if !may_run.is_ok_and(|status| status.success()) {
+        left_out("it runs as root, and no other user can run the program");
+        return None;
+    }
+    chown(home.path(), Some(NOBODY), None).unwrap();
+    chown(home.file(""), Some(NOBODY), None).unwrap();
+    Some(run.under("setpriv", &SETPRIV))
+}
+
+/// cases 15, 118
+#[tokio::test]
+async fn in_a_folder_that_cannot_be_written_the_refresh_token_is_not_used_up() {
+    let (server, home) = expired_login().await;
+    let Some(run) = without_privileges(home.run(&server), &home) else { return };
+    let before = home.text();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
+    let ended = run.approved_at(&server).await;
+    goes_on_without_saving(&ended, &home, &server);
+    ended.says(&["make it writable", "is not renewed, because the new token could not take its place"]);
+    assert_eq!(home.text(), before);
+
+    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+    let next = without_privileges(home.run(&server), &home).unwrap().end().await;
+    next.shows(&home.stored(server.public_client()).unwrap(), &server);
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+}
+
+/// What happens to the file while the server renews the token in it.
+async fn disturbed(server: &DevServer, home: &Home, disturb: impl FnOnce()) -> Ended {
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    let run = home.run(server).start();
+    until("the refresh", || server.count(Endpoint::Token) == 1).await;
+    disturb();
+    run.end().await
+}
+
+/// case 118
+#[tokio::test]
+async fn a_folder_that_is_deleted_meanwhile_is_named_and_the_token_serves_this_run() {
+    let (server, home) = expired_login().await;
+    let ended = disturbed(&server, &home, || fs::remove_dir_all(home.path()).unwrap()).await;
+    assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
+    ended.says(&[home.path().to_str().unwrap(), "the folder does not exist", "lasts for this run only"]);
+    assert!(!home.path().exists());
+}
+
+/// cases 118, 126
+#[tokio::test]
+async fn a_folder_in_the_place_of_the_file_is_left_alone_and_the_token_serves_this_run() {
+    let (server, home) = expired_login().await;
+    let ended = disturbed(&server, &home, || {
+        fs::remove_file(home.file("")).unwrap();
+        fs::create_dir(home.file("")).unwrap();
+    })
+    .await;
+    goes_on_without_saving(&ended, &home, &server);
+    ended.says(&["is not a regular file"]);
+    assert!(home.file("").is_dir());
+}

@@ -1,0 +1,89 @@
+//! A proxy that speaks CONNECT (RFC 9110 section 9.3.6) and knows only one server.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use authgate_dev_server::DevServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// What the proxy does when it is asked for a tunnel.
+#[derive(Clone, Copy)]
+enum Answer {
+    Tunnel(SocketAddr),
+    Refuse(u16),
+}
+
+pub(crate) struct ConnectProxy {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    accepting: JoinHandle<()>,
+}
+
+impl ConnectProxy {
+    /// Takes whatever name it is given for this server's.
+    pub(crate) async fn to(server: &DevServer) -> Self {
+        Self::start(Answer::Tunnel(server.address())).await
+    }
+
+    /// Answers every request with this status.
+    pub(crate) async fn refusing_with(status: u16) -> Self {
+        Self::start(Answer::Refuse(status)).await
+    }
+
+    async fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&requests);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, answer, Arc::clone(&seen)));
+            }
+        });
+        Self { address, requests, accepting }
+    }
+
+    /// Where it listens: a host and a port.
+    pub(crate) fn place(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The head of each request, as it came.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Leaves the port to nobody.
+    pub(crate) async fn stop(self) {
+        self.accepting.abort();
+        // The error says that it was aborted.
+        let _aborted = self.accepting.await;
+    }
+}
+
+async fn serve(mut client: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<String>>>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = client.read_u8().await else { return };
+        head.push(byte);
+    }
+    requests.lock().unwrap().push(String::from_utf8(head).unwrap());
+    // A client that has gone hears nothing of either.
+    match answer {
+        Answer::Tunnel(server) => {
+            let mut server = TcpStream::connect(server).await.unwrap();
+            let _gone = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
+            let _gone = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        }
+        Answer::Refuse(status) => {
+            let refusal = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+            let _gone = client.write_all(refusal.as_bytes()).await;
+        }
+    }
+}
