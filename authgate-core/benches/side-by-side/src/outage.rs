@@ -100,7 +100,7 @@ fn ours(fault: &Fault) -> Result<Outcomes> {
 fn watch(server: &SampleServer, fault: &Fault, run: impl FnOnce() -> Result<Vec<Call>>) -> Result<Outcomes> {
     let requests = server.requests_at(Endpoint::Token);
     let granted = requests.first().context("no token was asked for")?.arrived_at.elapsed();
-    let valid_until = now() + Duration::from_secs(EXPIRES_IN) - granted;
+    let valid_until = (now() + Duration::from_secs(EXPIRES_IN)).saturating_sub(granted);
     thread::scope(|scope| {
         let outage = scope.spawn(|| {
             thread::sleep(BEFORE);
@@ -128,7 +128,7 @@ impl Outcomes {
             recovery: calls
                 .iter()
                 .filter(|call| call.outcome == Outcome::Token && call.ended >= returned)
-                .map(|call| call.ended - returned)
+                .map(|call| call.ended.saturating_sub(returned))
                 .min(),
         }
     }

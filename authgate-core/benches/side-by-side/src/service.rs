@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use authgate_dev_server::DevServer;
+use authgate_dev_server::{DevServer, DevServerBuilder};
 use tempfile::TempDir;
 
 use crate::process::{Process, Usage};
@@ -42,8 +42,8 @@ fn over_http(programs: &Programs) -> Result<Vec<Row>> {
         [
             Contender::new(RUNS, || Ok(floor.run()?.wall)),
             Contender::new(RUNS, || Ok(curl.run()?.wall)),
-            Contender::new(1, || record(&theirs, python.run()?)),
-            Contender::new(RUNS, || record(&ours, service.watch(&mut rust, &as_planned)?)),
+            Contender::new(1, || Ok(record(&theirs, python.run()?))),
+            Contender::new(RUNS, || Ok(record(&ours, service.watch(&mut rust, &as_planned)?))),
         ],
     )?;
 
@@ -97,9 +97,9 @@ fn all_as_planned(what: &str, as_planned: usize, runs: usize) -> Row {
     Row::count(&what, "", "", format!("{as_planned} of {runs} runs"), "all runs", as_planned == runs)
 }
 
-fn record(usages: &RefCell<Vec<Usage>>, usage: Usage) -> Result<f64> {
+fn record(usages: &RefCell<Vec<Usage>>, usage: Usage) -> f64 {
     usages.borrow_mut().push(usage);
-    Ok(usage.wall)
+    usage.wall
 }
 
 fn peak_memory(usages: &RefCell<Vec<Usage>>) -> Costs {
@@ -117,7 +117,7 @@ struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    fn start(programs: &'a Programs, builder: authgate_dev_server::DevServerBuilder) -> Result<Self> {
+    fn start(programs: &'a Programs, builder: DevServerBuilder) -> Result<Self> {
         let (server, folder) = (SampleServer::start(builder)?, programs.folder()?);
         let mut service = Self { programs, server, folder, bundle: None, authorities: 0 };
         if let Some(authority) = service.server.certificate_authority() {

@@ -28,11 +28,11 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
         bench.cold("64 cold callers, the server answers", None, "1 request", 1)?,
         bench.cold(
             "64 cold callers, `invalid_client`",
-            Some(Fault::oauth_error(401, "invalid_client")),
+            Some(&Fault::oauth_error(401, "invalid_client")),
             "1 request",
             1,
         )?,
-        bench.cold("64 cold callers, 503", Some(Fault::status(503)), "3 requests: one flight, retried", 3)?,
+        bench.cold("64 cold callers, 503", Some(&Fault::status(503)), "3 requests: one flight, retried", 3)?,
         bench.first_caller_cancelled()?,
         bench.short_lived()?,
     ])
@@ -67,7 +67,7 @@ impl Bench<'_> {
         self.runtime.block_on(tokens.header())?;
         let ours = waits(&self.runtime.block_on(ours(plan, tokens)));
         let what = "renewal falls due, endpoint takes 50 ms: calls that wait over 10 ms";
-        Ok(Row::count(what, SDK, theirs, ours, "0", ours == 0))
+        Ok(Row::count(what, SDK, theirs.to_string(), ours.to_string(), "0", ours == 0))
     }
 
     /// A renewal is due, the token lives, and the endpoint is down.
@@ -104,10 +104,10 @@ impl Bench<'_> {
         Ok(Row::count(what, SDK, say(theirs), say(ours), "0 errors, at most 3 requests", ours.0 == 0 && ours.1 <= 3))
     }
 
-    fn cold(&self, what: &str, fault: Option<Fault>, goal: &str, requests: usize) -> Result<Row> {
+    fn cold(&self, what: &str, fault: Option<&Fault>, goal: &str, requests: usize) -> Result<Row> {
         let start = || {
             let server = SampleServer::start(DevServer::builder())?;
-            if let Some(fault) = &fault {
+            if let Some(fault) = fault {
                 server.inject(Endpoint::Token, fault.clone(), Times::Always);
             }
             anyhow::Ok(server)

@@ -38,16 +38,16 @@ impl Row {
     pub(crate) fn count(
         what: &str,
         against: &str,
-        theirs: impl ToString,
-        ours: impl ToString,
+        theirs: impl Into<String>,
+        ours: impl Into<String>,
         goal: &str,
         is_met: bool,
     ) -> Self {
         Self {
             what: what.to_owned(),
             against: against.to_owned(),
-            theirs: theirs.to_string(),
-            ours: ours.to_string(),
+            theirs: theirs.into(),
+            ours: ours.into(),
             ratio: String::new(),
             goal: goal.to_owned(),
             is_met,
