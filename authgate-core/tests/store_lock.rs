@@ -55,6 +55,8 @@ fn part_that_holds_the_lock() {
 #[test]
 fn the_login_lock_keeps_another_process_out_and_says_who_and_where() {
     let (_folder, path) = folder();
+    // The one before had a longer number.
+    fs::write(beside(&path, ".rust-lock"), "4294967295\n").unwrap();
     let mut holder = holder(&path);
     let error = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap_err();
     let Error::Store { place, reason } = &error else { panic!("{error}") };

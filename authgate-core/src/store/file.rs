@@ -107,7 +107,9 @@ impl FileStore {
             return Ok(Content::Missing);
         };
         self.repair_permissions(&file, &metadata);
-        let mut bytes = Zeroizing::new(Vec::new());
+        // With room for all of it: a buffer that grows leaves copies of the tokens behind.
+        let size = usize::try_from(metadata.len().min(SIZE_LIMIT)).unwrap_or(0);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         // What is cut off here is no whole object any more, or lacks only blanks.
         file.take(SIZE_LIMIT)
             .read_to_end(&mut bytes)

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
@@ -182,8 +182,11 @@ fn is_at(path: &Path, file: &File) -> bool {
 }
 
 /// Writes down who we are for those who wait. The lock does not depend on it.
+///
+/// As wide as any number, so that it covers the one before: emptying the file first would make ext4
+/// write it to the disk when it is closed.
 fn sign(file: &mut File) {
-    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let _ = file.write_all(format!("{:<10}\n", std::process::id()).as_bytes());
 }
 
 fn not_had(path: &Path, file: File, patience: Duration) -> Error {

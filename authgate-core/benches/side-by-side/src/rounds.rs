@@ -1,0 +1,104 @@
+//! Interleaved rounds: whoever is compared runs in the same round, so that a busy moment of the
+//! machine meets all of them, and medians leave it out.
+
+use std::fmt;
+
+use anyhow::Result;
+
+/// One of those compared.
+pub(crate) struct Contender<'a> {
+    /// How often it runs in a round: more where a run is short. The median counts.
+    runs: usize,
+    run: Box<dyn FnMut() -> Result<f64> + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    /// `run` does it once and returns its cost in whatever unit.
+    pub(crate) fn new(runs: usize, run: impl FnMut() -> Result<f64> + 'a) -> Self {
+        Self { runs, run: Box::new(run) }
+    }
+}
+
+/// What one contender took, a value for each round.
+#[derive(Debug, Clone)]
+pub(crate) struct Costs(Vec<f64>);
+
+impl FromIterator<f64> for Costs {
+    fn from_iter<I: IntoIterator<Item = f64>>(costs: I) -> Self {
+        Self(costs.into_iter().collect())
+    }
+}
+
+/// One contender over another, round by round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ratio {
+    pub(crate) median: f64,
+    quartiles: (f64, f64),
+}
+
+/// Runs all contenders in each of so many rounds, in turns, after one round that does not count.
+pub(crate) fn interleave<const N: usize>(rounds: usize, mut contenders: [Contender<'_>; N]) -> Result<[Costs; N]> {
+    let mut costs = std::array::from_fn(|_| Costs(Vec::with_capacity(rounds)));
+    let most = contenders.iter().map(|contender| contender.runs).max().unwrap_or(0);
+    for round in 0..=rounds {
+        let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+        for turn in 0..most {
+            for place in 0..N {
+                // Nobody always runs after the same one.
+                let index = (place + turn + round) % N;
+                // Those with fewer runs are spread over the round.
+                let contender = &mut contenders[index];
+                if (turn * contender.runs) % most < contender.runs {
+                    samples[index].push((contender.run)()?);
+                }
+            }
+        }
+        if round > 0 {
+            for (costs, samples) in costs.iter_mut().zip(samples) {
+                costs.0.push(Costs(samples).median());
+            }
+        }
+    }
+    Ok(costs)
+}
+
+impl Costs {
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// These costs over those of the same rounds.
+    pub(crate) fn over(&self, theirs: &Self) -> Ratio {
+        let by_round = Self(self.0.iter().zip(&theirs.0).map(|(ours, theirs)| ours / theirs).collect());
+        Ratio { median: by_round.median(), quartiles: (by_round.quantile(0.25), by_round.quantile(0.75)) }
+    }
+
+    /// Each cost, changed in the same way.
+    pub(crate) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        Self(self.0.iter().copied().map(change).collect())
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index into a short list"
+    )]
+    fn quantile(&self, part: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let position = part * (sorted.len().max(1) - 1) as f64;
+        let (below, above) = (position.floor() as usize, position.ceil() as usize);
+        match (sorted.get(below), sorted.get(above)) {
+            (Some(below), Some(above)) => below + (above - below) * position.fract(),
+            _ => f64::NAN,
+        }
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lower, upper) = self.quartiles;
+        write!(formatter, "{:.3} ({lower:.3} to {upper:.3})", self.median)
+    }
+}
