@@ -115,7 +115,7 @@ impl Answer {
     fn redirected(&self, url: &Url) -> Error {
         let target =
             self.header(&LOCATION).and_then(|location| url.join(location).ok()).map_or_else(String::new, |target| {
-                format!(" to {}", text::printable(&target.origin().ascii_serialization()))
+                format!(" to {}", text::printable(&self.sent.redacted(&target.origin().ascii_serialization())))
             });
         Error::Protocol {
             operation: self.operation,
