@@ -19,6 +19,8 @@ mod surroundings;
 
 pub use auth_code::{AuthCodeOptions, IfBrowserFails, Login, OutcomePage, run_auth_code_flow};
 pub use browser::{Browser, Opening, SystemBrowser};
+#[cfg(fuzzing)]
+pub use callback::{Callback, Visited};
 pub use device::run_device_flow;
 pub use in_flight::{Entered, InFlight};
 pub use notice::Notice;

@@ -34,9 +34,10 @@
 //! | 4 | [`client_credentials`], [`bearer`] |
 //! | 5 | `flow` |
 //! | 6 | `login` |
+//! | 7 | `fuzzing` |
 //!
 //! `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
-//! need.
+//! need; `fuzzing` is there for the fuzz targets only.
 
 // What the user sees is the program's business.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -67,6 +68,9 @@ pub mod flow;
 
 #[cfg(feature = "login")]
 pub mod login;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use bearer::BearerAuth;
 pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};

@@ -63,18 +63,26 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
     safe
 }
 
-/// Whether a character acts on the terminal or hides in the text instead of showing itself.
+/// Whether a character acts on the terminal or hides in the text instead of showing itself: what
+/// Unicode calls controls, formats and default ignorables.
+///
+/// Left alone are the marks that enclose digits, which are seen, and the variation selectors up to
+/// U+FE0F, without which a red heart is a black one.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}'                                      // soft hyphen
             | '\u{034f}' | '\u{115f}' | '\u{1160}'          // joiner and fillers that show nothing
-            | '\u{3164}' | '\u{ffa0}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
             | '\u{061c}' | '\u{200e}' | '\u{200f}'          // BiDi marks
-            | '\u{180e}' | '\u{200b}'..='\u{200d}'          // zero width
+            | '\u{180b}'..='\u{180f}'                       // Mongolian selectors and separator
+            | '\u{200b}'..='\u{200d}'                       // zero width
             | '\u{2028}' | '\u{2029}'                       // line and paragraph separators
             | '\u{202a}'..='\u{202e}'                       // BiDi embeddings and overrides
             | '\u{2060}'..='\u{206f}'                       // word joiner, BiDi isolates, deprecated controls
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'          // BOM, interlinear annotation
-            | '\u{e0000}'..='\u{e007f}') // tags
+            | '\u{feff}' | '\u{fff0}'..='\u{fffb}'          // BOM, interlinear annotation
+            | '\u{13430}'..='\u{1343f}'                     // controls of hieroglyphs,
+            | '\u{1bca0}'..='\u{1bca3}'                     // of shorthand,
+            | '\u{1d173}'..='\u{1d17a}'                     // of music
+            | '\u{e0000}'..='\u{e0fff}') // tags, and selectors that can spell any text
 }

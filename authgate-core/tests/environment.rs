@@ -129,6 +129,18 @@ fn a_file_that_is_no_small_text_is_refused_by_name() {
 }
 
 /// case 9
+#[test]
+fn a_value_that_doubles_itself_with_each_line_is_refused_before_it_fills_the_memory() {
+    let doubling = |lines: usize| {
+        let entries = (1..=lines).map(|line| format!("A{line}=$A{0}$A{0}\n", line - 1));
+        EnvironmentFile::with(format!("A0={}\n\n{}", "canary".repeat(10), entries.collect::<String>()))
+    };
+    assert_eq!(doubling(3).value("A3").unwrap(), "canary".repeat(80));
+    let refusal = doubling(18).refusal();
+    assert!(refusal.contains("line 13 ") && refusal.contains("64 KiB") && !refusal.contains("canary"), "{refusal}");
+}
+
+/// case 9
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_does_not_hold_the_program_up() {

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["client_credentials", "bearer"],
     &["flow"],
     &["login"],
+    &["fuzzing"],
 ];
 
 #[test]

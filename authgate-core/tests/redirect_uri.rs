@@ -40,6 +40,7 @@ fn a_redirect_uri_leads_to_this_machine_over_http_and_names_its_port() {
         "http://user@127.0.0.1:8088/callback",
         "http://127.0.0.1:8088 /callback",
         "http://127.0.0.1:99999/callback",
+        "http:127.0.0.1/://localhost:99/",
         "callback",
     ] {
         assert!(matches!(RedirectUri::parse(bad), Err(Error::Config(_))), "{bad}");

@@ -17,6 +17,9 @@ fn what_acts_on_a_terminal_becomes_visible() {
         ("line\nbreak\ttab\u{2028}", r"line\nbreak\ttab\u{2028}"),
         ("\u{2066}isolate\u{2069}", r"\u{2066}isolate\u{2069}"),
         ("\u{e0041}tag", r"\u{e0041}tag"),
+        ("two\u{180b}\u{17b4}", r"two\u{180b}\u{17b4}"),
+        ("\u{13430}\u{1bca0}\u{1d173}\u{fff0}", r"\u{13430}\u{1bca0}\u{1d173}\u{fff0}"),
+        ("bytes\u{e0101}\u{e01ef}", r"bytes\u{e0101}\u{e01ef}"),
     ];
     for (text, shown) in hostile {
         assert_eq!(printable(text), shown);
@@ -25,7 +28,7 @@ fn what_acts_on_a_terminal_becomes_visible() {
 
 #[test]
 fn ordinary_text_of_any_language_is_left_as_it_is() {
-    let text = "Jane Doe, Zoë, 山田太郎, Ελένη, שלום, 👋";
+    let text = "Jane Doe, Zoë, 山田太郎, Ελένη, שלום, 👋, ❤\u{fe0f}";
     assert_eq!(printable(text), text);
 }
 

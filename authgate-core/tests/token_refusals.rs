@@ -73,6 +73,17 @@ async fn a_redirected_grant_is_not_followed() {
     }
 }
 
+/// cases 30, 54
+#[tokio::test]
+async fn a_redirect_to_a_host_with_the_secret_in_its_name_is_redacted() {
+    let server = DevServer::builder().confidential_client("service", "canary-secret").start().await.unwrap();
+    let client = confidential_client(&server).await.unwrap();
+    let location = "https://canary-secret.example/".to_owned();
+    server.inject(Endpoint::Token, Fault::Redirect { status: 302, location }, Times::Once);
+    let error = client.client_credentials(&[], &[]).await.unwrap_err();
+    assert!(error.to_string().contains("unexpected redirect to https://[redacted].example"), "{error}");
+}
+
 /// case 34
 #[tokio::test]
 async fn a_refusal_that_is_not_of_the_protocol_costs_nothing_stored() {

@@ -34,7 +34,8 @@ impl Environment {
     /// # Errors
     ///
     /// [`Error::Config`] when the file is no regular file, cannot be read, is larger than 64 KiB,
-    /// is not UTF-8, or has a malformed entry; the message names the line, never its content.
+    /// is not UTF-8, has a malformed entry, or one that grows beyond 64 KiB when expanded; the
+    /// message names the line, never its content.
     pub fn load() -> Result<Self> {
         Self::load_from(Path::new(".env"))
     }
@@ -166,19 +167,26 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
     let mut variables = HashMap::new();
     loop {
         let before = lines_read.get();
+        let first_line = || {
+            // The parser has passed over what stands before the entry without a word.
+            let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
+            before + passed_over + 1
+        };
         match entries.next() {
             None => return Ok(variables),
+            // Entries that name the one before twice would double it with each line.
+            Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
+                return Err(format!("line {} grows beyond 64 KiB by the variables that it names", first_line()));
+            }
             Some(Ok((name, value))) => {
                 variables.entry(name).or_insert_with(|| Secret::from(value));
             }
             // dotenvy's own message quotes the line, and with it the secret.
             Some(Err(_)) => {
-                // The parser has passed over what stands before the entry without a word.
-                let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
-                let first_line = before + passed_over + 1;
                 return Err(format!(
-                    "line {first_line} is no entry of the form NAME=value, or a quote that is opened there is never \
-                     closed; put a value with spaces, quotes, $ or # in single quotes"
+                    "line {} is no entry of the form NAME=value, or a quote that is opened there is never closed; put \
+                     a value with spaces, quotes, $ or # in single quotes",
+                    first_line()
                 ));
             }
         }

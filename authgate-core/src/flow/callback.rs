@@ -4,6 +4,8 @@
 //! login's state is turned away, and the waiting goes on.
 
 mod answer;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod listener;
 
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use http::Method;
 use http::header::HOST;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -27,6 +29,8 @@ use super::redirect_uri::RedirectUri;
 use crate::error::Result;
 use crate::secret::Secret;
 pub(super) use answer::Expected;
+#[cfg(fuzzing)]
+pub use fuzzing::{Callback, Visited};
 use listener::Listener;
 
 /// Browsers open connections ahead of need and send nothing on them.
@@ -128,7 +132,7 @@ async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Rece
 /// One connection, one request.
 ///
 /// Not `axum::serve`: that has no limit for the header and waits for half a request when it ends.
-async fn converse(stream: TcpStream, gate: Arc<Gate>) {
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, gate: Arc<Gate>) {
     let (connected, gone) = watch::channel(());
     let router = Router::new().fallback(answer).with_state(Reception { gate, gone });
     let _ = hyper::server::conn::http1::Builder::new()

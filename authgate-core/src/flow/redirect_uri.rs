@@ -8,6 +8,8 @@ use url::Host;
 use crate::config::{PlainHttp, Query, is_loopback, parse_url};
 use crate::error::{Error, Result};
 
+const HTTP_PORT: u16 = 80;
+
 /// A loopback redirect URI (RFC 8252 section 7.3), checked.
 ///
 /// The server compares it to the letter, so it is sent as it was written; its host, port and path
@@ -56,7 +58,7 @@ impl RedirectUri {
             Some(Host::Ipv6(address)) => LoopbackHost::Address(address.into()),
             _ => LoopbackHost::Localhost,
         };
-        match written_port(written) {
+        match url.port().or_else(|| written_port(written).filter(|port| *port == HTTP_PORT)) {
             None => refused("names no port"),
             Some(0) => refused("names port 0"),
             Some(port) => Ok(Self { written: written.to_owned(), host, port, path: url.path().to_owned() }),
@@ -95,7 +97,7 @@ impl RedirectUri {
             LoopbackHost::Address(IpAddr::V6(address)) => format!("[{address}]"),
         };
         let with_port = format!("{host}:{}", self.port);
-        header.eq_ignore_ascii_case(&with_port) || (self.port == 80 && header.eq_ignore_ascii_case(&host))
+        header.eq_ignore_ascii_case(&with_port) || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(&host))
     }
 }
 
@@ -123,7 +125,8 @@ pub(super) enum Presence {
     Optional,
 }
 
-/// The port as it stands in the text: the parser forgets an `:80` that was written.
+/// The port as it stands in the text: the parser forgets an `:80` that was written. Only for that,
+/// because the parser takes more notations for a URL than this does.
 fn written_port(uri: &str) -> Option<u16> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split('/').next()?;

@@ -169,9 +169,11 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
-/// A redirect URI whose port was free a moment ago.
+/// A redirect URI whose port was free a moment ago, and is none that a system gives to connections,
+/// of which the other tests make many.
 pub(crate) fn free_redirect_uri(host: &str) -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
+    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
     format!("http://{host}:{port}/callback")
 }
 

@@ -1,0 +1,49 @@
+//! Visits to the callback address: one for each part between lines of `---`, and then the real one.
+
+#![no_main]
+
+#[path = "../../tests/invariants/mod.rs"]
+mod invariants;
+
+use authgate_core::Result;
+use authgate_core::Secret;
+use authgate_core::fuzzing::Callback;
+use authgate_core_fuzz::{ISSUER, block_on};
+use invariants::callback::{hold_for_page, hold_for_refusal};
+use libfuzzer_sys::fuzz_target;
+
+const STATE: &str = "the-state-of-this-login";
+const REAL: &[u8] = b"GET /callback?code=real&state=the-state-of-this-login HTTP/1.1\r\nHost: 127.0.0.1:8088\r\n\r\n";
+
+fuzz_target!(|bytes: &[u8]| {
+    block_on(async {
+        let mut callback = Callback::new(STATE, ISSUER);
+        let text = String::from_utf8_lossy(bytes);
+        let mut parts = text.split("---\n");
+        // Each visit that brings nothing costs its time limit; a few tell what many would.
+        let outcome = loop {
+            let Some(part) = parts.next() else { break visit(&mut callback, REAL).await };
+            if let Some(outcome) = visit(&mut callback, part.as_bytes()).await {
+                assert!(decoded(part).contains(STATE), "only who has the state is listened to");
+                break Some(outcome);
+            }
+        };
+        match outcome.expect("the real one is always let in") {
+            Ok(code) => assert!(!code.is_empty() && !code.expose().contains(|character: char| character.is_control())),
+            Err(error) => hold_for_refusal(&error),
+        }
+        assert!(visit(&mut callback, REAL).await.is_none(), "a login is answered once");
+    });
+});
+
+async fn visit(callback: &mut Callback, bytes: &[u8]) -> Option<Result<Secret>> {
+    let visited = callback.visit(bytes).await;
+    let status = hold_for_page(&String::from_utf8_lossy(&visited.answer));
+    assert_eq!(visited.outcome.is_some(), status == 503, "whoever is listened to is shown how it ended");
+    visited.outcome
+}
+
+/// Without the escapes of a URL.
+fn decoded(text: &str) -> String {
+    url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| format!("{name}={value}&")).collect()
+}

@@ -1,0 +1,20 @@
+//! What a device is given to show a person, and what it is answered when it asks for the token.
+
+#![no_main]
+
+#[path = "../../tests/invariants/mod.rs"]
+mod invariants;
+
+use authgate_core_fuzz::{answer_with, block_on, client};
+use invariants::answers::{CLIENT_SECRET, hold_for_device, hold_for_token};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    answer_with(bytes);
+    let client = client(CLIENT_SECRET);
+    let device = block_on(client.request_device_code(&["profile".to_owned()]));
+    hold_for_device(&device);
+    if let Ok(device) = device {
+        hold_for_token(&block_on(client.exchange_device_code(&device)), &[CLIENT_SECRET]);
+    }
+});

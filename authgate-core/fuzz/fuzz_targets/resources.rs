@@ -1,0 +1,24 @@
+//! What a server says of a token: userinfo, tokeninfo, introspection.
+
+#![no_main]
+
+#[path = "../../tests/invariants/mod.rs"]
+mod invariants;
+
+use authgate_core::Secret;
+use authgate_core_fuzz::{answer_with, block_on, client};
+use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, hold_for_error, hold_for_introspection};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    answer_with(bytes);
+    let (client, token) = (client(CLIENT_SECRET), Secret::from(ACCESS_TOKEN));
+    let user_info = block_on(client.userinfo(&token));
+    let token_info = block_on(client.token_info(&token));
+    let introspection = block_on(client.introspect(&token));
+    assert_eq!(user_info.is_ok(), token_info.is_ok());
+    for error in [user_info.err(), token_info.err()].into_iter().flatten() {
+        hold_for_error(&error, &[ACCESS_TOKEN]);
+    }
+    hold_for_introspection(&introspection);
+});

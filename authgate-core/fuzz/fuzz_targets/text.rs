@@ -1,0 +1,15 @@
+//! Text from a server, on its way to a person.
+
+#![no_main]
+
+#[path = "../../tests/invariants/mod.rs"]
+mod invariants;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    invariants::text::hold_for_body(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        invariants::text::hold_for(text);
+    }
+});

@@ -1,0 +1,10 @@
+//! A URL that a person has written: the server's, an API's, or where the browser comes back to.
+
+#![no_main]
+
+#[path = "../../tests/invariants/mod.rs"]
+mod invariants;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|written: &str| invariants::url::hold_for(written));

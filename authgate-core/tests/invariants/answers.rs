@@ -1,0 +1,91 @@
+//! Whatever a server answers becomes something that can be used, or an error that can be shown.
+
+use std::time::Duration;
+
+use authgate_core::config::PlainHttp;
+use authgate_core::{DeviceAuth, Error, Introspection, Metadata, Result, Secret, Token};
+
+use super::text::assert_shows_itself;
+use super::url::assert_may_get_a_secret;
+
+/// What requests carry in confidence, and no error may tell.
+pub(crate) const CLIENT_SECRET: &str = "canary-secret";
+pub(crate) const REFRESH_TOKEN: &str = "canary-refresh";
+pub(crate) const ACCESS_TOKEN: &str = "canary-token";
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Holds for an error after a request that carried these secrets.
+pub(crate) fn hold_for_error(error: &Error, sent: &[&str]) {
+    let shown = error.to_string();
+    assert_shows_itself(&shown);
+    assert!(shown.chars().count() < 1000, "{shown}");
+    assert!(matches!(error, Error::OAuth { .. } | Error::Response { .. } | Error::Protocol { .. }), "{error:?}");
+    assert!(error.retry_after().is_none_or(|wait| wait <= DAY), "{error:?}");
+    let everything = format!("{error:?} {shown}");
+    for secret in sent {
+        assert!(!everything.contains(secret), "{everything}");
+    }
+}
+
+pub(crate) fn hold_for_token(result: &Result<Token>, sent: &[&str]) {
+    let token = match result {
+        Ok(token) => token,
+        Err(error) => return hold_for_error(error, sent),
+    };
+    let access_token = token.access_token.expose();
+    assert!(!access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
+    assert_eq!(token.token_type, "Bearer");
+    assert!(token.lifetime.is_none_or(|lifetime| lifetime <= TEN_YEARS && lifetime.subsec_nanos() == 0), "{token:?}");
+    let is_empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
+    assert!(!is_empty(&token.refresh_token) && !is_empty(&token.id_token));
+    // Its lifetime is counted by a clock that may stand anywhere.
+    token.freshness(token.obtained, Duration::MAX);
+}
+
+pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &str) {
+    let metadata = match result {
+        Ok(metadata) => metadata.as_ref(),
+        Err(error) => return hold_for_error(error, &[]),
+    };
+    assert_eq!(metadata.issuer, issuer);
+    let named = [&metadata.authorization_endpoint, &metadata.userinfo_endpoint, &metadata.revocation_endpoint];
+    let always = [
+        &metadata.token_endpoint,
+        &metadata.device_authorization_endpoint,
+        &metadata.introspection_endpoint,
+        &metadata.tokeninfo_endpoint,
+    ];
+    for url in named.into_iter().flatten().chain(always) {
+        assert_may_get_a_secret(url, PlainHttp::Loopback);
+        assert!(url.scheme() == "https" || issuer.starts_with("http:"), "{url}");
+    }
+}
+
+pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
+    let device = match result {
+        Ok(device) => device,
+        Err(Error::DeviceFlowUnavailable { reason }) => return assert_shows_itself(reason),
+        Err(error) => return hold_for_error(error, &[CLIENT_SECRET]),
+    };
+    let user_code = &device.user_code;
+    assert!((1..=40).contains(&user_code.len()), "{user_code}");
+    assert!(user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '), "{user_code}");
+    assert!(!device.device_code.is_empty());
+    assert!(device.expires_in > Duration::ZERO && device.expires_in <= Duration::from_secs(30 * 60));
+    assert!(device.interval >= Duration::from_secs(1) && device.interval <= Duration::from_secs(30 * 60));
+    for page in [Some(&device.verification_uri), device.verification_uri_complete.as_ref()].into_iter().flatten() {
+        let mut page = page.clone();
+        assert_eq!(page.origin(), device.verification_uri.origin());
+        page.set_fragment(None);
+        assert_may_get_a_secret(&page, PlainHttp::Loopback);
+    }
+}
+
+pub(crate) fn hold_for_introspection(result: &Result<Introspection>) {
+    match result {
+        Ok(introspection) => assert!(introspection.active || *introspection == Introspection::default()),
+        Err(error) => hold_for_error(error, &[CLIENT_SECRET, ACCESS_TOKEN]),
+    }
+}

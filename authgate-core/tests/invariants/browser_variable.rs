@@ -1,0 +1,28 @@
+//! What `BROWSER` names is started only if it is a browser, and with plain arguments.
+
+use std::path::PathBuf;
+
+use authgate_core::flow::{Surroundings, System};
+
+/// Holds for any value of `BROWSER`, on a machine where every program exists.
+pub(crate) fn hold_for(variable: &str) {
+    let browser = variable.to_owned();
+    let surroundings = Surroundings {
+        system: System::Unix,
+        terminal: true,
+        variable: Box::new(move |name| match name {
+            "BROWSER" => Some(browser.clone()),
+            "DISPLAY" => Some(":0".to_owned()),
+            _ => None,
+        }),
+        find_program: Box::new(|name| (!name.is_empty()).then(|| PathBuf::from(name))),
+    };
+    let launcher = surroundings.browser().expect("there is always xdg-open");
+    let program = launcher.program().to_str().expect("it was named in UTF-8");
+    assert!(program == "xdg-open" || variable.contains(program), "{launcher:?}");
+    let name = program.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+    assert!(!["sh", "bash", "env", "python3", "w3m", "lynx"].contains(&name), "{launcher:?}");
+    let shown = format!("{launcher:?}");
+    let (_, arguments) = shown.split_once("arguments: ").expect("a launcher has arguments");
+    assert!(!arguments.contains(['%', '\'', '`', '$']), "{launcher:?}");
+}

@@ -1,0 +1,40 @@
+//! Text that was made safe to show is safe.
+
+use authgate_core::text::{excerpt, printable, printable_body};
+
+/// Holds for any text.
+pub(crate) fn hold_for(text: &str) {
+    let shown = printable(text);
+    assert_shows_itself(&shown);
+    assert_eq!(printable(&shown), shown, "what is safe is left alone");
+    assert_eq!(printable_body(text.as_bytes()).replace('\n', r"\n").replace('\t', r"\t"), shown);
+    for limit in [0, 1, 20, 300] {
+        assert_is_excerpt(&excerpt(text, limit), text, limit);
+    }
+}
+
+/// Holds for any body.
+pub(crate) fn hold_for_body(body: &[u8]) {
+    assert_shows_itself(&printable_body(body).replace(['\n', '\t'], ""));
+}
+
+/// Nothing in it acts on a terminal or hides: no control, BiDi or zero-width character.
+pub(crate) fn assert_shows_itself(shown: &str) {
+    let hidden = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(character, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    assert!(!shown.contains(hidden), "{shown:?}");
+}
+
+fn assert_is_excerpt(excerpt: &str, text: &str, limit: usize) {
+    assert_shows_itself(excerpt);
+    let whole = printable(text);
+    if whole.chars().count() <= limit {
+        assert_eq!(excerpt, whole);
+    } else {
+        let start = excerpt.strip_suffix("...").expect("a cut is marked");
+        assert!(whole.starts_with(start) && start.chars().count() <= limit, "{excerpt:?}");
+    }
+}
