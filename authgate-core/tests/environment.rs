@@ -71,9 +71,9 @@ fn single_quotes_keep_a_secret_to_the_letter() {
 /// case 9
 #[test]
 fn a_name_outside_single_quotes_stands_for_its_value() {
-    let file = EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a$FIRST\"\nSINGLE='$FIRST'\n");
+    let file = EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a$FIRST b\"\nSINGLE='$FIRST'\n");
     let values = ["PLAIN", "DOUBLE", "SINGLE"].map(|name| file.value(name).unwrap());
-    assert_eq!(values, ["x", "ax", "$FIRST"]);
+    assert_eq!(values, ["x", "ax b", "$FIRST"]);
 }
 
 /// case 9
