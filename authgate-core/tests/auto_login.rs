@@ -19,7 +19,7 @@ use flow_support::{Broken, Never, Page, Recorder, get, strings};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// A login of somebody whose home has room for no login.
+/// A login that has begun, with no store to look into or to keep its token in.
 struct Person {
     server: DevServer,
     prompt: Arc<Recorder>,
