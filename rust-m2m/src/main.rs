@@ -20,6 +20,8 @@ Authenticates as a service and prints what the API answers.
 Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
 API_URL, if set, is called instead of the server's userinfo endpoint.";
 
+const SCOPES: [&str; 2] = ["profile", "email"];
+
 /// How much of the answer is kept and printed.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -64,8 +66,7 @@ async fn run() -> Result<ExitCode> {
         OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
 
     // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
-    let scopes = ["profile", "email"].map(str::to_owned);
-    let tokens = TokenSource::builder(client).scopes(scopes.clone()).expiry_delta(Duration::from_secs(30)).build();
+    let tokens = TokenSource::builder(client).scopes(SCOPES).expiry_delta(Duration::from_secs(30)).build();
 
     // 4. Wraps the token source in a BearerAuth HTTP client
     let api = BearerAuth::new(tokens.clone());
@@ -77,17 +78,13 @@ async fn run() -> Result<ExitCode> {
         .or_else(|| metadata.userinfo_endpoint.clone())
         .context("the server names no userinfo endpoint: set API_URL to an API that accepts its tokens")?;
     let response = api.get(url).await?;
-    let token = tokens.token().await?;
-    let missing = token.missing_scopes(&scopes);
-    if !missing.is_empty() {
-        say(format_args!("note: the server did not grant: {}", missing.join(" ")));
-    }
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
 
     // 6. Prints the response status and body
     print(status.as_u16(), &body).context("the result cannot be written to standard output")?;
 
+    say_what_was_not_granted(&tokens).await;
     if let BodyEnd::Lost(error) = body.end {
         return Err(error.into());
     }
@@ -99,6 +96,15 @@ async fn run() -> Result<ExitCode> {
         ));
     }
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Fewer scopes than asked for may explain the answer.
+async fn say_what_was_not_granted(tokens: &TokenSource) {
+    let Ok(token) = tokens.token().await else { return };
+    let missing = token.missing_scopes(&SCOPES.map(str::to_owned)).join(" ");
+    if !missing.is_empty() {
+        say(format_args!("note: the server did not grant: {missing}"));
+    }
 }
 
 fn print(status: u16, body: &Body) -> io::Result<()> {

@@ -142,12 +142,11 @@ impl FallbackStore {
         failures
     }
 
-    /// Whether `token` is in the store, or was when it was last read and nothing has taken its
-    /// place: a store that fails may lose what it had.
-    fn holds_or_lost(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
+    /// Whether `token` is in the store, or was when it could last be read.
+    fn holds(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
         match self.stores[index].load(client_id) {
-            Ok(Some(found)) => found.is_same_grant(token),
-            Ok(None) | Err(_) => self.held(client_id, index, token),
+            Ok(found) => found.is_some_and(|found| found.is_same_grant(token)),
+            Err(_) => self.held(client_id, index, token),
         }
     }
 

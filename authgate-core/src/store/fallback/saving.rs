@@ -64,11 +64,11 @@ impl FallbackStore {
                     saved = true;
                     self.told().found(client_id, index, Some(&new));
                 }
-                Err(error) if self.holds_or_lost(client_id, index, old) => {
+                Err(error) if self.holds(client_id, index, old) => {
                     self.delete_copy(client_id, index, old, &error);
                     failures.push(error.to_string());
                 }
-                // It was there, is gone, and nothing can be written: its folder was deleted, say.
+                // It was there and is gone: half a save has taken it along, or somebody its folder.
                 Err(error) if self.held(client_id, index, old) && matches!(store.load(client_id), Ok(None)) => {
                     failures.push(error.to_string());
                 }
