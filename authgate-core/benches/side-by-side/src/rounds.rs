@@ -33,7 +33,8 @@ impl FromIterator<f64> for Costs {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) median: f64,
-    quartiles: (f64, f64),
+    /// Unless there was only one round.
+    quartiles: Option<(f64, f64)>,
 }
 
 /// Runs all contenders in each of so many rounds, in turns, after one round that does not count.
@@ -70,7 +71,8 @@ impl Costs {
     /// These costs over those of the same rounds.
     pub(crate) fn over(&self, theirs: &Self) -> Ratio {
         let by_round = Self(self.0.iter().zip(&theirs.0).map(|(ours, theirs)| ours / theirs).collect());
-        Ratio { median: by_round.median(), quartiles: (by_round.quantile(0.25), by_round.quantile(0.75)) }
+        let quartiles = (by_round.0.len() > 1).then(|| (by_round.quantile(0.25), by_round.quantile(0.75)));
+        Ratio { median: by_round.median(), quartiles }
     }
 
     /// Each cost, changed in the same way.
@@ -98,7 +100,10 @@ impl Costs {
 
 impl fmt::Display for Ratio {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lower, upper) = self.quartiles;
-        write!(formatter, "{:.3} ({lower:.3} to {upper:.3})", self.median)
+        write!(formatter, "{:.3}", self.median)?;
+        match self.quartiles {
+            Some((lower, upper)) => write!(formatter, " ({lower:.3} to {upper:.3})"),
+            None => Ok(()),
+        }
     }
 }
