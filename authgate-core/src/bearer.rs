@@ -102,7 +102,7 @@ impl BearerAuth {
     }
 
     async fn send(&self, mut request: Request, granted: &Granted) -> Result<Response> {
-        request.headers_mut().insert(AUTHORIZATION, granted.header.clone());
+        request.headers_mut().insert(AUTHORIZATION, granted.header());
         self.http.execute(OPERATION, request).await
     }
 }

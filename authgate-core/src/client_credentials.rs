@@ -1,6 +1,7 @@
 //! Tokens for a service, which renew themselves.
 
 mod builder;
+mod headers;
 mod refusal;
 mod setback;
 
@@ -16,10 +17,10 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::flight::SingleFlight;
 use crate::http::{HttpClient, Retry};
-use crate::resource::bearer;
 use crate::secret::Secret;
 use crate::token::{Freshness, Token};
 pub use builder::TokenSourceBuilder;
+use headers::Headers;
 use refusal::Refusal;
 use setback::Setbacks;
 
@@ -75,7 +76,7 @@ struct Fetcher {
 /// A token, ready for use.
 pub(crate) struct Granted {
     token: Arc<Token>,
-    pub(crate) header: HeaderValue,
+    headers: Headers,
     margin: Duration,
     refusal: Refusal,
 }
@@ -101,9 +102,9 @@ impl TokenSource {
     ///
     /// As for [`TokenSource::token`].
     pub async fn header(&self) -> Result<HeaderValue> {
-        match self.in_memory(|granted| granted.header.clone()) {
+        match self.in_memory(|granted| granted.header()) {
             Some(header) => Ok(header),
-            None => Ok(self.fetch().await?.header.clone()),
+            None => Ok(self.fetch().await?.header()),
         }
     }
 
@@ -254,12 +255,13 @@ impl Granted {
     fn new(mut token: Token, expiry_delta: Duration) -> Result<Self> {
         let lifetime = token.lifetime.unwrap_or(DEFAULT_LIFETIME).max(SHORTEST_LIFETIME);
         token.lifetime = Some(lifetime);
-        let header = bearer(&token.access_token)?;
-        // The first clone of a header allocates the counter that all clones share: done here once,
-        // no caller ever allocates.
-        drop(header.clone());
+        let headers = Headers::new(&token.access_token)?;
         let margin = margin(lifetime, expiry_delta);
-        Ok(Self { header, margin, token: Arc::new(token), refusal: Refusal::default() })
+        Ok(Self { headers, margin, token: Arc::new(token), refusal: Refusal::default() })
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.headers.one()
     }
 
     pub(crate) fn access_token(&self) -> &Secret {

@@ -1,6 +1,7 @@
 //! The HTTP client that everything in this crate talks through.
 
 mod answer;
+mod authorization;
 mod body;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
@@ -25,6 +26,7 @@ use crate::error::{Cause, Error, Result, TransportFailure, causes};
 use crate::text;
 
 pub(crate) use answer::{Answer, seconds};
+pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
 pub(crate) use oauth2_adapter::OAuth2Adapter;
 use proxy::Proxies;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::client::{OAuthClient, configured};
-use crate::error::{Error, Result};
-use crate::http::{Retry, get_json};
+use crate::error::Result;
+use crate::http::{Retry, bearer, get_json};
 use crate::secret::Secret;
 
 /// Who a token belongs to (OpenID Connect Core section 5.3).
@@ -101,14 +101,6 @@ impl OAuthClient {
         request.headers_mut().insert(http::header::AUTHORIZATION, bearer(access_token)?);
         self.http().send(operation, request, Retry::Idempotent).await?.object()
     }
-}
-
-/// The `Authorization` header for a token (RFC 6750 section 2.1), marked so that no log shows it.
-pub(crate) fn bearer(access_token: &Secret) -> Result<http::HeaderValue> {
-    let mut header = http::HeaderValue::try_from(format!("Bearer {}", access_token.expose()))
-        .map_err(|_| Error::config("the access token has characters that cannot be sent in a header"))?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 /// A member that is a string and says something.
