@@ -3,6 +3,7 @@
 //! Other programs keep things in it too, so whatever is not ours stays as the text it was: a
 //! document that is parsed into values and written anew would change numbers, escapes and order.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -17,17 +18,22 @@ const ENTRIES: &str = "data";
 /// What this client keeps beside them: for each client ID an object.
 const RECORDS: &str = "authgate-rust";
 
-/// The whole file.
-pub(super) struct Document(Object);
+/// The whole file, over the bytes that were read: what stays as it is is not copied, for there are
+/// tokens in it.
+pub(super) struct Document<'a>(Object<'a>);
 
-impl Document {
+impl<'a> Document<'a> {
     pub(super) fn empty() -> Self {
         Self(Object(Vec::new()))
     }
 
-    /// `None` unless it is an object whose `data`, if any, is an object.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let members = Object::parse(text)?;
+    /// `None` unless it is an object whose `data`, if any, is an object. An empty file is one that
+    /// nobody has written to yet.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        if bytes.trim_ascii().is_empty() {
+            return Some(Self::empty());
+        }
+        let members = Object::parse(std::str::from_utf8(bytes).ok()?)?;
         // A value that has been read is an object if it begins as one.
         let is_ours = members.get(ENTRIES).is_none_or(|entries| entries.starts_with('{'));
         is_ours.then_some(Self(members))
@@ -45,15 +51,9 @@ impl Document {
     }
 
     pub(super) fn set(&mut self, client_id: &str, entry: &str, record: Option<&str>) {
-        let mut entries = self.part(ENTRIES);
-        entries.set(client_id, quoted(entry).to_string());
-        self.0.set(ENTRIES, entries.to_text(1));
+        self.change(ENTRIES, |entries| entries.set(client_id, quoted(entry).to_string()));
         match record {
-            Some(record) => {
-                let mut records = self.part(RECORDS);
-                records.set(client_id, record.to_owned());
-                self.0.set(RECORDS, records.to_text(1));
-            }
+            Some(record) => self.change(RECORDS, |records| records.set(client_id, record.to_owned())),
             None => self.remove_record(client_id),
         }
     }
@@ -62,10 +62,9 @@ impl Document {
     pub(super) fn remove(&mut self, client_id: &str) -> bool {
         let had_record = self.part(RECORDS).get(client_id).is_some();
         self.remove_record(client_id);
-        let mut entries = self.part(ENTRIES);
-        let had_entry = entries.remove(client_id);
+        let had_entry = self.part(ENTRIES).get(client_id).is_some();
         if had_entry {
-            self.0.set(ENTRIES, entries.to_text(1));
+            self.change(ENTRIES, |entries| entries.remove(client_id));
         }
         had_entry || had_record
     }
@@ -79,33 +78,53 @@ impl Document {
         Zeroizing::new(self.0.to_text(0) + "\n")
     }
 
-    fn part(&self, name: &str) -> Object {
+    fn part(&self, name: &str) -> Object<'_> {
         self.0.get(name).and_then(Object::parse).unwrap_or_else(|| Object(Vec::new()))
     }
 
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Object<'_>)) {
+        let text = {
+            let mut part = self.part(name);
+            change(&mut part);
+            part.to_text(1)
+        };
+        self.0.set(name, text);
+    }
+
     fn remove_record(&mut self, client_id: &str) {
-        let mut records = self.part(RECORDS);
-        records.remove(client_id);
-        if records.0.is_empty() {
+        self.change(RECORDS, |records| records.remove(client_id));
+        if self.part(RECORDS).0.is_empty() {
             self.0.remove(RECORDS);
-        } else {
-            self.0.set(RECORDS, records.to_text(1));
         }
     }
 }
 
 /// A JSON object whose members are kept as the text they were, in their order.
-struct Object(Vec<Member>);
+struct Object<'a>(Vec<Member<'a>>);
 
-struct Member {
+struct Member<'a> {
     /// The name with its quotes and escapes.
-    key: String,
-    name: String,
-    value: Zeroizing<String>,
+    key: Cow<'a, str>,
+    name: Cow<'a, str>,
+    value: Value<'a>,
 }
 
-impl Object {
-    fn parse(text: &str) -> Option<Self> {
+enum Value<'a> {
+    Found(&'a str),
+    New(Zeroizing<String>),
+}
+
+impl Value<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Found(text) => text,
+            Self::New(text) => text,
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
@@ -115,17 +134,15 @@ impl Object {
     }
 
     fn set(&mut self, name: &str, value: String) {
-        let value = Zeroizing::new(value);
+        let value = Value::New(Zeroizing::new(value));
         match self.0.iter_mut().rev().find(|member| member.name == name) {
             Some(member) => member.value = value,
-            None => self.0.push(Member { key: quoted(name).to_string(), name: name.to_owned(), value }),
+            None => self.0.push(Member { key: quoted(name).to_string().into(), name: name.to_owned().into(), value }),
         }
     }
 
-    fn remove(&mut self, name: &str) -> bool {
-        let before = self.0.len();
+    fn remove(&mut self, name: &str) {
         self.0.retain(|member| member.name != name);
-        self.0.len() < before
     }
 
     /// Indented by two spaces for each level, as the other clients write it.
@@ -135,31 +152,27 @@ impl Object {
         }
         let indent = "  ".repeat(level);
         let members: Vec<String> =
-            self.0.iter().map(|member| format!("{indent}  {}: {}", member.key, *member.value)).collect();
+            self.0.iter().map(|member| format!("{indent}  {}: {}", member.key, member.value.as_str())).collect();
         format!("{{\n{}\n{indent}}}", members.join(",\n"))
     }
 }
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
 
         impl<'de> Visitor<'de> for Members {
-            type Value = Object;
+            type Value = Object<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push(Member {
-                        key: key.get().to_owned(),
-                        // A name that is no text (half a surrogate pair) is nobody's that we know.
-                        name: serde_json::from_str(key.get()).unwrap_or_default(),
-                        value: Zeroizing::new(value.get().to_owned()),
-                    });
+                    let (key, value) = (key.get(), Value::Found(value.get()));
+                    members.push(Member { key: key.into(), name: name(key), value });
                 }
                 Ok(Object(members))
             }
@@ -167,4 +180,10 @@ impl<'de> Deserialize<'de> for Object {
 
         deserializer.deserialize_map(Members)
     }
+}
+
+/// The name that a key spells. One that is no text (half a surrogate pair) is nobody's that we know.
+fn name(key: &str) -> Cow<'_, str> {
+    serde_json::from_str(key)
+        .map_or_else(|_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned), Cow::Borrowed)
 }

@@ -75,7 +75,7 @@ impl FileStore {
     }
 
     /// Reads, changes and replaces the file. `edit` says whether there is anything to write.
-    fn change(&self, edit: impl Fn(&mut Document) -> bool) -> Result<()> {
+    fn change(&self, edit: impl Fn(&mut Document<'_>) -> bool) -> Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if own_file::check_folder(&self.path)? {
             self.notice(Notice::FolderIsOpen { place: own_file::shown(own_file::folder(&self.path)) });
@@ -84,8 +84,9 @@ impl FileStore {
         for _ in 0..CHANGE_ATTEMPTS {
             let peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::PATIENCE)?;
             let content = self.read()?;
-            let is_damaged = matches!(content, Content::Damaged);
-            let mut document = content.into_document();
+            let document = Document::parse(&content);
+            let is_damaged = document.is_none();
+            let mut document = document.unwrap_or_else(Document::empty);
             if !edit(&mut document) {
                 return Ok(());
             }
@@ -102,9 +103,10 @@ impl FileStore {
         Err(own_file::store_error(&self.path, "other programs keep changing it: try again"))
     }
 
-    fn read(&self) -> Result<Content> {
+    /// What is in the file: nothing where there is none.
+    fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
         let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))? else {
-            return Ok(Content::Missing);
+            return Ok(Zeroizing::default());
         };
         self.repair_permissions(&file, &metadata);
         // With room for all of it: a buffer that grows leaves copies of the tokens behind.
@@ -114,11 +116,7 @@ impl FileStore {
         file.take(SIZE_LIMIT)
             .read_to_end(&mut bytes)
             .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
-        if bytes.trim_ascii().is_empty() {
-            return Ok(Content::Missing);
-        }
-        let document = std::str::from_utf8(&bytes).ok().and_then(Document::parse);
-        Ok(document.map_or(Content::Damaged, Content::Read))
+        Ok(bytes)
     }
 
     #[cfg(unix)]
@@ -208,7 +206,7 @@ impl FileStore {
 impl TokenStore for FileStore {
     /// Takes no lock: the file is only ever replaced as a whole.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        Ok(read(&self.read()?.into_document(), client_id))
+        Ok(Document::parse(&self.read()?).and_then(|document| read(&document, client_id)))
     }
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
@@ -263,31 +261,14 @@ impl TokenStore for FileStore {
     }
 }
 
-fn read(document: &Document, client_id: &str) -> Option<StoredToken> {
+fn read(document: &Document<'_>, client_id: &str) -> Option<StoredToken> {
     let (entry, record) = (document.entry(client_id)?, document.record(client_id));
     format::read(&entry, record.as_deref().map(String::as_str))
 }
 
-fn write(document: &mut Document, client_id: &str, token: &StoredToken) {
+fn write(document: &mut Document<'_>, client_id: &str, token: &StoredToken) {
     let previous = document.entry(client_id);
     let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
     let record = format::write_record(token);
     document.set(client_id, &entry, record.as_deref().map(String::as_str));
-}
-
-/// What was found in place of the file.
-enum Content {
-    Missing,
-    Read(Document),
-    /// Not an object with an object `data`, or too large to be one.
-    Damaged,
-}
-
-impl Content {
-    fn into_document(self) -> Document {
-        match self {
-            Self::Read(document) => document,
-            Self::Missing | Self::Damaged => Document::empty(),
-        }
-    }
 }
