@@ -11,6 +11,7 @@ mod keyring;
 mod lock;
 mod memory;
 mod notice;
+mod object;
 mod own_file;
 mod peer_lock;
 

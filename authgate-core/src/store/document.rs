@@ -3,14 +3,9 @@
 //! Other programs keep things in it too, so whatever is not ours stays as the text it was: a
 //! document that is parsed into values and written anew would change numbers, escapes and order.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::format::quoted;
+use super::object::{Object, quoted};
 
 /// The entries that all clients share: for each client ID a string.
 const ENTRIES: &str = "data";
@@ -24,7 +19,7 @@ pub(super) struct Document<'a>(Object<'a>);
 
 impl<'a> Document<'a> {
     pub(super) fn empty() -> Self {
-        Self(Object(Vec::new()))
+        Self(Object::default())
     }
 
     /// `None` unless it is an object whose `data`, if any, is an object. An empty file is one that
@@ -71,7 +66,7 @@ impl<'a> Document<'a> {
 
     /// Whether the file says no more than none would.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.0.iter().all(|member| member.name == ENTRIES) && self.part(ENTRIES).0.is_empty()
+        self.0.names().all(|name| name == ENTRIES) && self.part(ENTRIES).is_empty()
     }
 
     pub(super) fn to_text(&self) -> Zeroizing<String> {
@@ -79,7 +74,7 @@ impl<'a> Document<'a> {
     }
 
     fn part(&self, name: &str) -> Object<'_> {
-        self.0.get(name).and_then(Object::parse).unwrap_or_else(|| Object(Vec::new()))
+        self.0.get(name).and_then(Object::parse).unwrap_or_default()
     }
 
     fn change(&mut self, name: &str, change: impl FnOnce(&mut Object<'_>)) {
@@ -93,97 +88,8 @@ impl<'a> Document<'a> {
 
     fn remove_record(&mut self, client_id: &str) {
         self.change(RECORDS, |records| records.remove(client_id));
-        if self.part(RECORDS).0.is_empty() {
+        if self.part(RECORDS).is_empty() {
             self.0.remove(RECORDS);
         }
     }
-}
-
-/// A JSON object whose members are kept as the text they were, in their order.
-struct Object<'a>(Vec<Member<'a>>);
-
-struct Member<'a> {
-    /// The name with its quotes and escapes.
-    key: Cow<'a, str>,
-    name: Cow<'a, str>,
-    value: Value<'a>,
-}
-
-enum Value<'a> {
-    Found(&'a str),
-    New(Zeroizing<String>),
-}
-
-impl Value<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Found(text) => text,
-            Self::New(text) => text,
-        }
-    }
-}
-
-impl<'a> Object<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// Of two members with one name the last counts, as for Python and jq.
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|member| member.name == name).map(|member| member.value.as_str())
-    }
-
-    fn set(&mut self, name: &str, value: String) {
-        let value = Value::New(Zeroizing::new(value));
-        match self.0.iter_mut().rev().find(|member| member.name == name) {
-            Some(member) => member.value = value,
-            None => self.0.push(Member { key: quoted(name).to_string().into(), name: name.to_owned().into(), value }),
-        }
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.0.retain(|member| member.name != name);
-    }
-
-    /// Indented by two spaces for each level, as the other clients write it.
-    fn to_text(&self, level: usize) -> String {
-        if self.0.is_empty() {
-            return "{}".to_owned();
-        }
-        let indent = "  ".repeat(level);
-        let members: Vec<String> =
-            self.0.iter().map(|member| format!("{indent}  {}: {}", member.key, member.value.as_str())).collect();
-        format!("{{\n{}\n{indent}}}", members.join(",\n"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let (key, value) = (key.get(), Value::Found(value.get()));
-                    members.push(Member { key: key.into(), name: name(key), value });
-                }
-                Ok(Object(members))
-            }
-        }
-
-        deserializer.deserialize_map(Members)
-    }
-}
-
-/// The name that a key spells. One that is no text (half a surrogate pair) is nobody's that we know.
-fn name(key: &str) -> Cow<'_, str> {
-    serde_json::from_str(key)
-        .map_or_else(|_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned), Cow::Borrowed)
 }

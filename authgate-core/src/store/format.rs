@@ -5,10 +5,11 @@
 //! its token: another client that saves a new token knows nothing of the record.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::object::{Object, quoted};
 use super::{LARGEST_WHOLE_NUMBER, StoredToken};
 use crate::jwt::unverified_claim;
 use crate::secret::Secret;
@@ -18,27 +19,25 @@ const UNSET_TIME_OF_GO: &str = "0001-01-01T00:00:00Z";
 
 /// The token in `text`, completed from `record`; `None` when there is none that can be used.
 pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
-    let entry: Map<String, Value> = serde_json::from_str(text).ok()?;
-    let access_token = string(&entry, "access_token")?;
-    if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let entry = Object::parse(text)?;
+    let access_token = entry.string("access_token").map(Secret::from)?;
+    if !access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
     }
-    let token_type = string(&entry, "token_type").unwrap_or("Bearer");
+    let token_type = entry.string("token_type").unwrap_or_else(|| "Bearer".to_owned());
     if !token_type.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let record = record.and_then(|record| read_record(record, access_token)).unwrap_or_default();
-    let from_either = |key| string(&record, key).or_else(|| string(&entry, key));
+    let record = record.and_then(|record| read_record(record, &access_token)).unwrap_or_default();
+    let from_either = |name| record.string(name).or_else(|| entry.string(name));
     Some(StoredToken {
-        refresh_token: string(&entry, "refresh_token").map(Secret::from),
-        token_type: token_type.to_owned(),
+        refresh_token: entry.string("refresh_token").map(Secret::from),
+        token_type,
         expires_at: entry.get("expires_at").and_then(expiry),
-        issuer: string(&record, "issuer")
-            .map(str::to_owned)
-            .or_else(|| unverified_claim(&Secret::from(access_token), "iss")),
-        scope: from_either("scope").map(str::to_owned),
+        issuer: record.string("issuer").or_else(|| unverified_claim(&access_token, "iss")),
+        scope: from_either("scope"),
         id_token: from_either("id_token").map(Secret::from),
-        access_token: Secret::from(access_token),
+        access_token,
     })
 }
 
@@ -47,7 +46,7 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
 /// Go's client reads only its own notation of the time, Python's only a number: whoever has
 /// written the entry before is taken to be the one who reads it next.
 pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>) -> Zeroizing<String> {
-    let previous = previous.and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok()).unwrap_or_default();
+    let previous = previous.and_then(Object::parse).unwrap_or_default();
     let notation_of_go = is_in_notation_of_go(&previous);
 
     let mut members = vec![
@@ -60,10 +59,10 @@ pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>
         ),
         ("client_id", quoted(client_id)),
     ];
-    if notation_of_go && previous.contains_key("scope") {
+    if notation_of_go && previous.get("scope").is_some() {
         members.push(("scope", quoted(token.scope.as_deref().unwrap_or(""))));
     }
-    if notation_of_go && previous.contains_key("id_token") {
+    if notation_of_go && previous.get("id_token").is_some() {
         members.push(("id_token", quoted(token.id_token.as_ref().map_or("", Secret::expose))));
     }
     object(&members)
@@ -81,11 +80,6 @@ pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
     (members.len() > 1).then(|| object(&members))
 }
 
-/// A JSON string.
-pub(super) fn quoted(text: &str) -> Value {
-    Value::from(text)
-}
-
 /// A JSON object in the spacing of Python's.
 fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
     let members: Vec<String> = members.iter().map(|(key, value)| format!(r#""{key}": {value}"#)).collect();
@@ -93,19 +87,14 @@ fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
 }
 
 /// The record, if it belongs to this very token.
-fn read_record(record: &str, access_token: &str) -> Option<Map<String, Value>> {
-    let record: Map<String, Value> = serde_json::from_str(record).ok()?;
-    (string(&record, "access_token_sha256")? == digest(access_token)).then_some(record)
-}
-
-/// A member that says something: no client tells an empty string from none.
-fn string<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
-    object.get(key)?.as_str().filter(|value| !value.is_empty())
+fn read_record<'a>(record: &'a str, access_token: &Secret) -> Option<Object<'a>> {
+    let record = Object::parse(record)?;
+    (record.string("access_token_sha256")? == digest(access_token.expose())).then_some(record)
 }
 
 /// Seconds since 1970 in whatever notation; what cannot be understood, or says 0, is unknown.
-fn expiry(value: &Value) -> Option<u64> {
-    let seconds = match value {
+fn expiry(text: &str) -> Option<u64> {
+    let seconds = match serde_json::from_str(text).ok()? {
         Value::Number(number) => whole(number.as_f64()?),
         Value::String(text) => match text.trim().parse::<f64>() {
             Ok(number) => whole(number),
@@ -121,8 +110,8 @@ fn whole(number: f64) -> u64 {
     (number as u64).min(LARGEST_WHOLE_NUMBER)
 }
 
-fn is_in_notation_of_go(entry: &Map<String, Value>) -> bool {
-    entry.get("expires_at").and_then(Value::as_str).is_some_and(|text| text.parse::<Timestamp>().is_ok())
+fn is_in_notation_of_go(entry: &Object<'_>) -> bool {
+    entry.string("expires_at").is_some_and(|text| text.parse::<Timestamp>().is_ok())
 }
 
 fn time_of_go(expires_at: Option<u64>) -> Value {

@@ -1,0 +1,116 @@
+//! A JSON object of which only some members are understood.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+/// A JSON object whose members are kept as the text they were, in their order.
+#[derive(Default)]
+pub(super) struct Object<'a>(Vec<Member<'a>>);
+
+struct Member<'a> {
+    /// The name with its quotes and escapes.
+    key: Cow<'a, str>,
+    name: Cow<'a, str>,
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    Found(&'a str),
+    New(Zeroizing<String>),
+}
+
+impl Value<'_> {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Found(text) => text,
+            Self::New(text) => text,
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Of two members with one name the last counts, as for Python and jq.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|member| member.name == name).map(|member| member.value.as_str())
+    }
+
+    /// The member as a string that says something: no client tells an empty one from none.
+    pub(super) fn string(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.get(name)?).ok().filter(|text: &String| !text.is_empty())
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|member| member.name.as_ref())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        let value = Value::New(Zeroizing::new(value));
+        match self.0.iter_mut().rev().find(|member| member.name == name) {
+            Some(member) => member.value = value,
+            None => self.0.push(Member { key: quoted(name).to_string().into(), name: name.to_owned().into(), value }),
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|member| member.name != name);
+    }
+
+    /// Indented by two spaces for each level, as the other clients write it.
+    pub(super) fn to_text(&self, level: usize) -> String {
+        if self.0.is_empty() {
+            return "{}".to_owned();
+        }
+        let indent = "  ".repeat(level);
+        let members: Vec<String> =
+            self.0.iter().map(|member| format!("{indent}  {}: {}", member.key, member.value.as_str())).collect();
+        format!("{{\n{}\n{indent}}}", members.join(",\n"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    let (key, value) = (key.get(), Value::Found(value.get()));
+                    members.push(Member { key: key.into(), name: name(key), value });
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// The name that a key spells. One that is no text (half a surrogate pair) is nobody's that we know.
+fn name(key: &str) -> Cow<'_, str> {
+    serde_json::from_str(key)
+        .map_or_else(|_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned), Cow::Borrowed)
+}
+
+/// A JSON string.
+pub(super) fn quoted(text: &str) -> serde_json::Value {
+    serde_json::Value::from(text)
+}
