@@ -59,7 +59,8 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without a userinfo endpoint; [`Error::OAuth`] with `invalid_token` for a
+    /// [`Error::Config`](crate::Error::Config) without a userinfo endpoint;
+    /// [`Error::OAuth`](crate::Error::OAuth) with `invalid_token` for a
     /// token that has expired or was revoked, and for a machine's (`User not found`); else as the
     /// request fails.
     pub async fn userinfo(&self, access_token: &Secret) -> Result<UserInfo> {
