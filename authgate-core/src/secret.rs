@@ -39,6 +39,12 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether a header can carry it as a token: visible ASCII only (RFC 6750 section 2.1).
+    pub(crate) fn is_visible_ascii(&self) -> bool {
+        // Not `all`, which stops at the first other character and so looks at one at a time.
+        self.0.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic())
+    }
 }
 
 impl From<String> for Secret {

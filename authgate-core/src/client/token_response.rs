@@ -83,7 +83,7 @@ impl TokenResponse {
         if access_token.is_empty() {
             return refused("the answer has no access_token".to_owned());
         }
-        if !access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !access_token.is_visible_ascii() {
             return refused("the access_token has characters that no token has".to_owned());
         }
         // Required by RFC 6749 section 5.1; a server that leaves it out means the common one.

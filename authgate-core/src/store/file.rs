@@ -109,13 +109,11 @@ impl FileStore {
             return Ok(Zeroizing::default());
         };
         self.repair_permissions(&file, &metadata);
-        // With room for all of it: a buffer that grows leaves copies of the tokens behind.
-        let size = usize::try_from(metadata.len().min(SIZE_LIMIT)).unwrap_or(0);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         // What is cut off here is no whole object any more, or lacks only blanks.
-        file.take(SIZE_LIMIT)
-            .read_to_end(&mut bytes)
-            .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
+        let size = metadata.len().min(SIZE_LIMIT);
+        // With room for all of it: a buffer that grows leaves copies of the tokens behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0)));
+        file.take(size).read_to_end(&mut bytes).map_err(|error| own_file::io_error(&self.path, "read", &error))?;
         Ok(bytes)
     }
 

@@ -21,7 +21,7 @@ const UNSET_TIME_OF_GO: &str = "0001-01-01T00:00:00Z";
 pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     let entry = Object::parse(text)?;
     let access_token = entry.string("access_token").map(Secret::from)?;
-    if !access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !access_token.is_visible_ascii() {
         return None;
     }
     let token_type = entry.string("token_type").unwrap_or_else(|| "Bearer".to_owned());
