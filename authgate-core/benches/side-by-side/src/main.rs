@@ -83,7 +83,9 @@ fn main() -> Result<ExitCode> {
     }
     if is_wanted("outage") {
         eprintln!("measuring: outage");
-        println!("{}", outage::table(&programs)?);
+        let (table, is_met) = outage::table(&programs)?;
+        is_whole &= is_met;
+        println!("{table}");
     }
     Ok(if is_whole && rows.iter().all(Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-const SDK: &str = "go-authgate==0.2.2";
+const SDK: &str = "go-authgate";
+const SDK_VERSION: &str = "0.2.2";
 
 /// Where everything is.
 pub(crate) struct Programs {
@@ -43,12 +44,21 @@ impl Programs {
     }
 
     fn install(&self) -> Result<()> {
-        if self.python().exists() {
+        let complete = self.python_folder().join("complete");
+        if complete.exists() {
             return Ok(());
         }
-        let folder = self.scratch.join("python");
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", SDK]))
+        let sdk = format!("{SDK}=={SDK_VERSION}");
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(self.python_folder()))?;
+        run(Command::new(self.python()).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            &sdk,
+        ]))?;
+        Ok(std::fs::write(complete, "")?)
     }
 
     /// cargo in the workspace, with the target folder that this program lies in.
@@ -66,7 +76,12 @@ impl Programs {
 
     /// Python with the SDK.
     pub(crate) fn python(&self) -> PathBuf {
-        self.scratch.join("python/bin/python")
+        self.python_folder().join("bin/python")
+    }
+
+    /// Each version has its own, so that none is measured under another's name.
+    fn python_folder(&self) -> PathBuf {
+        self.scratch.join(format!("python-{SDK}-{SDK_VERSION}"))
     }
 
     /// One of the Python peers.
