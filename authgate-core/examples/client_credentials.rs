@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use authgate_core::config::{self, Query, parse_url};
-use authgate_core::http::read_body;
+use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
     BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource, text,
 };
@@ -117,8 +117,13 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
         println!("Response: {}", text::excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH));
         return None;
     }
+    if let BodyEnd::Lost(error) = &body.end {
+        explain(error, " calling protected API");
+        return None;
+    }
     println!("Protected API response:");
-    Some(body.printable())
+    let cut = if let BodyEnd::Truncated = body.end { "\n(response body truncated to 1 MB)" } else { "" };
+    Some(body.printable() + cut)
 }
 
 /// Tells the three kinds of failure apart: the server said no, the server was not reached, the

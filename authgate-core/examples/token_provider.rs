@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use authgate_core::config::{self, Query, parse_url};
-use authgate_core::http::read_body;
+use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource};
 use reqwest::header::{ACCEPT, DATE, HeaderValue};
 use url::Url;
@@ -108,7 +108,11 @@ async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, 
     let response = api.execute(request).await?.error_for_status().map_err(reqwest::Error::without_url)?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
     let body = read_body(response, BODY_LIMIT).await;
-    Ok((body.printable(), date))
+    match body.end {
+        BodyEnd::Complete => Ok((body.printable(), date)),
+        BodyEnd::Truncated => Ok((body.printable() + "\n(response body truncated to 1 MB)", date)),
+        BodyEnd::Lost(error) => Err(error.into()),
+    }
 }
 
 fn clock_skew(server_date: Option<&str>) -> String {

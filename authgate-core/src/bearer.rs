@@ -91,8 +91,12 @@ impl BearerAuth {
     /// Sends the request with another token than the one that was refused; `refusal` is the answer
     /// if there is no other.
     async fn send_renewed(&self, request: Request, refused: &Granted, refusal: Response) -> Result<Response> {
-        let Ok(renewed) = self.tokens.replace(refused).await else {
-            return Ok(refusal);
+        let renewed = match self.tokens.replace(refused).await {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                tracing::warn!(%error, "the API refused the token, and there is no other");
+                return Ok(refusal);
+            }
         };
         let response = self.send(request, &renewed).await?;
         if response.status() == StatusCode::UNAUTHORIZED {

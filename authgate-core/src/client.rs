@@ -206,6 +206,7 @@ impl OAuthClient {
         Error::Protocol {
             operation,
             url: text::printable_url(&self.endpoints.token_url),
+            status: None,
             reason: "the answer names a member of the token twice, or is otherwise not a token".to_owned(),
         }
     }

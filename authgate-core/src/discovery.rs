@@ -62,9 +62,10 @@ impl DiscoveryClient {
     /// [`Error::Config`] when the URL is refused by the rule of [`parse_url`].
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = metadata::without_trailing_slash(authgate_url);
-        parse_url("AUTHGATE_URL", issuer, http.plain_http(), Query::Refused)?;
+        parse_url("the server's URL", issuer, http.plain_http(), Query::Refused)?;
         let url = format!("{issuer}{WELL_KNOWN_PATH}");
-        let url = Url::parse(&url).map_err(|reason| Error::config(format!("AUTHGATE_URL is not a URL ({reason})")))?;
+        let url =
+            Url::parse(&url).map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
         Ok(Self::from_fetcher(Fetcher {
             issuer: issuer.to_owned(),
             url,
@@ -124,6 +125,7 @@ impl Fetcher {
                 .map_err(|reason| Error::Protocol {
                     operation: OPERATION,
                     url: text::printable_url(&self.url),
+                    status: None,
                     reason,
                 })?;
         let metadata = Arc::new(metadata);

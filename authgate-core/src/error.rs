@@ -12,9 +12,6 @@ pub use transport::{Cause, TransportFailure};
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason in [`Error::Protocol`] for an address where nothing is.
-pub(crate) const NOTHING_THERE: &str = "there is nothing at this address (404): check the server's URL";
-
 /// Why an operation failed. One variant for each decision that a caller can take.
 ///
 /// The text says what happened, where, and what to do next; it is safe to print: strings from a
@@ -85,6 +82,8 @@ pub enum Error {
         operation: &'static str,
         /// Where, without its query.
         url: String,
+        /// The HTTP status, where that is what is wrong.
+        status: Option<u16>,
         /// Which rule was broken, and what to check.
         reason: String,
     },
@@ -207,10 +206,12 @@ impl Error {
         }
     }
 
-    /// The HTTP status, where an answer came.
+    /// The HTTP status of an answer that is an error or cannot be read; `None` where no answer came,
+    /// and where one with status 200 breaks a rule.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::OAuth { status, .. } | Self::Response { status, .. } => Some(*status),
+            Self::Protocol { status, .. } => *status,
             _ => None,
         }
     }
@@ -237,8 +238,8 @@ fn wait(retry_after: Option<Duration>) -> String {
 fn next_step(code: &str, retry_after: Option<Duration>) -> String {
     let advice = match code {
         "invalid_client" => {
-            "Check CLIENT_ID, and CLIENT_SECRET if the client has one; a service must be registered as a confidential \
-             client; in .env, put a secret with $, # or spaces in single quotes"
+            "Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be \
+             registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes"
         }
         "unauthorized_client" => "This client is not allowed this grant: enable it in the client's registration",
         "invalid_scope" => "A scope was asked for that the server does not know or does not grant to this client",

@@ -5,7 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// How much of a token is shown: enough to tell two tokens apart, too little to use one.
+/// How much of a token is shown: as much as the other clients show, and too little to use one.
 const SHOWN_CHARACTERS: usize = 8;
 
 /// A client secret, a token, a code: anything that grants access to whoever holds it.

@@ -86,6 +86,7 @@ async fn a_server_without_discovery_is_told_apart() {
     server.inject(Endpoint::Discovery, Fault::body(404, "text/plain", "404 page not found"), Times::Always);
     let error = discover(&server).await.unwrap_err();
     assert!(error.to_string().contains("404") && error.to_string().contains(server.url()), "{error}");
+    assert_eq!(error.status(), Some(404));
     assert!(!error.is_transient());
 }
 

@@ -128,3 +128,20 @@ async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     assert_eq!(token_requests[0].parameter("scope"), Some("read"));
     assert_eq!(server.requests_at(Endpoint::Api)[0].header("accept"), Some("application/json"));
 }
+
+#[tokio::test]
+async fn neither_passes_off_a_part_of_an_answer_as_the_answer() {
+    let server = server().await;
+    let settings = Settings::of(&server);
+    for example in ["client_credentials", "token_provider"] {
+        server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
+        let (stdout, stderr, status) = run(example, &settings.variables("pass word")).await;
+        assert!(format!("{stdout}{stderr}").contains("the connection was lost"), "{example}: {stdout}{stderr}");
+        assert_eq!(status, Some(1), "{example}");
+
+        server.inject(Endpoint::Api, Fault::Oversized(1024 * 1024 + 1), Times::Once);
+        let (stdout, _, status) = run(example, &settings.variables("pass word")).await;
+        assert!(stdout.contains("\n(response body truncated to 1 MB)\n"), "{example}");
+        assert_eq!(status, Some(0), "{example}");
+    }
+}

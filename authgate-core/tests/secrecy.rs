@@ -8,7 +8,7 @@ mod secrecy_support;
 use std::error::Error as _;
 
 use authgate_core::client::DeviceAuth;
-use authgate_core::{Error, OAuthClient, Result, Secret, Token};
+use authgate_core::{Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use common::confidential_client;
 use secrecy_support::{Log, log};
@@ -140,4 +140,21 @@ async fn no_error_shows_what_was_sent_or_what_came() {
         }
     }
     Log::has_no(CANARY);
+}
+
+/// cases 109 and 155
+#[tokio::test]
+async fn a_device_code_that_cannot_be_read_is_not_shown() {
+    let code = format!(r#""device_code":"{DEVICE_CODE}""#);
+    let server = DevServer::start().await.unwrap();
+    let confidential = confidential_client(&server).await.unwrap();
+    // Its request has nothing in it that anybody would hide.
+    let public = OAuthClient::new("dev-cli", confidential.endpoints().clone(), HttpClient::default());
+    for client in [confidential, public] {
+        for body in [format!("{{{code},{code}}}"), format!("\u{feff}{{{code}}}"), format!("{{{code}")] {
+            server.inject(Endpoint::DeviceAuthorization, Fault::body(200, "application/json", body), Times::Once);
+            let error = client.request_device_code(&[]).await.unwrap_err();
+            assert!(!everything_of(&error).contains(CANARY), "{error}");
+        }
+    }
 }

@@ -70,13 +70,13 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
     // 2. Requests profile and email scopes
     // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
-    let mut session =
-        authenticate(options, context).await.map_err(|error| arguments::with_advice(error, choices.flow_mode))?;
+    let advise = |error| arguments::with_advice(error, choices.flow_mode);
+    let mut session = authenticate(options, context).await.map_err(advise)?;
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.userinfo().await;
     // Nothing can be said about a login that has ended.
-    let user = if session.is_logged_in() { user } else { Ok(user?) };
+    let user = if session.is_logged_in() { user } else { Ok(user.map_err(advise)?) };
     if arguments.print_access_token {
         match user {
             // It is good as far as is known, and whoever wants it may reach more than we do.

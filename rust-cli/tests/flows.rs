@@ -101,6 +101,18 @@ async fn a_port_that_is_taken_is_said_with_the_way_out() {
     run.end().await.fails_with(1, &["another program uses this port", "--flow device"]);
 }
 
+/// case 84
+#[tokio::test]
+async fn a_port_that_is_taken_when_a_revoked_login_is_made_anew_is_said_so_too() {
+    let (server, home) = (server().await, Home::new());
+    home.log_in(&server, 600);
+    server.revoke_everything();
+    let back = redirect_uri(&server);
+    let _taken = TcpListener::bind(back.trim_start_matches("http://").trim_end_matches("/callback")).unwrap();
+    let run = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back);
+    run.end().await.fails_with(1, &["revoked", "another program uses this port", "--flow device"]);
+}
+
 /// case 89
 #[tokio::test]
 async fn without_a_terminal_auto_takes_the_device_flow() {

@@ -8,7 +8,7 @@ use url::Url;
 use super::{OAuthClient, configured};
 use crate::clock::Moment;
 use crate::config::{PlainHttp, check_url};
-use crate::error::{Error, NOTHING_THERE, Result};
+use crate::error::{Error, Result};
 use crate::http::{Retry, seconds};
 use crate::secret::Secret;
 use crate::text;
@@ -71,6 +71,7 @@ impl OAuthClient {
         DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| Error::Protocol {
             operation: REQUEST,
             url: text::printable_url(url),
+            status: None,
             reason,
         })
     }
@@ -152,8 +153,7 @@ fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
 /// Says what a refusal of the first request means for the person.
 fn unavailable(error: Error) -> Error {
     match &error {
-        Error::Protocol { reason, .. } if reason == NOTHING_THERE => no_endpoint(),
-        Error::OAuth { status: 404, .. } => no_endpoint(),
+        _ if error.status() == Some(404) => no_endpoint(),
         Error::OAuth { code, description, .. }
             if matches!(code.as_str(), "unauthorized_client" | "unsupported_grant_type" | "invalid_scope") =>
         {

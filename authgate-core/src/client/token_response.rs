@@ -78,7 +78,7 @@ impl TokenResponse {
     /// [`Error::Protocol`] when there is no access token, when it has characters that do not belong
     /// into a header (RFC 6750 section 2.1), or when its type is not Bearer.
     pub(super) fn into_token(self, operation: &'static str, url: &str, obtained: Moment) -> Result<Token> {
-        let refused = |reason: String| Err(Error::Protocol { operation, url: url.to_owned(), reason });
+        let refused = |reason: String| Err(Error::Protocol { operation, url: url.to_owned(), status: None, reason });
         let access_token = Secret::from(self.access_token.into_secret());
         if access_token.is_empty() {
             return refused("the answer has no access_token".to_owned());

@@ -24,11 +24,11 @@ pub enum Query {
     Allowed,
 }
 
-/// Reads a URL that was given in the variable `name`, and refuses one that no token may go to.
+/// Reads a URL that was given as `name`, and refuses one that no token may go to.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] that names the variable and the reason: not a URL, a scheme other than
+/// [`Error::Config`] with that name and the reason: not a URL, a scheme other than
 /// `https` or (as `plain_http` allows) `http`, a user name or password, a fragment, a query where
 /// none may be, white space or control characters. The URL's password is not in the message.
 ///
@@ -66,7 +66,7 @@ pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> 
         "http" => {
             return Err(format!(
                 "{} is plain http, which shows the token to everyone on the way: use https (http is for this \
-                 machine only; AUTHGATE_ALLOW_HTTP=1 lets it through all the same)",
+                 machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)",
                 text::printable_url(url)
             ));
         }

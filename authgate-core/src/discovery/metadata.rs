@@ -50,7 +50,7 @@ impl Metadata {
         // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
         if without_trailing_slash(named) != issuer {
             return Err(format!(
-                "the document is for the issuer {}, and {} was asked: set AUTHGATE_URL to the issuer, to the letter",
+                "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter",
                 if named.is_empty() { "(none)".to_owned() } else { text::excerpt(named, 200) },
                 text::printable(issuer),
             ));

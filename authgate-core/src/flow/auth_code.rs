@@ -225,6 +225,7 @@ async fn exchange(
         return Err(Error::Protocol {
             operation: "authorization code grant",
             url: text::printable_url(&client.endpoints().token_url),
+            status: None,
             reason: "the ID token belongs to another login (its nonce is not ours): start again".to_owned(),
         });
     }

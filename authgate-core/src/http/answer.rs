@@ -13,7 +13,7 @@ use url::Url;
 use super::body::read_whole_body;
 use super::redaction::SentSecrets;
 use super::retry::{LONGEST_WAIT, retry_after};
-use crate::error::{Error, NOTHING_THERE, Result};
+use crate::error::{Error, Result};
 use crate::text::{self, EXPLANATION_LENGTH};
 
 /// Characters of an unreadable body that are shown.
@@ -94,11 +94,9 @@ impl Answer {
         }
         match self.status {
             StatusCode::OK => None,
-            StatusCode::NOT_FOUND => Some(Error::Protocol {
-                operation: self.operation,
-                url: self.url.clone(),
-                reason: NOTHING_THERE.to_owned(),
-            }),
+            StatusCode::NOT_FOUND => {
+                Some(self.out_of_place("there is nothing at this address (404): check the server's URL".to_owned()))
+            }
             _ if object.is_some() => {
                 Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
             }
@@ -134,14 +132,16 @@ impl Answer {
                 let origin = target.origin().ascii_serialization();
                 format!(" to {}", text::printable(&self.sent.redacted(&origin)))
             });
-        Error::Protocol {
-            operation: self.operation,
-            url: self.url.clone(),
-            reason: format!(
-                "unexpected redirect{target} ({}), which is not followed because the credentials would go along: check the server's URL",
-                self.status.as_u16()
-            ),
-        }
+        self.out_of_place(format!(
+            "unexpected redirect{target} ({}), which is not followed because the credentials would go along: check the \
+             server's URL",
+            self.status.as_u16()
+        ))
+    }
+
+    fn out_of_place(&self, reason: String) -> Error {
+        let status = Some(self.status.as_u16());
+        Error::Protocol { operation: self.operation, url: self.url.clone(), status, reason }
     }
 
     fn not_an_object(&self) -> Error {
@@ -158,7 +158,7 @@ impl Answer {
         let body = match self.sent.redacted(body.trim()) {
             body if body.is_empty() => "an empty body".to_owned(),
             // An answer that was meant to carry a token may carry one, whatever else is wrong with it.
-            _ if self.status.is_success() && !self.sent.is_empty() => "a body that is not shown".to_owned(),
+            _ if self.status.is_success() && !self.sent.asked_in_public() => "a body that is not shown".to_owned(),
             body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
         };
         self.unexpected(format!("{reason} ({content_type}; {body})"))

@@ -16,7 +16,10 @@ const PUBLIC_PARAMETERS: [&str; 8] =
 /// Everything in a request that its answer must not show again, in every spelling that a careless
 /// server may echo it in.
 #[derive(Clone)]
-pub(super) struct SentSecrets(Vec<Secret>);
+pub(super) struct SentSecrets {
+    spellings: Vec<Secret>,
+    is_form: bool,
+}
 
 impl SentSecrets {
     pub(super) fn of(request: &reqwest::Request) -> Self {
@@ -37,15 +40,17 @@ impl SentSecrets {
         let mut spellings: Vec<Secret> = spellings.into_iter().map(Secret::from).collect();
         // The longest first: one secret may be a part of another.
         spellings.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
-        Self(spellings)
+        Self { spellings, is_form: !form.is_empty() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether anybody could have asked, and gets what everybody may read. A form, even one without
+    /// a secret, is answered with a token or a code.
+    pub(super) fn asked_in_public(&self) -> bool {
+        self.spellings.is_empty() && !self.is_form
     }
 
     pub(super) fn redacted(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "[redacted]"))
+        self.spellings.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "[redacted]"))
     }
 }
 

@@ -113,6 +113,7 @@ impl Session {
             (Some(expected), Some(subject)) if expected != *subject => Err(Error::Protocol {
                 operation: "userinfo",
                 url: self.login.issuer.clone(),
+                status: None,
                 reason: "the answer is about another person than the ID token: log out and in again".to_owned(),
             }),
             _ => Ok(()),
