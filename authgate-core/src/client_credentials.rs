@@ -32,7 +32,7 @@ const SHORTEST_LIFETIME: Duration = Duration::from_secs(5);
 
 /// A service's token: fetched when first wanted, renewed before it expires, shared by all clones.
 ///
-/// * A token in memory costs a clock read and a clone of a prepared header: no lock, no allocation.
+/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, no allocation.
 /// * Shortly before expiry one task renews it in the background while every caller still gets the
 ///   token there is. A failure there is nobody's problem: the next attempt follows, and an error
 ///   never takes the place of a valid token.

@@ -23,7 +23,8 @@
 //! Everything asynchronous needs a tokio runtime. Nothing here prints, reads standard input or
 //! ends the process; what is worth knowing besides results goes to [`tracing`].
 //!
-//! The modules in layers, each using only those above it:
+//! The modules in layers, each using only its own and those with a smaller number, and none in a
+//! circle:
 //!
 //! | layer | modules |
 //! | --- | --- |
