@@ -19,9 +19,16 @@
 //! # }
 //! ```
 //!
+//! For a person, `authenticate` (with the cargo feature `login`) finds the stored login or runs the
+//! flow that fits.
+//!
 //! The names are those of AuthGate's Python and Go SDKs, so that code can be read side by side.
 //! Everything asynchronous needs a tokio runtime. Nothing here prints, reads standard input or
 //! ends the process; what is worth knowing besides results goes to [`tracing`].
+//!
+//! [`reqwest`] is built without a default for the cryptography. A `reqwest::Client` of your own, in
+//! the same program, wants `rustls::crypto::ring::default_provider().install_default()` first, or
+//! reqwest's default features; the ones in here do not.
 //!
 //! The modules in layers, each using only its own and those with a smaller number, and none in a
 //! circle:

@@ -55,7 +55,10 @@ impl Prompt for Terminal {
         if let Some(picture) = prompt.verification_uri_complete.and_then(|url| qr_code::picture(url, self.can_redraw)) {
             let _ = writeln!(io::stderr(), "Or scan this:\n\n{picture}");
             // The window may show nothing above the picture any more.
-            self.say(&format!("and compare the code: {}\n", prompt.user_code));
+            self.say(&format!(
+                "and compare the code: {}\nor type it at {}\n",
+                prompt.user_code, prompt.verification_uri
+            ));
         }
     }
 

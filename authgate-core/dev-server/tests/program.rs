@@ -110,6 +110,8 @@ fn alone_it_says_what_to_set_and_serves() {
         "export CLIENT_ID=dev-service".to_owned(),
         "export CLIENT_SECRET=dev-service-secret".to_owned(),
         "export CLIENT_ID=dev-cli".to_owned(),
+        // Unset, it would be the one in a file `.env`.
+        "export CLIENT_SECRET=".to_owned(),
         format!("curl -d user_code=XXXX-XXXX {url}/dev/device/approve"),
     ] {
         assert!(lines.lines().any(|printed| printed == line), "{line} in {lines}");

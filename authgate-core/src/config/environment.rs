@@ -83,7 +83,7 @@ impl Environment {
             None | Some("0") => Ok(false),
             Some("1") => Ok(true),
             Some(_) => {
-                Err(Error::config(format!("{name} is neither 0 nor 1: set it to 1 to switch it on, or unset it")))
+                Err(Error::config(format!("{name} is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it")))
             }
         }
     }
@@ -103,13 +103,24 @@ impl Environment {
             }
         }
         values.try_into().map_err(|_| {
+            let hidden: Vec<&str> = missing.iter().copied().filter(|&name| self.hides(name)).collect();
+            let hidden = match hidden.join(", ") {
+                names if names.is_empty() => names,
+                names => format!(". In the environment these are empty, which hides the file's: {names}"),
+            };
             Error::config(format!(
-                "not set: {}. Export {} or write {} into a file .env in the current directory (.env.example shows how)",
+                "not set: {}. Export {them} or write {them} into a file .env in the current directory (.env.example \
+                 shows how){hidden}",
                 missing.join(", "),
-                if missing.len() == 1 { "it" } else { "them" },
-                if missing.len() == 1 { "it" } else { "them" },
+                them = if missing.len() == 1 { "it" } else { "them" },
             ))
         })
+    }
+
+    /// Whether an empty variable takes the place of one that says something.
+    fn hides(&self, name: &str) -> bool {
+        let in_file = self.file.get(name).is_some_and(|value| !value.expose().trim().is_empty());
+        in_file && std::env::var_os(name).is_some()
     }
 }
 

@@ -46,7 +46,9 @@ pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -
         )));
     }
     let url = Url::parse(value).map_err(|reason| {
-        Error::config(format!("{name} is not a URL ({reason}): write it like https://auth.example.com"))
+        Error::config(format!(
+            "{name} is not a URL ({reason}): write it whole, from https:// (http:// on this machine) on"
+        ))
     })?;
     check_url(&url, plain_http)
         .and_then(|()| match query {
@@ -70,7 +72,7 @@ pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> 
                 text::printable_url(url)
             ));
         }
-        scheme => return Err(format!("its scheme is {}, not https", text::excerpt(scheme, 20))),
+        scheme => return Err(format!("it begins with {}:, not with https://", text::excerpt(scheme, 20))),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it contains a user name or password: take them out".to_owned());

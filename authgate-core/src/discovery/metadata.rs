@@ -49,9 +49,15 @@ impl Metadata {
         let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
         // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
         if without_trailing_slash(named) != issuer {
+            if named.is_empty() {
+                return Err("the document names no issuer, so it is none of OpenID Connect discovery: check the \
+                            server's URL (AUTHGATE_URL)"
+                    .to_owned());
+            }
             return Err(format!(
-                "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter",
-                if named.is_empty() { "(none)".to_owned() } else { text::excerpt(named, 200) },
+                "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the \
+                 issuer, to the letter",
+                text::excerpt(named, 200),
                 text::printable(issuer),
             ));
         }

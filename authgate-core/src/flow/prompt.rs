@@ -8,6 +8,7 @@ use url::Url;
 use super::deadline::spoken;
 use super::notice::Notice;
 use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
+use crate::config::is_loopback;
 use crate::text;
 
 /// Shows a person what a login wants of them.
@@ -103,7 +104,8 @@ impl<'a> DevicePrompt<'a> {
 
 impl fmt::Display for DevicePrompt<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "To log in to {}, open this page on any device:\n", self.server)?;
+        let device = if is_loopback(self.verification_uri) { "this machine" } else { "any device" };
+        writeln!(formatter, "To log in to {}, open this page on {device}:\n", self.server)?;
         writeln!(formatter, "    {}\n", self.verification_uri)?;
         if self.is_elsewhere {
             let site = self.verification_uri.origin().ascii_serialization();

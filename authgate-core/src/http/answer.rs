@@ -94,9 +94,9 @@ impl Answer {
         }
         match self.status {
             StatusCode::OK => None,
-            StatusCode::NOT_FOUND => {
-                Some(self.out_of_place("there is nothing at this address (404): check the server's URL".to_owned()))
-            }
+            StatusCode::NOT_FOUND => Some(self.out_of_place(
+                "there is nothing at this address (404): check the server's URL (AUTHGATE_URL)".to_owned(),
+            )),
             _ if object.is_some() => {
                 Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
             }
@@ -134,7 +134,7 @@ impl Answer {
             });
         self.out_of_place(format!(
             "unexpected redirect{target} ({}), which is not followed because the credentials would go along: check the \
-             server's URL",
+             server's URL (AUTHGATE_URL)",
             self.status.as_u16()
         ))
     }

@@ -10,8 +10,9 @@ use super::window;
 const WHITE_ON_BLACK: &str = "\u{1b}[1;37;40m";
 const USUAL_COLOURS: &str = "\u{1b}[0m";
 
-/// The rows that are wanted below the picture: the code between two empty ones, and the time left.
-const ROWS_BELOW: usize = 4;
+/// The rows that are wanted below the picture: the code and the address between two empty ones, and
+/// the time left.
+const ROWS_BELOW: usize = 5;
 
 /// The URL as a QR code, if the terminal can show it: it must be one, wide enough, and know the
 /// block characters.

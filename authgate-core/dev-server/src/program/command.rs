@@ -73,8 +73,9 @@ fn is_of_our_package(variable: &OsStr) -> bool {
         .any(|ours| name.starts_with(ours))
 }
 
-/// The confidential client and the places that the two examples ask for.
-fn environment(server: &DevServer) -> [(&'static str, String); 5] {
+/// The confidential client and the places that the two examples ask for. What a file `.env` names as
+/// the API is hidden: it is no place for this server's tokens.
+fn environment(server: &DevServer) -> [(&'static str, String); 6] {
     let client = server.confidential_client();
     [
         ("AUTHGATE_URL", server.url().to_owned()),
@@ -82,6 +83,7 @@ fn environment(server: &DevServer) -> [(&'static str, String); 5] {
         ("CLIENT_SECRET", client.secret.clone().unwrap_or_default()),
         ("TOKEN_URL", format!("{}/oauth/token", server.url())),
         ("PROTECTED_API_URL", format!("{}/oauth/userinfo", server.url())),
+        ("API_URL", String::new()),
     ]
 }
 

@@ -63,15 +63,21 @@ export AUTHGATE_URL={url}
 export CLIENT_ID={service_id}
 export CLIENT_SECRET={service_secret}
 
+The tutorials ask for these in place of AUTHGATE_URL:
+
+export TOKEN_URL={url}/oauth/token
+export PROTECTED_API_URL={url}/oauth/userinfo
+
 For rust-cli, or any program that people log in to:
 
 export AUTHGATE_URL={url}
 export CLIENT_ID={public_id}
-unset CLIENT_SECRET
+export CLIENT_SECRET=
 {trust}
-Sign in as {username} / {password}. Or approve a device without a browser:
+Sign in as {username} / {password}. Or approve a device without a browser, or deny it:
 
 curl -d user_code=XXXX-XXXX {url}/dev/device/approve
+curl -d user_code=XXXX-XXXX {url}/dev/device/deny
 ",
         url = server.url(),
         service_id = service.id,
