@@ -17,7 +17,7 @@ use crate::flow::{
 };
 use crate::http::HttpClient;
 use crate::secret::Secret;
-use crate::store::{FallbackStore, Kept, StoredToken, TokenStore};
+use crate::store::{FallbackStore, StoredToken, TokenStore};
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
@@ -247,12 +247,12 @@ impl Login {
         // Not between another process's refresh and its save. A login is saved even without it.
         let _guard = self.lock().await;
         let kept = self.stored(token);
-        let saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
+        let is_saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
         self.tell_missing_scopes(token);
-        match (page, saved) {
-            (None, _) => {}
-            (Some(page), Kept::InStore | Kept::Superseded) => page.saved().await,
-            (Some(page), Kept::ThisRunOnly) => page.not_saved("no place to keep it could be written").await,
+        match page {
+            None => {}
+            Some(page) if is_saved => page.saved().await,
+            Some(page) => page.not_saved("no place to keep it could be written").await,
         }
     }
 
