@@ -17,7 +17,7 @@ use crate::flow::{
 };
 use crate::http::HttpClient;
 use crate::secret::Secret;
-use crate::store::{FallbackStore, StoredToken, TokenStore};
+use crate::store::{FallbackStore, LoginLock, StoredToken, TokenStore};
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
@@ -244,10 +244,13 @@ impl Login {
     /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
         let _saving = self.context.in_flight.enter();
-        // Not between another process's refresh and its save. A login is saved even without it.
-        let _guard = self.lock().await;
         let kept = self.stored(token);
-        let is_saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
+        let save = move |store: &FallbackStore, client_id: &str| {
+            // Not between another process's refresh and its save, unless that takes too long.
+            let _guard = store.lock_if_possible(LoginLock::PATIENCE);
+            store.save_login(client_id, &kept)
+        };
+        let is_saved = self.with_store(save).await;
         self.tell_missing_scopes(token);
         match page {
             None => {}

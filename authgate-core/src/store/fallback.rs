@@ -78,6 +78,19 @@ impl FallbackStore {
         Ok(guard)
     }
 
+    /// As [`FallbackStore::lock`], for a new login, which is to be saved even where the lock is not to
+    /// be had; a notice says so then.
+    ///
+    /// The file stays whole, because the other clients' lock is taken all the same, and a renewal
+    /// that goes on meanwhile replaces nothing but the token that it has renewed.
+    pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
+        self.lock(patience).unwrap_or_else(|error| {
+            let reason = error.to_string();
+            self.told().notice(Notice::LockPassedOver { reason: reason.clone() });
+            self.lock.share_or_do_without(reason)
+        })
+    }
+
     /// Forgets `refused` wherever it still stands; a token that somebody else has put there stays.
     ///
     /// # Errors
