@@ -91,6 +91,12 @@ impl Run {
         Self(command)
     }
 
+    /// The same run, which can write to no file: each byte is one too many, as on a full disk.
+    #[cfg(unix)]
+    pub(crate) fn without_space(self) -> Self {
+        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$@""#, "sh"])
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
@@ -240,6 +246,13 @@ impl Ended {
     pub(crate) fn shows(&self, stored: &Stored, server: &DevServer) {
         assert_eq!(self.status, Some(0), "{self:?}");
         assert_eq!(self.stdout, stored.block(server, self.number("Expires In")), "{}", self.stderr);
+    }
+
+    /// It showed the login of the server's user all the same, and warned about the file.
+    pub(crate) fn goes_on_without_saving(&self, home: &Home, server: &DevServer) {
+        assert_eq!((self.status, self.value("Subject")), (Some(0), server.user().subject.as_str()), "{self:?}");
+        self.says(&[home.file("").to_str().unwrap(), "lasts for this run only"]);
+        assert_eq!(home.leftovers(), [""; 0]);
     }
 
     /// The number behind a label.
