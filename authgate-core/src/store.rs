@@ -68,8 +68,8 @@ pub trait TokenStore: Send + Sync {
         Ok(still_stands)
     }
 
-    /// Finds out whether a token could be saved now, before something is given up for it that
-    /// cannot be had again.
+    /// Finds out, as far as that can be told without a save, whether a token could be saved now,
+    /// before something is given up for it that cannot be had again.
     fn get_ready(&self) -> Result<()> {
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::fs;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Ended, Home, Run, server, strace_is_asked_for, until};
+use common::{Home, Run, Started, server, strace_is_asked_for, until};
 
 /// A server that ends the login when an old refresh token comes back, and an expired login.
 async fn expired_login() -> (DevServer, Home) {
@@ -40,11 +40,34 @@ async fn logs_in_anew(home: &Home, server: &DevServer) {
     next.shows(&home.stored(server.public_client()).unwrap(), server);
 }
 
+/// A run that does something to the file, or has it done, while the server renews the token in it.
+async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    let asked_before = server.count(Endpoint::Token);
+    let run = run.start();
+    until("the refresh", || server.count(Endpoint::Token) > asked_before).await;
+    disturb(&run);
+    run
+}
+
+/// A run that finds space on the disk before the server renews the token, and none after that.
+#[cfg(target_os = "linux")]
+async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    disturbed(home.run(server).with_space_for("unlimited"), server, |run| {
+        let no_space = Rlimit { current: Some(0), maximum: Some(0) };
+        prlimit(Pid::from_raw(run.id().cast_signed()), Resource::Fsize, no_space).unwrap();
+    })
+    .await
+}
+
 /// cases 118, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_full_disk_the_token_serves_this_run_and_the_used_up_one_is_deleted() {
+async fn where_the_disk_fills_up_meanwhile_the_token_serves_this_run_and_the_used_up_one_is_deleted() {
     let (server, home) = expired_login().await;
-    let ended = home.run(&server).without_space().end().await;
+    let ended = filled_up_meanwhile(&home, &server).await.end().await;
     ended.goes_on_without_saving(&home, &server);
     ended.says(&["free some space", "The old token there has been replaced and was deleted"]);
     assert_eq!(home.text(), None, "nothing else was in the file");
@@ -52,12 +75,13 @@ async fn on_a_full_disk_the_token_serves_this_run_and_the_used_up_one_is_deleted
 }
 
 /// cases 118, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_warning_says_so() {
+async fn where_the_disk_fills_up_meanwhile_a_file_with_other_clients_in_it_stays_and_a_warning_says_so() {
     let (server, home) = expired_login().await;
     add_neighbour(&home);
     let before = home.text();
-    let ended = home.run(&server).without_space().end().await;
+    let ended = filled_up_meanwhile(&home, &server).await.end().await;
     ended.goes_on_without_saving(&home, &server);
     ended.says(&["free some space", "An old token stays there"]);
     assert_eq!(home.text(), before);
@@ -66,18 +90,23 @@ async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_war
 }
 
 /// cases 116, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn while_the_disk_stays_full_each_run_can_be_logged_in_by_hand() {
     let (server, home) = expired_login().await;
     add_neighbour(&home);
     let before = home.text();
-    assert_eq!(home.run(&server).without_space().end().await.status, Some(0));
-    for _ in 0..2 {
-        let ended = home.run(&server).without_space().approved_at(&server).await;
-        ended.goes_on_without_saving(&home, &server);
-        ended.says(&["The server has revoked the stored login", "An old token stays there"]);
-        assert_eq!(home.text(), before);
-    }
+    assert_eq!(filled_up_meanwhile(&home, &server).await.end().await.status, Some(0));
+
+    let ended = home.run(&server).without_space().approved_at(&server).await;
+    ended.goes_on_without_saving(&home, &server);
+    ended.says(&["is not renewed", "free some space"]);
+    assert_eq!(home.text(), before);
+
+    let ended = filled_up_meanwhile(&home, &server).await.approved_at(&server).await;
+    ended.goes_on_without_saving(&home, &server);
+    ended.says(&["The server has revoked the stored login", "An old token stays there"]);
+    assert_eq!(home.text(), before);
     logs_in_anew(&home, &server).await;
 }
 
@@ -136,20 +165,11 @@ async fn on_a_file_system_without_hard_links_nothing_is_different() {
     assert_eq!((home.leftovers(), ended.stderr.lines().count()), (vec![], 1), "{ended:?}");
 }
 
-/// What happens to the file while the server renews the token in it.
-async fn disturbed(server: &DevServer, home: &Home, disturb: impl FnOnce()) -> Ended {
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
-    let run = home.run(server).start();
-    until("the refresh", || server.count(Endpoint::Token) == 1).await;
-    disturb();
-    run.end().await
-}
-
 /// case 118
 #[tokio::test]
 async fn a_folder_that_is_deleted_meanwhile_is_named_and_the_token_serves_this_run() {
     let (server, home) = expired_login().await;
-    let ended = disturbed(&server, &home, || fs::remove_dir_all(home.path()).unwrap()).await;
+    let ended = disturbed(home.run(&server), &server, |_| fs::remove_dir_all(home.path()).unwrap()).await.end().await;
     assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
     ended.says(&[home.path().to_str().unwrap(), "the folder does not exist", "lasts for this run only"]);
     assert!(!home.path().exists());
@@ -159,10 +179,12 @@ async fn a_folder_that_is_deleted_meanwhile_is_named_and_the_token_serves_this_r
 #[tokio::test]
 async fn a_folder_in_the_place_of_the_file_is_left_alone_and_the_token_serves_this_run() {
     let (server, home) = expired_login().await;
-    let ended = disturbed(&server, &home, || {
+    let ended = disturbed(home.run(&server), &server, |_| {
         fs::remove_file(home.file("")).unwrap();
         fs::create_dir(home.file("")).unwrap();
     })
+    .await
+    .end()
     .await;
     ended.goes_on_without_saving(&home, &server);
     ended.says(&["is not a regular file"]);

@@ -101,3 +101,34 @@ async fn a_refused_token_is_not_renewed_where_a_new_one_could_not_be_saved_and_n
     assert!(!ended.stderr.contains("expired") && !ended.stderr.contains("revoked"), "{ended:?}");
     assert_eq!((home.stored(server.public_client()), refreshes(&server)), (Some(before), 0));
 }
+
+/// cases 118, 131
+#[tokio::test]
+async fn on_a_full_disk_the_refresh_token_is_not_used_up() {
+    for (space, size_of_others) in [("0", 0), ("64", 100_000)] {
+        let (server, home) = stored_login(-60).await;
+        let mut document = home.document().unwrap();
+        document["data"]["neighbour"] = "x".repeat(size_of_others).into();
+        home.replace(&document.to_string());
+        let before = home.text();
+        let ended = home.run(&server).with_space_for(space).approved_at(&server).await;
+        ended.goes_on_without_saving(&home, &server);
+        ended.says(&["free some space", "is not renewed, because the new token could not take its place"]);
+        assert_eq!((home.text(), refreshes(&server)), (before, 0));
+
+        let next = home.run(&server).end().await;
+        next.shows(&home.stored(server.public_client()).unwrap(), &server);
+        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+    }
+}
+
+/// cases 119, 131
+#[tokio::test]
+async fn on_a_full_disk_a_token_that_is_about_to_expire_serves() {
+    let (server, home) = stored_login(20).await;
+    let before = home.stored(server.public_client()).unwrap();
+    let ended = home.run(&server).without_space().end().await;
+    ended.shows(&before, &server);
+    ended.says(&["free some space", "stays in use"]);
+    assert_eq!((home.stored(server.public_client()), server.count(Endpoint::Token)), (Some(before), 0));
+}

@@ -94,7 +94,13 @@ impl Run {
     /// The same run, which can write to no file: each byte is one too many, as on a full disk.
     #[cfg(unix)]
     pub(crate) fn without_space(self) -> Self {
-        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$@""#, "sh"])
+        self.with_space_for("0")
+    }
+
+    /// The same run, for which no file may grow beyond this number of blocks of 512 or 1024 bytes.
+    #[cfg(unix)]
+    pub(crate) fn with_space_for(self, blocks: &str) -> Self {
+        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks])
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -141,9 +147,7 @@ impl Run {
 
     /// Runs to the end, while somebody approves the device code that it shows.
     pub(crate) async fn approved_at(self, server: &DevServer) -> Ended {
-        let started = self.start();
-        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
-        started.end().await
+        self.start().approved_at(server).await
     }
 
     pub(crate) fn start(mut self) -> Started {
@@ -177,6 +181,11 @@ impl Started {
 
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    pub(crate) async fn approved_at(self, server: &DevServer) -> Ended {
+        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
+        self.end().await
     }
 
     pub(crate) async fn end(mut self) -> Ended {
