@@ -17,7 +17,7 @@ use crate::flow::{
 };
 use crate::http::HttpClient;
 use crate::secret::Secret;
-use crate::store::{FallbackStore, Kept, StoredToken, TokenStore};
+use crate::store::{FallbackStore, LoginLock, StoredToken, TokenStore};
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
@@ -105,7 +105,9 @@ impl fmt::Debug for LoginContext {
 /// it got. Where that comes to nothing, a flow runs, and the new token is stored.
 ///
 /// A network that is down never costs a login: only the server's word ends one, `invalid_grant` for
-/// its refresh token, or `invalid_token` where there is none.
+/// its refresh token, or `invalid_token` where there is none. Nor does a store that cannot be written:
+/// a renewal whose outcome could not be saved is not asked for, so what is stored stays good. While
+/// its token is good, this run uses it; after that, it needs a login of its own.
 ///
 /// # Errors
 ///
@@ -143,22 +145,24 @@ impl Login {
     /// helps.
     async fn resume(&self) -> Result<Option<Session>> {
         let Some(kept) = self.load().await else { return Ok(None) };
-        let is_still_good = match self.usable(&kept).freshness(self.client.clock().now(), MARGIN) {
-            Freshness::Fresh(_) | Freshness::Unlimited => return Ok(Some(Session::resumed(self.clone(), kept))),
-            Freshness::Expiring(_) => true,
-            Freshness::Expired(_) => false,
-        };
+        if let Freshness::Fresh(_) | Freshness::Unlimited = self.freshness(&kept) {
+            return Ok(Some(Session::resumed(self.clone(), kept)));
+        }
         match self.renew(&kept).await {
             Ok(Renewal::Renewed(kept)) => Ok(Some(Session::new(self.clone(), self.usable(&kept)))),
             Ok(Renewal::Found(kept)) => Ok(Some(Session::resumed(self.clone(), kept))),
-            Ok(Renewal::LoginEnded) if is_still_good && kept.refresh_token.is_none() => {
+            Ok(Renewal::LoginEnded) if kept.refresh_token.is_none() && self.is_good(&kept) => {
                 Ok(Some(Session::resumed(self.clone(), kept)))
             }
             Ok(Renewal::LoginEnded) => Ok(None),
             // It is still good, so the renewal can wait for the next run; one is enough for this.
-            Err(error) if is_still_good => {
+            Ok(Renewal::NotPossible(error)) | Err(error) if self.is_good(&kept) => {
                 self.notice(&Notice::RenewalFailed(error));
                 Ok(Some(Session::new(self.clone(), self.usable(&kept))))
+            }
+            Ok(Renewal::NotPossible(error)) => {
+                self.notice(&Notice::NotRenewed(error));
+                Ok(None)
             }
             Err(error) => Err(error),
         }
@@ -176,6 +180,15 @@ impl Login {
             self.notice(&Notice::OtherIssuer { issuer: other.issuer, server: self.issuer.clone() });
         }
         ours.into_iter().next()
+    }
+
+    /// Whether it is of use yet, if only for a moment.
+    fn is_good(&self, kept: &StoredToken) -> bool {
+        !matches!(self.freshness(kept), Freshness::Expired(_))
+    }
+
+    fn freshness(&self, kept: &StoredToken) -> Freshness {
+        self.usable(kept).freshness(self.client.clock().now(), MARGIN)
     }
 
     /// The stored token by the clocks of this run.
@@ -244,15 +257,18 @@ impl Login {
     /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
         let _saving = self.context.in_flight.enter();
-        // Not between another process's refresh and its save. A login is saved even without it.
-        let _guard = self.lock().await;
         let kept = self.stored(token);
-        let saved = self.with_store(move |store, client_id| store.save_login(client_id, &kept)).await;
+        let save = move |store: &FallbackStore, client_id: &str| {
+            // Not between another process's refresh and its save, unless that takes too long.
+            let _guard = store.lock_if_possible(LoginLock::PATIENCE);
+            store.save_login(client_id, &kept)
+        };
+        let is_saved = self.with_store(save).await;
         self.tell_missing_scopes(token);
-        match (page, saved) {
-            (None, _) => {}
-            (Some(page), Kept::InStore | Kept::Superseded) => page.saved().await,
-            (Some(page), Kept::ThisRunOnly) => page.not_saved("no place to keep it could be written").await,
+        match page {
+            None => {}
+            Some(page) if is_saved => page.saved().await,
+            Some(page) => page.not_saved("no place to keep it could be written").await,
         }
     }
 

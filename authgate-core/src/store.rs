@@ -68,8 +68,8 @@ pub trait TokenStore: Send + Sync {
         Ok(still_stands)
     }
 
-    /// Finds out whether a token could be saved now, before something is given up for it that
-    /// cannot be had again.
+    /// Finds out, as far as that can be told without a save, whether a token could be saved now,
+    /// before something is given up for it that cannot be had again.
     fn get_ready(&self) -> Result<()> {
         Ok(())
     }
@@ -160,6 +160,22 @@ impl StoredToken {
     fn is_same_grant(&self, other: &Self) -> bool {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
+
+    /// By which the newest of several tokens of a client is found.
+    fn newness(&self) -> Newness {
+        self.expires_at.map_or(Newness::Unknown, Newness::ExpiresAt)
+    }
+}
+
+/// How new a token is; the newest is the greatest.
+///
+/// One whose expiry is unknown counts as the newest, because only the server can tell what it is
+/// worth: it is used until it is refused, and deleted then, which brings up what another store has.
+/// The other way round a login that still lives could be passed over, or deleted as the older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Newness {
+    ExpiresAt(u64),
+    Unknown,
 }
 
 fn seconds_since_1970(wall: SystemTime) -> Duration {

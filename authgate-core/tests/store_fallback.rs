@@ -34,7 +34,7 @@ const ALL: [bool; 3] = [true; 3];
 fn a_login_goes_to_the_first_store_and_leaves_the_others() {
     let (store, first, second) = stores();
     second.put(1);
-    assert_eq!(store.save_login(CLIENT, &token(2)), Kept::InStore);
+    assert!(store.save_login(CLIENT, &token(2)));
     assert_eq!((first.content(), second.content()), (Some(token(2)), None));
     assert_eq!(store.take_notices(), []);
 }
@@ -45,7 +45,7 @@ fn a_login_that_the_first_store_does_not_take_goes_to_the_next_and_one_line_says
     let (store, first, second) = stores();
     first.put(1);
     first.fail(SAVE);
-    assert_eq!(store.save_login(CLIENT, &token(2)), Kept::InStore);
+    assert!(store.save_login(CLIENT, &token(2)));
     assert_eq!((first.content(), second.content()), (None, Some(token(2))));
     let notices = store.take_notices();
     assert!(matches!(&notices[..], [Notice::Fallback { .. }]), "{notices:?}");
@@ -73,7 +73,7 @@ fn a_token_that_no_store_takes_serves_this_run() {
     let (store, first, second) = stores();
     first.fail(SAVE);
     second.fail(SAVE);
-    assert_eq!(store.save_login(CLIENT, &token(1)), Kept::ThisRunOnly);
+    assert!(!store.save_login(CLIENT, &token(1)));
     assert_eq!(loaded(&store), Some(1));
     let notices = store.take_notices();
     assert!(notices.iter().any(|notice| matches!(notice, Notice::ThisRunOnly { reasons } if reasons.len() == 2)));
@@ -97,6 +97,19 @@ fn the_newest_token_counts_wherever_it_is() {
     }
     first.fail(LOAD);
     assert_eq!(loaded(&store), Some(1));
+}
+
+/// case 123
+#[test]
+fn a_token_that_does_not_say_when_it_expires_counts_as_the_newest_until_it_is_refused() {
+    let (store, first, second) = stores();
+    let mut undated = token(1);
+    undated.expires_at = None;
+    first.put(2);
+    Shared(second.clone()).save(CLIENT, &undated).unwrap();
+    assert_eq!(store.load(CLIENT).unwrap(), Some(undated.clone()));
+    store.delete_refused(CLIENT, &undated).unwrap();
+    assert_eq!(loaded(&store), Some(2));
 }
 
 /// case 123
@@ -203,7 +216,7 @@ fn part_at_home() {
     }
     let store = FallbackStore::of_user(None);
     let guard = store.lock(Duration::ZERO).unwrap();
-    assert_eq!(store.save_login(CLIENT, &token(1)), Kept::InStore);
+    assert!(store.save_login(CLIENT, &token(1)));
     assert_eq!(guard.unlocked_because(), None);
     assert!(
         matches!(&store.take_notices()[..], [Notice::KeyringOff { used }] if used.contains(".authgate-tokens.json"))
@@ -226,7 +239,7 @@ fn part_without_a_home() {
     let store = FallbackStore::of_user(None);
     let _guard = store.lock(Duration::ZERO).unwrap();
     assert_eq!(store.load(CLIENT).unwrap(), None);
-    assert_eq!(store.save_login(CLIENT, &token(1)), Kept::ThisRunOnly);
+    assert!(!store.save_login(CLIENT, &token(1)));
     assert_eq!(loaded(&store), Some(1));
     let told: Vec<String> = store.take_notices().iter().map(ToString::to_string).collect();
     assert!(told.iter().any(|line| line.contains("for this run only") && line.contains("HOME")), "{told:?}");
@@ -236,12 +249,7 @@ fn part_without_a_home() {
 fn run_at_home(test: &str, home: &str) {
     let output = part(test, "x".as_ref()).env("HOME", home).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no").output();
     let output = output.unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// case 131
@@ -265,26 +273,6 @@ fn a_logout_works_on_a_full_disk_when_nothing_else_is_in_the_file() {
 fn part_that_logs_out_without_space() {
     let Some(path) = part_path() else { return };
     FileStore::new(path).delete(CLIENT).unwrap();
-}
-
-/// cases 118, 150 and 154
-#[test]
-fn a_save_that_loses_the_old_token_does_not_lose_the_new_one() {
-    let (store, first, second) = stores();
-    first.put(1);
-    assert_eq!(loaded(&store), Some(1));
-    first.fail(SAVE);
-    first.lose();
-    assert_eq!(store.save_refreshed(CLIENT, &token(1), &token(2)), Kept::InStore);
-    assert_eq!((first.content(), second.content()), (None, Some(token(2))));
-    assert!(store.take_notices().iter().any(|notice| notice.to_string().contains("from now on, as plain text")));
-    // With no other place to go.
-    first.put(2);
-    second.remove();
-    assert_eq!(loaded(&store), Some(2));
-    second.fail(SAVE);
-    assert_eq!(store.save_refreshed(CLIENT, &token(2), &token(3)), Kept::ThisRunOnly);
-    assert_eq!(loaded(&store), Some(3));
 }
 
 /// case 155

@@ -135,7 +135,7 @@ fn part_with_a_keyring_that_was_never_set_up() {
     let start = Instant::now();
     let (stores, file) = stores(&home);
     assert_eq!(stores.load(CLIENT).unwrap(), None);
-    assert_eq!(stores.save_login(CLIENT, &token(1)), Kept::InStore);
+    assert!(stores.save_login(CLIENT, &token(1)));
     assert!(start.elapsed() < Duration::from_secs(30), "it hangs");
     assert_eq!(file.load(CLIENT).unwrap(), Some(token(1)));
     let notices = stores.take_notices();
@@ -172,7 +172,7 @@ fn part_with_a_locked_keyring() {
     println!("{notices:?} ({:?})", start.elapsed());
     assert!(matches!(&notices[..], [Notice::Fallback { reason, .. }] if reason.contains("locked")), "{notices:?}");
 
-    assert_eq!(stores.save_login(CLIENT, &token(2)), Kept::InStore);
+    assert!(stores.save_login(CLIENT, &token(2)));
     assert!(start.elapsed() < Duration::from_secs(30), "it hangs");
     assert_eq!(file.load(CLIENT).unwrap(), Some(token(2)));
     assert_eq!(stores.take_notices(), []);
@@ -229,7 +229,7 @@ fn part_with_keyring_and_file() {
     assert_eq!(stores.save_refreshed(CLIENT, &token(2), &token(3)), Kept::InStore);
     assert_eq!((keyring().load(CLIENT).unwrap(), file.load(CLIENT).unwrap()), (Some(token(3)), Some(token(3))));
 
-    assert_eq!(stores.save_login(CLIENT, &token(4)), Kept::InStore);
+    assert!(stores.save_login(CLIENT, &token(4)));
     assert_eq!((keyring().load(CLIENT).unwrap(), file.load(CLIENT).unwrap()), (Some(token(4)), None));
     stores.delete(CLIENT).unwrap();
     assert_eq!((stores.load(CLIENT).unwrap(), stores.take_notices()), (None, vec![]));

@@ -13,6 +13,13 @@ use authgate_core::store::{KeyringStore, TokenStore};
 use session::{UNLOCKED, add_item, count, items, run_in};
 use stores::{CLIENT, part_path, python, run_python, token};
 
+/// How Python's library marks its items.
+const MARK: [&str; 2] = ["application", "Python keyring library"];
+
+fn entry(access_token: &str, expires_at: u32) -> String {
+    format!(r#"{{"access_token": "{access_token}", "expires_at": {expires_at}}}"#)
+}
+
 fn keyring() -> KeyringStore {
     KeyringStore::new(KeyringStore::LIMIT)
 }
@@ -28,10 +35,6 @@ fn part_with_two_items() {
     if part_path().is_none() {
         return;
     }
-    let entry = |access_token: &str, expires_at: u32| {
-        format!(r#"{{"access_token": "{access_token}", "expires_at": {expires_at}}}"#)
-    };
-    let mark = ["application", "Python keyring library"];
     for (ours, pythons, newest) in [
         (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), Some("ours")),
         (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), Some("pythons")),
@@ -39,7 +42,7 @@ fn part_with_two_items() {
         ("makes no sense".to_owned(), "nor this".to_owned(), None),
     ] {
         add_item(&ours, &[]);
-        add_item(&pythons, &mark);
+        add_item(&pythons, &MARK);
         assert_eq!(count(&items("authgate"), "made by a test"), 2);
         let store = keyring();
         let found = store.load(CLIENT).unwrap();
@@ -48,15 +51,42 @@ fn part_with_two_items() {
         store.delete(CLIENT).unwrap();
 
         add_item(&ours, &[]);
-        add_item(&pythons, &mark);
+        add_item(&pythons, &MARK);
         store.save(CLIENT, &token(1)).unwrap();
         let found = items("authgate");
-        assert_eq!((count(&found, "made by a test"), count(&found, mark[1])), (1, 1), "{found}");
+        assert_eq!((count(&found, "made by a test"), count(&found, MARK[1])), (1, 1), "{found}");
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
 
         add_item(&ours, &["another", "attribute"]);
         store.delete(CLIENT).unwrap();
         assert_eq!(items("authgate"), "");
+    }
+}
+
+/// case 145
+#[test]
+fn of_two_items_none_goes_that_may_be_a_login_before_a_new_one_takes_their_place() {
+    run_in(UNLOCKED, "part_with_items_of_unknown_age");
+}
+
+#[test]
+fn part_with_items_of_unknown_age() {
+    if part_path().is_none() {
+        return;
+    }
+    for (ours, pythons) in [(2_000_000_000, 0), (0, 1_900_000_000), (0, 0)] {
+        add_item(&entry("ours", ours), &[]);
+        add_item(&entry("pythons", pythons), &MARK);
+        let store = keyring();
+        for _ in 0..2 {
+            let newest = store.load(CLIENT).unwrap().unwrap();
+            assert_eq!(newest.expires_at, None, "which is good until it is refused");
+            assert_eq!(count(&items("authgate"), "made by a test"), 2);
+        }
+        store.save(CLIENT, &token(1)).unwrap();
+        assert_eq!(count(&items("authgate"), "made by a test"), 1);
+        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
+        store.delete(CLIENT).unwrap();
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
-use authgate_core::store::{FileStore, LoginLock, TokenStore};
+use authgate_core::store::{FallbackStore, FileStore, LoginLock, Notice, TokenStore};
 use stores::{CLIENT, folder, names_in, part, part_path, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
@@ -124,6 +124,52 @@ fn a_save_uses_the_lock_that_its_own_process_holds() {
     drop(guard);
     store.login_lock().acquire(NO_PATIENCE).unwrap();
     assert_eq!(names_in(path.parent().unwrap()), ["tokens.json", "tokens.json.rust-lock"]);
+}
+
+fn in_file(path: &Path) -> FallbackStore {
+    let file = FileStore::new(path);
+    let lock = file.login_lock().clone();
+    FallbackStore::new(vec![Box::new(file)], lock)
+}
+
+/// case 133
+#[test]
+fn a_new_login_waits_for_the_login_lock_once_and_is_then_saved_without_it() {
+    let (_folder, path) = folder();
+    let _holder = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
+    let store = in_file(&path);
+    let start = Instant::now();
+    let _guard = store.lock_if_possible(NO_PATIENCE);
+    assert!(store.save_login(CLIENT, &token(1)));
+    assert!(start.elapsed() < LoginLock::PATIENCE, "it waits once more");
+    assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(token(1)));
+    let told = store.take_notices();
+    assert!(matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")), "{told:?}");
+}
+
+/// case 134
+#[test]
+fn whoever_has_the_login_lock_does_not_take_a_save_without_it_for_a_dead_one() {
+    let (_folder, path) = folder();
+    let _holder = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
+    let is_seen = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let saver = scope.spawn(|| {
+            let store = in_file(&path);
+            let _guard = store.lock_if_possible(NO_PATIENCE);
+            while !is_seen.load(Ordering::SeqCst) {
+                assert!(store.save_login(CLIENT, &token(1)));
+            }
+        });
+        let content = loop {
+            match fs::read_to_string(beside(&path, ".lock")) {
+                Ok(content) => break content,
+                Err(_) => assert!(!saver.is_finished(), "it cannot save"),
+            }
+        };
+        is_seen.store(true, Ordering::SeqCst);
+        assert_eq!(content, "", "our mark is only for the lock of whoever has the login lock");
+    });
 }
 
 /// case 127

@@ -3,12 +3,14 @@
 #![cfg(all(unix, feature = "login"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
 
+mod fragile;
 mod stores;
 
 use std::sync::{Arc, Mutex};
 
 use authgate_core::store::{FallbackStore, Kept, LoginLock, MemoryStore, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
+use fragile::{Fragile, Shared};
 use stores::{CLIENT, token};
 
 /// A store that writes down what it is asked to do.
@@ -63,8 +65,30 @@ fn a_login_is_deleted_elsewhere_only_after_a_store_has_kept_the_new_one() {
         };
         let stores = vec![store("keyring", keyring_keeps), store("file", true)];
         let store = FallbackStore::new(stores, LoginLock::nowhere("a test needs none"));
-        assert_eq!(store.save_login(CLIENT, &token(2)), Kept::InStore);
+        assert!(store.save_login(CLIENT, &token(2)));
         assert_eq!(*asked.lock().unwrap(), expected);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
     }
+}
+
+/// cases 118, 150 and 154
+#[test]
+fn a_save_that_loses_the_old_token_does_not_lose_the_new_one() {
+    let (first, second) = (Arc::new(Fragile::default()), Arc::new(Fragile::default()));
+    let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(Shared(first.clone())), Box::new(Shared(second.clone()))];
+    let store = FallbackStore::new(stores, LoginLock::nowhere("a test needs none"));
+    first.put(1);
+    assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
+    first.fail([false, true, false]);
+    first.lose();
+    assert_eq!(store.save_refreshed(CLIENT, &token(1), &token(2)), Kept::InStore);
+    assert_eq!((first.content(), second.content()), (None, Some(token(2))));
+    assert!(store.take_notices().iter().any(|notice| notice.to_string().contains("from now on, as plain text")));
+    // With no other place to go.
+    first.put(2);
+    second.remove();
+    assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
+    second.fail([false, true, false]);
+    assert_eq!(store.save_refreshed(CLIENT, &token(2), &token(3)), Kept::ThisRunOnly);
+    assert_eq!(store.load(CLIENT).unwrap(), Some(token(3)));
 }

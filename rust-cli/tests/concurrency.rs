@@ -144,3 +144,15 @@ async fn no_refresh_is_asked_for_while_its_token_could_not_be_saved() {
     ended.shows(&home.stored(server.public_client()).unwrap(), &server);
     assert_eq!(server.count(Endpoint::Token), 1);
 }
+
+/// case 133
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_login_is_saved_where_the_lock_is_not_to_be_had() {
+    let (server, home) = (server().await, Home::new());
+    std::os::unix::fs::symlink("elsewhere", home.file(".rust-lock")).unwrap();
+    let ended = home.run(&server).approved_at(&server).await;
+    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    ended.says(&["is a symbolic link", "The new login does not wait for this lock"]);
+    assert!(!home.file("").with_file_name("elsewhere").exists());
+}

@@ -8,14 +8,11 @@
 
 mod common;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use common::{Ended, Home, Run, left_out, server, strace_is_asked_for, until};
+use common::{Home, Run, Started, server, strace_is_asked_for, until};
 
 /// A server that ends the login when an old refresh token comes back, and an expired login.
 async fn expired_login() -> (DevServer, Home) {
@@ -31,22 +28,10 @@ fn add_neighbour(home: &Home) {
     home.replace(&document.to_string());
 }
 
-/// No file can be written: each byte is one too many, as on a full disk.
-fn without_space(run: Run) -> Run {
-    run.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$@""#, "sh"])
-}
-
 /// The system answers every call of these with this error.
 fn refusing(run: Run, calls: &str, error: &str) -> Run {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
     run.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
-}
-
-/// It shows a person's login all the same, and warns about the file.
-fn goes_on_without_saving(ended: &Ended, home: &Home, server: &DevServer) {
-    assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
-    ended.says(&[home.file("").to_str().unwrap(), "lasts for this run only"]);
-    assert_eq!(home.leftovers(), [""; 0]);
 }
 
 /// Once there is space again, the login that was lost is made anew and kept.
@@ -55,25 +40,49 @@ async fn logs_in_anew(home: &Home, server: &DevServer) {
     next.shows(&home.stored(server.public_client()).unwrap(), server);
 }
 
+/// A run that does something to the file, or has it done, while the server renews the token in it.
+async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    let asked_before = server.count(Endpoint::Token);
+    let run = run.start();
+    until("the refresh", || server.count(Endpoint::Token) > asked_before).await;
+    disturb(&run);
+    run
+}
+
+/// A run that finds space on the disk before the server renews the token, and none after that.
+#[cfg(target_os = "linux")]
+async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    disturbed(home.run(server).with_space_for("unlimited"), server, |run| {
+        let no_space = Rlimit { current: Some(0), maximum: Some(0) };
+        prlimit(Pid::from_raw(run.id().cast_signed()), Resource::Fsize, no_space).unwrap();
+    })
+    .await
+}
+
 /// cases 118, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_full_disk_the_token_serves_this_run_and_the_used_up_one_is_deleted() {
+async fn where_the_disk_fills_up_meanwhile_the_token_serves_this_run_and_the_used_up_one_is_deleted() {
     let (server, home) = expired_login().await;
-    let ended = without_space(home.run(&server)).end().await;
-    goes_on_without_saving(&ended, &home, &server);
+    let ended = filled_up_meanwhile(&home, &server).await.end().await;
+    ended.goes_on_without_saving(&home, &server);
     ended.says(&["free some space", "The old token there has been replaced and was deleted"]);
     assert_eq!(home.text(), None, "nothing else was in the file");
     logs_in_anew(&home, &server).await;
 }
 
 /// cases 118, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_warning_says_so() {
+async fn where_the_disk_fills_up_meanwhile_a_file_with_other_clients_in_it_stays_and_a_warning_says_so() {
     let (server, home) = expired_login().await;
     add_neighbour(&home);
     let before = home.text();
-    let ended = without_space(home.run(&server)).end().await;
-    goes_on_without_saving(&ended, &home, &server);
+    let ended = filled_up_meanwhile(&home, &server).await.end().await;
+    ended.goes_on_without_saving(&home, &server);
     ended.says(&["free some space", "An old token stays there"]);
     assert_eq!(home.text(), before);
     logs_in_anew(&home, &server).await;
@@ -81,18 +90,23 @@ async fn on_a_full_disk_a_file_with_other_clients_in_it_stays_as_it_is_and_a_war
 }
 
 /// cases 116, 131
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn while_the_disk_stays_full_each_run_can_be_logged_in_by_hand() {
     let (server, home) = expired_login().await;
     add_neighbour(&home);
     let before = home.text();
-    assert_eq!(without_space(home.run(&server)).end().await.status, Some(0));
-    for _ in 0..2 {
-        let ended = without_space(home.run(&server)).approved_at(&server).await;
-        goes_on_without_saving(&ended, &home, &server);
-        ended.says(&["The server has revoked the stored login", "An old token stays there"]);
-        assert_eq!(home.text(), before);
-    }
+    assert_eq!(filled_up_meanwhile(&home, &server).await.end().await.status, Some(0));
+
+    let ended = home.run(&server).without_space().approved_at(&server).await;
+    ended.goes_on_without_saving(&home, &server);
+    ended.says(&["is not renewed", "free some space"]);
+    assert_eq!(home.text(), before);
+
+    let ended = filled_up_meanwhile(&home, &server).await.approved_at(&server).await;
+    ended.goes_on_without_saving(&home, &server);
+    ended.says(&["The server has revoked the stored login", "An old token stays there"]);
+    assert_eq!(home.text(), before);
     logs_in_anew(&home, &server).await;
 }
 
@@ -100,8 +114,8 @@ async fn while_the_disk_stays_full_each_run_can_be_logged_in_by_hand() {
 #[tokio::test]
 async fn a_first_login_on_a_full_disk_serves_this_run_and_leaves_nothing() {
     let (server, home) = (server().await, Home::new());
-    let ended = without_space(home.run(&server)).approved_at(&server).await;
-    goes_on_without_saving(&ended, &home, &server);
+    let ended = home.run(&server).without_space().approved_at(&server).await;
+    ended.goes_on_without_saving(&home, &server);
     assert_eq!(home.text(), None);
 }
 
@@ -116,7 +130,7 @@ async fn a_disk_that_fails_while_the_new_file_is_synced_or_renamed_keeps_the_old
         add_neighbour(&home);
         let before = home.text();
         let ended = refusing(home.run(&server), calls, error).end().await;
-        goes_on_without_saving(&ended, &home, &server);
+        ended.goes_on_without_saving(&home, &server);
         ended.says(&["An old token stays there"]);
         assert_eq!(home.text(), before, "{calls} {error}");
         logs_in_anew(&home, &server).await;
@@ -151,70 +165,11 @@ async fn on_a_file_system_without_hard_links_nothing_is_different() {
     assert_eq!((home.leftovers(), ended.stderr.lines().count()), (vec![], 1), "{ended:?}");
 }
 
-/// Makes it that user's who may not write everywhere.
-fn own(path: &Path) {
-    const NOBODY: u32 = 65534;
-    if rustix::process::geteuid().is_root() {
-        chown(path, Some(NOBODY), None).unwrap();
-    }
-}
-
-/// Runs it as a user who may not write everywhere, as root may; `None` where that cannot be done.
-fn without_privileges(run: Run, home: &Home) -> Option<Run> {
-    const SETPRIV: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    if !rustix::process::geteuid().is_root() {
-        return Some(run);
-    }
-    let program = env!("CARGO_BIN_EXE_rust-cli");
-    let may_run = Command::new("setpriv").args(SETPRIV).args(["test", "-x", program]).status();
-    if !may_run.is_ok_and(|status| status.success()) {
-        left_out("it runs as root, and no other user can run the program");
-        return None;
-    }
-    own(home.path());
-    own(&home.file(""));
-    Some(run.under("setpriv", &SETPRIV))
-}
-
-/// cases 15, 118
-#[tokio::test]
-async fn in_a_folder_that_cannot_be_written_the_refresh_token_is_not_used_up() {
-    for lock_is_there in [false, true] {
-        let (server, home) = expired_login().await;
-        let Some(run) = without_privileges(home.run(&server), &home) else { return };
-        if lock_is_there {
-            fs::write(home.file(".rust-lock"), "").unwrap();
-            fs::set_permissions(home.file(".rust-lock"), Permissions::from_mode(0o400)).unwrap();
-            own(&home.file(".rust-lock"));
-        }
-        let before = home.text();
-        fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
-        let ended = run.approved_at(&server).await;
-        goes_on_without_saving(&ended, &home, &server);
-        ended.says(&["make it writable", "is not renewed, because the new token could not take its place"]);
-        assert_eq!(home.text(), before);
-
-        fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
-        let next = without_privileges(home.run(&server), &home).unwrap().end().await;
-        next.shows(&home.stored(server.public_client()).unwrap(), &server);
-        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
-    }
-}
-
-/// What happens to the file while the server renews the token in it.
-async fn disturbed(server: &DevServer, home: &Home, disturb: impl FnOnce()) -> Ended {
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
-    let run = home.run(server).start();
-    until("the refresh", || server.count(Endpoint::Token) == 1).await;
-    disturb();
-    run.end().await
-}
-
 /// case 118
 #[tokio::test]
 async fn a_folder_that_is_deleted_meanwhile_is_named_and_the_token_serves_this_run() {
     let (server, home) = expired_login().await;
-    let ended = disturbed(&server, &home, || fs::remove_dir_all(home.path()).unwrap()).await;
+    let ended = disturbed(home.run(&server), &server, |_| fs::remove_dir_all(home.path()).unwrap()).await.end().await;
     assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
     ended.says(&[home.path().to_str().unwrap(), "the folder does not exist", "lasts for this run only"]);
     assert!(!home.path().exists());
@@ -224,12 +179,14 @@ async fn a_folder_that_is_deleted_meanwhile_is_named_and_the_token_serves_this_r
 #[tokio::test]
 async fn a_folder_in_the_place_of_the_file_is_left_alone_and_the_token_serves_this_run() {
     let (server, home) = expired_login().await;
-    let ended = disturbed(&server, &home, || {
+    let ended = disturbed(home.run(&server), &server, |_| {
         fs::remove_file(home.file("")).unwrap();
         fs::create_dir(home.file("")).unwrap();
     })
+    .await
+    .end()
     .await;
-    goes_on_without_saving(&ended, &home, &server);
+    ended.goes_on_without_saving(&home, &server);
     ended.says(&["is not a regular file"]);
     assert!(home.file("").is_dir());
 }

@@ -84,11 +84,6 @@ impl OutcomePage {
         self.show(Page::NotKept { reason: explanation(reason) }).await;
     }
 
-    /// The login came to nothing after all.
-    pub async fn failed(self, reason: &str) {
-        self.show(Page::Failed { reason: explanation(reason) }).await;
-    }
-
     async fn show(self, page: Page) {
         // Frees the port before the browser, which may be slow, has its page.
         drop(self.server);

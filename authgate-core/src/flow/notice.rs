@@ -62,9 +62,10 @@ pub enum Notice {
         /// The server that was asked for.
         server: String,
     },
-    /// The token could not be renewed, and is good for a while yet.
+    /// The token was not renewed, and is good for a while yet.
     RenewalFailed(Error),
-    /// The token was not renewed, because its successor could not be saved; a new login follows.
+    /// The token is of no more use, and was not renewed, because its successor could not be saved; a
+    /// new login follows.
     NotRenewed(Error),
     /// The server does not accept the stored login any more; it is deleted, and a new one follows.
     LoginRevoked,
@@ -115,7 +116,7 @@ impl fmt::Display for Notice {
             Self::RenewalFailed(error) => write!(formatter, "{} The token there is stays in use", sentence(error)),
             Self::NotRenewed(error) => write!(
                 formatter,
-                "{} The stored login has expired and is not renewed, because the new token could not take its place",
+                "{} The stored login is not renewed, because the new token could not take its place: you log in again",
                 sentence(error)
             ),
             Self::LoginRevoked => {

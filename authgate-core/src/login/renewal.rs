@@ -3,9 +3,8 @@
 use crate::error::{Error, Result};
 use crate::flow::Notice;
 use crate::store::{self, Kept, LoginGuard, LoginLock, StoredToken};
-use crate::token::Freshness;
 
-use super::{Login, MARGIN};
+use super::Login;
 
 /// What came of a renewal.
 pub(super) enum Renewal {
@@ -15,6 +14,9 @@ pub(super) enum Renewal {
     Found(StoredToken),
     /// The server has ended the login, or there is nothing to renew it with.
     LoginEnded,
+    /// The server was not asked: what it would have given could not be saved, and the refresh token
+    /// in the stores would be used up.
+    NotPossible(Error),
 }
 
 impl Login {
@@ -54,8 +56,7 @@ impl Login {
                 return Ok(self.ended(refused.is_some()));
             }
             if let Err(error) = self.get_ready(&current).await {
-                self.notice(&Notice::NotRenewed(error));
-                return Ok(Renewal::LoginEnded);
+                return Ok(Renewal::NotPossible(error));
             }
 
             let _asking = self.context.in_flight.enter();
@@ -112,8 +113,7 @@ impl Login {
 
     /// Whether somebody else has put a good token in the place of `stale`.
     fn is_news(&self, current: &StoredToken, stale: &StoredToken) -> bool {
-        let freshness = self.usable(current).freshness(self.client.clock().now(), MARGIN);
-        current.access_token != stale.access_token && !matches!(freshness, Freshness::Expired(_))
+        current.access_token != stale.access_token && self.is_good(current)
     }
 
     async fn keep_renewed(&self, old: StoredToken, new: StoredToken) -> Renewal {

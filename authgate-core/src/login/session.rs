@@ -53,8 +53,9 @@ impl Session {
     /// Asks who is logged in, and so finds out whether the server still accepts the token.
     ///
     /// When it refuses a token from the stores, the token is renewed once; when that is refused as
-    /// well, the login has been revoked: the token is deleted and the person logs in again. A token
-    /// that was got in this run is not replaced, because another would fare no better.
+    /// well, the login has been revoked: the token is deleted and the person logs in again. Where a
+    /// new token could not be saved, they log in for this run, and what is stored stays. A token that
+    /// was got in this run is not replaced, because another would fare no better.
     ///
     /// # Errors
     ///
@@ -100,6 +101,10 @@ impl Session {
                 }
                 self.token = self.login.run_flow().await?;
                 self.is_over = false;
+            }
+            Renewal::NotPossible(error) => {
+                self.login.notice(&Notice::NotRenewed(error));
+                self.token = self.login.run_flow().await?;
             }
         }
         Ok(())

@@ -78,6 +78,19 @@ impl FallbackStore {
         Ok(guard)
     }
 
+    /// As [`FallbackStore::lock`], for a new login, which is to be saved even where the lock is not to
+    /// be had; a notice says so then.
+    ///
+    /// The file stays whole, because the other clients' lock is taken all the same, and a renewal
+    /// that goes on meanwhile replaces nothing but the token that it has renewed.
+    pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
+        self.lock(patience).unwrap_or_else(|error| {
+            let reason = error.to_string();
+            self.told().notice(Notice::LockPassedOver { reason: reason.clone() });
+            self.lock.share_or_do_without(reason)
+        })
+    }
+
     /// Forgets `refused` wherever it still stands; a token that somebody else has put there stays.
     ///
     /// # Errors
@@ -101,8 +114,8 @@ impl FallbackStore {
         self.holding(client_id, token).try_for_each(TokenStore::get_ready)
     }
 
-    /// Every login that the stores keep for this client, the one that expires last first. A store
-    /// that cannot be read is left out, with a notice.
+    /// Every login that the stores keep for this client, the newest first: the one that expires
+    /// last, or of which that is unknown. A store that cannot be read is left out, with a notice.
     pub fn load_all(&self, client_id: &str) -> Vec<StoredToken> {
         let mut all: Vec<StoredToken> = self.memory.load(client_id).ok().flatten().into_iter().collect();
         for (index, store) in self.stores.iter().enumerate() {
@@ -114,8 +127,7 @@ impl FallbackStore {
                 Err(error) => self.trouble(index, &error),
             }
         }
-        // One that is good until it is refused counts as the newest.
-        all.sort_by_key(|token| std::cmp::Reverse(token.expires_at.unwrap_or(u64::MAX)));
+        all.sort_by_key(|token| std::cmp::Reverse(token.newness()));
         all
     }
 

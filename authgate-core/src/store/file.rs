@@ -25,6 +25,9 @@ const NAME: &str = ".authgate-tokens.json";
 /// A file larger than this is not one of tokens, of which a large one takes a few KiB.
 const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
 
+/// By how much the file may grow when a token takes the place of another.
+const ROOM_FOR_A_TOKEN: usize = 8 * 1024;
+
 /// How often a change is begun anew because our lock was taken over while we stood still.
 const CHANGE_ATTEMPTS: u32 = 3;
 
@@ -239,8 +242,12 @@ impl TokenStore for FileStore {
         own_file::check_folder(&self.path)?;
         let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         let _peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::UNTIL_STALE)?;
-        own_file::temporary(&self.path)?;
-        Ok(())
+        let present = self.path.symlink_metadata().map_or(0, |metadata| metadata.len().min(SIZE_LIMIT));
+        let next = vec![0; usize::try_from(present).unwrap_or(0) + ROOM_FOR_A_TOKEN];
+        // A full disk takes an empty file as well. What is written need not be synced for that: ext4,
+        // XFS and Btrfs set its space aside at once.
+        let written = own_file::temporary(&self.path)?.write_all(&next);
+        written.map_err(|error| own_file::io_error(&self.path, "written", &error))
     }
 
     fn delete(&self, client_id: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::items::{Item, Trouble};
-use super::{StoredToken, TokenStore, format};
+use super::{Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 
 /// What all clients share.
@@ -166,13 +166,13 @@ impl Permission {
     }
 }
 
-/// The shared item; of several the one that expires last is the newest.
 fn token_item(client_id: &str) -> Result<Item, Trouble> {
-    Item::new(SERVICE, client_id, |text| format::read(text, None).map(|token| token.expires_at.unwrap_or(0)))
+    Item::new(SERVICE, client_id, |text| format::read(text, None).map(|token| token.newness()))
 }
 
 fn record_item(client_id: &str) -> Result<Item, Trouble> {
-    Item::new(RECORD_SERVICE, client_id, |_| Some(0))
+    // Each is tied to its token, and useless beside another one's.
+    Item::new(RECORD_SERVICE, client_id, |_| Some(Newness::ExpiresAt(0)))
 }
 
 /// The thread ends with its store, or hangs until the process ends: nothing waits for it then.

@@ -90,6 +90,18 @@ impl LoginLock {
         shared.map_or_else(|| self.acquire(patience), |held| Ok(LoginGuard(held)))
     }
 
+    /// The lock that a clone of this holds just now, or else a guard that keeps nobody out, for what
+    /// has to be done even where the lock is not to be had. Nothing under it waits for the lock again.
+    pub(super) fn share_or_do_without(&self, reason: String) -> LoginGuard {
+        let mut current = self.current();
+        let held = current.upgrade().unwrap_or_else(|| {
+            let held = Arc::new(Held::nothing(reason));
+            *current = Arc::downgrade(&held);
+            held
+        });
+        LoginGuard(held)
+    }
+
     /// It is replaced whole, so one that a panic has poisoned is as good.
     fn current(&self) -> MutexGuard<'_, Weak<Held>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
@@ -198,7 +210,7 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
     own_file::store_error(
         path,
         format!(
-            "{holder} holds this lock for more than {} s; it may be renewing or waiting for a login: let it finish or end it, then try again",
+            "{holder} holds this lock for more than {} s; it may be renewing the login or logging out: let it finish or end it, then try again",
             patience.as_secs()
         ),
     )

@@ -76,6 +76,11 @@ pub enum Notice {
         /// Why not.
         reason: String,
     },
+    /// The lock was not to be had, and a new login does not wait for it any longer.
+    LockPassedOver {
+        /// Which lock, and why not.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -123,6 +128,7 @@ impl fmt::Display for Notice {
             Self::NotLocked { reason } => {
                 write!(formatter, "{reason}. Two programs that renew the login at the same time may end it")
             }
+            Self::LockPassedOver { reason } => write!(formatter, "{reason}. The new login does not wait for this lock"),
         }
     }
 }

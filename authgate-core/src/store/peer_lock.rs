@@ -36,20 +36,25 @@ impl PeerLock {
 
     /// Takes the lock of `store_file`.
     ///
-    /// `ours_is_dead` says that no other process of this client can have it, so that a lock with
-    /// our mark is one that a crash has left. It gives up after `patience`.
-    pub(super) fn acquire(store_file: &Path, ours_is_dead: bool, patience: Duration) -> Result<Self> {
+    /// `excludes_others` says that the login lock is held. Only then is ours marked, and so a lock
+    /// with our mark that is found there is one that a crash has left. It gives up after `patience`.
+    pub(super) fn acquire(store_file: &Path, excludes_others: bool, patience: Duration) -> Result<Self> {
         let path = own_file::with_suffix(store_file, ".lock");
         let tries = patience.as_millis() / PAUSE.as_millis();
         for _ in 0..tries {
             match Occupant::of(&path)? {
                 None => {
-                    // Made anew each time: a wait that a signal ends must not leave it behind.
-                    if let Some(file) = Candidate::new(store_file)?.put_in_place(&path)? {
+                    let made = if excludes_others {
+                        // Made anew each time: a wait that a signal ends must not leave it behind.
+                        Candidate::new(store_file)?.put_in_place(&path)?
+                    } else {
+                        create(&path)?
+                    };
+                    if let Some(file) = made {
                         return Ok(Self { path, file });
                     }
                 }
-                Some(occupant) if occupant.is_dead(ours_is_dead) => occupant.evict(store_file, &path)?,
+                Some(occupant) if occupant.is_dead(excludes_others) => occupant.evict(store_file, &path)?,
                 Some(_) => thread::sleep(PAUSE),
             }
         }
@@ -109,14 +114,20 @@ impl Candidate {
 
     /// For file systems without hard links: a crash between the two steps leaves an unmarked lock.
     fn create_in_place(self, lock: &Path) -> Result<Option<File>> {
-        match OpenOptions::new().write(true).create_new(true).open(lock) {
-            Ok(mut file) => {
-                write_mark(&mut file, &self.mark);
-                Ok(Some(file))
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(own_file::io_error(lock, "created", &error)),
+        let mut created = create(lock)?;
+        if let Some(file) = &mut created {
+            write_mark(file, &self.mark);
         }
+        Ok(created)
+    }
+}
+
+/// A lock without our mark, as the other clients make it; `None` when somebody else has it.
+fn create(lock: &Path) -> Result<Option<File>> {
+    match OpenOptions::new().write(true).create_new(true).open(lock) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(own_file::io_error(lock, "created", &error)),
     }
 }
 
@@ -159,8 +170,8 @@ impl Occupant {
         }
     }
 
-    fn is_dead(&self, ours_is_dead: bool) -> bool {
-        (self.is_marked && ours_is_dead) || self.distance > STALE_AFTER
+    fn is_dead(&self, excludes_others: bool) -> bool {
+        (self.is_marked && excludes_others) || self.distance > STALE_AFTER
     }
 
     /// Removes this lock, and no other that has come in its place.

@@ -91,6 +91,18 @@ impl Run {
         Self(command)
     }
 
+    /// The same run, which can write to no file: each byte is one too many, as on a full disk.
+    #[cfg(unix)]
+    pub(crate) fn without_space(self) -> Self {
+        self.with_space_for("0")
+    }
+
+    /// The same run, for which no file may grow beyond this number of blocks of 512 or 1024 bytes.
+    #[cfg(unix)]
+    pub(crate) fn with_space_for(self, blocks: &str) -> Self {
+        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks])
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.0.env(name, value);
         self
@@ -135,9 +147,7 @@ impl Run {
 
     /// Runs to the end, while somebody approves the device code that it shows.
     pub(crate) async fn approved_at(self, server: &DevServer) -> Ended {
-        let started = self.start();
-        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
-        started.end().await
+        self.start().approved_at(server).await
     }
 
     pub(crate) fn start(mut self) -> Started {
@@ -171,6 +181,11 @@ impl Started {
 
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    pub(crate) async fn approved_at(self, server: &DevServer) -> Ended {
+        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
+        self.end().await
     }
 
     pub(crate) async fn end(mut self) -> Ended {
@@ -240,6 +255,13 @@ impl Ended {
     pub(crate) fn shows(&self, stored: &Stored, server: &DevServer) {
         assert_eq!(self.status, Some(0), "{self:?}");
         assert_eq!(self.stdout, stored.block(server, self.number("Expires In")), "{}", self.stderr);
+    }
+
+    /// It showed the login of the server's user all the same, and warned about the file.
+    pub(crate) fn goes_on_without_saving(&self, home: &Home, server: &DevServer) {
+        assert_eq!((self.status, self.value("Subject")), (Some(0), server.user().subject.as_str()), "{self:?}");
+        self.says(&[home.file("").to_str().unwrap(), "lasts for this run only"]);
+        assert_eq!(home.leftovers(), [""; 0]);
     }
 
     /// The number behind a label.

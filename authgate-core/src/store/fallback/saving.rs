@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::store::notice::Notice;
 use crate::store::{StoredToken, TokenStore};
 
-/// Where a token is after it was saved.
+/// Where the token of a refresh is after it was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// In at least one store.
@@ -18,10 +18,11 @@ pub enum Kept {
 }
 
 impl FallbackStore {
-    /// Keeps the token of a new login: in the first store that takes it, and nowhere else.
-    pub fn save_login(&self, client_id: &str, token: &StoredToken) -> Kept {
+    /// Keeps the token of a new login: in the first store that takes it, and nowhere else. Whether
+    /// one took it; if not, it is in memory and serves this run.
+    pub fn save_login(&self, client_id: &str, token: &StoredToken) -> bool {
         let Some(used) = self.save_in_first(client_id, token, |_| true, Vec::new()) else {
-            return Kept::ThisRunOnly;
+            return false;
         };
         for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| index != used) {
             let deleted = store.delete(client_id);
@@ -33,7 +34,7 @@ impl FallbackStore {
                 _ => told.found(client_id, index, None),
             }
         }
-        Kept::InStore
+        true
     }
 
     /// Keeps the token that a refresh of `old` has given: in every store that holds `old`, because

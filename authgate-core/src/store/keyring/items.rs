@@ -1,11 +1,12 @@
 //! One item of the keyring, as seen from the keyring's thread.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{Permission, Text};
+use super::{Newness, Permission, Text};
 use crate::error::Cause;
 use crate::text;
 
@@ -20,23 +21,28 @@ const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_
 pub(super) struct Item {
     entry: Entry,
     /// How new an item with this text is; `None` when the text means nothing to us.
-    rank: fn(&str) -> Option<u64>,
+    newness: fn(&str) -> Option<Newness>,
 }
 
 impl Item {
-    pub(super) fn new(service: &str, user: &str, rank: fn(&str) -> Option<u64>) -> Result<Self, Trouble> {
+    pub(super) fn new(service: &str, user: &str, newness: fn(&str) -> Option<Newness>) -> Result<Self, Trouble> {
         if let Err(error) = Entry::store_status() {
             return Err(Trouble::lasting(no_keyring(error)));
         }
-        Ok(Self { entry: Entry::new(service, user)?, rank })
+        Ok(Self { entry: Entry::new(service, user)?, newness })
     }
 
-    /// The text of the item, of several that of the newest; the others are deleted.
+    /// The text of the item, of several that of the newest; the others are deleted unless they may
+    /// be logins that live.
     pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
+        self.newest(Others::MayLive, permission)
+    }
+
+    fn newest(&self, others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
         match text_of(&self.entry) {
             Err(Error::Ambiguous(found)) => {
                 let found: Vec<Entry> = found.into_iter().map(|inner| Entry { inner }).collect();
-                self.keep_newest(&found, permission)
+                self.keep_newest(&found, others, permission)
             }
             Err(Error::NoEntry) => Ok(None),
             text => Ok(text?),
@@ -45,8 +51,8 @@ impl Item {
 
     /// Writes `text`, and makes sure that it is there.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
-        // Several items have become one by this.
-        self.read(permission)?;
+        // Several items become one by this.
+        self.newest(Others::AreReplaced, permission)?;
         permission.check()?;
         self.entry.set_password(text)?;
         if HAS_ATTRIBUTES {
@@ -68,24 +74,39 @@ impl Item {
     }
 
     /// One that cannot be read at all (rather than understood) ends this: it may be the newest.
-    fn keep_newest(&self, found: &[Entry], permission: &Permission) -> Result<Option<Text>, Trouble> {
-        let mut newest: Option<(u64, usize, Text)> = None;
-        for (index, entry) in found.iter().enumerate() {
-            let Some(text) = text_of(entry)? else { continue };
-            let Some(rank) = (self.rank)(&text) else { continue };
-            if newest.as_ref().is_none_or(|(newest, ..)| rank > *newest) {
-                newest = Some((rank, index, text));
+    fn keep_newest(&self, found: &[Entry], others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
+        let (mut understood, mut superfluous) = (Vec::new(), Vec::new());
+        for entry in found {
+            match text_of(entry)?.and_then(|text| Some(((self.newness)(&text)?, text))) {
+                Some((newness, text)) => understood.push((newness, text, entry)),
+                None => superfluous.push(entry),
             }
         }
-        // Where none means anything to us, the first is as good as any.
-        let (kept, text) = newest.map_or((0, None), |(_, index, text)| (index, Some(text)));
-        for (index, entry) in found.iter().enumerate() {
-            if index != kept {
-                delete(entry, permission)?;
+        understood.sort_by_key(|&(newness, ..)| Reverse(newness));
+        let mut understood = understood.into_iter();
+        let newest = if let Some((newness, text, _)) = understood.next() {
+            // Which one is older is known only where all of them say when they expire.
+            if others == Others::AreReplaced || newness != Newness::Unknown {
+                superfluous.extend(understood.map(|(.., entry)| entry));
             }
-        }
-        Ok(text)
+            Some(text)
+        } else {
+            // Where none means anything to us, one is as good as another.
+            superfluous.pop();
+            None
+        };
+        superfluous.into_iter().try_for_each(|entry| delete(entry, permission))?;
+        Ok(newest)
     }
+}
+
+/// What becomes of the items beside the newest that mean something to us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// Each may be a login that lives, unless it is known to be older.
+    MayLive,
+    /// What is about to be written takes the place of them all.
+    AreReplaced,
 }
 
 /// `None` for an item whose content is no text.
