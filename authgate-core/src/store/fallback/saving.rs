@@ -103,23 +103,25 @@ impl FallbackStore {
         is_allowed: impl Fn(usize) -> bool,
         mut reasons: Vec<String>,
     ) -> Option<usize> {
+        let mut failed = Vec::new();
         for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| is_allowed(index)) {
             match store.save(client_id, token) {
                 Ok(()) => {
                     self.forget(client_id);
                     self.told().found(client_id, index, Some(token));
+                    for (index, error) in &failed {
+                        self.trouble(*index, error);
+                    }
                     return Some(index);
                 }
-                Err(error) => {
-                    reasons.push(error.to_string());
-                    self.trouble(index, &error);
-                }
+                Err(error) => failed.push((index, error)),
             }
         }
+        reasons.extend(failed.iter().map(|(_, error)| error.to_string()));
         reasons.extend(self.missing.iter().cloned());
         // The memory takes everything.
         let _ = self.memory.save(client_id, token);
-        self.told().notice(Notice::ThisRunOnly { reasons });
+        self.told().this_run_only(reasons);
         None
     }
 

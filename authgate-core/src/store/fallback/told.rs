@@ -23,6 +23,12 @@ impl Told {
         }
     }
 
+    /// Says that no store took the token, and why; the same reason is then told for nothing else.
+    pub(super) fn this_run_only(&mut self, reasons: Vec<String>) {
+        self.notices.retain(|notice| !matches!(notice, Notice::NotLocked { reason } if reasons.contains(reason)));
+        self.notice(Notice::ThisRunOnly { reasons });
+    }
+
     /// Says that a store cannot be used, and which is used instead.
     pub(super) fn trouble(&mut self, index: usize, error: &Error, next: Option<&dyn TokenStore>) {
         if self.troubled.insert(index) {
