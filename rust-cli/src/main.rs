@@ -58,7 +58,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let context = LoginContext {
         http: HttpClient::new(settings.plain_http),
         store: Arc::new(FallbackStore::of_user(choices.keyring.then(|| keyring(&surroundings)))),
-        prompt: Arc::new(Terminal::new()),
+        prompt: Arc::new(Terminal::new(surroundings.browser().is_ok())),
         browser: Arc::new(SystemBrowser::new(surroundings.browser())),
         surroundings: Arc::new(surroundings),
         in_flight,

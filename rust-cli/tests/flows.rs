@@ -87,7 +87,7 @@ async fn an_exchange_that_fails_is_no_success_in_the_browser_either() {
     let url = authorization_url(&started).await;
     let page = visit(&server.approve_authorization(&url).unwrap()).await;
     assert!(page.contains("Login failed") && !page.contains("You are logged in"), "{page}");
-    started.end().await.fails_with(1, &["authorization code grant", "500"]);
+    started.end().await.fails_with(1, &["To log in, open this address", "authorization code grant", "500"]);
     assert_eq!(home.text(), None);
 }
 
