@@ -156,13 +156,14 @@ impl Login {
             }
             Ok(Renewal::LoginEnded) => Ok(None),
             // It is still good, so the renewal can wait for the next run; one is enough for this.
-            Ok(Renewal::NotPossible(error)) | Err(error) if self.is_good(&kept) => {
+            Err(error) if self.is_good(&kept) => {
                 self.notice(&Notice::RenewalFailed(error));
                 Ok(Some(Session::new(self.clone(), self.usable(&kept))))
             }
             Ok(Renewal::NotPossible(error)) => {
-                self.notice(&Notice::NotRenewed(error));
-                Ok(None)
+                let is_good = self.is_good(&kept);
+                self.notice(&if is_good { Notice::RenewalFailed(error) } else { Notice::NotRenewed(error) });
+                Ok(is_good.then(|| Session::resumed(self.clone(), kept)))
             }
             Err(error) => Err(error),
         }

@@ -67,6 +67,25 @@ async fn a_refresh_whose_caller_has_gone_is_finished_and_saved() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
+/// case 121
+#[tokio::test]
+async fn a_revoked_login_that_cannot_be_renewed_makes_way_for_the_one_in_the_other_store() {
+    let (server, (_folder, path)) = (strict_server().await, folder());
+    let (keyring, prompt) = (Arc::new(Fragile::default()), Arc::new(Recorder::default()));
+    let mut revoked = login(&server, FAR_AHEAD + 1);
+    revoked.refresh_token = None;
+    server.revoke_everything();
+    let living = login(&server, FAR_AHEAD);
+    Shared(keyring.clone()).save(CLIENT, &revoked).unwrap();
+    FileStore::new(&path).save(CLIENT, &living).unwrap();
+    let mut session = resume(&server, &keyring_and_file(&keyring, &path), &prompt).await.unwrap();
+    session.userinfo().await.unwrap();
+    assert!(session.is_logged_in() && session.token().access_token == living.access_token);
+    let left = (Shared(keyring).load(CLIENT).unwrap(), FileStore::new(&path).load(CLIENT).unwrap());
+    assert_eq!(left, (None, Some(living)));
+    assert_eq!(prompt.count("revoked"), 0);
+}
+
 /// case 152
 #[tokio::test]
 async fn where_the_keyring_cannot_be_read_the_login_in_the_file_is_used() {

@@ -87,6 +87,15 @@ fn part_with_items_of_unknown_age() {
         assert_eq!(count(&items("authgate"), "made by a test"), 1);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         store.delete(CLIENT).unwrap();
+
+        add_item(&entry("ours", ours), &[]);
+        add_item(&entry("pythons", pythons), &MARK);
+        let refused = store.load(CLIENT).unwrap().unwrap();
+        assert!(store.replace(CLIENT, &refused, None).unwrap());
+        let next = store.load(CLIENT).unwrap().unwrap();
+        assert_ne!(next, refused, "it was refused, and the other one was not");
+        assert!(store.replace(CLIENT, &next, None).unwrap());
+        assert_eq!(items("authgate"), "");
     }
 }
 

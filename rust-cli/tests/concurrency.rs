@@ -153,6 +153,6 @@ async fn a_new_login_is_saved_where_the_lock_is_not_to_be_had() {
     std::os::unix::fs::symlink("elsewhere", home.file(".rust-lock")).unwrap();
     let ended = home.run(&server).approved_at(&server).await;
     ended.shows(&home.stored(server.public_client()).unwrap(), &server);
-    ended.says(&["is a symbolic link", "The new login does not wait for this lock"]);
+    ended.says(&["is a symbolic link", "it is saved without this lock"]);
     assert!(!home.file("").with_file_name("elsewhere").exists());
 }

@@ -42,7 +42,7 @@ async fn logs_in_anew(home: &Home, server: &DevServer) {
 
 /// A run that does something to the file, or has it done, while the server renews the token in it.
 async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(300)), Times::Once);
+    server.inject(Endpoint::Token, Fault::Delay(Duration::from_secs(2)), Times::Once);
     let asked_before = server.count(Endpoint::Token);
     let run = run.start();
     until("the refresh", || server.count(Endpoint::Token) > asked_before).await;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use authgate_dev_server::{DevServer, Endpoint};
-use common::{Home, Run, left_out, refreshes, server};
+use common::{Home, Run, left_out, refreshes, server, until};
 
 /// A server that ends the login when an old refresh token comes back, and a login there.
 async fn stored_login(expires_in: i64) -> (DevServer, Home) {
@@ -62,6 +62,7 @@ async fn in_a_folder_that_cannot_be_written_the_refresh_token_is_not_used_up() {
         let ended = run.approved_at(&server).await;
         ended.goes_on_without_saving(&home, &server);
         ended.says(&["make it writable", "is not renewed, because the new token could not take its place"]);
+        assert!(ended.stderr.matches("at the same time may end it").count() <= 1, "{ended:?}");
         assert_eq!(home.text(), before);
 
         fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
@@ -100,6 +101,32 @@ async fn a_refused_token_is_not_renewed_where_a_new_one_could_not_be_saved_and_n
     ended.says(&["is not renewed, because the new token could not take its place"]);
     assert!(!ended.stderr.contains("expired") && !ended.stderr.contains("revoked"), "{ended:?}");
     assert_eq!((home.stored(server.public_client()), refreshes(&server)), (Some(before), 0));
+}
+
+/// case 121
+#[tokio::test]
+async fn a_refused_token_is_not_shown_where_the_person_refuses_the_new_login() {
+    let (server, home) = stored_login(600).await;
+    let Some(run) = without_privileges(home.run(&server), &home) else { return };
+    server.revoke(&home.stored(server.public_client()).unwrap().access_token);
+    fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
+    let started = run.start();
+    until("a device code", || server.latest_user_code().is_some_and(|code| server.deny_device(&code))).await;
+    let ended = started.end().await;
+    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+    ended.fails_with(1, &["is not renewed", "refused by the person"]);
+}
+
+/// case 119
+#[tokio::test]
+async fn a_token_that_expires_soon_and_was_revoked_does_not_serve_where_no_other_could_be_saved() {
+    let (server, home) = stored_login(20).await;
+    let Some(run) = without_privileges(home.run(&server), &home) else { return };
+    server.revoke(&home.stored(server.public_client()).unwrap().access_token);
+    fs::set_permissions(home.path(), Permissions::from_mode(0o500)).unwrap();
+    let ended = run.approved_at(&server).await;
+    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+    ended.goes_on_without_saving(&home, &server);
 }
 
 /// cases 118, 131

@@ -110,8 +110,9 @@ fn alone_it_says_what_to_set_and_serves() {
         "export CLIENT_ID=dev-service".to_owned(),
         "export CLIENT_SECRET=dev-service-secret".to_owned(),
         "export CLIENT_ID=dev-cli".to_owned(),
-        // Unset, it would be the one in a file `.env`.
+        // Unset, they would be those in a file `.env`.
         "export CLIENT_SECRET=".to_owned(),
+        "export API_URL=".to_owned(),
         format!("curl -d user_code=XXXX-XXXX {url}/dev/device/approve"),
     ] {
         assert!(lines.lines().any(|printed| printed == line), "{line} in {lines}");
@@ -145,12 +146,15 @@ mod unix {
 
     #[test]
     fn a_command_finds_the_server_in_its_environment_and_stdout_is_its_own() {
-        let output =
-            run(&["sh", "-c", r#"echo "$AUTHGATE_URL|$CLIENT_ID|$CLIENT_SECRET|$TOKEN_URL|$PROTECTED_API_URL""#]);
+        let output = run(&[
+            "sh",
+            "-c",
+            r#"echo "$AUTHGATE_URL|$CLIENT_ID|$CLIENT_SECRET|$TOKEN_URL|$PROTECTED_API_URL|${API_URL-unset}""#,
+        ]);
         let line = text(&output.stdout).trim_end();
         let url = line.split('|').next().unwrap();
         assert!(url.starts_with("http://127.0.0.1:"));
-        assert_eq!(line, format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo"));
+        assert_eq!(line, format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo|"));
         assert!(output.status.success() && output.stderr.is_empty());
     }
 

@@ -19,7 +19,7 @@ pub struct Session {
     token: Token,
     /// The token as it lay in the stores, if it was not got in this run.
     untried: Option<StoredToken>,
-    /// Whether the token was revoked, and no other has taken its place.
+    /// Whether the server has refused the token, and no other has taken its place.
     is_over: bool,
 }
 
@@ -44,8 +44,8 @@ impl Session {
         &self.token
     }
 
-    /// Whether anybody is logged in: not after [`userinfo`](Session::userinfo) has found the login
-    /// revoked, and the new one has come to nothing.
+    /// Whether anybody is logged in: not after [`userinfo`](Session::userinfo) has found the token
+    /// refused, and the new login has come to nothing.
     pub fn is_logged_in(&self) -> bool {
         !self.is_over
     }
@@ -89,24 +89,39 @@ impl Session {
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
         match self.login.renew(&refused).await? {
             Renewal::Renewed(kept) => self.token = self.login.usable(&kept),
-            Renewal::Found(kept) => {
-                self.token = self.login.usable(&kept);
-                self.untried = Some(kept);
-            }
+            Renewal::Found(kept) => self.try_next(kept),
             Renewal::LoginEnded => {
                 self.is_over = true;
                 if refused.refresh_token.is_none() {
+                    self.login.forget(refused.clone()).await?;
+                    // Another store may have another login. Still there, in a store that says that it
+                    // has deleted it, this one is none.
+                    if let Some(kept) = self.login.load().await.filter(|kept| *kept != refused) {
+                        self.try_next(kept);
+                        return Ok(());
+                    }
                     self.login.notice(&Notice::LoginRevoked);
-                    self.login.forget(refused).await?;
                 }
-                self.token = self.login.run_flow().await?;
-                self.is_over = false;
+                self.log_in_anew().await?;
             }
             Renewal::NotPossible(error) => {
+                self.is_over = true;
                 self.login.notice(&Notice::NotRenewed(error));
-                self.token = self.login.run_flow().await?;
+                self.log_in_anew().await?;
             }
         }
+        Ok(())
+    }
+
+    fn try_next(&mut self, kept: StoredToken) {
+        self.token = self.login.usable(&kept);
+        self.untried = Some(kept);
+        self.is_over = false;
+    }
+
+    async fn log_in_anew(&mut self) -> Result<()> {
+        self.token = self.login.run_flow().await?;
+        self.is_over = false;
         Ok(())
     }
 

@@ -73,7 +73,7 @@ impl FallbackStore {
     pub fn lock(&self, patience: Duration) -> Result<LoginGuard> {
         let guard = self.lock.acquire(patience)?;
         if let Some(reason) = guard.unlocked_because() {
-            self.told().notice(Notice::NotLocked { reason: reason.to_owned() });
+            self.told().not_locked(reason);
         }
         Ok(guard)
     }
@@ -81,7 +81,7 @@ impl FallbackStore {
     /// As [`FallbackStore::lock`], for a new login, which is to be saved even where the lock is not to
     /// be had; a notice says so then.
     ///
-    /// The file stays whole, because the other clients' lock is taken all the same, and a renewal
+    /// The file stays whole, because the other clients' lock is taken all the same, and there a renewal
     /// that goes on meanwhile replaces nothing but the token that it has renewed.
     pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
         self.lock(patience).unwrap_or_else(|error| {

@@ -141,6 +141,25 @@ impl TokenStore for KeyringStore {
         if self.has_answered.load(Ordering::Relaxed) { deleted } else { Ok(()) }
     }
 
+    /// Of several items only the one with `old` goes: another may be a login that lives.
+    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
+        if !self.load(client_id)?.is_some_and(|current| current.is_same_grant(old)) {
+            return Ok(false);
+        }
+        if let Some(new) = new {
+            self.save(client_id, new)?;
+        } else {
+            let (client_id, old) = (client_id.to_owned(), old.clone());
+            self.ask(move |permission| {
+                let is_old = |text: &str| format::read(text, None).is_some_and(|token| token.is_same_grant(&old));
+                let item = token_item(&client_id)?;
+                item.delete_where(is_old, permission)?;
+                if item.read(permission)?.is_none() { record_item(&client_id)?.delete(permission) } else { Ok(()) }
+            })?;
+        }
+        Ok(true)
+    }
+
     fn description(&self) -> String {
         format!("keyring (service {SERVICE})")
     }

@@ -128,7 +128,9 @@ impl fmt::Display for Notice {
             Self::NotLocked { reason } => {
                 write!(formatter, "{reason}. Two programs that renew the login at the same time may end it")
             }
-            Self::LockPassedOver { reason } => write!(formatter, "{reason}. The new login does not wait for this lock"),
+            Self::LockPassedOver { reason } => {
+                write!(formatter, "{reason}. The new login needs neither: it is saved without this lock")
+            }
         }
     }
 }

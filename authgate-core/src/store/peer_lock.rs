@@ -124,7 +124,10 @@ impl Candidate {
 
 /// A lock without our mark, as the other clients make it; `None` when somebody else has it.
 fn create(lock: &Path) -> Result<Option<File>> {
-    match OpenOptions::new().write(true).create_new(true).open(lock) {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.write(true).create_new(true).open(lock) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(own_file::io_error(lock, "created", &error)),

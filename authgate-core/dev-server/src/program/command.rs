@@ -53,6 +53,10 @@ pub(crate) async fn run(
         // The directory would be trusted, and read, beside the file.
         child.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
     }
+    if std::env::var_os("API_URL").is_none() {
+        // One in a file `.env` is hidden by this: it is no place for this server's tokens.
+        child.env("API_URL", "");
+    }
     let mut child = child
         .args(command.arguments)
         .envs(environment(server))
@@ -73,9 +77,8 @@ fn is_of_our_package(variable: &OsStr) -> bool {
         .any(|ours| name.starts_with(ours))
 }
 
-/// The confidential client and the places that the two examples ask for. What a file `.env` names as
-/// the API is hidden: it is no place for this server's tokens.
-fn environment(server: &DevServer) -> [(&'static str, String); 6] {
+/// The confidential client and the places that the two examples ask for.
+fn environment(server: &DevServer) -> [(&'static str, String); 5] {
     let client = server.confidential_client();
     [
         ("AUTHGATE_URL", server.url().to_owned()),
@@ -83,7 +86,6 @@ fn environment(server: &DevServer) -> [(&'static str, String); 6] {
         ("CLIENT_SECRET", client.secret.clone().unwrap_or_default()),
         ("TOKEN_URL", format!("{}/oauth/token", server.url())),
         ("PROTECTED_API_URL", format!("{}/oauth/userinfo", server.url())),
-        ("API_URL", String::new()),
     ]
 }
 

@@ -13,8 +13,9 @@ Usage: authgate-dev-server [OPTIONS]
 Without COMMAND it serves on 127.0.0.1:8080, says what to set, and runs until Ctrl-C.
 
 With COMMAND it takes a free port and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
-TOKEN_URL and PROTECTED_API_URL set. It ends with COMMAND and returns its exit status (128 plus the
-signal when a signal ended it, 127 when COMMAND was not found, 126 when it could not be started):
+TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends with COMMAND
+and returns its exit status (128 plus the signal when a signal ended it, 127 when COMMAND was not
+found, 126 when it could not be started):
 
     cargo run -p authgate-dev-server -- cargo run -p rust-m2m
 
@@ -62,6 +63,7 @@ For rust-m2m, or any service:
 export AUTHGATE_URL={url}
 export CLIENT_ID={service_id}
 export CLIENT_SECRET={service_secret}
+export API_URL=
 
 The tutorials ask for these in place of AUTHGATE_URL:
 

@@ -12,6 +12,8 @@ pub(super) struct Told {
     pub(super) notices: Vec<Notice>,
     /// The stores that could not be used: one line about each is enough.
     troubled: HashSet<usize>,
+    /// Whether it was said that nothing could be locked.
+    said_not_locked: bool,
     /// What each client's entry in each store was when last read.
     held: HashMap<(String, usize), StoredToken>,
 }
@@ -20,6 +22,12 @@ impl Told {
     pub(super) fn notice(&mut self, notice: Notice) {
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
+        }
+    }
+
+    pub(super) fn not_locked(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.said_not_locked, true) {
+            self.notice(Notice::NotLocked { reason: reason.to_owned() });
         }
     }
 

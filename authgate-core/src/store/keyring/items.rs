@@ -73,6 +73,22 @@ impl Item {
         }
     }
 
+    /// Deletes the item if `is_meant` says so of its text, of several those of which it does.
+    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool, permission: &Permission) -> Result<(), Trouble> {
+        let delete_if_meant = |entry: &Entry, text: Option<Text>| match text {
+            Some(text) if is_meant(&text) => delete(entry, permission),
+            _ => Ok(()),
+        };
+        match text_of(&self.entry) {
+            Err(Error::Ambiguous(found)) => found.into_iter().map(|inner| Entry { inner }).try_for_each(|entry| {
+                let text = text_of(&entry)?;
+                delete_if_meant(&entry, text)
+            }),
+            Err(Error::NoEntry) => Ok(()),
+            text => delete_if_meant(&self.entry, text?),
+        }
+    }
+
     /// One that cannot be read at all (rather than understood) ends this: it may be the newest.
     fn keep_newest(&self, found: &[Entry], others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
         let (mut understood, mut superfluous) = (Vec::new(), Vec::new());
