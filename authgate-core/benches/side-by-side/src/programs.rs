@@ -45,7 +45,7 @@ impl Programs {
     }
 
     /// As an installation would. What a linker has just written lies in memory page by page, and
-    /// starting it takes up to a tenth longer than after a copy, or after the next start of the system.
+    /// starting it takes up to a tenth longer than after a copy.
     fn copy(&self) -> Result<()> {
         for name in ["rust-m2m", "rust-cli", "three-requests", "launcher", "allocations"] {
             std::fs::copy(self.beside.join(name), self.scratch.join(name))
