@@ -34,7 +34,7 @@ impl Warm {
     fn up() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (server, tokens, header) = runtime.block_on(async {
-            let server = DevServer::start().await.unwrap();
+            let server = DevServer::start().await;
             let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
             let registered = server.confidential_client();
             let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())

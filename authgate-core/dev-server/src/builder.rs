@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
 };
 
 #[cfg(feature = "tls")]
@@ -130,57 +129,7 @@ impl DevServerBuilder {
         self
     }
 
-    /// Sets [`Settings::access_token_lifetime`].
-    pub fn access_token_lifetime(self, lifetime: Duration) -> Self {
-        self.settings(|settings| settings.access_token_lifetime = lifetime)
-    }
-
-    /// Sets [`Settings::refresh_token_lifetime`].
-    pub fn refresh_token_lifetime(self, lifetime: Duration) -> Self {
-        self.settings(|settings| settings.refresh_token_lifetime = lifetime)
-    }
-
-    /// Sets [`Settings::authorization_code_lifetime`].
-    pub fn authorization_code_lifetime(self, lifetime: Duration) -> Self {
-        self.settings(|settings| settings.authorization_code_lifetime = lifetime)
-    }
-
-    /// Sets [`Settings::device_code_lifetime`].
-    pub fn device_code_lifetime(self, lifetime: Duration) -> Self {
-        self.settings(|settings| settings.device_code_lifetime = lifetime)
-    }
-
-    /// Sets [`Settings::device_code_interval`].
-    pub fn device_code_interval(self, interval: Duration) -> Self {
-        self.settings(|settings| settings.device_code_interval = interval)
-    }
-
-    /// Sets [`Settings::slow_down`].
-    pub fn slow_down(self, on: bool) -> Self {
-        self.settings(|settings| settings.slow_down = on)
-    }
-
-    /// Sets [`Settings::rotate_refresh_tokens`].
-    pub fn rotate_refresh_tokens(self, on: bool) -> Self {
-        self.settings(|settings| settings.rotate_refresh_tokens = on)
-    }
-
-    /// Sets [`Settings::rate_limits`].
-    pub fn rate_limits(self, on: bool) -> Self {
-        self.settings(|settings| settings.rate_limits = on)
-    }
-
-    /// Sets [`Settings::user_not_found_for_machines`].
-    pub fn user_not_found_for_machines(self, on: bool) -> Self {
-        self.settings(|settings| settings.user_not_found_for_machines = on)
-    }
-
-    /// Adds to [`Settings::disabled_grant_types`].
-    pub fn disable_grant_type(self, grant_type: &str) -> Self {
-        self.settings(|settings| settings.disabled_grant_types.push(grant_type.to_owned()))
-    }
-
-    /// Changes any of the settings.
+    /// Changes any of the [`Settings`].
     pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
         self

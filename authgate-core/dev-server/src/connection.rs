@@ -65,13 +65,18 @@ impl Connection {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
         let endpoint = parts.uri.path().strip_prefix(&self.gate.prefix).and_then(Endpoint::at);
-        let (position, fault) = {
+        let (number, fault, hold) = {
             let mut memory = self.gate.memory();
-            let record = RecordedRequest::new(endpoint, &parts, body.clone(), self.number);
+            memory.requests_so_far += 1;
+            let number = memory.requests_so_far;
+            let record = RecordedRequest::new(endpoint, &parts, body.clone(), number, self.number);
             memory.requests.push(record);
             let fault = memory.faults.next(endpoint);
-            (memory.requests.len() - 1, fault)
+            (number, fault, memory.holds.iter().find(|hold| hold.covers(endpoint)).cloned())
         };
+        if let Some(hold) = hold {
+            hold.wait().await;
+        }
         let request = Request::from_parts(parts, Body::from(body));
         let mut response = match fault {
             Some(fault) => self.answer_with_fault(fault, endpoint, request).await?,
@@ -79,7 +84,10 @@ impl Connection {
         };
         // hyper would name the system's time, which is not this server's after its clock was moved.
         response.headers_mut().entry(DATE).or_insert_with(|| self.gate.clock.http_date());
-        self.gate.memory().requests[position].status = Some(response.status().as_u16());
+        // A test may have forgotten the request meanwhile.
+        if let Some(record) = self.gate.memory().requests.iter_mut().find(|record| record.number == number) {
+            record.status = Some(response.status().as_u16());
+        }
         Ok(response)
     }
 

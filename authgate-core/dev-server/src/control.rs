@@ -1,6 +1,6 @@
 //! The hand of a test: looking at what happened, breaking things, and playing the user.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use url::Url;
@@ -10,6 +10,7 @@ use crate::{
     device::Decision,
     endpoint::Endpoint,
     fault::{Fault, Times},
+    hold::Hold,
     identity::Client,
     issue::{Grant, IssuedTokens},
     parameters::Parameters,
@@ -40,6 +41,25 @@ impl DevServer {
         at.filter(|request| endpoint.covers(request.endpoint)).count()
     }
 
+    /// Fails the test unless exactly these requests have come, in this order; shows them otherwise.
+    ///
+    /// # Panics
+    ///
+    /// As it says.
+    #[track_caller]
+    pub fn assert_requests(&self, expected: impl IntoIterator<Item = Endpoint>) {
+        let requests = self.requests();
+        let expected: Vec<_> = expected.into_iter().map(Some).collect();
+        let came: Vec<_> = requests.iter().map(|request| request.endpoint).collect();
+        let lines: Vec<_> = requests.iter().map(ToString::to_string).collect();
+        assert!(came == expected, "expected {expected:?}, and these requests came: {lines:#?}");
+    }
+
+    /// Starts counting and listing requests anew.
+    pub fn forget_requests(&self) {
+        self.gate.memory().requests.clear();
+    }
+
     /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.gate.memory().connections
@@ -52,6 +72,14 @@ impl DevServer {
     /// the other.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: Times) {
         self.gate.memory().faults.add(endpoint, fault, times);
+    }
+
+    /// Keeps the requests at an endpoint waiting, from now until the hold is released or dropped.
+    /// They are noted when they arrive, and answered, or broken, when they may go on.
+    pub fn hold(&self, endpoint: Endpoint) -> Hold {
+        let hold = Hold::new(endpoint);
+        self.gate.memory().holds.push(Arc::clone(&hold.0));
+        hold
     }
 
     /// Takes back every fault that is still to come.

@@ -55,8 +55,6 @@ pub enum Fault {
     /// The usual answer, but its `Content-Length` promises 100 bytes more than come before the
     /// connection is closed. Processed.
     Truncated,
-    /// These bytes instead of an HTTP answer, then the end of the connection. Not processed.
-    Raw(Bytes),
 }
 
 impl Fault {
@@ -106,8 +104,6 @@ impl Fault {
 pub enum Times {
     /// The next one.
     Once,
-    /// The next so many.
-    Next(usize),
     /// All, until [`DevServer::clear_faults`](crate::DevServer::clear_faults).
     Always,
 }
@@ -119,9 +115,7 @@ pub(crate) struct FaultPlan(Vec<(Endpoint, Fault, Times)>);
 
 impl FaultPlan {
     pub(crate) fn add(&mut self, endpoint: Endpoint, fault: Fault, times: Times) {
-        if times != Times::Next(0) {
-            self.0.push((endpoint, fault, times));
-        }
+        self.0.push((endpoint, fault, times));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -130,15 +124,9 @@ impl FaultPlan {
 
     pub(crate) fn next(&mut self, endpoint: Option<Endpoint>) -> Option<Fault> {
         let position = self.0.iter().position(|(at, ..)| at.covers(endpoint))?;
-        let (_, fault, times) = &mut self.0[position];
-        let fault = fault.clone();
-        match times {
-            Times::Always => {}
-            Times::Next(left) if *left > 1 => *left -= 1,
-            Times::Next(_) | Times::Once => {
-                self.0.remove(position);
-            }
+        match self.0[position] {
+            (_, ref fault, Times::Always) => Some(fault.clone()),
+            (_, _, Times::Once) => Some(self.0.remove(position).1),
         }
-        Some(fault)
     }
 }

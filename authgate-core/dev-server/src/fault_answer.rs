@@ -78,7 +78,6 @@ impl Connection {
                 let (parts, body) = self.usual(endpoint, request).await;
                 Err(self.close_after(truncated(parts.status, &parts.headers, &body)))
             }
-            Fault::Raw(bytes) => Err(self.close_after(bytes)),
         }
     }
 

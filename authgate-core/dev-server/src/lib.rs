@@ -9,12 +9,11 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 //!
-//! let server = DevServer::start().await?;
+//! let server = DevServer::start().await;
 //! server.inject(Endpoint::Token, Fault::status(503), Times::Once);
 //! assert!(server.url().starts_with("http://127.0.0.1:"));
 //! assert_eq!(server.count(Endpoint::Token), 0);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! # })?;
+//! # });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -29,6 +28,7 @@ mod server;
 // What can be set, observed and broken.
 mod endpoint;
 mod fault;
+mod hold;
 mod identity;
 mod record;
 mod settings;
@@ -65,6 +65,7 @@ pub use builder::{DevServerBuilder, StartError};
 pub use certificate::Certificate;
 pub use endpoint::Endpoint;
 pub use fault::{Fault, Times};
+pub use hold::Hold;
 pub use identity::{Client, User, grant_type};
 pub use issue::IssuedTokens;
 pub use record::RecordedRequest;

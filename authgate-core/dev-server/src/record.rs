@@ -1,5 +1,7 @@
 //! What a client sent, for a test to look at.
 
+use std::fmt;
+
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -26,10 +28,22 @@ pub struct RecordedRequest {
     pub form: Vec<(String, String)>,
     /// The status of the answer; `None` while there is none, or when a fault sent none.
     pub status: Option<u16>,
+    pub(crate) number: usize,
     /// The connection that brought it, counted from 1.
     pub connection: usize,
     /// When its body had arrived, by Tokio's clock.
     pub arrived_at: Instant,
+}
+
+impl fmt::Display for RecordedRequest {
+    /// The request as one line of a log: `POST /oauth/token 200`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} ", self.method, self.path)?;
+        match self.status {
+            Some(status) => write!(formatter, "{status}"),
+            None => formatter.write_str("(no answer)"),
+        }
+    }
 }
 
 impl RecordedRequest {
@@ -37,10 +51,12 @@ impl RecordedRequest {
         endpoint: Option<Endpoint>,
         parts: &axum::http::request::Parts,
         body: Bytes,
+        number: usize,
         connection: usize,
     ) -> Self {
         Self {
             endpoint,
+            number,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: Parameters::from_query(&parts.uri).into_pairs(),

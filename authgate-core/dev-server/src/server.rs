@@ -21,6 +21,7 @@ use crate::{
     connection::Connection,
     identity::{Client, User},
     routes,
+    settings::Settings,
     signing::SigningKey,
     state::AuthGate,
     transport::Transport,
@@ -39,14 +40,27 @@ impl DevServer {
     /// Starts a server with the default settings on 127.0.0.1 and a free port, on the current Tokio
     /// runtime, which needs I/O and time.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// See [`StartError`].
-    pub async fn start() -> Result<Self, StartError> {
-        Self::builder().start().await
+    /// Where the server cannot start; [`DevServerBuilder::start`] returns the reason instead.
+    pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
     }
 
-    /// A server to be.
+    /// Starts a server as [`start`](Self::start) does, with some of its settings changed.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[expect(clippy::panic, reason = "a test without its server has nothing to go on with")]
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        match Self::builder().settings(change).start().await {
+            Ok(server) => server,
+            Err(error) => panic!("the dev server cannot start: {error}"),
+        }
+    }
+
+    /// Sets up a server that is not the default one.
     pub fn builder() -> DevServerBuilder {
         DevServerBuilder::default()
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -13,6 +13,7 @@ use crate::{
     clock::Clock,
     device::DeviceCodes,
     fault::FaultPlan,
+    hold::Held,
     identity::{Client, User},
     rate_limit::RateLimits,
     record::RecordedRequest,
@@ -55,7 +56,10 @@ pub(crate) struct Memory {
     pub(crate) consents: HashMap<String, BTreeSet<String>>,
     pub(crate) rate_limits: RateLimits,
     pub(crate) faults: FaultPlan,
+    pub(crate) holds: Vec<Arc<Held>>,
     pub(crate) requests: Vec<RecordedRequest>,
+    /// Counts those too that were forgotten.
+    pub(crate) requests_so_far: usize,
     pub(crate) connections: usize,
 }
 

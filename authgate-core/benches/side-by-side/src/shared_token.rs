@@ -179,7 +179,7 @@ impl Bench<'_> {
 
 /// A server whose answers say `expires_in` so many seconds.
 pub(crate) fn lifetime(expires_in: u64) -> DevServerBuilder {
-    DevServer::builder().access_token_lifetime(Duration::from_secs(expires_in + 1))
+    DevServer::builder().settings(|settings| settings.access_token_lifetime = Duration::from_secs(expires_in + 1))
 }
 
 fn errors(calls: &[Call]) -> usize {

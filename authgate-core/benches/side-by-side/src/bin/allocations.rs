@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     // One thread: while the loop runs, nothing else does.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let allocations = runtime.block_on(async {
-        let server = DevServer::start().await?;
+        let server = DevServer::start().await;
         let registered = server.confidential_client();
         let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse()?);
         let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())

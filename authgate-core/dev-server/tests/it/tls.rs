@@ -1,0 +1,110 @@
+use std::{io, sync::Arc};
+
+use authgate_dev_server::{Certificate, DevServer, Endpoint, Fault, StartError, Times};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        CertificateError, ClientConfig, Error, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    },
+};
+
+use crate::client::{converse, get, request};
+
+/// Connects by this name and trusts the server's authority alone.
+async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    let authority = server.certificate_authority().unwrap();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(server.address()).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
+}
+
+/// Why the certificate is refused for this name.
+async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
+    let error = connect(server, name).await.unwrap_err();
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(Error::InvalidCertificate(reason)) => reason.clone(),
+        _ => panic!("{error}"),
+    }
+}
+
+async fn health(server: &DevServer) -> String {
+    let stream = connect(server, "127.0.0.1").await.unwrap();
+    converse(stream, &request(server, "GET", "/health", &[], "")).await
+}
+
+#[tokio::test]
+async fn over_https_it_is_the_same_server_with_its_connections_counted() {
+    let server = DevServer::builder().https().start().await.unwrap();
+    assert_eq!(server.url(), format!("https://{}", server.address()));
+    assert!(health(&server).await.starts_with("HTTP/1.1 200"));
+    let stream = connect(&server, "localhost").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let document = converse(stream, &request(&server, "GET", "/.well-known/openid-configuration", &[], "")).await;
+    assert!(document.contains(&format!("\"token_endpoint\":\"{}/oauth/token\"", server.url())), "{document}");
+    assert_eq!((server.connections(), server.count(Endpoint::Any)), (2, 2));
+}
+
+#[tokio::test]
+async fn faults_happen_over_https_too() {
+    let server = DevServer::builder().https().start().await.unwrap();
+    server.inject(Endpoint::Health, Fault::status(503), Times::Once);
+    server.inject(Endpoint::Health, Fault::Drop, Times::Once);
+    server.inject(Endpoint::Health, Fault::Truncated, Times::Once);
+    assert!(health(&server).await.starts_with("HTTP/1.1 503"));
+    assert_eq!(health(&server).await, "");
+    assert!(health(&server).await.ends_with("}"), "what came before the end of the connection");
+    assert!(health(&server).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_certificate_is_for_its_names_only_and_for_its_time() {
+    let server = DevServer::builder().https().issuer_host("auth.example.test:8443").start().await.unwrap();
+    assert_eq!(server.url(), "https://auth.example.test:8443");
+    for name in ["127.0.0.1", "::1", "localhost", "auth.example.test"] {
+        connect(&server, name).await.unwrap();
+    }
+    assert!(matches!(refusal(&server, "example.com").await, CertificateError::NotValidForNameContext { .. }));
+
+    let other = Certificate::for_name("other.example");
+    let server = DevServer::builder().certificate(other).start().await.unwrap();
+    assert!(matches!(refusal(&server, "127.0.0.1").await, CertificateError::NotValidForNameContext { .. }));
+
+    let expired = Certificate::default().expired();
+    let server = DevServer::builder().certificate(expired).start().await.unwrap();
+    assert!(matches!(refusal(&server, "127.0.0.1").await, CertificateError::ExpiredContext { .. }));
+    assert_eq!((server.connections(), server.count(Endpoint::Any)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_name_that_no_certificate_can_have_is_an_error() {
+    let refused = DevServer::builder().certificate(Certificate::for_name("m\u{fc}nchen")).start().await;
+    assert!(matches!(refused, Err(StartError::Certificate(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn plain_http_gets_no_answer_of_an_https_server() {
+    let server = DevServer::builder().https().start().await.unwrap();
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _end = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert_eq!(server.count(Endpoint::Any), 0);
+    let http = DevServer::start().await;
+    assert!(http.certificate_authority().is_none());
+    assert_eq!(get(&http, "/health", &[]).await.status, 200);
+}

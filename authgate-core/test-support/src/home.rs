@@ -1,0 +1,137 @@
+use std::path::{Path, PathBuf};
+
+use authgate_dev_server::{Client, DevServer, IssuedTokens};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::StoredLogin;
+
+const FILE: &str = ".authgate-tokens.json";
+
+/// A home folder that goes away with the test, and the logins in its token file.
+#[derive(Debug)]
+pub struct Home(TempDir);
+
+impl Default for Home {
+    fn default() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+}
+
+impl Home {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file into it, and returns its path.
+    pub fn place(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The path of the token file, or of a file beside it whose name is longer by this suffix.
+    pub fn file(&self, suffix: &str) -> PathBuf {
+        self.path().join(format!("{FILE}{suffix}"))
+    }
+
+    /// Stores a login, as another program would, with `expires_in` seconds left.
+    pub fn store(&self, client: &Client, tokens: &IssuedTokens, expires_in: i64) {
+        let now = Timestamp::now().as_second();
+        self.write(&client.id, tokens.refresh_token.as_deref().unwrap_or(""), &tokens.access_token, now + expires_in);
+    }
+
+    /// Stores a new login of the server's public client.
+    pub fn log_in(&self, server: &DevServer, expires_in: i64) -> IssuedTokens {
+        let client = server.public_client();
+        let tokens = server.issue_tokens(client, "profile email");
+        self.store(client, &tokens, expires_in);
+        tokens
+    }
+
+    /// Makes the stored login expire.
+    pub fn expire(&self, client: &Client) {
+        let stored = self.stored(client).unwrap();
+        self.write(&client.id, &stored.refresh_token, &stored.access_token, Timestamp::now().as_second() - 60);
+    }
+
+    fn write(&self, client_id: &str, refresh_token: &str, access_token: &str, expires_at: i64) {
+        let entry = json!({
+            "access_token": access_token,
+            "refresh_token": refresh_token,
+            "token_type": "Bearer",
+            "expires_at": expires_at,
+            "client_id": client_id,
+        });
+        let mut document = self.document().unwrap_or_else(|| json!({ "data": {} }));
+        document["data"][client_id] = entry.to_string().into();
+        self.replace(&format!("{document:#}"));
+    }
+
+    /// Replaces the token file, readable for its owner only.
+    pub fn replace(&self, text: &str) {
+        std::fs::write(self.file(""), text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(self.file(""), PermissionsExt::from_mode(0o600)).unwrap();
+        }
+    }
+
+    /// Puts another client's entry beside the login.
+    pub fn add_neighbour(&self) {
+        let mut document = self.document().unwrap();
+        document["data"]["neighbour"] = "theirs".into();
+        self.replace(&document.to_string());
+    }
+
+    /// Whether the other client's entry is as it was.
+    pub fn has_neighbour(&self) -> bool {
+        self.document().is_some_and(|document| document["data"]["neighbour"] == "theirs")
+    }
+
+    /// The text of the token file; `None` when there is none.
+    pub fn text(&self) -> Option<String> {
+        std::fs::read_to_string(self.file("")).ok()
+    }
+
+    /// The token file as JSON.
+    pub fn document(&self) -> Option<Value> {
+        self.text().map(|text| serde_json::from_str(&text).unwrap())
+    }
+
+    /// The login that is stored for this client.
+    pub fn stored(&self, client: &Client) -> Option<StoredLogin> {
+        let document = self.document()?;
+        let entry: Value = serde_json::from_str(document["data"][&client.id].as_str()?).unwrap();
+        let record = &document["authgate-rust"][&client.id];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Some(StoredLogin {
+            client_id: client.id.clone(),
+            access_token: text(&entry["access_token"]),
+            refresh_token: text(&entry["refresh_token"]),
+            expires_at: entry["expires_at"].as_i64().unwrap(),
+            scope: text(&record["scope"]),
+            id_token: text(&record["id_token"]),
+        })
+    }
+
+    /// The names of all files, but for the token file and the lock file that stays.
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut names = crate::files::names_in(self.path());
+        names.retain(|name| name != FILE && *name != format!("{FILE}.rust-lock"));
+        names
+    }
+
+    /// Whether no process holds the lock that serialises refreshes.
+    pub fn is_unlocked(&self) -> bool {
+        std::fs::File::open(self.file(".rust-lock")).is_ok_and(|file| file.try_lock().is_ok())
+    }
+}

@@ -1,0 +1,106 @@
+//! HTTP by hand: every byte of an answer.
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use url::{Position, Url, form_urlencoded};
+
+use crate::LIMIT;
+
+/// Names and values.
+pub type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+/// An HTTP answer, read to the end of its connection.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status; 0 when what came was no HTTP.
+    pub status: u16,
+    /// The names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What follows the headers, as it came.
+    pub body: String,
+}
+
+impl Answer {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// A string member of the body.
+    pub fn text(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}")).to_owned()
+    }
+
+    /// Status and OAuth error code of a refusal.
+    pub fn refusal(&self) -> (u16, String) {
+        (self.status, self.text("error"))
+    }
+}
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_default();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: body.to_owned() }
+    }
+}
+
+/// Asks for a page by its URL.
+pub async fn get(url: &str) -> Answer {
+    get_with(url, &[]).await
+}
+
+/// Asks for a page by its URL, with these headers.
+pub async fn get_with(url: &str, headers: Pairs<'_>) -> Answer {
+    send(&address(url), &request("GET", url, headers, "")).await
+}
+
+/// Posts a form.
+pub async fn post(url: &str, headers: Pairs<'_>, form: Pairs<'_>) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
+    send(&address(url), &request("POST", url, &headers, &body)).await
+}
+
+/// Sends these bytes and reads what comes.
+pub async fn send(address: &str, request: &str) -> Answer {
+    Answer::from(converse(TcpStream::connect(address).await.unwrap(), request).await.as_str())
+}
+
+/// Sends these bytes and returns every byte that comes back.
+pub async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+    // The server may have answered and closed before it has read everything.
+    let _written = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    // A connection that is reset has brought all that it will bring.
+    let _end = timeout(LIMIT * 2, stream.read_to_end(&mut answer)).await.expect("an answer comes at all");
+    String::from_utf8(answer).unwrap()
+}
+
+/// The bytes of a request that asks for the end of its connection.
+pub fn request(method: &str, url: &str, headers: Pairs<'_>, body: &str) -> String {
+    let parsed = Url::parse(url).unwrap();
+    let target = &parsed[Position::BeforePath..Position::AfterQuery];
+    let headers: String = headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
+    format!(
+        "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        address(url),
+        body.len(),
+    )
+}
+
+/// Host and port of a URL.
+pub fn address(url: &str) -> String {
+    let url = Url::parse(url).unwrap();
+    format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap())
+}

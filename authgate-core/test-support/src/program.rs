@@ -1,0 +1,307 @@
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use authgate_dev_server::DevServer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+#[cfg(unix)]
+use crate::Terminal;
+use crate::{Home, LIMIT, redact, until};
+
+/// One run of a built program, with nothing in its environment but what the test says.
+pub struct Run {
+    command: Command,
+    home: PathBuf,
+}
+
+impl Run {
+    /// A run that has a home folder, which is also its current one, and nothing else.
+    pub fn new(program: impl AsRef<Path>, home: &Home) -> Self {
+        let mut command = Command::new(program.as_ref());
+        command.env_clear().env("HOME", home.path()).env("USERPROFILE", home.path()).current_dir(home.path());
+        // Windows cannot open a socket without it.
+        command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
+        Self::piped(command, home.path())
+    }
+
+    fn piped(mut command: Command, home: &Path) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        Self { command, home: home.to_owned() }
+    }
+
+    /// The same run, started by another program, which gets its command line behind these arguments.
+    #[must_use]
+    pub fn under(self, program: &str, arguments: &[&str]) -> Self {
+        let run = self.command.as_std();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(run.get_program()).args(run.get_args());
+        command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(run.get_current_dir().unwrap());
+        Self::piped(command, &self.home)
+    }
+
+    /// The same run, for which no file may grow beyond this number of blocks: `0` is a full disk.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn with_space_for(self, blocks: &str) -> Self {
+        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks])
+    }
+
+    /// The same run, in which the system answers every one of these calls with this error. Needs strace.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn refusing(self, calls: &str, error: &str) -> Self {
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
+        self.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sets the server and its confidential client.
+    #[must_use]
+    pub fn as_service_of(self, server: &DevServer) -> Self {
+        let client = server.confidential_client();
+        let secret = client.secret.as_deref().unwrap();
+        self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &client.id).with("CLIENT_SECRET", secret)
+    }
+
+    /// Sets the server and its public client.
+    #[must_use]
+    pub fn as_person_at(self, server: &DevServer) -> Self {
+        self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &server.public_client().id)
+    }
+
+    /// Trusts the authorities of these servers, and no others.
+    #[must_use]
+    pub fn trusting(self, servers: &[&DevServer]) -> Self {
+        let bundle: String = servers.iter().filter_map(|server| server.certificate_authority()).collect();
+        let path = self.home.join("authority.pem");
+        std::fs::write(&path, bundle).unwrap();
+        self.with("SSL_CERT_FILE", path.to_str().unwrap())
+    }
+
+    /// Adds arguments, separated by blanks.
+    #[must_use]
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.command.args(arguments.split(' '));
+        self
+    }
+
+    /// Adds one argument, blanks included.
+    #[must_use]
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Replaces standard input, which is the null device otherwise.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// Replaces standard output, which the test reads otherwise.
+    #[must_use]
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Replaces standard error, which the test reads otherwise.
+    #[must_use]
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+
+    /// Starts in this terminal: what a person types goes in, and what is meant for one comes out.
+    #[cfg(unix)]
+    pub fn start_in(mut self, terminal: Terminal) -> Started {
+        let (screen, window) = terminal.into_ends();
+        self.command.stdin(window.try_clone().unwrap()).stderr(window);
+        let mut child = self.command.spawn().unwrap();
+        let stdout = child.stdout.take().map(Collected::from);
+        // `self` holds the window, which is to close when the run ends.
+        let home = self.home.clone();
+        drop(self);
+        Started { child, home, stdin: None, stdout, stderr: Some(Collected::from(screen)) }
+    }
+
+    /// Starts, and leaves the test free to do something else.
+    pub fn start(mut self) -> Started {
+        let mut child = self.command.spawn().unwrap();
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().map(Collected::from);
+        let stderr = child.stderr.take().map(Collected::from);
+        Started { child, home: self.home, stdin, stdout, stderr }
+    }
+
+    /// Runs to the end without anybody's help.
+    pub async fn end(self) -> Ended {
+        self.start().end().await
+    }
+
+    /// Runs to the end, while a person approves the device code that it shows.
+    pub async fn approved_at(self, server: &DevServer) -> Ended {
+        self.start().approved_at(server).await
+    }
+}
+
+/// A run that goes on. Dropping it kills the process.
+pub struct Started {
+    child: Child,
+    home: PathBuf,
+    stdin: Option<ChildStdin>,
+    stdout: Option<Collected>,
+    stderr: Option<Collected>,
+}
+
+impl Started {
+    /// The process ID.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Waits until standard error, or the terminal, contains this.
+    pub async fn says(&self, saying: &str) {
+        until(saying, || self.said().contains(saying)).await;
+    }
+
+    /// What standard error, or the terminal, contains by now.
+    pub fn said(&self) -> String {
+        self.stderr.as_ref().map(Collected::text).unwrap_or_default()
+    }
+
+    /// Waits until standard output contains this.
+    pub async fn prints(&self, text: &str) {
+        until(text, || self.printed().contains(text)).await;
+    }
+
+    /// What standard output contains by now.
+    pub fn printed(&self) -> String {
+        self.stdout.as_ref().map(Collected::text).unwrap_or_default()
+    }
+
+    /// Writes a line to standard input, which must be piped.
+    pub async fn write_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("standard input is piped");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Runs to the end, while a person approves the device code that it shows.
+    pub async fn approved_at(self, server: &DevServer) -> Ended {
+        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
+        self.end().await
+    }
+
+    /// Runs to the end; standard input is closed.
+    pub async fn end(mut self) -> Ended {
+        drop(self.stdin.take());
+        let Ok(status) = timeout(LIMIT * 2, self.child.wait()).await else {
+            panic!("it does not end, and said: {}", self.said());
+        };
+        let (stdout, stderr) = (Collected::whole(self.stdout).await, Collected::whole(self.stderr).await);
+        Ended { status: status.unwrap().code(), stdout, stderr, home: self.home }
+    }
+}
+
+/// What a pipe has brought so far.
+struct Collected {
+    text: Arc<Mutex<String>>,
+    reading: JoinHandle<()>,
+}
+
+impl Collected {
+    fn from(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let collected = text.clone();
+        let reading = tokio::spawn(async move {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = pipe.read(&mut bytes).await {
+                collected.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
+            }
+        });
+        Self { text, reading }
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    async fn whole(this: Option<Self>) -> String {
+        let Some(this) = this else { return String::new() };
+        timeout(LIMIT, this.reading).await.expect("its output ends with it").unwrap();
+        this.text.lock().unwrap().clone()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; `None` when a signal ended it.
+    pub status: Option<i32>,
+    /// All of standard output, unless the test replaced it.
+    pub stdout: String,
+    /// All of standard error, or all that came to the terminal.
+    pub stderr: String,
+    home: PathBuf,
+}
+
+impl Ended {
+    /// Standard output without what differs from run to run, for a snapshot.
+    pub fn printed(&self) -> String {
+        self.redacted(&self.stdout)
+    }
+
+    /// Standard error without what differs from run to run, for a snapshot.
+    pub fn said(&self) -> String {
+        self.redacted(&self.stderr)
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        redact(&text.replace(self.home.to_str().unwrap(), "[home]"))
+    }
+
+    /// It failed before it had anything to print, and standard error contains all of this.
+    #[track_caller]
+    pub fn fails_with(&self, status: i32, sayings: &[&str]) {
+        assert_eq!((self.status, self.stdout.as_str()), (Some(status), ""), "{self:?}");
+        self.says(sayings);
+        assert!(!self.stderr.contains("canary"), "{}", self.stderr);
+    }
+
+    /// Standard error contains all of this.
+    #[track_caller]
+    pub fn says(&self, sayings: &[&str]) {
+        for saying in sayings {
+            assert!(self.stderr.contains(saying), "{saying:?} is not in {}", self.stderr);
+        }
+    }
+
+    /// The number behind a label.
+    pub fn number(&self, label: &str) -> u64 {
+        self.value(label).parse().unwrap_or_else(|_| panic!("{label} is no number: {self:?}"))
+    }
+
+    /// The text behind a label.
+    pub fn value(&self, label: &str) -> &str {
+        let label = format!("{label}: ");
+        let mut values = self.stdout.lines().filter_map(|line| line.strip_prefix(&label));
+        values.next().unwrap_or_else(|| panic!("no {label} in {self:?}"))
+    }
+}

@@ -1,0 +1,27 @@
+//! The Python SDK.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The Python that has the Python SDK: `AUTHGATE_TEST_PYTHON`. For tests that are ignored without it.
+pub fn interpreter() -> PathBuf {
+    let python = std::env::var_os("AUTHGATE_TEST_PYTHON");
+    python.expect("AUTHGATE_TEST_PYTHON names a Python with go-authgate, keyring and secretstorage").into()
+}
+
+/// A script with the SDK's stores imported; its arguments are in `sys.argv`.
+pub fn script(text: &str, arguments: &[&str]) -> Command {
+    const START: &str = "import sys, json
+from authgate.credstore import StoredToken, token_file_store, token_keyring_store
+";
+    let mut command = Command::new(interpreter());
+    command.arg("-c").arg(START.to_owned() + text).args(arguments);
+    command
+}
+
+/// Runs a script to its end, which must be a good one.
+pub fn run(text: &str, arguments: &[&str]) -> Output {
+    let output = script(text, arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}

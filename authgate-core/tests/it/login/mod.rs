@@ -1,0 +1,6 @@
+//! `authenticate`: stored logins, refreshes and new logins.
+
+mod auto; // which flow is chosen, and what takes over when it fails
+mod faults; // a stored login at a server or with a store that fails
+#[cfg(unix)]
+mod processes; // two processes with one expired login

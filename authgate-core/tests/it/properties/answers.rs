@@ -1,0 +1,282 @@
+//! What a server answers, over real sockets.
+
+use std::time::{Duration, SystemTime};
+
+use authgate_core::clock::Moment;
+use authgate_core::store::StoredToken;
+use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Secret};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use proptest::collection::{hash_map, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::cases;
+use crate::invariants::answers::{
+    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_device, hold_for_error, hold_for_introspection,
+    hold_for_metadata, hold_for_token,
+};
+
+/// Those that are not followed by another attempt, which would take its time.
+const STATUSES: [u16; 10] = [200, 200, 200, 201, 307, 400, 401, 403, 404, 500];
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+fn text() -> impl Strategy<Value = String> {
+    const KNOWN: &[&str] = &[
+        "",
+        "Bearer",
+        "mac",
+        "invalid_grant",
+        "slow_down",
+        "5",
+        " 5.5 ",
+        "-1",
+        "nan",
+        "1e999",
+        "https://a.example/x",
+        "ABCD-EFGH",
+    ];
+    prop_oneof![
+        4 => select(KNOWN).prop_map(str::to_owned),
+        2 => secret().prop_map(|secret| format!("<{secret}>")),
+        2 => any::<String>(),
+        1 => "[!-~]{1,400}",
+    ]
+}
+
+/// A number of seconds, hostile or not.
+fn number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0..100_000).prop_map(Value::from),
+        (-100.0..1e6).prop_map(|seconds: f64| json!(seconds.to_string())),
+        select(vec![json!(0), json!(u64::MAX), json!(1e300)]),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        5 => text().prop_map(Value::from),
+        3 => number(),
+        1 => select(vec![json!(null), json!(true)]),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            hash_map(any::<String>(), inner, 0..3).prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+/// Something like the address of an endpoint or a page.
+fn address() -> impl Strategy<Value = Value> {
+    const KNOWN: &[&str] = &[
+        "https://a.example/x?a=b",
+        "https://a.example/#x",
+        "https://u:p@a.example/",
+        "http://127.0.0.1/x",
+        "http://evil.example/",
+        "javascript:alert(1)",
+        "https://\u{43e}\u{200b}.example/\u{1b}",
+    ];
+    prop_oneof![2 => select(KNOWN).prop_map(Value::from), 1 => value()]
+}
+
+/// An answer with these members, some of them missing and all of them with any value; or any bytes.
+fn answer(names: &'static [&'static str]) -> impl Strategy<Value = Fault> {
+    let object = hash_map(select(names), value(), 0..=names.len()).prop_map(|members| json!(members).to_string());
+    let body = prop_oneof![
+        6 => object.prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..300),
+        1 => text().prop_map(String::into_bytes),
+    ];
+    let header = || prop_oneof![4 => Just(String::new()), 1 => "[ -~]{0,40}", 1 => echo()];
+    (select(&STATUSES[..]), header(), header(), header(), body).prop_map(
+        |(status, content_type, challenge, to, body)| {
+            Fault::body(status, &content_type, body)
+                .with_header("WWW-Authenticate", &format!("Bearer error=\"{challenge}\""))
+                .with_header("Location", &to)
+        },
+    )
+}
+
+fn secret() -> impl Strategy<Value = &'static str> {
+    select(&[ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN][..])
+}
+
+/// A header that gives back what was sent.
+fn echo() -> impl Strategy<Value = String> {
+    const AROUND: &[&str] =
+        &["https://{}.example/", "//{}", "/x?{}", "text/{}", "Bearer {}", "{}", "Basic {}\", error=\"{}"];
+    (select(AROUND), secret()).prop_map(|(around, secret)| around.replace("{}", secret))
+}
+
+/// A server that answers as it is told, and a client of it.
+struct Conversation {
+    runtime: Runtime,
+    server: DevServer,
+    client: OAuthClient,
+}
+
+impl Conversation {
+    fn begin() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (server, client) = runtime.block_on(async {
+            let server = DevServer::builder().confidential_client("service", CLIENT_SECRET).start().await.unwrap();
+            let http = HttpClient::default();
+            let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
+            let client = OAuthClient::new("service", metadata.to_endpoints(), http);
+            (server, client.with_secret(Secret::from(CLIENT_SECRET)))
+        });
+        Self { runtime, server, client }
+    }
+
+    /// Asks at `endpoint`, which answers so.
+    fn ask<T>(&self, endpoint: Endpoint, answer: Fault, question: impl AsyncFnOnce(&OAuthClient) -> T) -> T {
+        self.server.clear_faults();
+        self.server.inject(endpoint, answer, Times::Always);
+        self.runtime.block_on(question(&self.client))
+    }
+}
+
+/// Holds `property` against random ones of these.
+fn for_any<S: Strategy>(answers: S, property: impl Fn(&Conversation, S::Value)) {
+    let conversation = Conversation::begin();
+    let outcome = TestRunner::new(cases(200)).run(&answers, |answer| {
+        property(&conversation, answer);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// A refresh is sent once, whatever the answer.
+async fn refresh(client: &OAuthClient) -> authgate_core::Result<authgate_core::Token> {
+    let mut stored = StoredToken::new(Secret::from(ACCESS_TOKEN));
+    stored.refresh_token = Some(Secret::from(REFRESH_TOKEN));
+    let token = stored.into_token(Moment::after_start(Duration::ZERO), SystemTime::UNIX_EPOCH);
+    client.refresh_token(&token).await
+}
+
+/// cases 18, 37, 38, 42, 44, 47, 48, 50, 52, 53, 54, 155
+#[test]
+fn any_answer_of_the_token_endpoint_is_a_token_that_can_be_used_or_an_error_that_can_be_shown() {
+    let names = &[
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "scope",
+        "id_token",
+        "error",
+        "error_description",
+    ];
+    for_any(answer(names), |conversation, answer| {
+        hold_for_token(&conversation.ask(Endpoint::Token, answer, refresh), &[CLIENT_SECRET, REFRESH_TOKEN]);
+    });
+}
+
+/// cases 45, 46, 47, 48
+#[test]
+fn any_lifetime_is_read_as_a_number_of_seconds_that_is_not_hostile() {
+    for_any(prop_oneof![number(), value()], |conversation, expires_in| {
+        let answer = Fault::json(200, &json!({"access_token": "a", "expires_in": expires_in}));
+        let token = conversation.ask(Endpoint::Token, answer, refresh).unwrap();
+        assert_eq!(token.lifetime.is_none(), expires_in.is_null());
+        assert!(token.lifetime.is_none_or(|lifetime| lifetime <= TEN_YEARS), "{token:?}");
+        if let Some(seconds @ 0..300_000_000) = expires_in.as_u64() {
+            assert_eq!(token.lifetime, Some(Duration::from_secs(seconds)));
+        }
+    });
+}
+
+/// cases 16, 18, 22
+#[test]
+fn any_discovery_document_leads_where_a_secret_may_go_or_is_refused() {
+    let names = &["token_endpoint", "authorization_endpoint", "userinfo_endpoint", "introspection_endpoint", "issuer"];
+    let documents = (answer(names), select(&names[..4]), address());
+    for_any(documents, |conversation, (answer, name, address)| {
+        let issuer = conversation.server.url();
+        let mut document = json!({"issuer": issuer, "token_endpoint": "https://auth.example.com/token"});
+        document[name] = address;
+        for answer in [answer, Fault::json(200, &document)] {
+            let metadata = conversation.ask(Endpoint::Discovery, answer, async |_: &OAuthClient| {
+                DiscoveryClient::new(issuer, HttpClient::default()).unwrap().fetch().await
+            });
+            hold_for_metadata(&metadata, issuer);
+        }
+    });
+}
+
+/// cases 54, 55
+#[test]
+fn any_description_of_a_token_is_read_or_is_an_error_that_can_be_shown() {
+    let names = &["active", "sub", "name", "email_verified", "updated_at", "exp", "error", "error_description"];
+    for_any(answer(names), |conversation, answer| {
+        let token = Secret::from(ACCESS_TOKEN);
+        let user_info = conversation
+            .ask(Endpoint::UserInfo, answer.clone(), async |client: &OAuthClient| client.userinfo(&token).await);
+        let token_info = conversation
+            .ask(Endpoint::TokenInfo, answer.clone(), async |client: &OAuthClient| client.token_info(&token).await);
+        for error in [user_info.err(), token_info.err()].into_iter().flatten() {
+            hold_for_error(&error, &[ACCESS_TOKEN]);
+        }
+        let introspection = conversation
+            .ask(Endpoint::Introspection, answer, async |client: &OAuthClient| client.introspect(&token).await);
+        hold_for_introspection(&introspection);
+    });
+}
+
+/// cases 99, 101, 104, 105, 106
+#[test]
+fn any_device_authorization_can_be_shown_or_is_refused() {
+    let names = &[
+        "device_code",
+        "user_code",
+        "verification_uri",
+        "verification_uri_complete",
+        "expires_in",
+        "interval",
+        "error",
+    ];
+    let odd = prop_oneof![
+        "[ -~]{0,60}".prop_map(|user_code| ("user_code", json!(user_code))),
+        (select(&["verification_uri", "verification_uri_complete"][..]), address()),
+        (select(&["expires_in", "interval"][..]), number()),
+        (select(&names[..6]), value()),
+    ];
+    for_any((answer(names), odd), |conversation, (answer, (name, value))| {
+        let mut nearly = json!({
+            "device_code": "d", "user_code": "ABCD-EFGH", "verification_uri": "https://a.example/device",
+        });
+        nearly[name] = value;
+        for answer in [answer, Fault::json(200, &nearly)] {
+            let device = conversation.ask(Endpoint::DeviceAuthorization, answer, async |client: &OAuthClient| {
+                client.request_device_code(&[]).await
+            });
+            hold_for_device(&device);
+        }
+    });
+}
+
+/// case 32
+#[test]
+fn any_wait_that_a_server_asks_for_has_an_end() {
+    let date = "(Sun, 06 Nov 1994 08:49:37 GMT|Fri, 31 Dec 9999 23:59:59 GMT|Thu, 01 Jan 1970 00:00:00 GMT)";
+    let wait = || prop_oneof!["[0-9]{1,25}", "-?[0-9]{1,3}(\\.[0-9])?", "[ -~]{0,20}", date];
+    for_any((wait(), wait(), wait(), any::<bool>()), |conversation, (after, reset, date, limited)| {
+        let seconds: Option<u64> = after.trim().parse().ok();
+        let status = if limited { 429 } else { 503 };
+        let answer = Fault::json(status, &json!({"error": "slow_down", "interval": after}))
+            .with_header("Retry-After", &after)
+            .with_header("X-RateLimit-Reset", &reset)
+            .with_header("Date", &date);
+        let error = conversation.ask(Endpoint::Token, answer, refresh).unwrap_err();
+        hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
+        if let Some(seconds @ 1..86_400) = seconds {
+            assert!(error.retry_after().unwrap() >= Duration::from_secs(seconds), "{error:?}");
+        }
+    });
+}

@@ -1,0 +1,53 @@
+//! Text on its way to a person.
+
+use authgate_core::text::{excerpt, printable, printable_body};
+use proptest::char::range;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::cases;
+use crate::invariants::text::{hold_for, hold_for_body};
+
+/// Mostly characters that do harm.
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
+    let harmful = prop_oneof![
+        range('\0', '\u{9f}'),
+        range('\u{200b}', '\u{206f}'),
+        range('\u{e0000}', '\u{e007f}'),
+        any::<char>(),
+    ];
+    vec(harmful, 0..50).prop_map(String::from_iter)
+}
+
+proptest! {
+    #![proptest_config(cases(512))]
+
+    /// cases 53, 106, 158
+    #[test]
+    fn nothing_that_is_shown_acts_on_a_terminal_or_hides(text in hostile()) {
+        hold_for(&text);
+    }
+
+    /// case 74
+    #[test]
+    fn a_body_of_any_bytes_is_shown_without_harm(body in vec(any::<u8>(), 0..200)) {
+        hold_for_body(&body);
+    }
+
+    /// Which characters these are, the tables of Unicode say; the sixteen selectors that make an emoji
+    /// of a sign are left out, and marks that enclose digits, because both are seen.
+    #[test]
+    fn no_control_format_or_ignorable_character_is_passed_on(
+        text in r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}",
+    ) {
+        let shown = printable(&text);
+        prop_assert!(shown.is_ascii(), "{}", shown);
+    }
+
+    #[test]
+    fn letters_digits_and_signs_stay_as_they_are(text in r"[\p{L}\p{Nd}\p{P}\p{Sc}&&[^\u{115f}\u{1160}\u{3164}\u{ffa0}] ]{0,50}") {
+        prop_assert_eq!(&printable(&text), &text);
+        prop_assert_eq!(&excerpt(&text, 50), &text);
+        prop_assert_eq!(printable_body(text.as_bytes()), text);
+    }
+}

@@ -1,0 +1,46 @@
+//! What only Windows does to a file or to a keyring.
+
+use std::fs::File;
+use std::os::windows::fs::OpenOptionsExt;
+use std::time::Duration;
+
+use crate::support::stores::{CLIENT, folder, token};
+use authgate_core::Secret;
+use authgate_core::store::{FallbackStore, FileStore, KeyringStore, TokenStore};
+
+/// Others may read it as well, and nobody may delete or replace it.
+const FILE_SHARE_READ: u32 = 1;
+
+/// case 138
+#[test]
+fn a_file_that_another_program_looks_at_is_replaced_once_it_has_looked() {
+    let (_folder, path) = folder();
+    let store = FileStore::new(&path);
+    store.save(CLIENT, &token(1)).unwrap();
+    let looking = File::options().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
+    assert!(std::fs::remove_file(&path).is_err(), "it is held");
+
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(looking);
+    });
+    store.save(CLIENT, &token(2)).unwrap();
+    other.join().unwrap();
+    assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
+}
+
+/// case 147
+#[test]
+fn a_token_too_long_for_the_keyring_goes_to_the_file_and_one_line_says_why() {
+    let (_folder, path) = folder();
+    let file = FileStore::new(&path);
+    let lock = file.login_lock().clone();
+    let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(KeyringStore::new(KeyringStore::LIMIT)), Box::new(file)];
+    let store = FallbackStore::new(stores, lock);
+    let mut long = token(1);
+    long.access_token = Secret::from("a".repeat(3000));
+    assert!(store.save_login(CLIENT, &long));
+    assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(long));
+    let lines: Vec<_> = store.take_notices().iter().map(ToString::to_string).collect();
+    assert!(lines.len() == 1 && lines[0].contains("longer than"), "{lines:?}");
+}

@@ -1,0 +1,67 @@
+//! A login with a device code, watched from the server's side.
+
+use std::time::Duration;
+
+use authgate_core::flow::{InFlight, run_device_flow};
+use authgate_core::{Error, OAuthClient, Result, Token};
+use authgate_dev_server::{DevServer, Endpoint};
+use tokio::task::JoinHandle;
+
+use super::flow::{Recorder, client, strings};
+
+/// A login with a device code that has begun.
+pub(crate) struct Running {
+    pub(crate) server: DevServer,
+    pub(crate) prompt: &'static Recorder,
+    login: JoinHandle<Result<Token>>,
+}
+
+impl Running {
+    pub(crate) async fn start(server: DevServer) -> Self {
+        let client = client(&server, server.public_client()).await;
+        Self::with(server, client)
+    }
+
+    pub(crate) fn with(server: DevServer, client: OAuthClient) -> Self {
+        let prompt: &'static Recorder = Box::leak(Box::default());
+        let scopes = strings(&["profile", "email"]);
+        let login = tokio::spawn(async move { run_device_flow(&client, &scopes, prompt, &InFlight::default()).await });
+        Self { server, prompt, login }
+    }
+
+    /// Waits until so many polls have come.
+    pub(crate) async fn polls(&self, count: usize) {
+        while self.server.count(Endpoint::Token) < count {
+            assert!(!self.login.is_finished(), "the login ended early");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The pauses between the polls, the first of them counted from the request for the code.
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        let mut moments = vec![self.server.requests_at(Endpoint::DeviceAuthorization)[0].arrived_at];
+        moments.extend(self.server.requests_at(Endpoint::Token).iter().map(|poll| poll.arrived_at));
+        moments.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    pub(crate) fn approve(&self) {
+        let user_code = self.server.latest_user_code().expect("a code was asked for");
+        assert!(self.server.approve_device(&user_code));
+    }
+
+    pub(crate) async fn success(self) -> Token {
+        self.login.await.unwrap().expect("the login succeeds")
+    }
+
+    pub(crate) async fn failure(self) -> Error {
+        self.login.await.unwrap().expect_err("the login fails")
+    }
+}
+
+pub(crate) async fn start() -> Running {
+    Running::start(DevServer::start().await).await
+}
+
+pub(crate) const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,13 @@
+//! What is logged, and that no secret is: a binary of its own, because the subscriber that writes
+//! everything down is the process's one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod log;
+mod secrecy; // a service's requests and errors
+#[cfg(feature = "login")]
+mod secrecy_login; // a person's login
+#[allow(dead_code, reason = "the other binary uses the rest")]
+#[path = "../it/support/mod.rs"]
+mod support;
+mod warnings; // what a service is told

@@ -1,0 +1,155 @@
+//! Secrets are sent through every path, and looked for in everything that comes out of it.
+
+use std::error::Error as _;
+
+use crate::log::{Log, log};
+use crate::support::confidential_client;
+use authgate_core::client::DeviceAuth;
+use authgate_core::{Error, HttpClient, OAuthClient, Result, Secret, Token};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use serde_json::{Value, json};
+
+/// With characters that every encoding spells in another way.
+const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
+const ACCESS_TOKEN: &str = "canary-access";
+const REFRESH_TOKEN: &str = "canary-refresh";
+const ID_TOKEN: &str = "canary-identity";
+const DEVICE_CODE: &str = "canary-device";
+const CODE: &str = "canary-code";
+const CODE_VERIFIER: &str = "canary-verifier";
+
+/// What every secret here has, in every spelling of it.
+const CANARY: &str = "canary";
+
+/// Each method that sends a secret, by the endpoint that it sends it to.
+const SENDING: [(Endpoint, &str); 8] = [
+    (Endpoint::Token, "client credentials"),
+    (Endpoint::Token, "refresh"),
+    (Endpoint::Token, "code exchange"),
+    (Endpoint::Token, "device poll"),
+    (Endpoint::Revocation, "revoke"),
+    (Endpoint::Introspection, "introspect"),
+    (Endpoint::UserInfo, "userinfo"),
+    (Endpoint::TokenInfo, "tokeninfo"),
+];
+
+struct Sender {
+    server: DevServer,
+    client: OAuthClient,
+    device: DeviceAuth,
+    token: Token,
+}
+
+impl Sender {
+    async fn start() -> Self {
+        let server = DevServer::builder().confidential_client("service", CLIENT_SECRET).start().await.unwrap();
+        let client = confidential_client(&server).await.unwrap();
+        let code = Fault::set_member("device_code", DEVICE_CODE);
+        server.inject(Endpoint::DeviceAuthorization, code, Times::Once);
+        let device = client.request_device_code(&[]).await.unwrap();
+        server.inject(Endpoint::Token, Fault::json(200, &tokens(REFRESH_TOKEN)), Times::Once);
+        let token = client.client_credentials(&[], &[]).await.unwrap();
+        Self { server, client, device, token }
+    }
+
+    async fn send(&self, method: &str) -> Result<()> {
+        let (client, access_token) = (&self.client, Secret::from(ACCESS_TOKEN));
+        match method {
+            "client credentials" => client.client_credentials(&[], &[]).await.map(drop),
+            "refresh" => client.refresh_token(&self.token).await.map(drop),
+            "code exchange" => {
+                let (code, verifier) = (Secret::from(CODE), Secret::from(CODE_VERIFIER));
+                client.exchange_auth_code(&code, "http://127.0.0.1/callback", &verifier).await.map(drop)
+            }
+            "device poll" => client.exchange_device_code(&self.device).await.map(drop),
+            "revoke" => client.revoke(&access_token).await,
+            "introspect" => client.introspect(&access_token).await.map(drop),
+            "userinfo" => client.userinfo(&access_token).await.map(drop),
+            "tokeninfo" => client.token_info(&access_token).await.map(drop),
+            other => unreachable!("{other}"),
+        }
+    }
+}
+
+fn tokens(refresh_token: &str) -> Value {
+    json!({"access_token": ACCESS_TOKEN, "refresh_token": refresh_token, "id_token": ID_TOKEN})
+}
+
+/// Answers that hand back whatever they were asked with, or what they were asked for.
+fn echoes(request: &str) -> Vec<Fault> {
+    let description = json!({"error": request, "error_description": request, "error_uri": request});
+    let tokens = tokens("canary new\n");
+    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{request}\"");
+    vec![
+        Fault::json(400, &description),
+        Fault::json(401, &description),
+        Fault::json(200, &description),
+        Fault::json(200, &tokens),
+        Fault::json(200, &json!([tokens])),
+        Fault::json(503, &description),
+        Fault::body(400, "text/plain", request.to_owned()),
+        Fault::body(200, "text/html", format!("<html>{request}")),
+        Fault::body(500, request, request.to_owned()),
+        Fault::body(200, "application/json", format!("{{\"access_token\":\"canary-new\",{request}")),
+        Fault::status(302).with_header("Location", &format!("https://elsewhere.example/{request}?{request}#{request}")),
+        Fault::status(401).with_header("WWW-Authenticate", &challenge),
+        Fault::status(429).with_header("Retry-After", request),
+        Fault::Drop,
+        Fault::DropAfter,
+    ]
+}
+
+/// All that an error can be made to say.
+fn everything_of(error: &Error) -> String {
+    let mut all = vec![format!("{error} {error:?} {error:#?}")];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        all.push(format!("{error} {error:?}"));
+        cause = error.source();
+    }
+    all.join(" ")
+}
+
+/// cases 54, 155 and 156
+#[tokio::test(start_paused = true)]
+async fn no_error_shows_what_was_sent_or_what_came() {
+    log();
+    for (endpoint, method) in SENDING {
+        let sender = Sender::start().await;
+        let _ = sender.send(method).await;
+        let sent = sender.server.requests_at(endpoint).pop().unwrap();
+        let authorization = sent.header("authorization").unwrap_or_default();
+        let form = std::str::from_utf8(&sent.body).unwrap();
+        let decoded: Vec<_> = sent.form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert!(format!("{authorization}{form}").contains(CANARY), "{method} sends a secret");
+
+        for echoed in [authorization, form, &decoded.join(" ")].into_iter().filter(|echoed| !echoed.is_empty()) {
+            for fault in echoes(echoed) {
+                sender.server.clear_faults();
+                sender.server.inject(endpoint, fault.clone(), Times::Always);
+                if let Err(error) = sender.send(method).await {
+                    let shown = everything_of(&error);
+                    assert!(!shown.contains(CANARY), "{method} after {fault:?}: {shown}");
+                }
+            }
+        }
+    }
+    Log::has_no(CANARY);
+}
+
+/// cases 109 and 155
+#[tokio::test]
+async fn a_device_code_that_cannot_be_read_is_not_shown() {
+    let code = format!(r#""device_code":"{DEVICE_CODE}""#);
+    let server = DevServer::start().await;
+    let confidential = confidential_client(&server).await.unwrap();
+    // Its request has nothing in it that anybody would hide.
+    let public = OAuthClient::new("dev-cli", confidential.endpoints().clone(), HttpClient::default());
+    for client in [confidential, public] {
+        for body in [format!("{{{code},{code}}}"), format!("\u{feff}{{{code}}}"), format!("{{{code}")] {
+            server.inject(Endpoint::DeviceAuthorization, Fault::body(200, "application/json", body), Times::Once);
+            let error = client.request_device_code(&[]).await.unwrap_err();
+            assert!(!everything_of(&error).contains(CANARY), "{error}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The secrets of a person's login, looked for in everything that comes out of one.
+
+use crate::log::{Log, log};
+use crate::support::device;
+use crate::support::flow::{Recorder, begin_login, get, parameter};
+use authgate_core::Token;
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use serde_json::json;
+use url::Url;
+
+/// All of a token that nobody may see.
+fn secrets_of(token: &Token) -> Vec<String> {
+    let secrets = [Some(&token.access_token), token.refresh_token.as_ref(), token.id_token.as_ref()];
+    secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect()
+}
+
+/// What the client sent under these names.
+fn sent(server: &DevServer, names: &[&str]) -> Vec<String> {
+    let requests = server.requests_at(Endpoint::Token);
+    let sent = requests.iter().flat_map(|request| names.iter().filter_map(|name| request.parameter(name)));
+    sent.map(str::to_owned).collect()
+}
+
+fn assert_unseen(secrets: &[String], shown: &str) {
+    assert!(secrets.len() > 1 && secrets.iter().all(|secret| secret.len() > 8), "{secrets:?}");
+    for secret in secrets {
+        assert!(!shown.contains(secret), "{secret} is shown: {shown}");
+        Log::has_no(secret);
+    }
+}
+
+/// What was shown besides the address, which is there to be opened and names the state.
+fn shown(prompt: &Recorder) -> String {
+    prompt.lines().iter().filter(|line| !line.starts_with("url: ")).cloned().collect()
+}
+
+/// cases 93 and 155
+#[tokio::test]
+async fn a_login_in_the_browser_shows_none_of_its_secrets() {
+    log();
+    let (server, begun) = begin_login().await;
+    let mut secrets = vec![begun.state(), parameter(&begun.url, "code_challenge")];
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    secrets.push(parameter(&Url::parse(&back).unwrap(), "code"));
+    let browser = tokio::spawn(async move { get(&back).await });
+    let login = begun.login.await.unwrap().unwrap();
+    secrets.extend(secrets_of(&login.token));
+    secrets.extend(sent(&server, &["code_verifier"]));
+    let in_debug_output = format!("{login:?} {login:#?}");
+    login.page.saved().await;
+    assert_unseen(&secrets, &format!("{in_debug_output} {} {:?}", shown(begun.prompt), browser.await.unwrap()));
+}
+
+/// cases 92, 93 and 155
+#[tokio::test]
+async fn an_exchange_that_fails_shows_none_of_its_secrets() {
+    log();
+    let (server, begun) = begin_login().await;
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let mut secrets = vec![begun.state(), parameter(&Url::parse(&back).unwrap(), "code")];
+    let echo = json!({"error": secrets[1], "error_description": back});
+    server.inject(Endpoint::Token, Fault::json(400, &echo), Times::Once);
+    let browser = tokio::spawn(async move { get(&back).await });
+    let (prompt, error) = (begun.prompt, begun.login.await.unwrap().unwrap_err());
+    secrets.extend(sent(&server, &["code_verifier"]));
+    // The server was never told the state, but in the address that it redirected to.
+    let secrets: Vec<_> = secrets.into_iter().skip(1).collect();
+    assert_unseen(&secrets, &format!("{error} {error:?} {} {:?}", shown(prompt), browser.await.unwrap()));
+}
+
+/// cases 109 and 155
+#[tokio::test(start_paused = true)]
+async fn a_login_with_a_device_code_shows_none_of_its_secrets() {
+    log();
+    let running = device::start().await;
+    let echo = |request: &str| json!({"error": "slow_down", "error_description": request});
+    running.polls(1).await;
+    let secrets = sent(&running.server, &["device_code"]);
+    running.server.inject(Endpoint::Token, Fault::json(400, &echo(&secrets[0])), Times::Once);
+    running.polls(3).await;
+    running.approve();
+    let prompt = running.prompt;
+    let token = running.success().await;
+    let secrets: Vec<_> = secrets.into_iter().chain(secrets_of(&token)).collect();
+    assert_unseen(&secrets, &format!("{token:?} {token:#?} {}", shown(prompt)));
+}

@@ -1,0 +1,26 @@
+//! The program, run as a person and a script run it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+mod concurrency; // several runs at once: one refreshes, the others use its token
+#[cfg(unix)]
+mod crash; // a run that is killed
+#[cfg(unix)]
+mod disk; // a refreshed token that the disk does not take
+#[cfg(target_os = "linux")]
+mod durability; // the order of the steps of a save
+mod flows; // a login by each flow, and which one it is
+mod logout; // `--logout`
+mod output; // what the program prints
+#[cfg(target_os = "linux")]
+mod secrecy; // no secret in anything that a run leaves behind
+mod settings; // flags, variables and `.env`
+#[cfg(unix)]
+mod signals; // Ctrl-C and its like
+mod stored_login; // a stored login: used, refreshed, given up or left alone
+mod support;
+#[cfg(unix)]
+mod terminal; // what a person sees in a terminal
+mod token_answers; // odd answers of the token endpoint
+#[cfg(unix)]
+mod unwritable; // a place that cannot be written to
