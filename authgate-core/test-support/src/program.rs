@@ -1,3 +1,5 @@
+#[cfg(unix)]
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -87,6 +89,13 @@ impl Run {
         let path = self.home.join("authority.pem");
         std::fs::write(&path, bundle).unwrap();
         self.with("SSL_CERT_FILE", path.to_str().unwrap())
+    }
+
+    /// Replaces the current folder, which is the home folder otherwise.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
     }
 
     /// Adds arguments, separated by blanks.
@@ -198,6 +207,13 @@ impl Started {
         stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
+    /// Sends it a signal, by its name without `SIG`.
+    #[cfg(unix)]
+    pub async fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await.unwrap();
+        assert!(status.success());
+    }
+
     /// Ends it with SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
@@ -216,7 +232,15 @@ impl Started {
             panic!("it does not end, and said: {}", self.said());
         };
         let (stdout, stderr) = (Collected::whole(self.stdout).await, Collected::whole(self.stderr).await);
-        Ended { status: status.unwrap().code(), stdout, stderr, home: self.home }
+        let status = status.unwrap();
+        Ended {
+            status: status.code(),
+            #[cfg(unix)]
+            signal: ExitStatusExt::signal(&status),
+            stdout,
+            stderr,
+            home: self.home,
+        }
     }
 }
 
@@ -255,6 +279,9 @@ impl Collected {
 pub struct Ended {
     /// The exit status; `None` when a signal ended it.
     pub status: Option<i32>,
+    /// The signal that ended it.
+    #[cfg(unix)]
+    pub signal: Option<i32>,
     /// All of standard output, unless the test replaced it.
     pub stdout: String,
     /// All of standard error, or all that came to the terminal.

@@ -1,15 +1,24 @@
 //! Certificates, and whom the program trusts.
 
-use crate::support::{Ended, Run};
 use authgate_dev_server::{Certificate, DevServer, Endpoint};
+use authgate_test_support::{Ended, Home};
+use insta::{allow_duplicates, assert_snapshot};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use crate::support::{error, run, service};
+
 /// A server over https; its client's secret must not be seen where something fails.
 async fn server() -> DevServer {
-    DevServer::builder().https().confidential_client("service", "canary").start().await.unwrap()
+    certified(Certificate::default()).await
 }
 
+async fn certified(certificate: Certificate) -> DevServer {
+    let builder = DevServer::builder().confidential_client("service", "canary");
+    builder.certificate(certificate).start().await.unwrap()
+}
+
+#[track_caller]
 fn succeeded(ended: &Ended, server: &DevServer) {
     assert!(ended.stdout.starts_with("Status: 200\n"), "{ended:?}");
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
@@ -18,59 +27,56 @@ fn succeeded(ended: &Ended, server: &DevServer) {
 
 /// case 13
 #[tokio::test]
-async fn a_private_authority_in_ssl_cert_file_is_trusted_for_three_requests_on_one_connection() {
-    let server = server().await;
-    succeeded(&Run::of(&server).trusting(&[&server]).end().await, &server);
+async fn an_authority_in_ssl_cert_file_is_trusted() {
+    let (server, home) = (server().await, Home::new());
+    succeeded(&service(&home, &server).end().await, &server);
 }
 
 /// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
-async fn it_is_found_behind_many_others_and_a_block_that_is_garbage() {
+async fn an_authority_behind_others_and_garbage_is_trusted() {
     const GARBAGE: &str = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
     let mut bundle = String::from("# authorities\n");
     for _ in 0..10 {
         bundle += server().await.certificate_authority().unwrap();
     }
-    let server = server().await;
+    let (server, home) = (server().await, Home::new());
     bundle = bundle + GARBAGE + server.certificate_authority().unwrap();
-    let run = Run::of(&server);
-    let path = run.place("bundle.pem", &bundle);
-    succeeded(&run.with("SSL_CERT_FILE", path.to_str().unwrap()).end().await, &server);
+    let path = home.place("bundle.pem", &bundle);
+    let run = run(&home).as_service_of(&server).with("SSL_CERT_FILE", path.to_str().unwrap());
+    succeeded(&run.end().await, &server);
 }
 
 /// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
-async fn a_private_authority_in_ssl_cert_dir_is_trusted_whatever_its_files_name() {
+async fn an_authority_in_ssl_cert_dir_is_trusted() {
     for name in ["5a3b9c1d.0", "company.pem"] {
-        let server = server().await;
-        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::write(second.path().join(name), server.certificate_authority().unwrap()).unwrap();
+        let (server, home, first, second) = (server().await, Home::new(), Home::new(), Home::new());
+        second.place(name, server.certificate_authority().unwrap());
         let list = std::env::join_paths([first.path(), second.path()]).unwrap();
-        succeeded(&Run::of(&server).with("SSL_CERT_DIR", list.to_str().unwrap()).end().await, &server);
+        let run = run(&home).as_service_of(&server).with("SSL_CERT_DIR", list.to_str().unwrap());
+        succeeded(&run.end().await, &server);
     }
 }
 
 /// cases 13, 35
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_ends_it_before_anything_is_sent() {
-    let certified = async |certificate: Certificate| {
-        let builder = DevServer::builder().confidential_client("service", "canary");
-        builder.certificate(certificate).start().await.unwrap()
-    };
+async fn an_untrusted_certificate_ends_it_before_any_request() {
+    let home = Home::new();
     let other = server().await;
-    let of_another_name = certified(Certificate::for_name("other.example")).await;
+    let for_another_name = certified(Certificate::for_name("other.example")).await;
     let expired = certified(Certificate::default().expired()).await;
-    let of_another_authority = server().await;
+    let by_another_authority = server().await;
     for (server, trusted) in
-        [(&of_another_name, &of_another_name), (&expired, &expired), (&of_another_authority, &other)]
+        [(&for_another_name, &for_another_name), (&expired, &expired), (&by_another_authority, &other)]
     {
-        let ended = Run::of(server).trusting(&[trusted]).end().await;
-        ended.fails_with(1, &["the certificate is not trusted at", server.url(), "SSL_CERT_FILE"]);
-        for offer in ["skip", "insecure", "disable", "AUTHGATE_"] {
-            assert!(!ended.stderr.contains(offer), "{ended:?}");
+        let ended = service(&home, server).trusting(&[trusted]).end().await;
+        allow_duplicates! {
+            assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://127.0.0.1:[port]/.well-known/openid-configuration. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
         }
+        ended.says(&[server.url()]);
         assert_eq!((server.count(Endpoint::Any), server.connections()), (0, 1));
     }
 }
@@ -78,29 +84,33 @@ async fn a_certificate_that_is_not_trusted_ends_it_before_anything_is_sent() {
 /// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
-async fn a_file_of_authorities_that_cannot_be_used_is_named() {
-    let server = server().await;
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::create_dir(at("folder")).unwrap();
-    std::fs::write(at("garbage"), "hello").unwrap();
-    std::fs::write(at("empty"), "").unwrap();
-    let made = tokio::process::Command::new("mkfifo").arg(at("pipe")).status().await.unwrap();
+async fn an_unusable_file_of_authorities_is_named() {
+    let (server, home) = (server().await, Home::new());
+    std::fs::create_dir(home.path().join("folder")).unwrap();
+    home.place("garbage", "hello");
+    home.place("empty", "");
+    let made = std::process::Command::new("mkfifo").arg(home.path().join("pipe")).status().unwrap();
     assert!(made.success());
-    for (name, reason) in [
-        ("nothing", "No such file"),
-        ("folder", "not a regular file"),
-        ("pipe", "not a regular file"),
-        ("garbage", ""),
-        ("empty", ""),
+    let mut errors = String::new();
+    for (variable, name) in [
+        ("SSL_CERT_FILE", "nothing"),
+        ("SSL_CERT_FILE", "folder"),
+        ("SSL_CERT_FILE", "pipe"),
+        ("SSL_CERT_FILE", "garbage"),
+        ("SSL_CERT_FILE", "empty"),
+        ("SSL_CERT_DIR", "empty"),
     ] {
-        let path = at(name);
-        let path = path.to_str().unwrap();
-        let ended = Run::of(&server).with("SSL_CERT_FILE", path).end().await;
-        ended.fails_with(1, &["no certificate authority to trust was found in", path, reason, "SSL_CERT_FILE must"]);
+        let run = run(&home).as_service_of(&server).with(variable, home.path().join(name).to_str().unwrap());
+        errors += &error(&run.end().await);
     }
-    let ended = Run::of(&server).with("SSL_CERT_DIR", at("empty").to_str().unwrap()).end().await;
-    ended.fails_with(1, &["no certificate authority to trust was found in", "SSL_CERT_DIR"]);
+    assert_snapshot!(errors, @"
+    error: no certificate authority to trust was found in [home]/nothing (No such file or directory (os error 2)): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: no certificate authority to trust was found in [home]/folder (not a regular file): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: no certificate authority to trust was found in [home]/pipe (not a regular file): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: no certificate authority to trust was found in [home]/garbage: SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: no certificate authority to trust was found in [home]/empty: SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: no certificate authority to trust was found in [home]/empty (Not a directory (os error 20)): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    ");
     assert_eq!(server.connections(), 0);
 }
 
@@ -108,21 +118,22 @@ async fn a_file_of_authorities_that_cannot_be_used_is_named() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn over_http_no_certificate_is_read() {
-    let server = DevServer::start().await;
-    let run = Run::of(&server).with("SSL_CERT_FILE", "/nonexistent").with("SSL_CERT_DIR", "/nonexistent");
+    let (server, home) = (DevServer::start().await, Home::new());
+    let run = run(&home).as_service_of(&server);
+    let run = run.with("SSL_CERT_FILE", "/nonexistent").with("SSL_CERT_DIR", "/nonexistent");
     assert_eq!(run.end().await.status, Some(0));
 }
 
 /// case 22
 #[tokio::test]
-async fn an_https_server_that_names_a_plain_http_endpoint_is_refused() {
+async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
+    let home = Home::new();
     for member in ["token_endpoint", "userinfo_endpoint"] {
         for allowing in ["0", "1"] {
-            let server = server().await;
-            let plain = DevServer::start().await;
+            let (server, plain) = (server().await, DevServer::start().await);
             server.set_discovery_member(member, format!("{}/oauth/token", plain.url()));
-            let run = Run::of(&server).trusting(&[&server]).with("AUTHGATE_ALLOW_HTTP", allowing);
-            run.end().await.fails_with(1, &[&format!("its {member} is plain http, and the issuer is https")]);
+            let ended = service(&home, &server).with("AUTHGATE_ALLOW_HTTP", allowing).end().await;
+            ended.fails_with(1, &[&format!("its {member} is plain http, and the issuer is https")]);
             assert_eq!((server.count(Endpoint::Any), plain.connections()), (1, 0));
         }
     }
@@ -131,30 +142,35 @@ async fn an_https_server_that_names_a_plain_http_endpoint_is_refused() {
 /// case 22
 #[tokio::test]
 async fn endpoints_at_another_https_server_are_used() {
-    let (server, other) = (server().await, server().await);
+    let (server, other, home) = (server().await, server().await, Home::new());
     server.set_discovery_member("token_endpoint", format!("{}/oauth/token", other.url()));
     server.set_discovery_member("userinfo_endpoint", format!("{}/oauth/userinfo", other.url()));
-    let ended = Run::of(&server).trusting(&[&server, &other]).end().await;
+    let ended = service(&home, &server).trusting(&[&server, &other]).end().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert_eq!((server.count(Endpoint::Any), other.count(Endpoint::Any)), (1, 2));
+    server.assert_requests([Endpoint::Discovery]);
+    other.assert_requests([Endpoint::Token, Endpoint::UserInfo]);
     assert_eq!((server.connections(), other.connections()), (1, 1));
 }
 
 /// case 35
 #[tokio::test]
-async fn the_wrong_scheme_for_a_port_is_told() {
-    let (http, https) = (DevServer::start().await, server().await);
-    let swapped = |server: &DevServer, scheme: &str| format!("{scheme}://{}", server.address());
-    let run = Run::of(&http).trusting(&[&https]).with("AUTHGATE_URL", &swapped(&http, "https"));
-    run.end().await.fails_with(1, &["plain http instead of https", "Check the port"]);
-    let run = Run::of(&https).with("AUTHGATE_URL", &swapped(&https, "http"));
-    run.end().await.fails_with(1, &["the answer is not HTTP", "begin with https"]);
+async fn a_wrong_scheme_for_a_port_is_told() {
+    let (http, https, home) = (DevServer::start().await, server().await, Home::new());
+    let mut errors = String::new();
+    for (server, scheme) in [(&http, "https"), (&https, "http")] {
+        let url = format!("{scheme}://{}", server.address());
+        errors += &error(&service(&home, &https).with("AUTHGATE_URL", &url).end().await);
+    }
+    assert_snapshot!(errors, @"
+    error: discovery: plain http instead of https is spoken at https://127.0.0.1:[port]/.well-known/openid-configuration. Check the port, or begin the URL with http
+    error: discovery: the answer is not HTTP from http://127.0.0.1:[port]/.well-known/openid-configuration. Check the port, and whether the URL should begin with https
+    ");
     assert_eq!((http.connections(), https.connections()), (1, 1));
 }
 
 /// case 35
 #[tokio::test]
-async fn a_handshake_that_the_server_breaks_off_is_told() {
+async fn a_failed_tls_handshake_is_told() {
     const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40]; // RFC 8446 section 6
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
@@ -163,7 +179,11 @@ async fn a_handshake_that_the_server_breaks_off_is_told() {
             let _gone = stream.write_all(&HANDSHAKE_FAILURE).await;
         }
     });
-    let authority = server().await;
-    let run = Run::of(&authority).trusting(&[&authority]).with("AUTHGATE_URL", &url);
-    run.end().await.fails_with(1, &["the TLS handshake failed with", &url, "HandshakeFailure"]);
+    let (authority, home) = (server().await, Home::new());
+    let ended = service(&home, &authority).with("AUTHGATE_URL", &url).end().await;
+    ended.fails_with(1, &[&url]);
+    assert_snapshot!(ended.said(), @"
+    error: discovery: the TLS handshake failed with https://127.0.0.1:[port]/.well-known/openid-configuration. Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate
+      caused by: received fatal alert: HandshakeFailure
+    ");
 }

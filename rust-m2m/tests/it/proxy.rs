@@ -1,8 +1,11 @@
 //! The way through a proxy, as the environment names it.
 
-use crate::support::Run;
-use crate::support::connect_proxy::ConnectProxy;
 use authgate_dev_server::{DevServer, Endpoint};
+use authgate_test_support::Home;
+use insta::{allow_duplicates, assert_snapshot};
+
+use crate::support::connect_proxy::ConnectProxy;
+use crate::support::{error, service};
 
 /// A server whose name nobody can resolve.
 async fn server() -> DevServer {
@@ -13,9 +16,9 @@ async fn server() -> DevServer {
 #[tokio::test]
 async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let server = server().await;
+        let (server, home) = (server().await, Home::new());
         let proxy = ConnectProxy::to(&server).await;
-        let ended = Run::of(&server).trusting(&[&server]).with(variable, &proxy.url()).end().await;
+        let ended = service(&home, &server).with(variable, &proxy.url()).end().await;
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{variable}");
         let requests = proxy.requests();
         assert!(requests[0].starts_with("CONNECT auth.example.test:443 HTTP/1.1\r\n"), "{requests:?}");
@@ -25,21 +28,21 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
 
 /// case 12
 #[tokio::test]
-async fn a_proxy_without_a_scheme_is_one_that_speaks_http() {
-    let server = server().await;
+async fn a_proxy_without_a_scheme_is_taken_for_http() {
+    let (server, home) = (server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
-    let run = Run::of(&server).trusting(&[&server]).with("HTTPS_PROXY", &proxy.place());
+    let run = service(&home, &server).with("HTTPS_PROXY", &proxy.place());
     assert_eq!(run.end().await.status, Some(0));
 }
 
 /// case 12
 #[tokio::test]
-async fn the_proxys_credentials_go_to_the_proxy_and_to_nobody_else() {
+async fn proxy_credentials_go_to_nobody_but_the_proxy() {
     const CREDENTIALS: &str = "dXNlcjpjYW5hcnlA"; // user:canary@
-    let server = server().await;
+    let (server, home) = (server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
     let url = format!("http://user:canary%40@{}", proxy.place());
-    let ended = Run::of(&server).trusting(&[&server]).with("HTTPS_PROXY", &url).end().await;
+    let ended = service(&home, &server).with("HTTPS_PROXY", &url).end().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
     let head = proxy.requests().concat().to_ascii_lowercase();
     assert!(head.contains(&format!("proxy-authorization: basic {}", CREDENTIALS.to_ascii_lowercase())), "{head}");
@@ -52,11 +55,11 @@ async fn the_proxys_credentials_go_to_the_proxy_and_to_nobody_else() {
 
 /// case 12
 #[tokio::test]
-async fn a_host_in_no_proxy_is_asked_past_the_proxy() {
-    let server = server().await;
+async fn no_proxy_bypasses_the_proxy() {
+    let (server, home) = (server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
     for no_proxy in ["auth.example.test", "example.test", ".example.test", "*"] {
-        let run = Run::of(&server).trusting(&[&server]).with("HTTPS_PROXY", &proxy.url()).with("NO_PROXY", no_proxy);
+        let run = service(&home, &server).with("HTTPS_PROXY", &proxy.url()).with("NO_PROXY", no_proxy);
         let ended = run.end().await;
         // Nobody else knows the name.
         ended.fails_with(1, &["cannot reach https://auth.example.test"]);
@@ -68,42 +71,52 @@ async fn a_host_in_no_proxy_is_asked_past_the_proxy() {
 /// cases 12, 35
 #[tokio::test]
 async fn a_proxy_that_refuses_is_named_without_its_credentials() {
-    for (status, reason) in [(403, "unsuccessful"), (407, "proxy authorization required"), (502, "unsuccessful")] {
-        let server = server().await;
+    let (server, home) = (server().await, Home::new());
+    let mut errors = String::new();
+    for status in [403, 407, 502] {
         let proxy = ConnectProxy::refusing_with(status).await;
         let url = format!("http://user:canary@{}", proxy.place());
-        let ended = Run::of(&server).trusting(&[&server]).with("HTTPS_PROXY", &url).end().await;
-        let through = format!("through the proxy http://{}", proxy.place());
-        ended.fails_with(1, &["cannot reach https://auth.example.test", &through, "NO_PROXY", reason]);
-        assert_eq!(server.connections(), 0);
+        let ended = service(&home, &server).with("HTTPS_PROXY", &url).end().await;
+        ended.fails_with(1, &[&proxy.place()]);
+        errors += &ended.said();
     }
+    assert_snapshot!(errors, @"
+    error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host
+      caused by: tunnel error: unsuccessful
+    error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host
+      caused by: tunnel error: proxy authorization required
+    error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host
+      caused by: tunnel error: unsuccessful
+    ");
+    assert_eq!(server.connections(), 0);
 }
 
 /// cases 12, 35
 #[tokio::test]
-async fn a_proxy_that_is_not_there_is_named_without_its_credentials() {
-    let server = server().await;
+async fn an_absent_proxy_is_named_without_its_credentials() {
+    let (server, home) = (server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
     let place = proxy.place();
     proxy.stop().await;
-    let url = format!("http://user:canary@{place}");
-    let ended = Run::of(&server).trusting(&[&server]).with("HTTPS_PROXY", &url).end().await;
-    ended.fails_with(1, &[&format!("through the proxy http://{place}. Is the proxy running"), "onnection refused"]);
+    let ended = service(&home, &server).with("HTTPS_PROXY", &format!("http://user:canary@{place}")).end().await;
+    assert_snapshot!(error(&ended), @"error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Is the proxy running, and is this its address?");
+    ended.says(&[&place, "  caused by: ", "onnection refused"]);
 }
 
 /// cases 12, 13
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_names_the_proxy_that_may_have_made_it() {
-    let (server, other) = (server().await, server().await);
+async fn the_error_about_a_certificate_names_the_proxy() {
+    let (server, other, home) = (server().await, server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
-    let ended = Run::of(&server).trusting(&[&other]).with("HTTPS_PROXY", &proxy.url()).end().await;
-    ended.fails_with(1, &["the certificate is not trusted", &proxy.url(), "SSL_CERT_FILE"]);
+    let ended = service(&home, &server).trusting(&[&other]).with("HTTPS_PROXY", &proxy.url()).end().await;
+    assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
+    ended.says(&[&proxy.url()]);
     assert_eq!(server.count(Endpoint::Any), 0);
 }
 
 /// case 12
 #[tokio::test]
-async fn a_proxy_that_cannot_be_used_is_told_and_not_gone_past() {
+async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
     let unusable = [
         "no url",
         "socks5://127.0.0.1:1080",
@@ -112,37 +125,39 @@ async fn a_proxy_that_cannot_be_used_is_told_and_not_gone_past() {
         "http://127.0.0.1:port",
         "http://user:canary@canary@127.0.0.1:3128",
     ];
+    let (server, home) = (server().await, Home::new());
     for value in unusable {
         for variable in ["HTTPS_PROXY", "all_proxy"] {
-            let server = server().await;
-            let run = Run::of(&server).trusting(&[&server]).with(variable, value);
-            run.end().await.fails_with(1, &[&format!("{variable} names no proxy that can be used"), "NO_PROXY"]);
+            let ended = service(&home, &server).with(variable, value).end().await;
+            allow_duplicates! {
+                assert_snapshot!(error(&ended).replace(variable, "[variable]"), @"error: [variable] names no proxy that can be used: write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password (SOCKS is not supported); or name the server in NO_PROXY");
+            }
         }
     }
 }
 
 /// case 12
 #[tokio::test]
-async fn a_proxy_that_cannot_be_used_matters_only_to_whoever_would_use_it() {
+async fn an_unusable_proxy_that_is_not_needed_is_ignored() {
     const UNUSABLE: &str = "socks5://127.0.0.1:1080";
-    let server = server().await;
+    let (server, home) = (server().await, Home::new());
     let proxy = ConnectProxy::to(&server).await;
-    let run = || Run::of(&server).trusting(&[&server]);
-    let ended = run().with("ALL_PROXY", UNUSABLE).with("HTTPS_PROXY", &proxy.url()).end().await;
+    let run = || service(&home, &server).with("ALL_PROXY", UNUSABLE);
+    let ended = run().with("HTTPS_PROXY", &proxy.url()).end().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    let ended = run().with("ALL_PROXY", UNUSABLE).with("NO_PROXY", "example.test").end().await;
+    let ended = run().with("NO_PROXY", "example.test").end().await;
     ended.fails_with(1, &["cannot reach https://auth.example.test"]);
 }
 
 /// case 12
 #[tokio::test]
-async fn loopback_is_never_asked_through_a_proxy() {
+async fn loopback_never_takes_a_proxy() {
+    let home = Home::new();
     for server in [DevServer::start().await, DevServer::builder().https().start().await.unwrap()] {
         let proxy = ConnectProxy::refusing_with(502).await;
         for proxy in [&proxy.url(), "socks5://127.0.0.1:1080"] {
-            let run = Run::of(&server).trusting(&[&server]);
-            let run = run.with("HTTP_PROXY", proxy).with("HTTPS_PROXY", proxy).with("ALL_PROXY", proxy);
-            let ended = run.end().await;
+            let run = service(&home, &server).with("HTTP_PROXY", proxy).with("HTTPS_PROXY", proxy);
+            let ended = run.with("ALL_PROXY", proxy).end().await;
             assert_eq!(ended.status, Some(0), "{ended:?}");
         }
         assert!(proxy.requests().is_empty());
