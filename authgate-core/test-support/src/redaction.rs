@@ -8,9 +8,11 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(127\.0\.0\.1|localhost|\[::1\]):\d+", "$1:[port]"),
         (r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", "[code]"),
         (r"((?:^|[?&\s])(?:state|nonce|code|code_challenge)=)[\w.~-]+", "$1[random]"),
-        (r"(Token: )[\w.~-]{8}\.\.\.", "$1[token]..."),
+        (r"([Tt]oken: )[\w.~-]{8}\.\.\.", "$1[token]..."),
         (r#"("(?:access|refresh|id)_token": ")[\w.~-]{8}\.\.\."#, "$1[token]..."),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+        (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", "[time]"),
+        (r": \d+ s apart", ": [seconds] s apart"),
         (r#"((?:Expires In|TokenInfo Exp|"expires_in"|"exp")"?: )\d+"#, "$1[seconds]"),
     ]
     .map(|(pattern, place)| (Regex::new(pattern).unwrap(), place))

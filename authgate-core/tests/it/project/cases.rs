@@ -1,81 +1,177 @@
-//! The list of cases in `cases.md`, held against the doc comments of all tests.
-//!
-//! What no test shows, and why:
-//!
-//! - case 148: only the keyring of macOS knows one build from another, and asks a person. The switch
-//!   that keeps the login in the file is a setting like the others, and tested with them.
-//!
-//! Shown as far as can be: a power cut, by the order of a save's steps.
+//! The list of cases in `cases.md`, held against the tests of all packages.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Where tests are, seen from this package.
-const FOLDERS: [&str; 4] = ["tests", "dev-server/tests", "../rust-cli/tests", "../rust-m2m/tests"];
+use authgate_test_support::files::{names_in, rust_files};
 
-#[test]
-fn every_case_has_a_test_and_every_test_a_case_of_the_list() {
-    let (listed, named) = (listed(), named());
-    let without_test: Vec<_> = listed.difference(&named).collect();
-    assert!(without_test.is_empty(), "no test names these cases: {without_test:?}");
-    let unlisted: Vec<_> = named.difference(&listed).collect();
-    assert!(unlisted.is_empty(), "cases.md does not list these cases: {unlisted:?}");
+/// Where each package is, seen from this one, and how the list begins the names of its tests.
+const PACKAGES: [(&str, &str); 4] =
+    [(".", ""), ("dev-server", "dev-server "), ("../rust-cli", "rust-cli "), ("../rust-m2m", "rust-m2m ")];
+
+/// The tests of the continuous integration, and how the list begins their names.
+const SCRIPTS: (&str, &str) = ("../.ci/tests", ".ci/tests/");
+
+/// An item of the list.
+struct Case {
+    number: u32,
+    tests: Vec<String>,
+    says_why_no_test: bool,
 }
 
 #[test]
-fn the_words_case_and_cases_are_read_with_all_their_numbers() {
-    assert_eq!(numbers("case 7"), [7]);
-    assert_eq!(numbers("What is refused: cases 12, 13 and 140, and why."), [12, 13, 140]);
-    assert_eq!(numbers("cases 1, 2; case 30"), [1, 2, 30]);
-    assert!(numbers("in case of 3, a showcase 4, cases").is_empty());
+fn every_case_names_tests_that_exist() {
+    let tests = tests();
+    for case in cases() {
+        let number = case.number;
+        assert_eq!(case.tests.is_empty(), case.says_why_no_test, "case {number} needs tests, or else a reason");
+        let missing: Vec<_> = case.tests.iter().filter(|test| !tests.contains(*test)).collect();
+        assert!(missing.is_empty(), "case {number} names tests that do not exist: {missing:#?}");
+    }
 }
 
-/// The cases of the list, each there once.
-fn listed() -> BTreeSet<u32> {
-    let mut listed = BTreeSet::new();
+#[test]
+fn no_case_is_listed_twice() {
+    let mut numbers = BTreeSet::new();
+    for case in cases() {
+        assert!(numbers.insert(case.number), "case {} is listed twice", case.number);
+    }
+}
+
+#[test]
+fn no_comment_names_a_case() {
+    let folders =
+        PACKAGES.iter().flat_map(|(package, _)| ["src", "tests"].map(|folder| Path::new(package).join(folder)));
+    for file in folders.filter(|folder| folder.exists()).flat_map(|folder| rust_files(&folder)) {
+        let text = fs::read_to_string(&file).unwrap();
+        let naming = text.lines().find(|line| line.split_once("//").is_some_and(|(_, comment)| names_a_case(comment)));
+        assert_eq!(naming, None, "{}: name the test in cases.md instead", file.display());
+    }
+    for (name, text) in scripts() {
+        assert!(!names_a_case(&text), "{name}: name the test in cases.md instead");
+    }
+}
+
+#[test]
+fn tests_are_found_with_their_modules() {
+    let code = "
+#[test]
+fn first() {}
+
+fn helper() {}
+
+#[cfg(unix)]
+mod inner {
+    proptest! {
+        #[test]
+        fn second(text: String) {
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[ignore = \"needs a keyring\"]
+    async fn third() {
+    }
+}
+
+#[tokio::test]
+async fn fourth() {}
+";
+    assert_eq!(names_of_tests(code), ["first", "inner::second", "inner::third", "fourth"]);
+}
+
+#[test]
+fn a_case_is_its_word_and_a_number() {
+    for comment in ["case 7", "What is refused (cases 12, 13).", "Case 140: a power cut"] {
+        assert!(names_a_case(comment), "{comment}");
+    }
+    for comment in ["in case of 3", "a showcase 4", "cases", "case N"] {
+        assert!(!names_a_case(comment), "{comment}");
+    }
+}
+
+/// The items of the list: a number, a text, and in brackets the tests or the reason why there is none.
+fn cases() -> Vec<Case> {
     let list = fs::read_to_string("tests/cases.md").unwrap();
-    for item in list.lines().filter_map(|line| line.strip_prefix("- ")) {
-        let number = item.split(':').next().unwrap().parse().unwrap();
-        assert!(listed.insert(number), "case {number} is listed twice");
-    }
-    listed
-}
-
-/// The cases that the doc comments of the tests name.
-fn named() -> BTreeSet<u32> {
-    let files = FOLDERS.iter().flat_map(|folder| rust_files(Path::new(folder)));
-    let texts = files.map(|file| fs::read_to_string(file).unwrap());
-    let numbers = texts.flat_map(|text| {
-        let comments =
-            text.lines().map(str::trim_start).filter(|line| line.starts_with("///") || line.starts_with("//!"));
-        comments.flat_map(numbers).collect::<Vec<_>>()
+    let items = list.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap());
+    let cases = items.map(|item| {
+        let words = item.split_whitespace().collect::<Vec<_>>().join(" ");
+        let number = words.split(':').next().unwrap().parse().unwrap_or_else(|_| panic!("no number: {words}"));
+        let shown = words.strip_suffix(']').and_then(|words| words.rsplit_once(" [")).map_or("", |(_, shown)| shown);
+        let says_why_no_test = shown.starts_with("no test: ");
+        let tests = if says_why_no_test { "" } else { shown }.split('`').skip(1).step_by(2);
+        Case { number, tests: tests.map(str::to_owned).collect(), says_why_no_test }
     });
-    numbers.collect()
+    cases.collect()
 }
 
-/// The numbers that follow the words `case` and `cases`, as far as commas and `and` join them.
-fn numbers(comment: &str) -> Vec<u32> {
-    let mut numbers = Vec::new();
-    let mut is_counting = false;
-    for word in comment.split([' ', ',']).filter(|word| !word.is_empty()) {
-        match word.trim_end_matches(['.', ';', ':', ')']).parse() {
-            Ok(number) if is_counting => numbers.push(number),
-            _ => is_counting = matches!(word, "case" | "cases") || (is_counting && word == "and"),
+/// Every test, as the list names it.
+fn tests() -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for (package, prefix) in PACKAGES {
+        for folder in ["src", "tests"].map(|folder| Path::new(package).join(folder)) {
+            for file in rust_files(&folder) {
+                let module = module(file.strip_prefix(&folder).unwrap());
+                let names = names_of_tests(&fs::read_to_string(&file).unwrap());
+                tests.extend(names.iter().map(|name| format!("{prefix}{module}{name}")));
+            }
         }
     }
-    numbers
+    for (file, text) in scripts() {
+        let functions = text.lines().filter_map(|line| line.trim_start().strip_prefix("def "));
+        let names = functions.filter(|function| function.starts_with("test_"));
+        tests.extend(names.map(|name| format!("{file}::{}", name.split('(').next().unwrap())));
+    }
+    tests
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+/// The path of a file's module, with `::` behind it; empty for the root of a library, program or test binary.
+fn module(file: &Path) -> String {
+    let mut names: Vec<_> = file.iter().map(|name| name.to_str().unwrap().trim_end_matches(".rs")).collect();
+    names.pop_if(|name| ["mod", "main", "lib"].contains(name));
+    if names.first() == Some(&"it") {
+        names.remove(0);
+    }
+    names.iter().map(|name| format!("{name}::")).collect()
+}
+
+/// The functions that are tests, with the modules that they stand in.
+fn names_of_tests(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut modules = Vec::new();
+    let mut is_test = false;
+    for line in code.lines() {
+        let (code, indentation) = (line.trim_start(), line.len() - line.trim_start().len());
+        if let Some(name) = code.strip_prefix("mod ").and_then(|code| code.strip_suffix(" {")) {
+            modules.push((name, indentation));
+        }
+        if code == "}" {
+            modules.pop_if(|(_, its)| *its == indentation);
+        }
+        is_test |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
+        if let Some(function) = code.strip_prefix("async ").unwrap_or(code).strip_prefix("fn ") {
+            let name = function.split('(').next().unwrap();
+            if std::mem::take(&mut is_test) {
+                let path = modules.iter().map(|(module, _)| *module).chain([name]);
+                names.push(path.collect::<Vec<_>>().join("::"));
+            }
         }
     }
-    files
+    names
+}
+
+/// The files of the continuous integration's tests: names and texts.
+fn scripts() -> Vec<(String, String)> {
+    let (folder, prefix) = SCRIPTS;
+    let names = if Path::new(folder).exists() { names_in(Path::new(folder)) } else { Vec::new() };
+    let scripts = names.into_iter().filter(|name| name.ends_with(".py"));
+    scripts.map(|name| (format!("{prefix}{name}"), fs::read_to_string(Path::new(folder).join(name)).unwrap())).collect()
+}
+
+/// Whether the word `case` or `cases` stands before a number.
+fn names_a_case(comment: &str) -> bool {
+    let words = comment.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.map(str::to_lowercase).collect();
+    words.windows(2).any(|pair| ["case", "cases"].contains(&pair[0].as_str()) && pair[1].parse::<u32>().is_ok())
 }

@@ -1,8 +1,10 @@
-//! The layout of the library, held against its imports.
+//! The layout of the sources, held against their imports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
+
+use authgate_test_support::files::rust_files;
 
 /// Every module of `src`, with the modules it may build on standing in the layers before its own.
 const LAYERS: &[&[&str]] = &[
@@ -16,44 +18,47 @@ const LAYERS: &[&[&str]] = &[
     &["fuzzing"],
 ];
 
+/// The modules that each module imports.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
 #[test]
 fn every_module_has_a_layer() {
-    for module in imports().keys() {
-        assert!(
-            layer(module).is_some(),
-            "src/{module}.rs stands in no layer: add it to LAYERS and to the crate's docs"
-        );
+    for module in imports_of_concepts().keys() {
+        assert!(layer(module).is_some(), "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs");
     }
 }
 
 #[test]
 fn no_module_imports_from_a_higher_layer() {
-    for (module, imported) in imports() {
+    for (module, imported) in imports_of_concepts() {
         for other in imported {
-            let below = layer(&other).unwrap_or_else(|| panic!("{module} imports {other}, which is no module"));
-            assert!(Some(below) <= layer(&module), "{module} imports {other}, which stands above it");
+            assert!(layer(&other) <= layer(&module), "{module} imports {other}, which stands above it");
         }
     }
 }
 
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
-    let imports = imports();
-    for start in imports.keys() {
-        let mut seen = BTreeSet::new();
-        let mut next: Vec<&String> = imports[start].iter().collect();
-        while let Some(module) = next.pop() {
-            assert_ne!(module, start, "{start} imports itself through {seen:?}");
-            if seen.insert(module) {
-                next.extend(&imports[module]);
-            }
-        }
+    assert_no_circle(&imports_of_concepts());
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for folder in ["src", "dev-server/src", "../rust-cli/src", "../rust-m2m/src"] {
+        assert_no_circle(&imports(folder));
     }
 }
 
 #[test]
+fn imports_are_read_with_all_their_names() {
+    let code =
+        "use crate::a::B;\nuse crate::{\n    c::{D, e::F},\n    g as h,\n};\n/// crate::i\nlet j = crate::k::l(m, n);";
+    assert_eq!(imported_paths(code), ["a::B", "c::D", "c::e::F", "g", "k::l"]);
+}
+
+#[test]
 fn no_file_is_longer_than_a_concept() {
-    for file in source_files(Path::new("src")) {
+    for file in rust_files(Path::new("src")) {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
         assert!(lines <= 300, "{} has {lines} lines: it holds more than one concept", file.display());
     }
@@ -63,41 +68,100 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// What each top-level module imports of the others, its submodules counted as itself.
-fn imports() -> BTreeMap<String, BTreeSet<String>> {
-    let mut imports = BTreeMap::<String, BTreeSet<String>>::new();
-    for file in source_files(Path::new("src")) {
-        let path = file.strip_prefix("src").unwrap().with_extension("");
-        let module = path.iter().next().unwrap().to_str().unwrap().to_owned();
-        if module == "lib" {
-            continue;
+fn assert_no_circle(imports: &Imports) {
+    for start in imports.keys() {
+        let mut ways = VecDeque::from([vec![start]]);
+        let mut seen = BTreeSet::new();
+        while let Some(way) = ways.pop_front() {
+            for next in &imports[way[way.len() - 1]] {
+                assert_ne!(next, start, "a circle: each of {way:?} imports the next, and the last one the first");
+                if seen.insert(next) {
+                    ways.push_back([way.as_slice(), &[next]].concat());
+                }
+            }
         }
-        let text = fs::read_to_string(&file).unwrap();
-        let used = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .flat_map(|line| line.split("crate::").skip(1))
-            .map(|rest| {
-                rest.split(|character: char| !character.is_alphanumeric() && character != '_')
-                    .next()
-                    .unwrap()
-                    .to_owned()
-            })
-            .filter(|used| *used != module);
-        imports.entry(module.clone()).or_default().extend(used);
     }
-    imports
 }
 
-fn source_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(source_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+/// What the library's top-level modules import of each other, their submodules counted as themselves.
+fn imports_of_concepts() -> Imports {
+    let concept = |module: &str| module.split("::").next().unwrap().to_owned();
+    let mut concepts = Imports::new();
+    for (module, imported) in imports("src") {
+        let others = imported.iter().map(|other| concept(other)).filter(|other| *other != concept(&module));
+        concepts.entry(concept(&module)).or_default().extend(others);
+    }
+    concepts.remove("lib");
+    concepts
+}
+
+/// What each file of a package imports of the others, by their modules' paths. How a module and the
+/// modules in it name each other, by `super::` and `self::`, is their own business.
+fn imports(folder: &str) -> Imports {
+    let module = |file: &Path| {
+        let path = file.strip_prefix(folder).unwrap().with_extension("");
+        path.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>().join("::")
+    };
+    let files = rust_files(Path::new(folder));
+    let modules: BTreeSet<_> = files.iter().map(|file| module(file)).collect();
+    let imports = files.iter().map(|file| {
+        let importing = module(file);
+        let paths = imported_paths(&fs::read_to_string(file).unwrap());
+        let mut imported: BTreeSet<_> = paths
+            .iter()
+            .map(|path| {
+                let imported = defining_module(path, &modules);
+                imported.unwrap_or_else(|| panic!("{folder}: {importing} imports {path} from no module")).to_owned()
+            })
+            .collect();
+        imported.remove(&importing);
+        (importing, imported)
+    });
+    imports.collect()
+}
+
+/// The longest part of a path that is a module with a file of its own.
+fn defining_module<'a>(mut path: &'a str, modules: &BTreeSet<String>) -> Option<&'a str> {
+    while !modules.contains(path) {
+        path = path.rsplit_once("::")?.0;
+    }
+    Some(path)
+}
+
+/// The paths in the code that begin with `crate::`, without it, and with their groups taken apart.
+fn imported_paths(code: &str) -> Vec<String> {
+    let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = lines.join("\n");
+    let mut paths = Vec::new();
+    for (position, root) in code.match_indices("crate::") {
+        let path = &code[position + root.len()..];
+        if code[..position].ends_with("use ") {
+            paths.extend(paths_of_use(path.split(';').next().unwrap()));
+        } else {
+            let is_end = |character: char| !character.is_alphanumeric() && character != '_' && character != ':';
+            paths.push(path.split(is_end).next().unwrap().to_owned());
         }
     }
-    files
+    paths
+}
+
+/// The paths of a use declaration.
+fn paths_of_use(tree: &str) -> Vec<String> {
+    let mut prefixes = vec![String::new()];
+    let mut paths = Vec::new();
+    for piece in tree.split_inclusive(['{', ',', '}']) {
+        let name = piece.trim_matches(|character: char| character.is_whitespace() || "{,}".contains(character));
+        let path = prefixes[prefixes.len() - 1].clone() + name.split(" as ").next().unwrap();
+        if piece.ends_with('{') {
+            prefixes.push(path);
+            continue;
+        }
+        if !name.is_empty() {
+            paths.push(path);
+        }
+        if piece.ends_with('}') {
+            prefixes.pop();
+        }
+    }
+    paths
 }
