@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authgate_test_support::files::{names_in, rust_files};
 
 /// Where each package is, seen from this one, and how the list begins the names of its tests.
-const PACKAGES: [(&str, &str); 4] =
-    [(".", ""), ("dev-server", "dev-server "), ("../rust-cli", "rust-cli "), ("../rust-m2m", "rust-m2m ")];
+const PACKAGES: [(&str, &str); 5] = [
+    (".", ""),
+    ("dev-server", "dev-server "),
+    ("test-support", "test-support "),
+    ("../rust-cli", "rust-cli "),
+    ("../rust-m2m", "rust-m2m "),
+];
 
 /// The tests of the continuous integration, and how the list begins their names.
 const SCRIPTS: (&str, &str) = ("../.ci/tests", ".ci/tests/");
@@ -41,9 +46,8 @@ fn no_case_is_listed_twice() {
 
 #[test]
 fn no_comment_names_a_case() {
-    let folders =
-        PACKAGES.iter().flat_map(|(package, _)| ["src", "tests"].map(|folder| Path::new(package).join(folder)));
-    for file in folders.filter(|folder| folder.exists()).flat_map(|folder| rust_files(&folder)) {
+    let folders = PACKAGES.iter().flat_map(|(package, _)| source_folders(package));
+    for file in folders.flat_map(|folder| rust_files(&folder)) {
         let text = fs::read_to_string(&file).unwrap();
         let naming = text.lines().find(|line| line.split_once("//").is_some_and(|(_, comment)| names_a_case(comment)));
         assert_eq!(naming, None, "{}: name the test in cases.md instead", file.display());
@@ -110,7 +114,7 @@ fn cases() -> Vec<Case> {
 fn tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (package, prefix) in PACKAGES {
-        for folder in ["src", "tests"].map(|folder| Path::new(package).join(folder)) {
+        for folder in source_folders(package) {
             for file in rust_files(&folder) {
                 let module = module(file.strip_prefix(&folder).unwrap());
                 let names = names_of_tests(&fs::read_to_string(&file).unwrap());
@@ -126,6 +130,12 @@ fn tests() -> BTreeSet<String> {
     tests
 }
 
+/// The folders of a package that hold Rust files.
+fn source_folders(package: &str) -> impl Iterator<Item = PathBuf> {
+    let folders = ["src", "tests", "examples"].map(|folder| Path::new(package).join(folder));
+    folders.into_iter().filter(|folder| folder.exists())
+}
+
 /// The path of a file's module, with `::` behind it; empty for the root of a library, program or test binary.
 fn module(file: &Path) -> String {
     let mut names: Vec<_> = file.iter().map(|name| name.to_str().unwrap().trim_end_matches(".rs")).collect();
@@ -133,7 +143,7 @@ fn module(file: &Path) -> String {
     if names.first() == Some(&"it") {
         names.remove(0);
     }
-    names.iter().map(|name| format!("{name}::")).collect()
+    names.into_iter().flat_map(|name| [name, "::"]).collect()
 }
 
 /// The functions that are tests, with the modules that they stand in.
@@ -165,7 +175,7 @@ fn names_of_tests(code: &str) -> Vec<String> {
 fn scripts() -> Vec<(String, String)> {
     let (folder, prefix) = SCRIPTS;
     let names = if Path::new(folder).exists() { names_in(Path::new(folder)) } else { Vec::new() };
-    let scripts = names.into_iter().filter(|name| name.ends_with(".py"));
+    let scripts = names.into_iter().filter(|name| Path::new(name).extension() == Some("py".as_ref()));
     scripts.map(|name| (format!("{prefix}{name}"), fs::read_to_string(Path::new(folder).join(name)).unwrap())).collect()
 }
 
