@@ -18,12 +18,21 @@ async fn failure(server: &DevServer, fault: Fault) -> Error {
     error
 }
 
+/// How discovery fails after each of these faults, each time after one request.
+async fn failures(server: &DevServer, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for fault in faults {
+        errors.push(failure(server, fault).await);
+        server.assert_requests([Endpoint::Discovery]);
+    }
+    errors
+}
+
 /// cases 16, 22, 23
 #[tokio::test]
 async fn a_document_that_breaks_a_rule_is_refused() {
     let server = DevServer::start().await;
-    let mut refusals = Vec::new();
-    for (member, value) in [
+    let members = [
         ("issuer", json!("https://evil.example")),
         ("issuer", json!("http://127.0.0.1:1")),
         ("issuer", json!("")),
@@ -38,11 +47,9 @@ async fn a_document_that_breaks_a_rule_is_refused() {
         ("authorization_endpoint", json!("javascript:alert(1)")),
         ("authorization_endpoint", json!("calc.exe")),
         ("authorization_endpoint", json!("https://a.example/#fragment")),
-    ] {
-        let error = failure(&server, Fault::set_member(member, value)).await;
-        assert!(matches!(error, Error::Protocol { .. }) && !error.is_transient(), "{error}");
-        refusals.push(error);
-    }
+    ];
+    let refusals = failures(&server, members.map(|(member, value)| Fault::set_member(member, value))).await;
+    assert!(refusals.iter().all(|error| matches!(error, Error::Protocol { .. }) && !error.is_transient()));
     insta::assert_snapshot!(lines(refusals), @r"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer https://evil.example, and http://127.0.0.1:[port] was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer http://127.0.0.1:[port], and http://127.0.0.1:[port] was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter
@@ -100,12 +107,8 @@ async fn a_body_that_is_no_document_is_shown_safely() {
         b"\xef\xbb\xbf{}",
         b"{\"issuer\":\"a\",\"\\u0069ssuer\":\"a\"}",
     ];
-    let mut refusals = Vec::new();
-    for body in bodies {
-        let error = failure(&server, Fault::body(200, "text/html", body.to_vec())).await;
-        assert!(matches!(error, Error::Response { .. }), "{error}");
-        refusals.push(error);
-    }
+    let refusals = failures(&server, bodies.map(|body| Fault::body(200, "text/html", body.to_vec()))).await;
+    assert!(refusals.iter().all(|error| matches!(error, Error::Response { .. })));
     insta::assert_snapshot!(lines(refusals), @r#"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration answered 200, which is not a JSON object (text/html; a body that begins: <html>\u{1b}[2JPlease log in</html>)
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration answered 200, which is not a JSON object (text/html; an empty body)
@@ -148,16 +151,13 @@ async fn a_server_that_falls_silent_or_drips_is_given_up() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_its_target_is_named() {
     let server = DevServer::start().await;
-    let mut refusals = Vec::new();
-    for status in [301, 302, 307, 308] {
-        let itself = format!("{}/.well-known/openid-configuration", server.url());
-        for location in ["http://evil.example/here?secret=canary".to_owned(), itself] {
-            let error = failure(&server, Fault::Redirect { status, location }).await;
-            assert!(!error.is_transient() && !error.to_string().contains("canary"), "{error}");
-            server.assert_requests([Endpoint::Discovery]);
-            refusals.push(error);
-        }
-    }
+    let itself = format!("{}/.well-known/openid-configuration", server.url());
+    let redirects = [301, 302, 307, 308].into_iter().flat_map(|status| {
+        let locations = ["http://evil.example/here?secret=canary", &itself];
+        locations.map(|location| Fault::Redirect { status, location: location.to_owned() })
+    });
+    let refusals = failures(&server, redirects).await;
+    assert!(refusals.iter().all(|error| !error.is_transient() && !error.to_string().contains("canary")));
     insta::assert_snapshot!(lines(refusals), @"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: unexpected redirect to http://evil.example (301), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: unexpected redirect to http://127.0.0.1:[port] (301), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)

@@ -76,6 +76,16 @@ impl Service {
         error
     }
 
+    /// How a grant fails after each of these faults, each time after one request.
+    pub(crate) async fn failures(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for fault in faults {
+            errors.push(self.failure(fault).await);
+            self.server.assert_requests([Endpoint::Token]);
+        }
+        errors
+    }
+
     pub(crate) async fn header(&self) -> Result<String> {
         header(self.tokens.clone()).await
     }

@@ -19,6 +19,12 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
+/// The answer with each of these values in place of the member's own, and without that member.
+fn changed<const N: usize>(member: &str, values: [Value; N]) -> impl Iterator<Item = Fault> {
+    let changed = values.map(|value| Fault::set_member(member, value));
+    changed.into_iter().chain([Fault::remove_member(member)])
+}
+
 #[tokio::test]
 async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     let service = Service::start().await;
@@ -102,15 +108,9 @@ async fn without_a_secret_nothing_is_sent() {
 /// case 42
 #[tokio::test]
 async fn an_access_token_that_cannot_be_sent_is_refused() {
-    let service = Service::start().await;
     let values = [json!(null), json!(""), json!(7), json!("a\r\nX: b"), json!("a b"), json!("tökén"), json!({})];
-    let faults = values.map(|value| Fault::set_member("access_token", value));
-    let mut refusals = Vec::new();
-    for fault in faults.into_iter().chain([Fault::remove_member("access_token")]) {
-        let error = service.grant_after(fault).await.unwrap_err();
-        assert!(matches!(error, Error::Protocol { .. }), "{error}");
-        refusals.push(error);
-    }
+    let refusals = Service::start().await.failures(changed("access_token", values)).await;
+    assert!(refusals.iter().all(|error| matches!(error, Error::Protocol { .. })));
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
@@ -127,15 +127,10 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
 #[tokio::test]
 async fn only_bearer_tokens_are_taken_however_it_is_written() {
     let service = Service::start().await;
-    let values = [json!("bearer"), json!("BEARER"), json!(null), json!("")];
-    let faults = values.map(|value| Fault::set_member("token_type", value));
-    for fault in faults.into_iter().chain([Fault::remove_member("token_type")]) {
+    for fault in changed("token_type", [json!("bearer"), json!("BEARER"), json!(null), json!("")]) {
         assert_eq!(service.grant_after(fault).await.unwrap().token_type, "Bearer");
     }
-    let mut refusals = Vec::new();
-    for value in ["MAC", "DPoP", "N_A"] {
-        refusals.push(service.grant_after(Fault::set_member("token_type", value)).await.unwrap_err());
-    }
+    let refusals = service.failures(["MAC", "DPoP", "N_A"].map(|value| Fault::set_member("token_type", value))).await;
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is MAC, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is DPoP, and this client can only use Bearer
@@ -202,8 +197,7 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
     let issued = service.server.issue_tokens(service.server.confidential_client(), "profile email");
     let mut previous = service.grant().await.unwrap();
     previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
-    let silent = [Value::Null, json!("")].map(|value| Fault::set_member("refresh_token", value));
-    for fault in silent.into_iter().chain([Fault::remove_member("refresh_token")]) {
+    for fault in changed("refresh_token", [json!(null), json!("")]) {
         service.inject(fault, Times::Once);
         let next = service.client.refresh_token(&previous).await.unwrap();
         assert_eq!(next.refresh_token, previous.refresh_token);

@@ -1,4 +1,4 @@
-//! A server that is down for longer than a token lives, and 64 callers who ask all the time.
+//! A server that is down for longer than a token lives, and callers who ask all the time.
 
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use crate::support::TokioClock;
 use crate::support::service::{MINUTE, Service};
 
 const CALLERS: usize = 64;
+/// Each of their calls is a request, so they are fewer.
+const API_CALLERS: usize = 8;
 const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 
 /// The server says a second less: its tokens live for 59 s here, and are refreshed 10 to 20 s
@@ -67,15 +69,15 @@ impl Seen {
     }
 }
 
-/// Asks this source from all callers' tasks for this long.
-async fn ask_for<S, T, F>(duration: Duration, source: &S, ask: fn(S) -> F) -> Seen
+/// Asks this source for this long, from the tasks of this many callers.
+async fn ask_for<S, T, F>(callers: usize, duration: Duration, source: &S, ask: fn(S) -> F) -> Seen
 where
     S: Clone + Send + 'static,
     T: 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
     let end = Instant::now() + duration;
-    let callers = (0..CALLERS).map(|_| {
+    let callers = (0..callers).map(|_| {
         let source = source.clone();
         async move {
             let mut seen = Seen::default();
@@ -134,11 +136,11 @@ async fn survive(fault: Fault, attempt: Duration) {
     let (server, tokens) = service().await;
     server.inject(Endpoint::Token, fault, Times::Always);
 
-    ask_for(WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
+    ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
     let refreshes = server.count(Endpoint::Token);
     assert!((1..=REFRESHES).contains(&refreshes), "{refreshes} refreshes");
 
-    let after_expiry = ask_for(BEYOND_EXPIRY, &tokens, header).await;
+    let after_expiry = ask_for(CALLERS, BEYOND_EXPIRY, &tokens, header).await;
     // Who is there when the token expires may wait for the refresh that is under way, too.
     let longest = 2 * attempt.max(Duration::from_secs(10));
     assert!(after_expiry.longest_wait <= longest, "{:?}", after_expiry.longest_wait);
@@ -153,7 +155,7 @@ async fn survive(fault: Fault, attempt: Duration) {
     server.clear_faults();
     server.forget_requests();
     let while_it_heals = UNTIL_IT_HEALS.min(PAUSE + attempt + BETWEEN_CALLS * 2);
-    ask_for(while_it_heals, &tokens, header).await.assert_healed();
+    ask_for(CALLERS, while_it_heals, &tokens, header).await.assert_healed();
     server.assert_requests([Endpoint::Token]);
 }
 
@@ -193,15 +195,15 @@ async fn a_restart_of_the_server_is_survived() {
     let port = Port::free();
     let (server, tokens) = service_at(port.number()).await;
     server.stop().await;
-    ask_for(WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
+    ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
     advance(AND_THEN_EXPIRES).await;
-    let gone = ask_for(LIFETIME, &tokens, header).await;
+    let gone = ask_for(CALLERS, LIFETIME, &tokens, header).await;
     assert!(gone.answers == 0 && gone.errors.iter().all(Error::is_transient));
     // The second of two attempts follows within half a second.
     assert!(gone.longest_wait <= Duration::from_secs(1), "{:?}", gone.longest_wait);
 
     let server = DevServer::builder().port(port.number()).start().await.unwrap();
-    ask_for(PAUSE + BETWEEN_CALLS, &tokens, header).await.assert_healed();
+    ask_for(CALLERS, PAUSE + BETWEEN_CALLS, &tokens, header).await.assert_healed();
     server.assert_requests([Endpoint::Token]);
 }
 
@@ -210,17 +212,17 @@ async fn a_restart_of_the_server_is_survived() {
 async fn calls_go_on_while_there_is_a_token() {
     let (server, api) = api("/oauth/userinfo").await;
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
-    assert!(ask_for(WHILE_IT_LIVES, &api, call).await.errors.is_empty());
+    assert!(ask_for(API_CALLERS, WHILE_IT_LIVES, &api, call).await.errors.is_empty());
     let calls = server.count(Endpoint::UserInfo);
 
     advance(AND_THEN_EXPIRES).await;
-    let without_token = ask_for(LIFETIME, &api, call).await;
+    let without_token = ask_for(API_CALLERS, LIFETIME, &api, call).await;
     assert_eq!(without_token.answers, 0);
     assert!(without_token.errors.iter().all(|error| error.to_string().contains("client credentials grant")));
     assert_eq!(server.count(Endpoint::UserInfo), calls, "no call is sent without a token");
 
     server.clear_faults();
-    ask_for(PAUSE, &api, call).await.assert_healed();
+    ask_for(API_CALLERS, PAUSE, &api, call).await.assert_healed();
     assert!(server.requests_at(Endpoint::UserInfo).iter().all(|call| call.status == Some(200)));
 }
 
@@ -230,7 +232,7 @@ async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
     let (server, api) = api("/api/things").await;
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
     server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
-    let seen = ask_for(LIFETIME / 2, &api, call).await;
+    let seen = ask_for(API_CALLERS, LIFETIME / 2, &api, call).await;
     assert!(seen.errors.is_empty() && seen.longest_wait < Duration::from_secs(10), "{seen:?}");
     assert!(server.requests_at(Endpoint::Api).iter().all(|call| call.status == Some(401)));
     // Pauses of 1, 2, 4, 8 and 16 s between the flights.
@@ -243,7 +245,7 @@ async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
 async fn a_hanging_api_costs_its_callers_half_a_minute_and_no_token() {
     let (server, api) = api("/api/things").await;
     server.inject(Endpoint::Api, Fault::Hang, Times::Always);
-    let seen = ask_for(BETWEEN_CALLS, &api, call).await;
+    let seen = ask_for(CALLERS, BETWEEN_CALLS, &api, call).await;
     assert!(seen.longest_wait <= REQUEST_LIMIT + BETWEEN_CALLS && seen.errors.len() == CALLERS, "{seen:?}");
     server.assert_requests([Endpoint::Api; CALLERS]);
 }
@@ -255,7 +257,8 @@ async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
         let server = DevServer::start().await;
         let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
         let discovery = discovery.with_cache(LIFETIME, TokioClock::start());
-        let ask_for = |duration| ask_for(duration, &discovery, |discovery| async move { discovery.fetch().await });
+        let ask_for =
+            |duration| ask_for(CALLERS, duration, &discovery, |discovery| async move { discovery.fetch().await });
         discovery.fetch().await.unwrap();
         server.inject(Endpoint::Discovery, fault, Times::Always);
         ask_for(WHILE_IT_LIVES).await.assert_undisturbed();

@@ -2,14 +2,10 @@
 
 use authgate_core::{ClientAuthentication, Error, Secret};
 use authgate_dev_server::{Endpoint, Fault, Times};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::lines;
 use crate::support::service::Service;
-
-fn refused(code: impl Into<Value>) -> Fault {
-    Fault::json(400, &json!({"error": code.into()}))
-}
 
 #[tokio::test]
 async fn a_refused_client_or_scope_is_explained() {
@@ -55,14 +51,11 @@ async fn a_refused_refresh_token_ends_the_login() {
 #[tokio::test]
 async fn a_redirected_grant_is_not_followed() {
     let service = Service::with_secret("canary-secret").await;
-    let mut refusals = Vec::new();
-    for (status, host) in [(302, "evil"), (307, "evil"), (308, "evil"), (302, "canary-secret")] {
-        let location = format!("https://{host}.example/token");
-        let error = service.failure(Fault::Redirect { status, location }).await;
-        assert!(!error.is_transient());
-        service.server.assert_requests([Endpoint::Token]);
-        refusals.push(error);
-    }
+    let redirects = [(302, "evil"), (307, "evil"), (308, "evil"), (302, "canary-secret")];
+    let redirects =
+        redirects.map(|(status, host)| Fault::Redirect { status, location: format!("https://{host}.example/token") });
+    let refusals = service.failures(redirects).await;
+    assert!(refusals.iter().all(|error| !error.is_transient()));
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://evil.example (302), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
     client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://evil.example (307), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
@@ -76,18 +69,17 @@ async fn a_redirected_grant_is_not_followed() {
 async fn only_a_200_without_an_error_in_it_is_a_grant() {
     let service = Service::start().await;
     let token = json!({"access_token": "a", "token_type": "Bearer"});
-    let mut refusals = Vec::new();
-    for fault in [
+    let faults = [
         Fault::json(201, &token),
         Fault::json(202, &token),
         Fault::json(206, &token),
         Fault::status(204),
         Fault::body(400, "text/html", "<html>blocked by the firewall</html>"),
-    ] {
-        let error = service.failure(fault).await;
+    ];
+    let mut refusals = service.failures(faults).await;
+    for error in &refusals {
         // It may not come from the server: a stored login is worth as much as before.
         assert!(matches!(error, Error::Response { .. }) && error.is_transient() && !error.needs_login(), "{error}");
-        refusals.push(error);
     }
     let error = service.failure(Fault::json(200, &json!({"error": "invalid_scope"}))).await;
     assert!(matches!(&error, Error::OAuth { code, .. } if code == "invalid_scope"), "{error}");
@@ -114,16 +106,13 @@ async fn a_hostile_error_is_one_short_safe_line() {
     // In one line, because a snapshot's lines are safe.
     assert_eq!(lines([error]).lines().count(), 1);
 
-    let link = json!({"error": "very_new_code", "error_uri": "javascript:alert(1)"});
-    let mut refusals = vec![service.failure(Fault::json(400, &link)).await];
-    for code in [json!({"a": 1}), json!(7), json!(["x"]), json!("very_new_code")] {
-        refusals.push(service.failure(refused(code)).await);
-    }
+    let codes = [json!({"a": 1}), json!(7), json!(["x"]), json!("very_new_code")];
+    let answers = codes.map(|code| json!({"error": code, "error_uri": "javascript:alert(1)"}));
+    let refusals = service.failures(answers.map(|answer| Fault::json(400, &answer))).await;
     for error in &refusals {
         assert!(matches!(error, Error::OAuth { .. }) && !format!("{error:?}").contains("javascript"), "{error:?}");
     }
     insta::assert_snapshot!(lines(refusals), @r#"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 very_new_code
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 {"a":1}
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 7
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 ["x"]
@@ -180,8 +169,7 @@ async fn a_secret_is_redacted_in_every_spelling() {
 #[tokio::test]
 async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let service = Service::start().await;
-    for answer in ["access_token=canary&token_type=bearer", "{\"access_token\":\"canary\",\"token_type\":\"Bearer\""] {
-        let error = service.failure(Fault::body(200, "application/x-www-form-urlencoded", answer)).await;
-        assert!(!error.to_string().contains("canary"), "{error}");
-    }
+    let answers = ["access_token=canary&token_type=bearer", "{\"access_token\":\"canary\",\"token_type\":\"Bearer\""];
+    let faults = answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
+    assert!(!lines(service.failures(faults).await).contains("canary"));
 }

@@ -98,16 +98,6 @@ async fn without_expires_in_a_token_is_kept_for_five_minutes() {
     }
 }
 
-/// case 68
-#[tokio::test]
-async fn after_a_suspend_nobody_gets_the_expired_token() {
-    let service = Service::with_lifetime(HOUR).await;
-    let old = service.header().await.unwrap();
-    advance(2 * HOUR).await;
-    assert_ne!(service.shared_header(64).await, old);
-    service.server.assert_requests([Endpoint::Token; 2]);
-}
-
 /// case 64
 #[tokio::test]
 async fn only_the_current_token_can_be_invalidated() {

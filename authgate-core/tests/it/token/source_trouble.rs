@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use authgate_core::TokenSource;
 use authgate_dev_server::{Endpoint, Fault, Times};
-use tokio::time::advance;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, advance, sleep};
 
 use crate::support::service::{HOUR, MINUTE, Service, one, settle};
 
@@ -17,23 +18,15 @@ fn invalid_client() -> Fault {
 }
 
 /// case 57
-#[tokio::test]
-async fn callers_share_one_request_that_fails_for_good() {
-    let service = Service::with_lifetime(HOUR).await;
-    service.inject(invalid_client(), Times::Always);
-    for outcome in service.ask(64).await {
-        assert!(outcome.unwrap_err().to_string().contains("invalid_client"));
+#[tokio::test(start_paused = true)]
+async fn callers_share_one_failure_and_its_retries() {
+    for (fault, status, is_transient, requests) in [(invalid_client(), 401, false, 1), (unavailable(), 503, true, 3)] {
+        let service = Service::start().await;
+        service.inject(fault, Times::Always);
+        let mut errors = service.ask(64).await.into_iter().map(Result::unwrap_err);
+        assert!(errors.all(|error| error.is_transient() == is_transient && error.status() == Some(status)));
+        assert_eq!(service.token_requests(), requests);
     }
-    service.server.assert_requests([Endpoint::Token]);
-}
-
-/// case 57
-#[tokio::test]
-async fn callers_share_one_request_and_its_retries() {
-    let service = Service::with_lifetime(HOUR).await;
-    service.inject(unavailable(), Times::Always);
-    assert!(service.ask(64).await.iter().all(|outcome| outcome.as_ref().unwrap_err().is_transient()));
-    service.server.assert_requests([Endpoint::Token; 3]);
 }
 
 /// case 60
@@ -105,15 +98,26 @@ async fn a_server_that_asks_for_time_gets_ten_minutes_at_most() {
     }
 }
 
+/// Every one of the fleet refreshes after this.
+const LAST_MINUTE: Duration = Duration::from_secs(3600 - 60);
+/// The server says a second less than it is told.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(3600 - 2);
+
+/// This many sources that have just got their first token.
+async fn sources(service: &Service, count: usize, expiry_delta: Duration) -> Vec<TokenSource> {
+    let source = || TokenSource::builder(service.client.clone()).expiry_delta(expiry_delta).build();
+    let sources: Vec<_> = std::iter::repeat_with(source).take(count).collect();
+    for source in &sources {
+        source.header().await.unwrap();
+    }
+    sources
+}
+
 /// case 63
 #[tokio::test]
 async fn sources_that_start_together_do_not_refresh_together() {
     let service = Service::with_lifetime(HOUR).await;
-    let source = || TokenSource::builder(service.client.clone()).expiry_delta(Duration::from_secs(1000)).build();
-    let sources: Vec<_> = std::iter::repeat_with(source).take(40).collect();
-    for source in &sources {
-        source.header().await.unwrap();
-    }
+    let sources = sources(&service, 40, Duration::from_secs(1000)).await;
     service.server.forget_requests();
     advance(HOUR - Duration::from_secs(750)).await;
     for source in &sources {
@@ -122,4 +126,35 @@ async fn sources_that_start_together_do_not_refresh_together() {
     settle().await;
     let refreshed = service.token_requests();
     assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed by the middle of the window");
+}
+
+/// case 63
+#[tokio::test]
+async fn fifty_replicas_refresh_behind_a_rate_limit() {
+    let service = Service::with_lifetime(HOUR).await;
+    let started = Instant::now();
+    let replicas = sources(&service, 50, Duration::from_secs(30)).await;
+    service.server.change(|settings| settings.rate_limits = true);
+    sleep(LAST_MINUTE).await;
+
+    let asking = replicas.into_iter().map(|replica| async move {
+        let mut last = false;
+        // By then every window of the rate limit that a refresh may have to wait for is over: 20
+        // tokens a minute for 50 replicas.
+        while started.elapsed() < HOUR + 4 * MINUTE {
+            let outcome = replica.header().await;
+            let is_alive = started.elapsed() < BEFORE_EXPIRY;
+            assert!(outcome.is_ok() || !is_alive, "{}", outcome.unwrap_err());
+            last = outcome.is_ok();
+            sleep(Duration::from_millis(250)).await;
+        }
+        last
+    });
+    let recovered = asking.collect::<JoinSet<_>>().join_all().await;
+    assert!(recovered.iter().all(|recovered| *recovered));
+    let requests = service.server.requests_at(Endpoint::Token);
+    let refused = requests.iter().filter(|request| request.status == Some(429)).count();
+    // 30 do not come through in the first minute and 10 in the second; and each may come back a
+    // little early, because a window's end is named in whole seconds.
+    assert!((1..=2 * (30 + 10)).contains(&refused), "{refused} refused");
 }
