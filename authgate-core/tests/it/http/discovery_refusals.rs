@@ -7,25 +7,16 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::support::{discover, lines};
+use crate::support::{discover, lines, service};
 
 /// How discovery fails where every answer has this fault; only its requests are counted.
 async fn failure(server: &DevServer, fault: Fault) -> Error {
-    server.forget_requests();
-    server.inject(Endpoint::Discovery, fault, Times::Always);
-    let error = discover(server).await.unwrap_err();
-    server.clear_faults();
-    error
+    service::failure(server, Endpoint::Discovery, fault, discover(server)).await
 }
 
 /// How discovery fails after each of these faults, each time after one request.
 async fn failures(server: &DevServer, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
-    let mut errors = Vec::new();
-    for fault in faults {
-        errors.push(failure(server, fault).await);
-        server.assert_requests([Endpoint::Discovery]);
-    }
-    errors
+    service::failures(server, Endpoint::Discovery, faults, || discover(server)).await
 }
 
 /// cases 16, 22, 23

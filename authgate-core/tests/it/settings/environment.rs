@@ -64,7 +64,7 @@ fn single_quotes_keep_a_secret_to_the_letter() {
         ("BACKSLASH", "a\\b"),
         ("EQUALS", "a=b=="),
     ];
-    let content: String = values.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
+    let content = values.map(|(name, value)| format!("{name}='{value}'\n")).concat();
     EnvironmentFile::with(content).assert_values(values);
     EnvironmentFile::with("QUOTE='it'\"'\"'s'\n").assert_values([("QUOTE", "it's")]);
 }

@@ -67,23 +67,14 @@ impl Service {
         self.grant().await
     }
 
-    /// How a grant fails whose every answer has this fault; only its requests are counted.
+    /// How a grant fails whose every answer has this fault.
     pub(crate) async fn failure(&self, fault: Fault) -> Error {
-        self.server.forget_requests();
-        self.inject(fault, Times::Always);
-        let error = self.grant().await.unwrap_err();
-        self.server.clear_faults();
-        error
+        failure(&self.server, Endpoint::Token, fault, self.grant()).await
     }
 
     /// How a grant fails after each of these faults, each time after one request.
     pub(crate) async fn failures(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
-        let mut errors = Vec::new();
-        for fault in faults {
-            errors.push(self.failure(fault).await);
-            self.server.assert_requests([Endpoint::Token]);
-        }
-        errors
+        failures(&self.server, Endpoint::Token, faults, || self.grant()).await
     }
 
     pub(crate) async fn header(&self) -> Result<String> {
@@ -118,6 +109,36 @@ impl Service {
 
 async fn header(tokens: TokenSource) -> Result<String> {
     Ok(tokens.header().await?.to_str().unwrap().to_owned())
+}
+
+/// How an action fails where every answer of this endpoint has this fault. The server has forgotten
+/// all requests but the action's.
+pub(crate) async fn failure<T>(
+    server: &DevServer,
+    endpoint: Endpoint,
+    fault: Fault,
+    action: impl Future<Output = Result<T>>,
+) -> Error {
+    server.forget_requests();
+    server.inject(endpoint, fault, Times::Always);
+    let outcome = action.await;
+    server.clear_faults();
+    outcome.err().expect("the fault makes it fail")
+}
+
+/// How an action fails after each of these faults, each time after one request.
+pub(crate) async fn failures<T, F: Future<Output = Result<T>>>(
+    server: &DevServer,
+    endpoint: Endpoint,
+    faults: impl IntoIterator<Item = Fault>,
+    action: impl Fn() -> F,
+) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for fault in faults {
+        errors.push(failure(server, endpoint, fault, action()).await);
+        server.assert_requests([endpoint]);
+    }
+    errors
 }
 
 /// The header that all of these callers got.

@@ -35,7 +35,7 @@ async fn a_failed_refresh_is_no_callers_error_and_is_spaced() {
     let service = Service::with_lifetime(HOUR).await;
     let old = service.header().await.unwrap();
     service.server.forget_requests();
-    advance(HOUR - Duration::from_secs(12)).await;
+    advance(Duration::from_secs(3600 - 12)).await;
     service.inject(unavailable(), Times::Always);
     assert_eq!(one(service.ask_every(Duration::from_millis(10), 450).await), old);
     assert!((2..=3).contains(&service.token_requests()), "{} refreshes", service.token_requests());
@@ -119,7 +119,7 @@ async fn sources_that_start_together_do_not_refresh_together() {
     let service = Service::with_lifetime(HOUR).await;
     let sources = sources(&service, 40, Duration::from_secs(1000)).await;
     service.server.forget_requests();
-    advance(HOUR - Duration::from_secs(750)).await;
+    advance(Duration::from_secs(3600 - 750)).await;
     for source in &sources {
         source.header().await.unwrap();
     }
