@@ -102,8 +102,8 @@ fn echoes(request: &str) -> Vec<Fault> {
 /// All that an error can be made to say.
 fn everything_of(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let causes: String = causes.map(|cause| format!(" {cause} {cause:?}")).collect();
-    format!("{error} {error:?} {error:#?}{causes}")
+    let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
+    format!("{error} {error:?} {error:#?} {}", causes.join(" "))
 }
 
 /// cases 54, 155 and 156

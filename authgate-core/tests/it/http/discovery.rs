@@ -56,7 +56,7 @@ async fn a_server_at_an_ipv6_address_is_asked_by_it() {
 
 /// case 22
 #[tokio::test]
-async fn an_endpoint_may_be_elsewhere_by_https_or_where_http_is_allowed() {
+async fn an_endpoint_may_be_elsewhere_by_https_or_allowed_http() {
     let server = DevServer::start().await;
     server.set_discovery_member("token_endpoint", "https://tokens.example/oauth/token");
     assert_eq!(discover(&server).await.unwrap().token_endpoint.host_str(), Some("tokens.example"));

@@ -181,7 +181,7 @@ async fn a_failure_that_may_pass_is_retried_up_to_three_times() {
 
 /// case 3
 #[test]
-fn a_url_that_no_token_may_go_to_is_refused_before_anything_is_sent() {
+fn a_url_that_no_token_may_go_to_is_refused_unsent() {
     let refusal = DiscoveryClient::new("http://auth.example.com", HttpClient::default()).unwrap_err();
     assert!(matches!(refusal, Error::Config(_)), "{refusal}");
     assert!(DiscoveryClient::new("http://auth.example.com", HttpClient::new(PlainHttp::Anywhere)).is_ok());

@@ -53,7 +53,7 @@ pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
         .with_clock(TokioClock::start())
 }
 
-/// A snapshot's lines, one for each text. None of them acts on a terminal or goes on in a second line.
+/// A snapshot's lines, one for each text; fails where one acts on a terminal or is more than one line.
 #[track_caller]
 pub(crate) fn lines(texts: impl IntoIterator<Item = impl ToString>) -> String {
     let lines = texts.into_iter().map(|text| {
