@@ -31,7 +31,7 @@ impl Home {
     }
 
     /// Writes a file into it, and returns its path.
-    pub fn place(&self, name: &str, content: &str) -> PathBuf {
+    pub fn place(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path

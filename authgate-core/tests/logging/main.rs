@@ -10,4 +10,4 @@ mod secrecy_login; // a person's login
 #[allow(dead_code, reason = "the other binary uses the rest")]
 #[path = "../it/support/mod.rs"]
 mod support;
-mod warnings; // what a service is told
+mod warnings; // what a service is warned of

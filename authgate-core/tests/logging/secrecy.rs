@@ -2,12 +2,13 @@
 
 use std::error::Error as _;
 
-use crate::log::{Log, log};
-use crate::support::confidential_client;
 use authgate_core::client::DeviceAuth;
 use authgate_core::{Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use serde_json::{Value, json};
+
+use crate::log::{Log, log};
+use crate::support::service::Service;
 
 /// With characters that every encoding spells in another way.
 const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
@@ -42,8 +43,7 @@ struct Sender {
 
 impl Sender {
     async fn start() -> Self {
-        let server = DevServer::builder().confidential_client("service", CLIENT_SECRET).start().await.unwrap();
-        let client = confidential_client(&server).await.unwrap();
+        let Service { server, client, .. } = Service::with_secret(CLIENT_SECRET).await;
         let code = Fault::set_member("device_code", DEVICE_CODE);
         server.inject(Endpoint::DeviceAuthorization, code, Times::Once);
         let device = client.request_device_code(&[]).await.unwrap();
@@ -101,13 +101,9 @@ fn echoes(request: &str) -> Vec<Fault> {
 
 /// All that an error can be made to say.
 fn everything_of(error: &Error) -> String {
-    let mut all = vec![format!("{error} {error:?} {error:#?}")];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        all.push(format!("{error} {error:?}"));
-        cause = error.source();
-    }
-    all.join(" ")
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
+    format!("{error} {error:?} {error:#?} {}", causes.join(" "))
 }
 
 /// cases 54, 155 and 156
@@ -139,10 +135,9 @@ async fn no_error_shows_what_was_sent_or_what_came() {
 
 /// cases 109 and 155
 #[tokio::test]
-async fn a_device_code_that_cannot_be_read_is_not_shown() {
+async fn an_unreadable_device_code_is_not_shown() {
     let code = format!(r#""device_code":"{DEVICE_CODE}""#);
-    let server = DevServer::start().await;
-    let confidential = confidential_client(&server).await.unwrap();
+    let Service { server, client: confidential, .. } = Service::start().await;
     // Its request has nothing in it that anybody would hide.
     let public = OAuthClient::new("dev-cli", confidential.endpoints().clone(), HttpClient::default());
     for client in [confidential, public] {

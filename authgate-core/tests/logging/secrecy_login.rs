@@ -1,12 +1,14 @@
 //! The secrets of a person's login, looked for in everything that comes out of one.
 
-use crate::log::{Log, log};
-use crate::support::device;
-use crate::support::flow::{Recorder, begin_login, get, parameter};
 use authgate_core::Token;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::http::get;
 use serde_json::json;
 use url::Url;
+
+use crate::log::{Log, log};
+use crate::support::device;
+use crate::support::flow::{Recorder, begin_login, parameter};
 
 /// All of a token that nobody may see.
 fn secrets_of(token: &Token) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 mod discovery; // the discovery document, as it should be
 mod discovery_refusals; // and as it should not be
-mod https; // certificates and authorities
-mod resources; // userinfo, tokeninfo and introspection
+mod https; // what fails before a connection is encrypted
+mod resources; // userinfo and tokeninfo
 mod retries; // what is sent again, and when
 mod text; // a server's strings, made safe to print

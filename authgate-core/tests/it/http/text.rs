@@ -4,7 +4,7 @@ use authgate_core::text::{excerpt, printable, printable_body, printable_url};
 
 /// case 158
 #[test]
-fn what_acts_on_a_terminal_becomes_visible() {
+fn terminal_control_characters_become_visible() {
     let hostile = [
         ("\u{1b}]0;title\u{7}", r"\u{1b}]0;title\u{7}"),
         ("\u{1b}[2J", r"\u{1b}[2J"),
@@ -46,7 +46,7 @@ fn an_excerpt_is_cut_between_characters_and_says_so() {
 
 /// case 156
 #[test]
-fn a_url_is_shown_without_what_can_carry_a_secret() {
+fn a_url_is_shown_without_password_query_and_fragment() {
     let url = "https://user:password@host.example/path?access_token=canary#code=canary".parse().unwrap();
     assert_eq!(printable_url(&url), "https://host.example/path");
 }

@@ -17,8 +17,9 @@ pub(crate) mod stores;
 use std::sync::Arc;
 
 use authgate_core::clock::{Clock, Moment};
-use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Result, Secret};
+use authgate_core::{DiscoveryClient, HttpClient, Metadata, OAuthClient, Result, Secret};
 use authgate_dev_server::DevServer;
+use authgate_test_support::redact;
 use tokio::time::Instant;
 
 /// Follows tokio's time, so that a test that pauses or advances it moves token expiry too.
@@ -37,12 +38,31 @@ impl Clock for TokioClock {
     }
 }
 
+/// A new client's discovery at this server.
+pub(crate) async fn discover(server: &DevServer) -> Result<Arc<Metadata>> {
+    DiscoveryClient::new(server.url(), HttpClient::default())?.fetch().await
+}
+
 /// The dev server's confidential client, by way of discovery.
-pub(crate) async fn confidential_client(server: &DevServer) -> Result<OAuthClient> {
+pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
     let http = HttpClient::default();
-    let metadata = DiscoveryClient::new(server.url(), http.clone())?.fetch().await?;
+    let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
     let registered = server.confidential_client();
-    Ok(OAuthClient::new(&registered.id, metadata.to_endpoints(), http)
+    OAuthClient::new(&registered.id, metadata.to_endpoints(), http)
         .with_secret(registered.secret.as_deref().map(Secret::from))
-        .with_clock(TokioClock::start()))
+        .with_clock(TokioClock::start())
+}
+
+/// A snapshot's lines, one for each text; fails where one acts on a terminal or is more than one line.
+#[track_caller]
+pub(crate) fn lines(texts: impl IntoIterator<Item = impl ToString>) -> String {
+    let lines = texts.into_iter().map(|text| {
+        let line = redact(&text.to_string());
+        assert!(
+            !line.contains(|character: char| character.is_control() || "\u{202e}\u{feff}".contains(character)),
+            "{line:?}"
+        );
+        line + "\n"
+    });
+    lines.collect()
 }

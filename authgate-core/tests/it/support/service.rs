@@ -1,62 +1,158 @@
-//! A service with a token source, on paused time.
+//! A service that gets its tokens from a dev server.
 
 use std::time::Duration;
 
-use authgate_core::{Error, TokenSource};
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use tokio::time::pause;
+use authgate_core::{Error, OAuthClient, Result, Token, TokenSource};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Settings, Times};
+use tokio::task::JoinSet;
+use tokio::time::{pause, sleep};
 
 use crate::support::confidential_client;
 
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// A server, its confidential client, and a source of that client's tokens. The server has
+/// forgotten the discovery.
 pub(crate) struct Service {
     pub(crate) server: DevServer,
+    pub(crate) client: OAuthClient,
     pub(crate) tokens: TokenSource,
 }
 
 impl Service {
-    /// A token source whose tokens live this long, on paused time.
+    pub(crate) async fn start() -> Self {
+        Self::at(DevServer::start().await).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::at(DevServer::start_with(change).await).await
+    }
+
+    /// Its client has this secret.
+    pub(crate) async fn with_secret(secret: &str) -> Self {
+        Self::at(DevServer::builder().confidential_client("some:service", secret).start().await.unwrap()).await
+    }
+
+    /// Its tokens live this long, and time is paused.
     pub(crate) async fn with_lifetime(lifetime: Duration) -> Self {
-        let server = DevServer::start_with(|settings| settings.access_token_lifetime = lifetime).await;
-        let client = confidential_client(&server).await.unwrap();
+        let service = Self::start_with(|settings| settings.access_token_lifetime = lifetime).await;
         pause();
-        let tokens = TokenSource::builder(client).scopes(["profile", "email"]).build();
-        Self { server, tokens }
+        service
+    }
+
+    pub(crate) async fn at(server: DevServer) -> Self {
+        let client = confidential_client(&server).await;
+        server.forget_requests();
+        let tokens = TokenSource::builder(client.clone()).scopes(["profile", "email"]).build();
+        Self { server, client, tokens }
+    }
+
+    /// Breaks answers of the token endpoint.
+    pub(crate) fn inject(&self, fault: Fault, times: Times) {
+        self.server.inject(Endpoint::Token, fault, times);
     }
 
     pub(crate) fn token_requests(&self) -> usize {
         self.server.count(Endpoint::Token)
     }
 
-    pub(crate) fn fail(&self, times: Times) {
-        self.server.inject(Endpoint::Token, Fault::status(503), times);
+    pub(crate) async fn grant(&self) -> Result<Token> {
+        self.client.client_credentials(&[], &[]).await
     }
 
-    /// This many callers at once, and how each fared.
-    pub(crate) async fn ask(&self, callers: usize) -> Vec<Result<String, Error>> {
-        let tasks: Vec<_> = (0..callers)
-            .map(|_| {
-                let tokens = self.tokens.clone();
-                tokio::spawn(async move { tokens.header().await })
-            })
-            .collect();
+    /// A grant whose first answer has this fault.
+    pub(crate) async fn grant_after(&self, fault: Fault) -> Result<Token> {
+        self.inject(fault, Times::Once);
+        self.grant().await
+    }
+
+    /// How a grant fails whose every answer has this fault.
+    pub(crate) async fn failure(&self, fault: Fault) -> Error {
+        failure(&self.server, Endpoint::Token, fault, self.grant()).await
+    }
+
+    /// How a grant fails after each of these faults, each time after one request.
+    pub(crate) async fn failures(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
+        failures(&self.server, Endpoint::Token, faults, || self.grant()).await
+    }
+
+    pub(crate) async fn header(&self) -> Result<String> {
+        header(self.tokens.clone()).await
+    }
+
+    /// This many callers of the token source who have just asked, each in a task of its own.
+    pub(crate) fn callers(&self, count: usize) -> JoinSet<Result<String>> {
+        (0..count).map(|_| header(self.tokens.clone())).collect()
+    }
+
+    /// The outcomes of this many callers who ask at once.
+    pub(crate) async fn ask(&self, callers: usize) -> Vec<Result<String>> {
+        self.callers(callers).join_all().await
+    }
+
+    /// The one header that this many callers get who ask at once.
+    pub(crate) async fn shared_header(&self, callers: usize) -> String {
+        one(self.ask(callers).await)
+    }
+
+    /// The outcomes of a caller who asks again and again.
+    pub(crate) async fn ask_every(&self, pause: Duration, times: usize) -> Vec<Result<String>> {
         let mut outcomes = Vec::new();
-        for task in tasks {
-            outcomes.push(task.await.unwrap().map(|header| header.to_str().unwrap().to_owned()));
+        for _ in 0..times {
+            outcomes.push(self.header().await);
+            sleep(pause).await;
         }
         outcomes
     }
+}
 
-    pub(crate) async fn header(&self) -> Result<String, Error> {
-        self.ask(1).await.remove(0)
+async fn header(tokens: TokenSource) -> Result<String> {
+    Ok(tokens.header().await?.to_str().unwrap().to_owned())
+}
+
+/// How an action fails where every answer of this endpoint has this fault. The server has forgotten
+/// all requests but the action's.
+pub(crate) async fn failure<T>(
+    server: &DevServer,
+    endpoint: Endpoint,
+    fault: Fault,
+    action: impl Future<Output = Result<T>>,
+) -> Error {
+    server.forget_requests();
+    server.inject(endpoint, fault, Times::Always);
+    let outcome = action.await;
+    server.clear_faults();
+    outcome.err().expect("the fault makes it fail")
+}
+
+/// How an action fails after each of these faults, each time after one request.
+pub(crate) async fn failures<T, F: Future<Output = Result<T>>>(
+    server: &DevServer,
+    endpoint: Endpoint,
+    faults: impl IntoIterator<Item = Fault>,
+    action: impl Fn() -> F,
+) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for fault in faults {
+        errors.push(failure(server, endpoint, fault, action()).await);
+        server.assert_requests([endpoint]);
     }
+    errors
+}
+
+/// The header that all of these callers got.
+#[track_caller]
+pub(crate) fn one(outcomes: impl IntoIterator<Item = Result<String>>) -> String {
+    let mut headers: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+    headers.dedup();
+    assert_eq!(headers.len(), 1, "{headers:?}");
+    headers.remove(0)
 }
 
 /// Lets tasks in the background come to an end, without moving the time by more than a little.
 pub(crate) async fn settle() {
     for _ in 0..200 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(1)).await;
     }
 }
-
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);

@@ -3,34 +3,55 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use crate::support::confidential_client;
-use authgate_core::http::{BodyEnd, read_body};
-use authgate_core::{BearerAuth, Error, PlainHttp, TokenSource};
+use authgate_core::http::{Body, BodyEnd, read_body};
+use authgate_core::{BearerAuth, Error, PlainHttp};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use reqwest::{Body, Method, Request};
+use authgate_test_support::Port;
+use reqwest::{Method, Request};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
+
+use crate::support::service::Service;
 
 struct Api {
     server: DevServer,
     bearer: BearerAuth,
+    url: Url,
 }
 
 impl Api {
     async fn start() -> Self {
-        let server = DevServer::start().await;
-        let client = confidential_client(&server).await.unwrap();
-        let bearer = BearerAuth::new(TokenSource::builder(client).build());
-        Self { server, bearer }
+        let Service { server, tokens, .. } = Service::start().await;
+        let url = format!("{}/api/things?page=1", server.url()).parse().unwrap();
+        Self { server, bearer: BearerAuth::new(tokens), url }
     }
 
-    fn url(&self) -> Url {
-        format!("{}/api/things?page=1", self.server.url()).parse().unwrap()
+    /// One whose caller already has a token.
+    async fn with_token() -> Self {
+        let api = Self::start().await;
+        assert_eq!(api.status().await, 200);
+        api.server.forget_requests();
+        api
     }
 
     async fn status(&self) -> u16 {
-        self.bearer.get(self.url()).await.unwrap().status().as_u16()
+        status(self.bearer.clone(), self.url.clone()).await
     }
+
+    /// The body of an answer with this fault.
+    async fn body(&self, fault: Fault, limit: usize) -> Body {
+        self.server.inject(Endpoint::Api, fault, Times::Once);
+        read_body(self.bearer.get(self.url.clone()).await.unwrap(), limit).await
+    }
+
+    fn refuse(&self, times: Times) {
+        self.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), times);
+    }
+}
+
+async fn status(bearer: BearerAuth, url: Url) -> u16 {
+    bearer.get(url).await.unwrap().status().as_u16()
 }
 
 /// case 164
@@ -44,110 +65,86 @@ async fn the_token_goes_into_the_header_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn everything_happens_on_one_connection() {
+async fn tokens_and_calls_share_one_connection() {
     let api = Api::start().await;
     api.status().await;
     api.status().await;
-    assert_eq!((api.server.requests().len(), api.server.connections()), (4, 1));
+    api.server.assert_requests([Endpoint::Token, Endpoint::Api, Endpoint::Api]);
+    assert_eq!(api.server.connections(), 1);
 }
 
 /// case 64
 #[tokio::test]
-async fn a_token_that_the_api_refuses_is_renewed_and_the_call_sent_once_more() {
-    let api = Api::start().await;
-    api.status().await;
+async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
+    let api = Api::with_token().await;
     api.server.revoke_everything();
     assert_eq!(api.status().await, 200);
-    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (2, 3));
-}
+    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 
-/// case 64
-#[tokio::test]
-async fn a_second_refusal_is_the_callers() {
-    let api = Api::start().await;
-    api.status().await;
-    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
-    assert_eq!(api.status().await, 401);
-    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (2, 3));
-}
-
-/// case 64
-#[tokio::test]
-async fn a_refusal_of_a_token_that_was_fetched_for_this_call_is_the_callers() {
-    let api = Api::start().await;
-    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
-    assert_eq!(api.status().await, 401);
-    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (1, 1));
+    api.server.forget_requests();
+    api.refuse(Times::Always);
+    assert_eq!(api.status().await, 401, "a second one is the caller's");
+    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
 /// cases 62, 64
 #[tokio::test]
-async fn an_api_that_refuses_every_token_does_not_use_up_the_token_endpoint() {
+async fn an_api_that_refuses_new_tokens_costs_one_token() {
     let api = Api::start().await;
-    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    api.refuse(Times::Always);
+    assert_eq!(api.status().await, 401);
+    api.server.assert_requests([Endpoint::Token, Endpoint::Api]);
+    api.server.forget_requests();
     for _ in 0..50 {
         assert_eq!(api.status().await, 401);
     }
-    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (1, 50));
+    api.server.assert_requests([Endpoint::Api; 50]);
 }
 
 /// case 64
 #[tokio::test]
-async fn without_a_new_token_the_refusal_is_the_callers_and_the_old_token_stays() {
-    let api = Api::start().await;
-    api.status().await;
+async fn a_refused_token_stays_where_there_is_no_other() {
+    let api = Api::with_token().await;
     api.server.inject(Endpoint::Token, Fault::status(500), Times::Always);
-    api.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Once);
+    api.refuse(Times::Once);
     assert_eq!(api.status().await, 401);
     assert_eq!(api.status().await, 200, "another API, or another moment, may accept it");
 }
 
 /// case 64
 #[tokio::test]
-async fn many_refusals_at_once_cause_one_renewal() {
-    let api = Api::start().await;
-    api.status().await;
+async fn calls_that_are_refused_at_once_cause_one_refresh() {
+    let api = Api::with_token().await;
     api.server.revoke_everything();
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            let (bearer, url) = (api.bearer.clone(), api.url());
-            tokio::spawn(async move { bearer.get(url).await.unwrap().status().as_u16() })
-        })
-        .collect();
-    for call in calls {
-        assert_eq!(call.await.unwrap(), 200);
-    }
-    assert_eq!(api.server.count(Endpoint::Token), 2);
+    let calls: JoinSet<_> = (0..20).map(|_| status(api.bearer.clone(), api.url.clone())).collect();
+    assert_eq!(calls.join_all().await, [200; 20]);
+    assert_eq!(api.server.count(Endpoint::Token), 1);
 }
 
 /// case 65
 #[tokio::test]
-async fn a_body_that_can_be_sent_only_once_is_not_replayed_but_the_token_is_given_up() {
-    let api = Api::start().await;
-    api.status().await;
+async fn a_streamed_body_is_not_sent_twice_but_its_token_is_dropped() {
+    let api = Api::with_token().await;
     api.server.revoke_everything();
-    let mut request = Request::new(Method::POST, api.url());
-    *request.body_mut() = Some(once_only());
-    assert_eq!(api.bearer.execute(request).await.unwrap().status().as_u16(), 401);
-    assert_eq!(api.server.count(Endpoint::Token), 1);
+    let mut request = Request::new(Method::POST, api.url.clone());
+    // Like a stream, it cannot be cloned.
+    let once = http_body_util::Full::new(bytes::Bytes::from_static(b"once"));
+    *request.body_mut() = Some(reqwest::Body::wrap(once));
+    assert_eq!(api.bearer.execute(request).await.unwrap().status(), 401);
+    api.server.assert_requests([Endpoint::Api]);
     assert_eq!(api.status().await, 200);
-    assert_eq!(api.server.count(Endpoint::Token), 2);
-}
-
-/// A body that, like a stream, cannot be cloned.
-fn once_only() -> Body {
-    Body::wrap(http_body_util::Full::new(bytes::Bytes::from_static(b"once")))
+    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
 /// case 56
 #[tokio::test]
-async fn a_missing_scope_and_a_failing_api_are_the_callers_without_a_replay() {
-    let api = Api::start().await;
+async fn statuses_other_than_401_are_the_callers() {
+    let api = Api::with_token().await;
     for status in [403, 429, 500, 503] {
         api.server.inject(Endpoint::Api, Fault::status(status), Times::Once);
         assert_eq!(api.status().await, status);
     }
-    assert_eq!((api.server.count(Endpoint::Token), api.server.count(Endpoint::Api)), (1, 4));
+    api.server.assert_requests([Endpoint::Api; 4]);
 }
 
 /// case 29
@@ -163,13 +160,13 @@ async fn a_redirect_does_not_take_the_token_along() {
 
 /// case 4
 #[tokio::test]
-async fn a_url_that_no_token_may_go_to_is_refused_before_a_token_is_fetched() {
+async fn a_refused_url_is_sent_no_token_and_costs_none() {
     let api = Api::start().await;
     for url in ["http://api.example/", "https://user:canary@api.example/", "ftp://api.example/"] {
         let error = api.bearer.get(url.parse().unwrap()).await.unwrap_err();
         assert!(matches!(error, Error::Config(_)) && !error.to_string().contains("canary"), "{error}");
     }
-    assert_eq!(api.server.count(Endpoint::Token), 0);
+    api.server.assert_requests([]);
 
     let allowing = api.bearer.clone().with_plain_http(PlainHttp::Anywhere);
     let error = allowing.get("http://api.invalid/".parse().unwrap()).await.unwrap_err();
@@ -180,16 +177,14 @@ async fn a_url_that_no_token_may_go_to_is_refused_before_a_token_is_fetched() {
 /// cases 35, 156
 #[tokio::test]
 async fn an_error_of_the_connection_shows_no_query() {
-    let api = Api::start().await;
-    let mut url = api.url();
-    url.set_query(Some("access_token=canary"));
-    api.server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
-    let body = read_body(api.bearer.get(url.clone()).await.unwrap(), 1024).await;
+    let mut api = Api::with_token().await;
+    api.url.set_query(Some("access_token=canary"));
+    let body = api.body(Fault::Truncated, 1024).await;
     let BodyEnd::Lost(lost) = body.end else { panic!("{body:?}") };
 
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    url.set_port(Some(closed)).unwrap();
-    let refused = api.bearer.get(url).await.unwrap_err();
+    let nobody = Port::free();
+    api.url.set_port(Some(nobody.number())).unwrap();
+    let refused = api.bearer.get(api.url).await.unwrap_err();
     for error in [lost, refused] {
         let cause = error.source().unwrap();
         let shown = format!("{error} {error:?} {cause} {cause:?}");
@@ -200,38 +195,31 @@ async fn an_error_of_the_connection_shows_no_query() {
 
 /// case 74
 #[tokio::test]
-async fn a_long_body_is_cut_and_not_read_to_its_end() {
+async fn a_body_is_read_up_to_its_limit() {
     const LIMIT: usize = 1024 * 1024;
     let api = Api::start().await;
-    api.server.inject(Endpoint::Api, Fault::Endless, Times::Once);
-    let body = read_body(api.bearer.get(api.url()).await.unwrap(), LIMIT).await;
-    assert!(matches!(body.end, BodyEnd::Truncated));
-    assert_eq!(body.bytes.len(), LIMIT);
-
-    for (length, is_complete) in [(LIMIT, true), (LIMIT + 1, false)] {
-        api.server.inject(Endpoint::Api, Fault::Oversized(length), Times::Once);
-        let body = read_body(api.bearer.get(api.url()).await.unwrap(), LIMIT).await;
-        assert_eq!((body.bytes.len(), matches!(body.end, BodyEnd::Complete)), (LIMIT, is_complete));
+    for (fault, is_complete) in
+        [(Fault::Endless, false), (Fault::Oversized(LIMIT), true), (Fault::Oversized(LIMIT + 1), false)]
+    {
+        let body = api.body(fault, LIMIT).await;
+        assert_eq!(body.bytes.len(), LIMIT);
+        assert!(if is_complete {
+            matches!(body.end, BodyEnd::Complete)
+        } else {
+            matches!(body.end, BodyEnd::Truncated)
+        });
     }
 }
 
 /// case 74
-#[tokio::test]
-async fn of_a_body_that_breaks_off_what_came_is_kept() {
-    let api = Api::start().await;
-    api.server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
-    let body = read_body(api.bearer.get(api.url()).await.unwrap(), 1024).await;
-    assert!(matches!(body.end, BodyEnd::Lost(_)) && !body.bytes.is_empty());
-}
-
-/// case 74
 #[tokio::test(start_paused = true)]
-async fn of_a_body_that_is_too_slow_what_came_in_time_is_kept() {
-    let api = Api::start().await;
-    api.status().await;
-    api.server.inject(Endpoint::Api, Fault::Drip { every: Duration::from_secs(4), bytes: 1 }, Times::Once);
+async fn a_body_that_breaks_off_or_is_too_slow_is_kept_so_far() {
+    let api = Api::with_token().await;
+    let body = api.body(Fault::Truncated, 1024).await;
+    assert!(matches!(body.end, BodyEnd::Lost(_)) && !body.bytes.is_empty());
+
     let started = Instant::now();
-    let body = read_body(api.bearer.get(api.url()).await.unwrap(), 1024).await;
+    let body = api.body(Fault::Drip { every: Duration::from_secs(4), bytes: 1 }, 1024).await;
     assert!(matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")), "{body:?}");
     assert!((7..=9).contains(&body.bytes.len()), "{body:?}");
     assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());

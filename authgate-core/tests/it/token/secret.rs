@@ -1,11 +1,21 @@
-//! Secrets cannot print themselves, and tokens are shortened in one way.
+//! Secrets do not print themselves, and a token is shown by its beginning.
 
 use authgate_core::{Secret, mask};
 
-#[test]
-fn a_secret_does_not_show_itself_in_debug_output() {
+use crate::support::service::Service;
+
+/// case 155
+#[tokio::test]
+async fn debug_output_shows_no_secret() {
     let secret = Secret::from("canary-5f1e");
-    assert!(!format!("{secret:?} {secret:#?} {:?}", Some(vec![&secret])).contains("canary"));
+    let Service { server: _server, client, tokens } = Service::with_secret("canary-secret").await;
+    let header = tokens.header().await.unwrap();
+    let granted = tokens.token().await.unwrap();
+    let mut token = (*granted).clone();
+    token.refresh_token = Some(Secret::from("canary-refresh"));
+    token.id_token = Some(Secret::from("canary-identity"));
+    let shown = format!("{secret:?} {secret:#?} {:?} {client:?} {token:?} {tokens:?} {header:?}", Some(vec![&secret]));
+    assert!(!shown.contains("canary") && !shown.contains(token.access_token.expose()), "{shown}");
 }
 
 #[test]
@@ -15,17 +25,17 @@ fn secrets_are_compared_by_value() {
     assert_ne!(Secret::from("a"), Secret::from("aa"));
 }
 
-#[test]
-fn a_token_is_shown_by_its_first_eight_characters() {
-    assert_eq!(mask(Some(&Secret::from("123456789"))), "12345678...");
-    assert_eq!(mask(Some(&Secret::from("12345678"))), "****");
-    assert_eq!(mask(Some(&Secret::from(""))), "****");
-    assert_eq!(mask(None), "****");
-}
-
 /// case 158
 #[test]
-fn a_shortened_token_cannot_act_on_the_terminal() {
-    assert_eq!(mask(Some(&Secret::from("ab\u{1b}[2Jcdefgh"))), r"ab\u{1b}[2Jcd...");
-    assert_eq!(mask(Some(&Secret::from("ééééééééé"))), "éééééééé...");
+fn a_token_is_shown_by_its_first_eight_characters() {
+    assert_eq!(mask(None), "****");
+    for (token, shown) in [
+        ("", "****"),
+        ("12345678", "****"),
+        ("123456789", "12345678..."),
+        ("ééééééééé", "éééééééé..."),
+        ("ab\u{1b}[2Jcdefgh", r"ab\u{1b}[2Jcd..."),
+    ] {
+        assert_eq!(mask(Some(&Secret::from(token))), shown);
+    }
 }

@@ -2,53 +2,54 @@
 
 use std::time::Duration;
 
-use crate::support::confidential_client;
-use crate::support::service::{HOUR, MINUTE, Service, settle};
 use authgate_core::TokenSource;
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use tokio::time::{advance, pause};
+use authgate_dev_server::{Endpoint, Fault, Times};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, advance, sleep};
 
-/// case 57
-#[tokio::test]
-async fn a_failure_for_good_is_one_request_and_everybodys_error() {
-    let service = Service::with_lifetime(HOUR).await;
-    service.server.inject(Endpoint::Token, Fault::oauth_error(401, "invalid_client"), Times::Always);
-    for outcome in service.ask(64).await {
-        assert!(outcome.unwrap_err().to_string().contains("invalid_client"));
-    }
-    assert_eq!(service.token_requests(), 1);
+use crate::support::service::{HOUR, MINUTE, Service, one, settle};
+
+fn unavailable() -> Fault {
+    Fault::status(503)
+}
+
+fn invalid_client() -> Fault {
+    Fault::oauth_error(401, "invalid_client")
 }
 
 /// case 57
-#[tokio::test]
-async fn a_failure_that_may_pass_is_one_retried_flight_for_everybody() {
-    let service = Service::with_lifetime(HOUR).await;
-    service.fail(Times::Always);
-    assert!(service.ask(64).await.iter().all(|outcome| outcome.as_ref().unwrap_err().is_transient()));
-    assert_eq!(service.token_requests(), 3);
+#[tokio::test(start_paused = true)]
+async fn callers_share_one_failure_and_its_retries() {
+    for (fault, said, is_transient, requests) in
+        [(invalid_client(), "401 invalid_client", false, 1), (unavailable(), "answered 503", true, 3)]
+    {
+        let service = Service::start().await;
+        service.inject(fault, Times::Always);
+        let mut errors = service.ask(64).await.into_iter().map(Result::unwrap_err);
+        assert!(errors.all(|error| error.is_transient() == is_transient && error.to_string().contains(said)));
+        assert_eq!(service.token_requests(), requests);
+    }
 }
 
 /// case 60
 #[tokio::test]
-async fn a_failed_renewal_is_nobodys_error_and_is_spaced() {
+async fn a_failed_refresh_is_no_callers_error_and_is_spaced() {
     let service = Service::with_lifetime(HOUR).await;
     let old = service.header().await.unwrap();
+    service.server.forget_requests();
     advance(Duration::from_secs(3600 - 12)).await;
-    service.fail(Times::Always);
-    for _ in 0..450 {
-        assert_eq!(service.header().await.unwrap(), old);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!((2..=3).contains(&(service.token_requests() - 1)), "{} renewals", service.token_requests() - 1);
+    service.inject(unavailable(), Times::Always);
+    assert_eq!(one(service.ask_every(Duration::from_millis(10), 450).await), old);
+    assert!((2..=3).contains(&service.token_requests()), "{} refreshes", service.token_requests());
 }
 
 /// case 61
 #[tokio::test]
-async fn past_expiry_an_outage_is_an_error_and_the_first_success_heals() {
+async fn after_expiry_an_outage_is_an_error_until_it_ends() {
     let service = Service::with_lifetime(MINUTE).await;
     service.header().await.unwrap();
     advance(MINUTE).await;
-    service.fail(Times::Always);
+    service.inject(unavailable(), Times::Always);
     assert!(service.header().await.unwrap_err().is_transient());
     service.server.clear_faults();
     advance(Duration::from_secs(1)).await;
@@ -57,78 +58,105 @@ async fn past_expiry_an_outage_is_an_error_and_the_first_success_heals() {
 
 /// case 61
 #[tokio::test]
-async fn who_waits_past_expiry_does_not_inherit_the_failure_of_a_renewal_in_the_background() {
+async fn a_failed_background_refresh_fails_no_later_caller() {
     let service = Service::with_lifetime(MINUTE).await;
     service.header().await.unwrap();
     advance(Duration::from_secs(51)).await;
-    service.server.inject(Endpoint::Token, Fault::HeadersThenSilence, Times::Once);
+    service.inject(Fault::HeadersThenSilence, Times::Once);
     service.header().await.unwrap();
     settle().await;
     advance(Duration::from_secs(10)).await;
     service.header().await.unwrap();
-    assert_eq!(service.token_requests(), 3);
+    service.server.assert_requests([Endpoint::Token; 3]);
 }
 
 /// case 62
 #[tokio::test]
-async fn a_refused_client_is_asked_again_only_after_a_pause_that_grows() {
+async fn a_refused_client_is_tried_again_after_growing_pauses() {
     let service = Service::with_lifetime(HOUR).await;
-    service.server.inject(Endpoint::Token, Fault::oauth_error(401, "invalid_client"), Times::Always);
+    service.inject(invalid_client(), Times::Always);
     // Attempts at 0, 1, 3, 7, 15 seconds and so on.
-    for _ in 0..1000 {
-        assert!(service.header().await.is_err());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(service.token_requests(), 4);
+    let outcomes = service.ask_every(Duration::from_millis(10), 1000).await;
+    assert!(outcomes.iter().all(Result::is_err));
+    service.server.assert_requests([Endpoint::Token; 4]);
     service.server.clear_faults();
     advance(Duration::from_secs(8)).await;
     service.header().await.unwrap();
 }
 
-/// case 63
-#[tokio::test]
-async fn a_server_that_asks_for_time_gets_it() {
-    let service = Service::with_lifetime(HOUR).await;
-    let limited = Fault::oauth_error(429, "rate_limit_exceeded").with_header("Retry-After", "40");
-    service.server.inject(Endpoint::Token, limited, Times::Once);
-    assert!(service.header().await.is_err());
-    advance(Duration::from_secs(39)).await;
-    assert!(service.header().await.is_err());
-    assert_eq!(service.token_requests(), 1);
-    advance(Duration::from_secs(1)).await;
-    service.header().await.unwrap();
+/// cases 32, 63
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_time_gets_ten_minutes_at_most() {
+    let limited = Fault::oauth_error(429, "rate_limit_exceeded");
+    for (fault, asked, seconds) in [(limited, "40", 40), (unavailable(), "999999", 600)] {
+        let service = Service::start().await;
+        service.inject(fault.with_header("Retry-After", asked), Times::Once);
+        assert!(service.header().await.is_err());
+        advance(Duration::from_secs(seconds - 1)).await;
+        assert!(service.header().await.is_err());
+        service.server.assert_requests([Endpoint::Token]);
+        advance(Duration::from_secs(1)).await;
+        service.header().await.unwrap();
+    }
 }
 
-/// case 32
-#[tokio::test]
-async fn a_server_that_asks_for_days_is_asked_again_after_ten_minutes() {
-    let service = Service::with_lifetime(HOUR).await;
-    let unavailable = Fault::status(503).with_header("Retry-After", "999999");
-    service.server.inject(Endpoint::Token, unavailable, Times::Once);
-    assert!(service.header().await.is_err());
-    advance(Duration::from_secs(599)).await;
-    assert!(service.header().await.is_err());
-    assert_eq!(service.token_requests(), 1);
-    advance(Duration::from_secs(1)).await;
-    service.header().await.unwrap();
-}
+/// Every one of the fleet refreshes after this.
+const LAST_MINUTE: Duration = Duration::from_secs(3600 - 60);
+/// The server says a second less than it is told.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(3600 - 2);
 
-/// case 63
-#[tokio::test]
-async fn sources_that_start_together_do_not_renew_together() {
-    let server = DevServer::start_with(|settings| settings.access_token_lifetime = HOUR).await;
-    let client = confidential_client(&server).await.unwrap();
-    pause();
-    let sources: Vec<_> =
-        (0..40).map(|_| TokenSource::builder(client.clone()).expiry_delta(Duration::from_secs(1000)).build()).collect();
+/// This many sources that have just got their first token.
+async fn sources(service: &Service, count: usize, expiry_delta: Duration) -> Vec<TokenSource> {
+    let source = || TokenSource::builder(service.client.clone()).expiry_delta(expiry_delta).build();
+    let sources: Vec<_> = std::iter::repeat_with(source).take(count).collect();
     for source in &sources {
         source.header().await.unwrap();
     }
+    sources
+}
+
+/// case 63
+#[tokio::test]
+async fn sources_that_start_together_do_not_refresh_together() {
+    let service = Service::with_lifetime(HOUR).await;
+    let sources = sources(&service, 40, Duration::from_secs(1000)).await;
+    service.server.forget_requests();
     advance(Duration::from_secs(3600 - 750)).await;
     for source in &sources {
         source.header().await.unwrap();
     }
     settle().await;
-    let renewed = server.count(Endpoint::Token) - sources.len();
-    assert!((5..=35).contains(&renewed), "{renewed} of 40 renewed by the middle of the window");
+    let refreshed = service.token_requests();
+    assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed by the middle of the window");
+}
+
+/// case 63
+#[tokio::test]
+async fn fifty_replicas_refresh_behind_a_rate_limit() {
+    let service = Service::with_lifetime(HOUR).await;
+    let started = Instant::now();
+    let replicas = sources(&service, 50, Duration::from_secs(30)).await;
+    service.server.change(|settings| settings.rate_limits = true);
+    sleep(LAST_MINUTE).await;
+
+    let asking = replicas.into_iter().map(|replica| async move {
+        let mut last = false;
+        // By then every window of the rate limit that a refresh may have to wait for is over: 20
+        // tokens a minute for 50 replicas.
+        while started.elapsed() < HOUR + 4 * MINUTE {
+            let outcome = replica.header().await;
+            let is_alive = started.elapsed() < BEFORE_EXPIRY;
+            assert!(outcome.is_ok() || !is_alive, "{}", outcome.unwrap_err());
+            last = outcome.is_ok();
+            sleep(Duration::from_millis(250)).await;
+        }
+        last
+    });
+    let recovered = asking.collect::<JoinSet<_>>().join_all().await;
+    assert!(recovered.iter().all(|recovered| *recovered));
+    let requests = service.server.requests_at(Endpoint::Token);
+    let refused = requests.iter().filter(|request| request.status == Some(429)).count();
+    // 30 do not come through in the first minute and 10 in the second; and each may come back a
+    // little early, because a window's end is named in whole seconds.
+    assert!((1..=2 * (30 + 10)).contains(&refused), "{refused} refused");
 }
