@@ -70,7 +70,7 @@ async fn faults_happen_over_https() {
     server.inject(Endpoint::Health, Fault::Truncated, Times::Once);
     assert!(health(&server).await.starts_with("HTTP/1.1 503"));
     assert_eq!(health(&server).await, "");
-    assert!(health(&server).await.ends_with("}"), "the whole body before the connection closes");
+    assert!(health(&server).await.ends_with('}'), "the whole body before the connection closes");
     assert!(health(&server).await.starts_with("HTTP/1.1 200"));
 }
 
