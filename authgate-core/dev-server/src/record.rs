@@ -18,6 +18,8 @@ pub struct RecordedRequest {
     pub method: Method,
     /// The path, with the issuer's path.
     pub path: String,
+    /// The decoded parameters of the query, in their order.
+    pub query: Vec<(String, String)>,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
@@ -67,6 +69,7 @@ impl RequestLog {
             endpoint,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
+            query: Parameters::from_query(&parts.uri).into_pairs(),
             headers: parts.headers.clone(),
             form: Parameters::from_form(&parts.headers, &body).into_pairs(),
             body,

@@ -15,12 +15,13 @@ use crate::support::{at, get, post, token};
 async fn requests_are_recorded_as_they_arrived() {
     let server = DevServer::start().await;
     let form = [("grant_type", "none"), ("scope", "a b")];
-    http::post(&at(&server, "/oauth/token?a=b"), &[("x-test", "yes")], &form).await;
+    http::post(&at(&server, "/oauth/token?a=b+c"), &[("x-test", "yes")], &form).await;
     get(&server, "/nowhere").await;
     let requests = server.requests();
     assert_eq!(requests[0].endpoint, Some(Endpoint::Token));
     assert_eq!(requests[0].method, "POST");
     assert_eq!(requests[0].path, "/oauth/token");
+    assert_eq!(requests[0].query, [("a".to_owned(), "b c".to_owned())]);
     assert_eq!(requests[0].header("X-Test"), Some("yes"));
     assert_eq!(requests[0].parameter("scope"), Some("a b"));
     assert_eq!(&requests[0].body[..], b"grant_type=none&scope=a+b");
