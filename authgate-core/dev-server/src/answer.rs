@@ -3,19 +3,21 @@
 use axum::{
     Json,
     http::{
-        HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION},
     },
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A JSON answer with tokens in it, which nobody may keep (RFC 6749 section 5.1).
+use crate::{clock::epoch_seconds, page, rate_limits::Exceeded};
+
+/// A JSON answer that contains tokens, so caches must not store it (RFC 6749 section 5.1).
 pub(crate) fn secret_json(body: Value) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// 302 to this place.
+/// A redirect with status 302.
 pub(crate) fn found(location: &str) -> Response {
     match HeaderValue::from_str(location) {
         Ok(location) => (StatusCode::FOUND, [(LOCATION, location)]).into_response(),
@@ -23,8 +25,26 @@ pub(crate) fn found(location: &str) -> Response {
     }
 }
 
-/// The answer to a path that does not exist, and to a method that it does not take.
+/// The answer to an unknown path, and to a method that the path does not take.
 pub(crate) async fn not_found() -> Response {
     let kind = [(CONTENT_TYPE, "text/plain")];
     (StatusCode::NOT_FOUND, kind, "404 page not found").into_response()
+}
+
+/// The answer to a request over the rate limit: a page for a browser, JSON for a program. It has no
+/// `Retry-After`, because AuthGate sends none.
+pub(crate) fn too_many_requests(exceeded: &Exceeded, headers: &HeaderMap) -> Response {
+    const MESSAGE: &str = "Too many requests. Please try again later.";
+    let limits = [
+        (HeaderName::from_static("x-ratelimit-limit"), exceeded.limit.to_string()),
+        (HeaderName::from_static("x-ratelimit-remaining"), "0".to_owned()),
+        (HeaderName::from_static("x-ratelimit-reset"), epoch_seconds(exceeded.ends_at).to_string()),
+    ];
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        let page = page::error(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded", MESSAGE);
+        return (limits, page).into_response();
+    }
+    let body = json!({ "error": "rate_limit_exceeded", "error_description": MESSAGE });
+    (StatusCode::TOO_MANY_REQUESTS, limits, Json(body)).into_response()
 }

@@ -1,4 +1,4 @@
-//! The server's certificate, and the authority that it makes for it and forgets at once.
+//! The server's certificate, signed by an authority of its own whose key is not kept.
 
 use std::{
     error::Error,
@@ -18,13 +18,13 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-use crate::builder::StartError;
+use crate::start_error::StartError;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Apple's verifier takes no certificate that is valid for longer than 825 days.
+/// Apple's verifier refuses a certificate that is valid for longer than 825 days.
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The certificate that a server over https shows.
+/// The certificate of a server over https.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Certificate {
@@ -33,24 +33,24 @@ pub struct Certificate {
 }
 
 impl Default for Certificate {
-    /// One for `127.0.0.1`, `::1`, `localhost`, and the issuer's host.
+    /// A certificate for `127.0.0.1`, `::1`, `localhost`, and the issuer's host.
     fn default() -> Self {
         Self { names: ["127.0.0.1", "::1", "localhost"].map(str::to_owned).to_vec(), expired: false }
     }
 }
 
 impl Certificate {
-    /// One for this host or address, and for nothing else but the issuer's host.
+    /// A certificate for this host or address, and for the issuer's host.
     pub fn for_name(name: &str) -> Self {
         Self { names: vec![name.to_owned()], expired: false }
     }
 
-    /// The same, valid until yesterday.
+    /// The same certificate, but valid until yesterday.
     pub fn expired(self) -> Self {
         Self { expired: true, ..self }
     }
 
-    /// Makes an authority and this certificate; returns also the authority's own, in PEM.
+    /// Makes an authority and this certificate, and returns the authority's certificate too, in PEM.
     pub(crate) fn issue(&self, issuer_host: Option<&str>) -> Result<(Tls, String), StartError> {
         self.try_issue(issuer_host).map_err(StartError::Certificate)
     }
@@ -73,7 +73,7 @@ impl Certificate {
         let mut parameters = CertificateParams::new(names.map(str::to_owned).collect::<Vec<_>>())?;
         parameters.distinguished_name.push(DnType::CommonName, "AuthGate development server");
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        // OpenSSL's strict checks, which are Python's since 3.13, want to be told which key signed it.
+        // OpenSSL's strict checks, which Python uses since 3.13, require the identifier of the signing key.
         parameters.use_authority_key_identifier_extension = true;
         let now = SystemTime::now();
         let (from, until) = if self.expired { (now - LIFETIME, now - DAY) } else { (now - DAY, now + LIFETIME) };

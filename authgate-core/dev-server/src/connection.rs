@@ -1,13 +1,14 @@
-//! One connection: its requests are noted, broken to order, and otherwise answered by the routes.
+//! One connection. It records each request and answers it, or answers it with a fault.
 
-use std::{
-    future::poll_fn,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+use std::{error::Error as _, future::poll_fn, net::IpAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Method, header::DATE},
+    response::Response,
 };
-
-use axum::{Router, body::Body, extract::Request, http::header::DATE, response::Response};
-use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::{
     body::Incoming,
@@ -17,30 +18,25 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
-use crate::{endpoint::Endpoint, record::RecordedRequest, state::AuthGate};
+use crate::{
+    answer::too_many_requests,
+    endpoint::Endpoint,
+    fault_answer::{Closed, answer_with_fault},
+    gate::AuthGate,
+    rate_limits::Exceeded,
+};
 
 /// What the requests of one connection share.
 pub(crate) struct Connection {
-    pub(crate) gate: Arc<AuthGate>,
+    gate: Arc<AuthGate>,
     router: Router,
-    number: usize,
     address: IpAddr,
-    last_words: Mutex<Option<Bytes>>,
 }
-
-/// The connection ends here, without an HTTP answer to the request.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-pub(crate) struct Closed;
 
 impl Connection {
     pub(crate) fn new(gate: Arc<AuthGate>, router: Router, address: IpAddr) -> Self {
-        let number = {
-            let mut memory = gate.memory();
-            memory.connections += 1;
-            memory.connections
-        };
-        Self { gate, router, number, address, last_words: Mutex::default() }
+        gate.memory().connections += 1;
+        Self { gate, router, address }
     }
 
     /// Answers requests until either side closes the connection.
@@ -51,51 +47,44 @@ impl Connection {
             Box::pin(async move { connection.answer(request).await })
         });
         let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // Not `http.await`, which would close the socket: a fault may have something left to say.
-        // How a connection ended is the client's business, so nobody hears of an error.
-        let _ended = poll_fn(|context| http.poll_without_shutdown(context)).await;
+        // Not `http.await`, which would close the socket before the last bytes of a fault are sent.
+        let ended = poll_fn(|context| http.poll_without_shutdown(context)).await;
         let mut stream = http.into_parts().io.into_inner();
-        if let Some(bytes) = connection.take_last_words() {
-            let _written = stream.write_all(&bytes).await;
+        let closed = ended.as_ref().err().and_then(|error| error.source()?.downcast_ref::<Closed>());
+        if let Some(Closed(bytes)) = closed {
+            let _written = stream.write_all(bytes).await;
         }
         let _closed = stream.shutdown().await;
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<Response, Closed> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
+        let body = body.collect().await.map_err(|_| Closed::default())?.to_bytes();
         let endpoint = parts.uri.path().strip_prefix(&self.gate.prefix).and_then(Endpoint::at);
-        let (number, fault, hold) = {
+        let (number, fault, barrier) = {
             let mut memory = self.gate.memory();
-            memory.requests_so_far += 1;
-            let number = memory.requests_so_far;
-            let record = RecordedRequest::new(endpoint, &parts, body.clone(), number, self.number);
-            memory.requests.push(record);
+            let number = memory.requests.add(endpoint, &parts, body.clone());
             let fault = memory.faults.next(endpoint);
-            (number, fault, memory.holds.iter().find(|hold| hold.covers(endpoint)).cloned())
+            (number, fault, memory.barriers.iter().find(|barrier| barrier.covers(endpoint)).cloned())
         };
-        if let Some(hold) = hold {
-            hold.wait().await;
+        if let Some(barrier) = barrier {
+            barrier.wait().await;
         }
-        let request = Request::from_parts(parts, Body::from(body));
+        let processing = self.process(endpoint, Request::from_parts(parts, Body::from(body)));
         let mut response = match fault {
-            Some(fault) => self.answer_with_fault(fault, endpoint, request).await?,
-            None => self.process(endpoint, request).await,
+            Some(fault) => answer_with_fault(fault, processing).await?,
+            None => processing.await,
         };
-        // hyper would name the system's time, which is not this server's after its clock was moved.
+        // hyper would write the system's time, but the server's clock may be ahead of it.
         response.headers_mut().entry(DATE).or_insert_with(|| self.gate.clock.http_date());
-        // A test may have forgotten the request meanwhile.
-        if let Some(record) = self.gate.memory().requests.iter_mut().find(|record| record.number == number) {
-            record.status = Some(response.status().as_u16());
-        }
+        self.gate.memory().requests.set_status(number, response.status().as_u16());
         Ok(response)
     }
 
     /// The usual answer.
-    pub(crate) async fn process(&self, endpoint: Option<Endpoint>, request: Request) -> Response {
-        let over_limit = self.gate.over_limit(endpoint, request.method(), request.headers(), self.address);
-        if let Some(refusal) = over_limit {
-            return refusal;
+    async fn process(&self, endpoint: Option<Endpoint>, request: Request) -> Response {
+        if let Err(exceeded) = self.check_rate_limit(endpoint, request.method()) {
+            return too_many_requests(&exceeded, request.headers());
         }
         match TowerToHyperService::new(self.router.clone()).call(request).await {
             Ok(response) => response,
@@ -103,13 +92,14 @@ impl Connection {
         }
     }
 
-    /// Ends the connection after these bytes, which need not be HTTP.
-    pub(crate) fn close_after(&self, bytes: Bytes) -> Closed {
-        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
-        Closed
-    }
-
-    fn take_last_words(&self) -> Option<Bytes> {
-        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn check_rate_limit(&self, endpoint: Option<Endpoint>, method: &Method) -> Result<(), Exceeded> {
+        let now = self.gate.clock.now();
+        let mut memory = self.gate.memory();
+        match endpoint {
+            Some(endpoint) if memory.settings.rate_limits => {
+                memory.rate_limits.check(endpoint, method, self.address, now)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -1,163 +1,144 @@
-//! The hand of a test: looking at what happened, breaking things, and playing the user.
+//! What a test does with a running server: look at the requests, break answers, and play the user.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
 use crate::{
-    authorization::Refusal,
+    authorization_request::Refusal,
     device::Decision,
     endpoint::Endpoint,
     fault::{Fault, Times},
     hold::Hold,
     identity::Client,
-    issue::{Grant, IssuedTokens},
+    issued_tokens::IssuedTokens,
     parameters::Parameters,
     record::RecordedRequest,
     server::DevServer,
     settings::Settings,
-    tokens::Subject,
+    tokens::{Grant, Subject},
 };
 
-/// What happened.
+/// Requests and connections.
 impl DevServer {
-    /// Every request so far, in the order of arrival.
+    /// Every request, in the order of arrival.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.gate.memory().requests.clone()
+        self.requests_at(Endpoint::Any)
     }
 
     /// The requests at one endpoint, in the order of arrival.
     pub fn requests_at(&self, endpoint: Endpoint) -> Vec<RecordedRequest> {
-        let mut requests = self.requests();
-        requests.retain(|request| endpoint.covers(request.endpoint));
-        requests
+        self.gate.memory().requests.at(endpoint).cloned().collect()
     }
 
-    /// How many requests an endpoint got.
+    /// The number of requests at one endpoint.
     pub fn count(&self, endpoint: Endpoint) -> usize {
-        let memory = self.gate.memory();
-        let at = memory.requests.iter();
-        at.filter(|request| endpoint.covers(request.endpoint)).count()
+        self.gate.memory().requests.at(endpoint).count()
     }
 
-    /// Fails the test unless exactly these requests have come, in this order; shows them otherwise.
+    /// Checks that exactly these requests have arrived, in this order.
     ///
     /// # Panics
     ///
-    /// As it says.
+    /// If other requests have arrived. The message lists them.
     #[track_caller]
     pub fn assert_requests(&self, expected: impl IntoIterator<Item = Endpoint>) {
+        let expected: Vec<_> = expected.into_iter().collect();
         let requests = self.requests();
-        let expected: Vec<_> = expected.into_iter().map(Some).collect();
-        let came: Vec<_> = requests.iter().map(|request| request.endpoint).collect();
+        let as_expected = requests.iter().map(|request| request.endpoint).eq(expected.iter().copied().map(Some));
         let lines: Vec<_> = requests.iter().map(ToString::to_string).collect();
-        assert!(came == expected, "expected {expected:?}, and these requests came: {lines:#?}");
+        assert!(as_expected, "expected {expected:?}, but these requests arrived: {lines:#?}");
     }
 
-    /// Starts counting and listing requests anew.
+    /// Forgets the requests so far, so that counts and lists start anew.
     pub fn forget_requests(&self) {
-        self.gate.memory().requests.clear();
+        self.gate.memory().requests.forget();
     }
 
-    /// How many connections were accepted.
+    /// The number of accepted connections.
     pub fn connections(&self) -> usize {
         self.gate.memory().connections
     }
 }
 
-/// Breaking things.
+/// Faults, holds and settings.
 impl DevServer {
-    /// Breaks the next answers of an endpoint. Faults injected one after the other happen one after
-    /// the other.
+    /// Breaks the next answer of an endpoint, or all of them. Faults happen in the order in which they were
+    /// injected.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: Times) {
         self.gate.memory().faults.add(endpoint, fault, times);
     }
 
-    /// Keeps the requests at an endpoint waiting, from now until the hold is released or dropped.
-    /// They are noted when they arrive, and answered, or broken, when they may go on.
-    pub fn hold(&self, endpoint: Endpoint) -> Hold {
-        let hold = Hold::new(endpoint);
-        self.gate.memory().holds.push(Arc::clone(&hold.0));
-        hold
-    }
-
-    /// Takes back every fault that is still to come.
+    /// Removes all faults that have not yet happened.
     pub fn clear_faults(&self) {
         self.gate.memory().faults.clear();
     }
 
-    /// Changes the settings while the server runs.
+    /// Makes the requests at an endpoint wait until the hold is released or dropped. A waiting request is already
+    /// recorded, and has already got its fault if there is one, but it is processed after the release.
+    pub fn hold(&self, endpoint: Endpoint) -> Hold {
+        let hold = Hold::new(endpoint);
+        self.gate.memory().barriers.push(Arc::clone(&hold.0));
+        hold
+    }
+
+    /// Changes the settings.
     pub fn change(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.gate.memory().settings);
     }
 
-    /// Moves the server's clock on: tokens, codes and rate limits age. The interval of the device
-    /// flow is measured by Tokio's clock instead.
-    pub fn advance_clock(&self, duration: Duration) {
-        self.gate.clock.advance(duration);
-    }
-
     /// Sets a member of the discovery document.
     pub fn set_discovery_member(&self, name: &str, value: impl Into<Value>) {
-        let changes = &mut self.gate.memory().discovery_changes;
-        changes.insert(name.to_owned(), Some(value.into()));
-    }
-
-    /// Leaves a member out of the discovery document.
-    pub fn remove_discovery_member(&self, name: &str) {
-        let changes = &mut self.gate.memory().discovery_changes;
-        changes.insert(name.to_owned(), None);
+        self.gate.memory().discovery_members.insert(name.to_owned(), value.into());
     }
 
     /// Registers one more redirect URI for both clients.
     pub fn register_redirect_uri(&self, redirect_uri: &str) {
-        let mut memory = self.gate.memory();
-        memory.redirect_uris.push(redirect_uri.to_owned());
+        self.gate.memory().redirect_uris.push(redirect_uri.to_owned());
     }
 
-    /// Revokes every token that was issued.
+    /// Revokes every token.
     pub fn revoke_everything(&self) {
         self.gate.memory().tokens.revoke_everything();
     }
 
-    /// Revokes this one token, as the revocation endpoint does.
+    /// Revokes one token, as the revocation endpoint does.
     pub fn revoke(&self, token: &str) {
         self.gate.memory().tokens.revoke(token);
     }
 }
 
-/// Playing the user.
+/// The user.
 impl DevServer {
-    /// The user code that was made last.
+    /// The user code of the latest device authorization request.
     pub fn latest_user_code(&self) -> Option<String> {
         self.gate.memory().device_codes.latest_user_code()
     }
 
-    /// Logs in and approves the device that shows this code; `false` when no such code waits.
+    /// Approves the device with this user code; `false` if no device with this code is pending.
     pub fn approve_device(&self, user_code: &str) -> bool {
         self.decide(user_code, Decision::Approved)
     }
 
-    /// Says no to the device that shows this code; `false` when no such code waits.
+    /// Denies the device with this user code; `false` if no device with this code is pending.
     pub fn deny_device(&self, user_code: &str) -> bool {
         self.decide(user_code, Decision::Denied)
     }
 
     fn decide(&self, user_code: &str, decision: Decision) -> bool {
         let now = self.gate.clock.now();
-        let mut memory = self.gate.memory();
-        memory.device_codes.decide(user_code, now, decision)
+        self.gate.memory().device_codes.decide(user_code, now, decision)
     }
 
-    /// Does what the user does in the browser who opens this authorization URL, logs in and allows:
-    /// returns the URL that the browser is sent to. `None` when the server would show an error page
-    /// instead.
+    /// Opens an authorization URL, logs in and allows the request, as the user does in a browser. Returns the URL of
+    /// the redirect; `None` if the server would show an error page.
     pub fn approve_authorization(&self, authorization_url: &str) -> Option<String> {
         self.authorize(authorization_url, true)
     }
 
-    /// The same for a user who says no.
+    /// Opens an authorization URL, logs in and denies the request. Returns the same as
+    /// [`approve_authorization`](Self::approve_authorization).
     pub fn deny_authorization(&self, authorization_url: &str) -> Option<String> {
         self.authorize(authorization_url, false)
     }

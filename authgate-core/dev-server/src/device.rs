@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{oauth_error::OAuthError, random};
 
-/// What the person did.
+/// The decision of the person at the device page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     Pending,
@@ -36,7 +36,7 @@ pub(crate) struct DeviceCodes {
 }
 
 impl DeviceCodes {
-    /// Makes a pair of codes; the device code comes first.
+    /// Makes a device code and a user code, in this order.
     pub(crate) fn begin(
         &mut self,
         client_id: String,
@@ -66,7 +66,7 @@ impl DeviceCodes {
         self.latest_user_code.clone()
     }
 
-    /// The code that waits for this person's decision.
+    /// The pending device code with this user code.
     pub(crate) fn waiting(&mut self, user_code: &str, now: SystemTime) -> Option<&mut DeviceCode> {
         let wanted = normalized(user_code);
         self.codes.values_mut().find(|code| {
@@ -74,7 +74,7 @@ impl DeviceCodes {
         })
     }
 
-    /// Takes note of the decision; `false` when no such code waits for one.
+    /// Records the decision; `false` if no device code with this user code is pending.
     pub(crate) fn decide(&mut self, user_code: &str, now: SystemTime, decision: Decision) -> bool {
         match self.waiting(user_code, now) {
             Some(code) => {
@@ -85,7 +85,7 @@ impl DeviceCodes {
         }
     }
 
-    /// One poll of the token endpoint: the granted code, once, or the reason why not yet or never.
+    /// One poll of the token endpoint: the approved code, once, or the error to answer with.
     pub(crate) fn poll(
         &mut self,
         device_code: &str,
@@ -119,8 +119,8 @@ impl DeviceCodes {
 
 impl DeviceCode {
     fn is_polled_too_soon(&mut self) -> bool {
-        // Timers round to a millisecond or so, and a poll is not late because the one before it
-        // was slow to arrive.
+        // Timers are not exact, and the last poll may have been slow to arrive. So accept a poll that is a
+        // little too soon.
         const SLACK: Duration = Duration::from_millis(100);
         let now = Instant::now();
         let since = self.last_poll.replace(now).map(|last| now - last);
@@ -128,7 +128,7 @@ impl DeviceCode {
     }
 }
 
-/// A person may leave the dash out and type small letters (RFC 8628 section 6.1).
+/// Accepts a user code without the dash and in lower case (RFC 8628 section 6.1).
 fn normalized(user_code: &str) -> String {
     user_code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
 }

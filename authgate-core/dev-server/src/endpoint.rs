@@ -1,58 +1,69 @@
-//! The endpoints by name: for counting requests and for breaking answers.
+//! The endpoints, by name and by path.
 
-/// One endpoint of the server, or all of them.
+/// One endpoint of the server, or all of them: for counting requests, faults and holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `/.well-known/openid-configuration`
+    /// The discovery document (OpenID Connect Discovery 1.0 section 4).
     Discovery,
-    /// `/oauth/authorize`
+    /// The authorization endpoint (RFC 6749 section 3.1).
     Authorize,
-    /// `/oauth/token`
+    /// The token endpoint (RFC 6749 section 3.2).
     Token,
-    /// `/oauth/device/code`
+    /// The device authorization endpoint (RFC 8628 section 3.1).
     DeviceAuthorization,
-    /// `/device`: the page where a person types the user code.
+    /// The page where a person enters the user code (RFC 8628 section 3.3).
     DevicePage,
-    /// `/login`
+    /// The login page.
     Login,
-    /// `/oauth/userinfo`
+    /// Userinfo (OpenID Connect Core section 5.3).
     UserInfo,
-    /// `/oauth/tokeninfo`
+    /// Token info, which only AuthGate has.
     TokenInfo,
-    /// `/oauth/introspect`
+    /// Token introspection (RFC 7662).
     Introspection,
-    /// `/oauth/revoke`
+    /// Token revocation (RFC 7009).
     Revocation,
-    /// `/.well-known/jwks.json`
+    /// The public keys (RFC 7517 section 5).
     Jwks,
-    /// `/health`
+    /// The health check.
     Health,
-    /// Everything below `/api/`: a protected resource that echoes the request.
+    /// A protected resource that echoes the request: everything below `/api/`.
     Api,
-    /// Every request, also one to a path that does not exist.
+    /// Every request, also one to an unknown path.
     Any,
 }
 
+/// The path of each endpoint below the issuer, in the router's syntax.
+pub(crate) const PATHS: [(Endpoint, &str); 13] = [
+    (Endpoint::Discovery, "/.well-known/openid-configuration"),
+    (Endpoint::Authorize, "/oauth/authorize"),
+    (Endpoint::Token, "/oauth/token"),
+    (Endpoint::DeviceAuthorization, "/oauth/device/code"),
+    (Endpoint::DevicePage, "/device"),
+    (Endpoint::Login, "/login"),
+    (Endpoint::UserInfo, "/oauth/userinfo"),
+    (Endpoint::TokenInfo, "/oauth/tokeninfo"),
+    (Endpoint::Introspection, "/oauth/introspect"),
+    (Endpoint::Revocation, "/oauth/revoke"),
+    (Endpoint::Jwks, "/.well-known/jwks.json"),
+    (Endpoint::Health, "/health"),
+    (Endpoint::Api, "/api/{*rest}"),
+];
+
 impl Endpoint {
-    /// The endpoint at this path, counted from the issuer.
+    /// The endpoint at this path below the issuer.
     pub(crate) fn at(path: &str) -> Option<Self> {
-        match path {
-            "/.well-known/openid-configuration" => Some(Self::Discovery),
-            "/oauth/authorize" => Some(Self::Authorize),
-            "/oauth/token" => Some(Self::Token),
-            "/oauth/device/code" => Some(Self::DeviceAuthorization),
-            "/device" => Some(Self::DevicePage),
-            "/login" => Some(Self::Login),
-            "/oauth/userinfo" => Some(Self::UserInfo),
-            "/oauth/tokeninfo" => Some(Self::TokenInfo),
-            "/oauth/introspect" => Some(Self::Introspection),
-            "/oauth/revoke" => Some(Self::Revocation),
-            "/.well-known/jwks.json" => Some(Self::Jwks),
-            "/health" => Some(Self::Health),
-            path if path.starts_with("/api/") => Some(Self::Api),
-            _ => None,
-        }
+        let matches = |pattern: &str| match pattern.split_once("{*") {
+            Some((start, _)) => path.starts_with(start),
+            None => path == pattern,
+        };
+        PATHS.iter().find(|(_, pattern)| matches(pattern)).map(|(endpoint, _)| *endpoint)
+    }
+
+    /// The path below the issuer; empty for [`Endpoint::Any`].
+    pub(crate) fn path(self) -> &'static str {
+        PATHS.iter().find(|(endpoint, _)| *endpoint == self).map_or("", |(_, path)| path)
     }
 
     pub(crate) fn covers(self, endpoint: Option<Self>) -> bool {

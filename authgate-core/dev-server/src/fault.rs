@@ -1,4 +1,4 @@
-//! Answers that go wrong, to order.
+//! Faults: wrong answers on request.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 
-/// One way for an answer to go wrong. Where the description says that the request is processed, it
-/// has its usual effect: the code is consumed, the token issued or rotated.
+/// A wrong answer. If a variant says *processed*, the request has its usual effect: the code is consumed, the
+/// token issued or rotated.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The usual answer, this much later by Tokio's clock. Processed, after the wait.
+    /// The usual answer after a delay, by Tokio's clock. Processed after the delay.
     Delay(Duration),
-    /// Another answer than the usual one. Not processed.
+    /// Another answer. Not processed.
     Answer {
         /// The status code.
         status: u16,
@@ -23,22 +23,22 @@ pub enum Fault {
         /// The body.
         body: Bytes,
     },
-    /// The usual answer with members of its JSON object set, or removed with `None`. Processed.
+    /// The usual answer, with members of its JSON object set to a value or, with `None`, removed. Processed.
     Members(Vec<(String, Option<Value>)>),
     /// A redirect. Not processed.
     Redirect {
         /// 301, 302, 303, 307 or 308.
         status: u16,
-        /// Where to.
+        /// The `Location` header.
         location: String,
     },
-    /// The connection is closed without an answer. Not processed.
+    /// The connection closes without an answer. Not processed.
     Drop,
-    /// The connection is closed without an answer. Processed: the answer is lost.
+    /// The connection closes without an answer. Processed, so that only the answer is lost.
     DropAfter,
-    /// Nothing comes and the connection stays open. Not processed.
+    /// No answer, and the connection stays open. Not processed.
     Hang,
-    /// The status and the headers of the usual answer, then nothing more. Processed.
+    /// The status and the headers of the usual answer, but never its body. Processed.
     HeadersThenSilence,
     /// The body of the usual answer in small pieces. Processed.
     Drip {
@@ -47,13 +47,13 @@ pub enum Fault {
         /// The size of a piece.
         bytes: usize,
     },
-    /// 200 and a body of blanks that never ends. Not processed.
+    /// 200 and a body of spaces that never ends. Not processed.
     Endless,
-    /// The body of the usual answer with as many blanks after it as make it this long: valid, so
-    /// that only a limit refuses it. Processed.
+    /// The usual answer, padded with spaces to this many bytes. It stays valid JSON, so only a size limit refuses
+    /// it. Processed.
     Oversized(usize),
-    /// The usual answer, but its `Content-Length` promises 100 bytes more than come before the
-    /// connection is closed. Processed.
+    /// The usual answer with a `Content-Length` that is 100 bytes too large, then the connection closes.
+    /// Processed.
     Truncated,
 }
 
@@ -78,8 +78,7 @@ impl Fault {
         Self::json(status, &serde_json::json!({ "error": error }))
     }
 
-    /// The same answer with one more header. Only [`Fault::Answer`] has headers of its own: another
-    /// fault stays as it is.
+    /// Adds a header to a [`Fault::Answer`]. Other faults stay as they are.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         if let Self::Answer { headers, .. } = &mut self {
@@ -99,17 +98,17 @@ impl Fault {
     }
 }
 
-/// How many requests a fault meets.
+/// How often a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
-    /// The next one.
+    /// At the next request.
     Once,
-    /// All, until [`DevServer::clear_faults`](crate::DevServer::clear_faults).
+    /// At every request, until [`DevServer::clear_faults`](crate::DevServer::clear_faults).
     Always,
 }
 
-/// The faults to come. At each request the oldest one for its endpoint strikes, so that faults
-/// injected one after the other happen one after the other.
+/// The injected faults. Each request gets the oldest one for its endpoint, so that faults happen in the order in
+/// which a test has injected them.
 #[derive(Debug, Default)]
 pub(crate) struct FaultPlan(Vec<(Endpoint, Fault, Times)>);
 

@@ -1,4 +1,4 @@
-//! Carrying a fault out.
+//! Answers a request with a fault.
 
 use std::{
     convert::Infallible,
@@ -11,10 +11,10 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::Request,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+        response::Parts,
     },
     response::{IntoResponse as _, Response},
 };
@@ -23,71 +23,70 @@ use http_body_util::{BodyExt as _, Collected, channel::Channel};
 use hyper::body::Frame;
 use serde_json::Value;
 
-use crate::{
-    connection::{Closed, Connection},
-    endpoint::Endpoint,
-    fault::Fault,
-};
+use crate::fault::Fault;
 
-impl Connection {
-    pub(crate) async fn answer_with_fault(
-        &self,
-        fault: Fault,
-        endpoint: Option<Endpoint>,
-        request: Request,
-    ) -> Result<Response, Closed> {
-        match fault {
-            Fault::Delay(duration) => {
-                tokio::time::sleep(duration).await;
-                Ok(self.process(endpoint, request).await)
-            }
-            Fault::Answer { status, headers, body } => Ok(answer(status, &headers, body)),
-            Fault::Members(changes) => {
-                let (parts, body) = self.usual(endpoint, request).await;
-                Ok(respond(parts.status, parts.headers, Body::from(change(body, changes))))
-            }
-            Fault::Redirect { status, location } => {
-                let headers = [(LOCATION.to_string(), location)];
-                Ok(answer(status, &headers, Bytes::new()))
-            }
-            Fault::Drop => Err(Closed),
-            Fault::DropAfter => {
-                self.process(endpoint, request).await;
-                Err(Closed)
-            }
-            Fault::Hang => pending().await,
-            Fault::HeadersThenSilence => {
-                let (parts, _) = self.usual(endpoint, request).await;
-                Ok(respond(parts.status, parts.headers, Body::new(Silence)))
-            }
-            Fault::Drip { every, bytes } => {
-                let (parts, body) = self.usual(endpoint, request).await;
-                Ok(respond(parts.status, parts.headers, drip(body, every, bytes)))
-            }
-            Fault::Endless => {
-                let kind = [(CONTENT_TYPE, "application/json")];
-                Ok((kind, endless()).into_response())
-            }
-            Fault::Oversized(length) => {
-                let (parts, body) = self.usual(endpoint, request).await;
-                let mut body = Vec::from(body);
-                body.resize(length.max(body.len()), b' ');
-                Ok(respond(parts.status, parts.headers, Body::from(body)))
-            }
-            Fault::Truncated => {
-                let (parts, body) = self.usual(endpoint, request).await;
-                Err(self.close_after(truncated(parts.status, &parts.headers, &body)))
-            }
+/// The connection closes after these bytes, without an HTTP answer.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+pub(crate) struct Closed(pub(crate) Bytes);
+
+/// Answers with a fault. `processing` gives the request its usual effect and answer; a fault that does not process
+/// the request never polls it.
+pub(crate) async fn answer_with_fault(
+    fault: Fault,
+    processing: impl Future<Output = Response>,
+) -> Result<Response, Closed> {
+    match fault {
+        Fault::Delay(duration) => {
+            tokio::time::sleep(duration).await;
+            Ok(processing.await)
+        }
+        Fault::Answer { status, headers, body } => Ok(answer(status, &headers, body)),
+        Fault::Members(changes) => {
+            let (parts, body) = taken_apart(processing.await).await;
+            Ok(respond(parts.status, parts.headers, Body::from(change(body, changes))))
+        }
+        Fault::Redirect { status, location } => {
+            let headers = [(LOCATION.to_string(), location)];
+            Ok(answer(status, &headers, Bytes::new()))
+        }
+        Fault::Drop => Err(Closed::default()),
+        Fault::DropAfter => {
+            processing.await;
+            Err(Closed::default())
+        }
+        Fault::Hang => pending().await,
+        Fault::HeadersThenSilence => {
+            let (parts, _) = taken_apart(processing.await).await;
+            Ok(respond(parts.status, parts.headers, Body::new(Silence)))
+        }
+        Fault::Drip { every, bytes } => {
+            let (parts, body) = taken_apart(processing.await).await;
+            Ok(respond(parts.status, parts.headers, drip(body, every, bytes)))
+        }
+        Fault::Endless => {
+            let kind = [(CONTENT_TYPE, "application/json")];
+            Ok((kind, endless()).into_response())
+        }
+        Fault::Oversized(length) => {
+            let (parts, body) = taken_apart(processing.await).await;
+            let mut body = Vec::from(body);
+            body.resize(length.max(body.len()), b' ');
+            Ok(respond(parts.status, parts.headers, Body::from(body)))
+        }
+        Fault::Truncated => {
+            let (parts, body) = taken_apart(processing.await).await;
+            Err(Closed(truncated(parts.status, &parts.headers, &body)))
         }
     }
+}
 
-    /// The usual answer, taken apart; without its length, which a fault may change.
-    async fn usual(&self, endpoint: Option<Endpoint>, request: Request) -> (axum::http::response::Parts, Bytes) {
-        let (mut parts, body) = self.process(endpoint, request).await.into_parts();
-        parts.headers.remove(CONTENT_LENGTH);
-        let body = body.collect().await.map(Collected::to_bytes);
-        (parts, body.unwrap_or_default())
-    }
+/// An answer's head and body, without the `Content-Length`, because the fault may change the length.
+async fn taken_apart(answer: Response) -> (Parts, Bytes) {
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    let body = body.collect().await.map(Collected::to_bytes);
+    (parts, body.unwrap_or_default())
 }
 
 fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
@@ -97,7 +96,7 @@ fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
-/// An answer as a test described it; what cannot stand in an HTTP answer is left out.
+/// The answer that a test has described, without headers that HTTP does not allow.
 fn answer(status: u16, headers: &[(String, String)], body: Bytes) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = headers.iter().filter_map(|(name, value)| {
@@ -139,7 +138,7 @@ fn drip(body: Bytes, every: Duration, piece: usize) -> Body {
     tokio::spawn(async move {
         for piece in body.chunks(piece.max(1)) {
             if sender.send_data(Bytes::copy_from_slice(piece)).await.is_err() {
-                return; // the client has gone
+                return; // the client has closed the connection
             }
             tokio::time::sleep(every).await;
         }
@@ -150,13 +149,13 @@ fn drip(body: Bytes, every: Duration, piece: usize) -> Body {
 fn endless() -> Body {
     let (mut sender, receiver) = Channel::<Bytes, Infallible>::new(1);
     tokio::spawn(async move {
-        let blanks = Bytes::from_static(&[b' '; 8192]);
-        while sender.send_data(blanks.clone()).await.is_ok() {}
+        let spaces = Bytes::from_static(&[b' '; 8192]);
+        while sender.send_data(spaces.clone()).await.is_ok() {}
     });
     Body::new(receiver)
 }
 
-/// A body of which nothing ever comes.
+/// A body that never sends a byte.
 struct Silence;
 
 impl hyper::body::Body for Silence {

@@ -1,4 +1,4 @@
-//! Requests that wait until a test lets them go on.
+//! Requests that wait until a test releases them.
 
 use std::sync::Arc;
 
@@ -6,35 +6,35 @@ use tokio::sync::Semaphore;
 
 use crate::endpoint::Endpoint;
 
-/// Keeps the requests at one endpoint waiting until it is released or dropped: see
+/// Makes the requests at an endpoint wait until it is released or dropped: see
 /// [`DevServer::hold`](crate::DevServer::hold).
 #[derive(Debug)]
-#[must_use = "dropping it lets the requests go on"]
-pub struct Hold(pub(crate) Arc<Held>);
+#[must_use = "dropping it releases the requests"]
+pub struct Hold(pub(crate) Arc<Barrier>);
 
-/// What a [`Hold`] shares with the requests that it keeps waiting.
+/// What a [`Hold`] and its waiting requests share.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Barrier {
     endpoint: Endpoint,
-    /// A permit for each request that has arrived and was not yet waited for.
+    /// One permit for each request that has arrived and that [`Hold::arrived`] has not yet reported.
     arrivals: Semaphore,
-    /// Never has a permit; closed when the requests may go on.
+    /// Has no permits. Closing it releases the requests.
     release: Semaphore,
 }
 
 impl Hold {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self(Arc::new(Held { endpoint, arrivals: Semaphore::new(0), release: Semaphore::new(0) }))
+        Self(Arc::new(Barrier { endpoint, arrivals: Semaphore::new(0), release: Semaphore::new(0) }))
     }
 
-    /// Returns when a request has arrived; called again, when one more has.
+    /// Waits until a request has arrived. Each call reports one request, so call it twice to wait for two.
     pub async fn arrived(&self) {
         if let Ok(arrival) = self.0.arrivals.acquire().await {
             arrival.forget();
         }
     }
 
-    /// Lets the requests go on, and later ones pass.
+    /// Releases the waiting requests. Later requests do not wait.
     pub fn release(self) {}
 }
 
@@ -44,16 +44,16 @@ impl Drop for Hold {
     }
 }
 
-impl Held {
+impl Barrier {
     /// Whether requests at this endpoint have to wait.
     pub(crate) fn covers(&self, endpoint: Option<Endpoint>) -> bool {
         self.endpoint.covers(endpoint) && !self.release.is_closed()
     }
 
-    /// Returns when the requests may go on.
+    /// Waits for the release.
     pub(crate) async fn wait(&self) {
         self.arrivals.add_permits(1);
-        // The only way out is the error that says that it was closed.
-        let _closed = self.release.acquire().await;
+        // The error says that the semaphore was closed, which is the release.
+        let _released = self.release.acquire().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Who takes part: two clients and one user, all of them known to everybody.
+//! The two clients and the user. Their credentials are public.
 
 /// The grant types of the token endpoint, as `grant_type` spells them.
 pub mod grant_type {
@@ -21,21 +21,21 @@ pub struct Client {
     /// The `client_secret`; `None` for a public client.
     pub secret: Option<String>,
     /// The name on the consent page.
-    pub name: String,
-    /// The redirect URIs it was registered with; a server can be told more of them later.
-    pub redirect_uris: Vec<String>,
-    /// The scopes it may ask for.
-    pub scopes: Vec<String>,
+    pub(crate) name: String,
+    /// The redirect URIs it is registered with; a test can register more.
+    pub(crate) redirect_uris: Vec<String>,
+    /// The scopes it may request.
+    pub(crate) scopes: Vec<String>,
     /// The grant types it may use.
-    pub grant_types: Vec<String>,
+    pub(crate) grant_types: Vec<String>,
 }
 
 impl Client {
-    /// The client that can keep a secret: all four grants.
-    pub(crate) fn confidential(id: String, secret: String) -> Self {
+    /// A client that can keep a secret, with all four grants.
+    pub(crate) fn confidential(id: &str, secret: &str) -> Self {
         Self {
-            id,
-            secret: Some(secret),
+            id: id.to_owned(),
+            secret: Some(secret.to_owned()),
             name: "Development service".to_owned(),
             redirect_uris: default_redirect_uris(),
             scopes: default_scopes(),
@@ -48,10 +48,10 @@ impl Client {
         }
     }
 
-    /// The client on a person's computer: no secret, and therefore no `client_credentials`.
-    pub(crate) fn public(id: String) -> Self {
+    /// A client on a person's computer: without a secret, and so without `client_credentials`.
+    pub(crate) fn public(id: &str) -> Self {
         Self {
-            id,
+            id: id.to_owned(),
             secret: None,
             name: "Development CLI".to_owned(),
             redirect_uris: default_redirect_uris(),
@@ -60,8 +60,7 @@ impl Client {
         }
     }
 
-    /// Whether it has a secret.
-    pub fn is_confidential(&self) -> bool {
+    pub(crate) fn is_confidential(&self) -> bool {
         self.secret.is_some()
     }
 
@@ -70,13 +69,13 @@ impl Client {
     }
 }
 
-/// The person who logs in.
+/// The person who can log in.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct User {
-    /// What to type at the login page.
+    /// The user name for the login page.
     pub username: String,
-    /// What to type at the login page.
+    /// The password for the login page.
     pub password: String,
     /// The `sub` claim.
     pub subject: String,

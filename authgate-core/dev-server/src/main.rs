@@ -1,4 +1,4 @@
-//! `authgate-dev-server`: an AuthGate in memory, alone or around a command. See `--help`.
+//! `authgate-dev-server`: an AuthGate in memory, alone or with a command. See `--help`.
 
 mod program {
     pub(crate) mod arguments;
@@ -45,7 +45,7 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
         }
         Request::Serve(options) => {
             let server = start(&options, arguments::DEFAULT_PORT).await?;
-            // Before anything is printed: whoever has read that the server runs may end it.
+            // Listen for signals before printing, because a reader of the text may end the server at once.
             let mut signals = Signals::new().context("cannot wait for signals")?;
             io::stdout().write_all(instructions::for_people(&server, options.authority_file.as_deref()).as_bytes())?;
             signals.next().await;
@@ -82,6 +82,6 @@ async fn start(options: &Options, default_port: u16) -> anyhow::Result<DevServer
 }
 
 fn complain(message: &str) {
-    // Nobody is left to tell when this fails.
+    // If standard error is closed, the message is lost.
     let _unread = writeln!(io::stderr(), "authgate-dev-server: {message}");
 }

@@ -1,4 +1,4 @@
-//! Refusals: `{"error": ..., "error_description": ...}` (RFC 6749 section 5.2).
+//! OAuth errors: `{"error": ..., "error_description": ...}` (RFC 6749 section 5.2).
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ impl OAuthError {
         Self { description: Some(description.into()), ..Self::bare(error) }
     }
 
-    /// A client that did not prove who it is: 401 with a challenge (RFC 6749 section 5.2).
+    /// Client authentication failed: 401 with a challenge (RFC 6749 section 5.2).
     pub(crate) fn invalid_client(description: &'static str) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -37,7 +37,7 @@ impl OAuthError {
         }
     }
 
-    /// A bearer token that is missing or does not count (RFC 6750 section 3).
+    /// The bearer token is missing, expired or revoked (RFC 6750 section 3).
     pub(crate) fn invalid_token(description: &'static str) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -46,7 +46,7 @@ impl OAuthError {
         }
     }
 
-    /// Token info's own answer to a request without a token.
+    /// The answer of token info to a request without a token.
     pub(crate) fn missing_token() -> Self {
         Self { status: StatusCode::UNAUTHORIZED, ..Self::bare("missing_token") }
     }

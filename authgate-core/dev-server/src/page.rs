@@ -1,4 +1,4 @@
-//! The HTML pages: no script, nothing from elsewhere, everything escaped.
+//! The HTML pages. They have no scripts, load nothing, and escape every value.
 
 use axum::{
     http::{
@@ -8,74 +8,109 @@ use axum::{
             X_FRAME_OPTIONS,
         },
     },
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest;
 
-use crate::{authorization::AuthorizationRequest, scope, state::AuthGate};
-
 const STYLE: &str = include_str!("page.css");
 
-pub(crate) fn login(gate: &AuthGate, return_to: &str, problem: Option<&str>) -> Response {
-    let body = format!(
-        r#"<h1>Log in</h1>
+/// The login page.
+pub(crate) struct Login<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) password: &'a str,
+    pub(crate) return_to: &'a str,
+    pub(crate) problem: Option<&'a str>,
+}
+
+impl IntoResponse for Login<'_> {
+    fn into_response(self) -> Response {
+        let body = format!(
+            r#"<h1>Log in</h1>
 <p class="note">This is a development server: sign in as <b>{username}</b> / <b>{password}</b>.</p>
-{problem}<form method="post" action="{prefix}/login">
+{problem}<form method="post" action="{action}">
 <input type="hidden" name="return_to" value="{return_to}">
 <label>User name<input name="username" autocomplete="username" required autofocus></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" required></label>
 <button>Log in</button>
 </form>"#,
-        username = escape(&gate.user.username),
-        password = escape(&gate.user.password),
-        problem = problem_line(problem),
-        prefix = gate.prefix,
-        return_to = escape(return_to),
-    );
-    page(StatusCode::OK, "Log in", &body)
+            username = escape(self.username),
+            password = escape(self.password),
+            problem = problem_line(self.problem),
+            action = self.action,
+            return_to = escape(self.return_to),
+        );
+        page(StatusCode::OK, "Log in", &body)
+    }
 }
 
-pub(crate) fn consent(gate: &AuthGate, request: &AuthorizationRequest, consent: &str, form_token: &str) -> Response {
-    let client_name = gate.client(&request.client_id).map_or(request.client_id.as_str(), |client| &client.name);
-    let scopes: Vec<String> = scope::names(&request.scope).map(escape).collect();
-    let scopes = scopes.join("</li>\n<li>");
-    let body = format!(
-        r#"<h1>{client_name} asks for access</h1>
+/// The page that asks the user to allow an authorization request.
+pub(crate) struct Consent<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) client_name: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) scopes: Vec<&'a str>,
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) form_token: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+impl IntoResponse for Consent<'_> {
+    fn into_response(self) -> Response {
+        let scopes: Vec<String> = self.scopes.into_iter().map(escape).collect();
+        let body = format!(
+            r#"<h1>{client_name} asks for access</h1>
 <p>You are logged in as <b>{username}</b>. If you allow it, <b>{client_name}</b> gets:</p>
 <ul>
 <li>{scopes}</li>
 </ul>
 <p class="note">You will be sent to {redirect_uri}</p>
-<form method="post" action="{prefix}/oauth/authorize">
+<form method="post" action="{action}">
 <input type="hidden" name="form_token" value="{form_token}">
-<input type="hidden" name="consent" value="{consent}">
+<input type="hidden" name="consent" value="{request_id}">
 <button name="decision" value="allow">Allow</button>
 <button name="decision" value="deny" class="quiet">Deny</button>
 </form>"#,
-        client_name = escape(client_name),
-        username = escape(&gate.user.username),
-        redirect_uri = escape(&request.redirect_uri),
-        prefix = gate.prefix,
-    );
-    page(StatusCode::OK, "Allow access?", &body)
+            client_name = escape(self.client_name),
+            username = escape(self.username),
+            scopes = scopes.join("</li>\n<li>"),
+            redirect_uri = escape(self.redirect_uri),
+            action = self.action,
+            form_token = self.form_token,
+            request_id = self.request_id,
+        );
+        page(StatusCode::OK, "Allow access?", &body)
+    }
 }
 
-pub(crate) fn device(gate: &AuthGate, user_code: &str, form_token: &str, problem: Option<&str>) -> Response {
-    let body = format!(
-        r#"<h1>Connect a device</h1>
+/// The page where the user enters the code of a device.
+pub(crate) struct Device<'a> {
+    pub(crate) action: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) user_code: &'a str,
+    pub(crate) form_token: &'a str,
+    pub(crate) problem: Option<&'a str>,
+}
+
+impl IntoResponse for Device<'_> {
+    fn into_response(self) -> Response {
+        let body = format!(
+            r#"<h1>Connect a device</h1>
 <p>You are logged in as <b>{username}</b>. Go on only if you started this yourself and the device shows this code.</p>
-{problem}<form method="post" action="{prefix}/device">
+{problem}<form method="post" action="{action}">
 <input type="hidden" name="form_token" value="{form_token}">
 <label>Code<input name="user_code" class="code" value="{user_code}" placeholder="XXXX-XXXX" autocomplete="off" required></label>
 <button>Authorize</button>
 </form>"#,
-        username = escape(&gate.user.username),
-        problem = problem_line(problem),
-        prefix = gate.prefix,
-        user_code = escape(user_code),
-    );
-    page(StatusCode::OK, "Connect a device", &body)
+            username = escape(self.username),
+            problem = problem_line(self.problem),
+            action = self.action,
+            form_token = self.form_token,
+            user_code = escape(self.user_code),
+        );
+        page(StatusCode::OK, "Connect a device", &body)
+    }
 }
 
 pub(crate) fn device_approved() -> Response {
@@ -113,8 +148,8 @@ fn page(status: StatusCode, title: &str, body: &str) -> Response {
 }
 
 fn security_headers() -> [(HeaderName, String); 6] {
-    // No `form-action`: Chromium applies it to the redirect after a form as well, and the one after
-    // consent goes to the client's own address.
+    // Chromium applies `form-action` to the redirect after a form too, and the redirect after consent goes to the
+    // client's own address. So the policy has no `form-action`.
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'",
         STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes())),
@@ -133,7 +168,7 @@ fn problem_line(problem: Option<&str>) -> String {
     problem.map_or_else(String::new, |text| format!("<p class=\"problem\">{}</p>\n", escape(text)))
 }
 
-/// Text that can stand in an element and in a quoted attribute.
+/// Escapes text for an element and for a quoted attribute.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -18,7 +18,7 @@ impl Parameters {
         Self::parse(uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// Empty when the body is not a form.
+    /// The parameters of a body; none if it is not a form.
     pub(crate) fn from_form(headers: &HeaderMap, body: &[u8]) -> Self {
         let is_form = headers
             .get(CONTENT_TYPE)
@@ -32,12 +32,12 @@ impl Parameters {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The first value; one that is empty counts as left out (RFC 6749 section 3.1).
+    /// The first value. An empty value counts as missing (RFC 6749 section 3.1).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The name of a parameter that comes more than once, which RFC 6749 forbids.
+    /// The name of a parameter that is repeated, which RFC 6749 section 3.1 forbids.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.0.iter().enumerate().find_map(|(index, (name, _))| {
             self.0[..index].iter().any(|(earlier, _)| earlier == name).then_some(name.as_str())

@@ -8,8 +8,8 @@ pub(crate) fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<32>())
 }
 
-/// A user code that a person can read aloud and type: `XXXX-XXXX` without `I`, `O`, `0` and `1`
-/// (RFC 8628 section 6.1).
+/// A user code that a person can read aloud and type: `XXXX-XXXX` without `I`, `O`, `0` and `1` (RFC 8628 section
+/// 6.1).
 pub(crate) fn user_code() -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let letters = bytes::<8>().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));

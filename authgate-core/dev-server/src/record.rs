@@ -1,42 +1,51 @@
-//! What a client sent, for a test to look at.
+//! The requests of the clients, recorded for a test.
 
 use std::fmt;
 
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, request::Parts};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{endpoint::Endpoint, parameters::Parameters};
 
-/// One request as it arrived.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// The endpoint, if the path is one's.
+    /// The endpoint, unless the path is unknown.
     pub endpoint: Option<Endpoint>,
     /// The method.
     pub method: Method,
-    /// The path, that of the issuer included.
+    /// The path, with the issuer's path.
     pub path: String,
-    /// The query's parameters, decoded, in their order.
+    /// The decoded parameters of the query, in their order.
     pub query: Vec<(String, String)>,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The body's parameters, decoded, in their order, when it is a form.
+    /// The decoded parameters of a form, in their order.
     pub form: Vec<(String, String)>,
-    /// The status of the answer; `None` while there is none, or when a fault sent none.
+    /// The status of the answer; `None` before the answer, or if a fault sent none.
     pub status: Option<u16>,
-    pub(crate) number: usize,
-    /// The connection that brought it, counted from 1.
-    pub connection: usize,
-    /// When its body had arrived, by Tokio's clock.
+    /// When the body had arrived, by Tokio's clock.
     pub arrived_at: Instant,
 }
 
+impl RecordedRequest {
+    /// The value of a header, if the request has it and it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The first value of a form parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
 impl fmt::Display for RecordedRequest {
-    /// The request as one line of a log: `POST /oauth/token 200`.
+    /// One line, as in a log: `POST /oauth/token 200`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {} ", self.method, self.path)?;
         match self.status {
@@ -46,17 +55,18 @@ impl fmt::Display for RecordedRequest {
     }
 }
 
-impl RecordedRequest {
-    pub(crate) fn new(
-        endpoint: Option<Endpoint>,
-        parts: &axum::http::request::Parts,
-        body: Bytes,
-        number: usize,
-        connection: usize,
-    ) -> Self {
-        Self {
+/// The requests in the order of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog {
+    requests: Vec<RecordedRequest>,
+    forgotten: usize,
+}
+
+impl RequestLog {
+    /// Records a request and returns its number.
+    pub(crate) fn add(&mut self, endpoint: Option<Endpoint>, parts: &Parts, body: Bytes) -> usize {
+        self.requests.push(RecordedRequest {
             endpoint,
-            number,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: Parameters::from_query(&parts.uri).into_pairs(),
@@ -64,27 +74,26 @@ impl RecordedRequest {
             form: Parameters::from_form(&parts.headers, &body).into_pairs(),
             body,
             status: None,
-            connection,
             arrived_at: Instant::now(),
+        });
+        self.forgotten + self.requests.len() - 1
+    }
+
+    /// Records the status of an answer, unless the request was forgotten meanwhile.
+    pub(crate) fn set_status(&mut self, number: usize, status: u16) {
+        let position = number.checked_sub(self.forgotten);
+        if let Some(request) = position.and_then(|position| self.requests.get_mut(position)) {
+            request.status = Some(status);
         }
     }
 
-    /// The value of a header, if it is there and is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    /// The requests at an endpoint.
+    pub(crate) fn at(&self, endpoint: Endpoint) -> impl Iterator<Item = &RecordedRequest> {
+        self.requests.iter().filter(move |request| endpoint.covers(request.endpoint))
     }
 
-    /// The first value of a form parameter.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        first(&self.form, name)
+    pub(crate) fn forget(&mut self) {
+        self.forgotten += self.requests.len();
+        self.requests.clear();
     }
-
-    /// The first value of a query parameter.
-    pub fn query_parameter(&self, name: &str) -> Option<&str> {
-        first(&self.query, name)
-    }
-}
-
-fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

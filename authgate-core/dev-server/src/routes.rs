@@ -1,4 +1,4 @@
-//! The paths and what answers them.
+//! The router: the endpoints at their paths, and a few paths of the development server's own.
 
 mod api;
 mod authorize;
@@ -17,32 +17,24 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
-    routing::{any, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use serde_json::{Value, json};
 
-use crate::{answer::not_found, state::AuthGate};
+use crate::{
+    answer::not_found,
+    endpoint::{Endpoint, PATHS},
+    gate::AuthGate,
+};
 
-/// The whole server below the path of its issuer.
+/// The whole server, below the path of its issuer.
 pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
-    let routes = Router::new()
-        .route("/.well-known/openid-configuration", get(discovery::show))
-        .route("/.well-known/jwks.json", get(key_set))
-        .route("/oauth/authorize", get(authorize::ask).post(authorize::decide))
-        .route("/oauth/token", post(token::answer))
-        .route("/oauth/device/code", post(device_authorization::begin))
-        .route("/oauth/userinfo", get(user_info::show).post(user_info::show))
-        .route("/oauth/tokeninfo", get(token_info::show))
-        .route("/oauth/introspect", post(introspection::show))
-        .route("/oauth/revoke", post(revocation::revoke))
-        .route("/login", get(login::ask).post(login::log_in))
-        .route("/device", get(device_page::ask).post(device_page::approve))
+    let endpoints =
+        PATHS.into_iter().fold(Router::new(), |router, (endpoint, path)| router.route(path, methods(endpoint)));
+    let routes = endpoints
         .route("/dev/device/approve", post(development::approve))
         .route("/dev/device/deny", post(development::deny))
         .route("/dev/requests", get(development::requests))
-        .route("/api/{*path}", any(api::echo))
-        .route("/health", get(health))
         .method_not_allowed_fallback(not_found)
         .fallback(not_found);
     let routes =
@@ -50,8 +42,23 @@ pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
     routes.with_state(gate)
 }
 
-async fn key_set(State(gate): State<Arc<AuthGate>>) -> Json<Value> {
-    Json(gate.signing_key.key_set())
+fn methods(endpoint: Endpoint) -> MethodRouter<Arc<AuthGate>> {
+    match endpoint {
+        Endpoint::Discovery => get(discovery::show),
+        Endpoint::Authorize => get(authorize::ask).post(authorize::decide),
+        Endpoint::Token => post(token::answer),
+        Endpoint::DeviceAuthorization => post(device_authorization::begin),
+        Endpoint::DevicePage => get(device_page::ask).post(device_page::approve),
+        Endpoint::Login => get(login::ask).post(login::log_in),
+        Endpoint::UserInfo => get(user_info::show).post(user_info::show),
+        Endpoint::TokenInfo => get(token_info::show),
+        Endpoint::Introspection => post(introspection::show),
+        Endpoint::Revocation => post(revocation::revoke),
+        Endpoint::Jwks => get(discovery::key_set),
+        Endpoint::Health => get(health),
+        Endpoint::Api => any(api::echo),
+        Endpoint::Any => any(not_found),
+    }
 }
 
 async fn health() -> Json<Value> {

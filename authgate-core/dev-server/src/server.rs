@@ -1,29 +1,22 @@
-//! A running server: listening, and the end of it.
+//! A running server, and the builder that starts it.
 
 use std::{
     fmt,
-    future::poll_fn,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    task::Poll,
-    time::Duration,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
 };
 
-use axum::Router;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
-};
+use tokio::net::TcpListener;
 
+#[cfg(feature = "tls")]
+use crate::certificate::Certificate;
 use crate::{
-    builder::{DevServerBuilder, StartError},
-    connection::Connection,
+    gate::AuthGate,
     identity::{Client, User},
-    routes,
+    listener::{Listener, listen},
     settings::Settings,
     signing::SigningKey,
-    state::AuthGate,
+    start_error::StartError,
     transport::Transport,
 };
 
@@ -31,28 +24,27 @@ use crate::{
 pub struct DevServer {
     pub(crate) gate: Arc<AuthGate>,
     address: SocketAddr,
-    listener: Arc<Listener>,
     certificate_authority: Option<String>,
-    accepting: JoinHandle<()>,
+    listener: Listener,
 }
 
 impl DevServer {
-    /// Starts a server with the default settings on 127.0.0.1 and a free port, on the current Tokio
-    /// runtime, which needs I/O and time.
+    /// Starts a server with the default settings on 127.0.0.1 and a free port. It runs on the current
+    /// Tokio runtime, which needs I/O and time.
     ///
     /// # Panics
     ///
-    /// Where the server cannot start; [`DevServerBuilder::start`] returns the reason instead.
+    /// If the server cannot start. [`DevServerBuilder::start`] returns the error instead.
     pub async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
 
-    /// Starts a server as [`start`](Self::start) does, with some of its settings changed.
+    /// Starts a server as [`start`](Self::start) does, and changes some of its settings first.
     ///
     /// # Panics
     ///
     /// As [`start`](Self::start).
-    #[expect(clippy::panic, reason = "a test without its server has nothing to go on with")]
+    #[expect(clippy::panic, reason = "a test cannot go on without its server")]
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         match Self::builder().settings(change).start().await {
             Ok(server) => server,
@@ -60,52 +52,27 @@ impl DevServer {
         }
     }
 
-    /// Sets up a server that is not the default one.
+    /// Builds a server with another address, issuer, client or certificate than the default.
     pub fn builder() -> DevServerBuilder {
         DevServerBuilder::default()
     }
 
-    pub(crate) async fn listen(builder: DevServerBuilder) -> Result<Self, StartError> {
-        let address = builder.address;
-        if !address.ip().is_loopback() {
-            return Err(StartError::NotLoopback(address.ip()));
-        }
-        let prefix = prefix(&builder.issuer_path)?;
-        let signing_key = SigningKey::generate(builder.signing_algorithm).map_err(|_| StartError::SigningKey)?;
-        let (transport, certificate_authority) = Transport::new(&builder)?;
-        let failed = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let host = builder.issuer_host.unwrap_or_else(|| address.to_string());
-        let gate = Arc::new(AuthGate::new(
-            format!("{}://{host}{prefix}", transport.scheme()),
-            prefix,
-            (builder.confidential_client, builder.public_client),
-            signing_key,
-            builder.settings,
-        ));
-        let listener = Arc::new(Listener(Mutex::new(Some(listener))));
-        let router = routes::router(Arc::clone(&gate));
-        let accepting = tokio::spawn(accept(Arc::clone(&listener), Arc::clone(&gate), router, transport));
-        Ok(Self { gate, address, listener, certificate_authority, accepting })
-    }
-
-    /// The issuer, which clients know as `AUTHGATE_URL`: without a trailing slash.
+    /// The issuer, which clients know as `AUTHGATE_URL`, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.gate.issuer
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate of the authority that vouches for this server, in PEM; `None` over http.
+    /// The certificate of the authority that signed the server's certificate, in PEM; `None` over http.
     pub fn certificate_authority(&self) -> Option<&str> {
         self.certificate_authority.as_deref()
     }
 
-    /// The client with a secret and all four grants.
+    /// The client with a secret, which may use all four grants.
     pub fn confidential_client(&self) -> &Client {
         &self.gate.confidential_client
     }
@@ -120,21 +87,9 @@ impl DevServer {
         &self.gate.user
     }
 
-    /// Ends the server; when this returns, the port and every connection are closed.
-    pub async fn stop(mut self) {
-        self.listener.close();
-        self.accepting.abort();
-        // The error says that it was aborted.
-        let _aborted = (&mut self.accepting).await;
-    }
-}
-
-impl Drop for DevServer {
-    fn drop(&mut self) {
-        // The port at once, so that the next attempt to connect is refused; the connections as soon
-        // as the runtime gets round to it.
-        self.listener.close();
-        self.accepting.abort();
+    /// Ends the server. When this returns, the port and every connection are closed.
+    pub async fn stop(self) {
+        self.listener.close().await;
     }
 }
 
@@ -144,51 +99,134 @@ impl fmt::Debug for DevServer {
     }
 }
 
-/// A listener that can be closed while another task waits for it.
-struct Listener(Mutex<Option<TcpListener>>);
-
-impl Listener {
-    /// The next connection; `None` after [`Listener::close`].
-    async fn accept(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
-        poll_fn(|context| match &*self.lock() {
-            Some(listener) => listener.poll_accept(context).map(Some),
-            None => Poll::Ready(None),
-        })
-        .await
-    }
-
-    fn close(&self) {
-        self.lock().take();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<TcpListener>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Builds a [`DevServer`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct DevServerBuilder {
+    address: SocketAddr,
+    issuer_host: Option<String>,
+    issuer_path: String,
+    #[cfg(feature = "tls")]
+    certificate: Option<Certificate>,
+    confidential_client: Client,
+    settings: Settings,
 }
 
-async fn accept(listener: Arc<Listener>, gate: Arc<AuthGate>, router: Router, transport: Transport) {
-    // Dropped with this task, and the connections with it.
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_ended) = connections.join_next() => continue,
-        };
-        match accepted {
-            Some(Ok((stream, peer))) => {
-                // Small answers should not wait for more to send with them.
-                let _slower = stream.set_nodelay(true);
-                let connection = Connection::new(Arc::clone(&gate), router.clone(), peer.ip());
-                connections.spawn(transport.clone().serve(connection, stream));
-            }
-            // Out of file descriptors, say: wait for some to be closed.
-            Some(Err(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
-            None => return,
+impl Default for DevServerBuilder {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            issuer_host: None,
+            issuer_path: String::new(),
+            #[cfg(feature = "tls")]
+            certificate: None,
+            confidential_client: Client::confidential("dev-service", "dev-service-secret"),
+            settings: Settings::default(),
         }
     }
 }
 
-/// The path of the issuer with a slash before each segment; empty when there is none.
+impl DevServerBuilder {
+    /// The loopback address to listen on. Default: 127.0.0.1.
+    pub fn host(mut self, host: impl Into<IpAddr>) -> Self {
+        self.address.set_ip(host.into());
+        self
+    }
+
+    /// The port to listen on. Default: 0, any free port.
+    pub fn port(mut self, port: u16) -> Self {
+        self.address.set_port(port);
+        self
+    }
+
+    /// Serves https instead of http, with a new [`Certificate`] for loopback and the issuer's host. Clients
+    /// have to trust [`DevServer::certificate_authority`].
+    #[cfg(feature = "tls")]
+    pub fn https(self) -> Self {
+        self.certificate(Certificate::default())
+    }
+
+    /// Serves https as [`https`](Self::https) does, with this certificate.
+    #[cfg(feature = "tls")]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// The host in the URL of the issuer and its endpoints, such as `auth.example.test`, with a port unless it
+    /// is the scheme's default. Default: the address the server listens on. The client has to find the way from
+    /// that name to this server, for example through a proxy.
+    pub fn issuer_host(mut self, host: &str) -> Self {
+        self.issuer_host = Some(host.to_owned());
+        self
+    }
+
+    /// The path of the issuer, such as `t1` for `http://127.0.0.1:1234/t1`. All endpoints are below it.
+    pub fn issuer_path(mut self, path: &str) -> Self {
+        path.trim_matches('/').clone_into(&mut self.issuer_path);
+        self
+    }
+
+    /// The credentials of the confidential client. Default: `dev-service` and `dev-service-secret`.
+    pub fn confidential_client(mut self, id: &str, secret: &str) -> Self {
+        self.confidential_client = Client::confidential(id, secret);
+        self
+    }
+
+    /// Changes the [`Settings`].
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Starts the server on the current Tokio runtime, which needs I/O and time.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<DevServer, StartError> {
+        let address = self.address;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address.ip()));
+        }
+        let prefix = prefix(&self.issuer_path)?;
+        let signing_key = SigningKey::generate().map_err(|_| StartError::SigningKey)?;
+        let (transport, certificate_authority) = self.transport()?;
+
+        // The issuer's URL contains the port, so the socket is bound before the gate is made.
+        let failed = |source| StartError::Listen { address, source };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        let host = self.issuer_host.unwrap_or_else(|| address.to_string());
+        let issuer = format!("{}://{host}{prefix}", transport.scheme());
+
+        let gate = Arc::new(AuthGate::new(issuer, prefix, self.confidential_client, signing_key, self.settings));
+        let listener = listen(socket, transport, Arc::clone(&gate));
+        Ok(DevServer { gate, address, certificate_authority, listener })
+    }
+
+    /// The transport, and over TLS the certificate of the authority to trust, in PEM.
+    #[cfg(feature = "tls")]
+    fn transport(&self) -> Result<(Transport, Option<String>), StartError> {
+        let Some(certificate) = &self.certificate else {
+            return Ok((Transport::Plain, None));
+        };
+        let (tls, authority) = certificate.issue(self.issuer_host.as_deref())?;
+        Ok((Transport::Tls(tls), Some(authority)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "with TLS it makes a certificate, which can fail"
+    )]
+    fn transport(&self) -> Result<(Transport, Option<String>), StartError> {
+        Ok((Transport::Plain, None))
+    }
+}
+
+/// The path of the issuer, with a slash before each segment; empty if there is none.
 fn prefix(path: &str) -> Result<String, StartError> {
     if path.is_empty() {
         return Ok(String::new());

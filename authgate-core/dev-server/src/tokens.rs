@@ -1,8 +1,19 @@
-//! The tokens that were issued, and which of them still count.
+//! The issued tokens.
 
 use std::{collections::HashMap, time::SystemTime};
 
-/// Whom a token speaks for.
+use crate::random;
+
+/// What the server has granted, and to whom.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) client_id: String,
+    pub(crate) subject: Subject,
+    pub(crate) scope: String,
+    pub(crate) nonce: Option<String>,
+}
+
+/// The subject of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// The client itself: `client:<client_id>`.
@@ -17,7 +28,7 @@ pub(crate) enum TokenKind {
     Refresh,
 }
 
-/// What the server knows about a token; the token itself is the key in [`Tokens`].
+/// The server's record of a token. The token itself is the key in [`Tokens`].
 #[derive(Debug, Clone)]
 pub(crate) struct TokenRecord {
     pub(crate) kind: TokenKind,
@@ -27,14 +38,35 @@ pub(crate) struct TokenRecord {
     pub(crate) id: String,
     pub(crate) issued_at: SystemTime,
     pub(crate) expires_at: SystemTime,
-    /// All tokens that came of one login, through however many refreshes.
+    /// The tokens of one login, including those from its refreshes, have the same number.
     pub(crate) family: u64,
-    /// A refresh token that rotation has exchanged for a newer one.
+    /// Whether rotation has replaced this refresh token by a new one.
     pub(crate) replaced: bool,
     pub(crate) revoked: bool,
 }
 
 impl TokenRecord {
+    pub(crate) fn new(
+        kind: TokenKind,
+        grant: &Grant,
+        family: u64,
+        issued_at: SystemTime,
+        expires_at: SystemTime,
+    ) -> Self {
+        Self {
+            kind,
+            client_id: grant.client_id.clone(),
+            subject: grant.subject,
+            scope: grant.scope.clone(),
+            id: random::token(),
+            issued_at,
+            expires_at,
+            family,
+            replaced: false,
+            revoked: false,
+        }
+    }
+
     pub(crate) fn is_active(&self, now: SystemTime) -> bool {
         !self.revoked && !self.replaced && now < self.expires_at
     }
@@ -70,8 +102,7 @@ impl Tokens {
         }
     }
 
-    /// Revokes this one token: the access token leaves the refresh token alive, and the other way
-    /// round.
+    /// Revokes this token only: the other tokens of the same login stay active.
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(record) = self.records.get_mut(token) {
             record.revoked = true;

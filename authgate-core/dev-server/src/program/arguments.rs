@@ -9,12 +9,12 @@ use std::{
 
 use authgate_dev_server::{DevServer, DevServerBuilder};
 
-/// Where people find the server.
+/// The port of a server without a command.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
-/// A command is told where the server is, so that any port will do.
+/// The port of a server with a command, which finds it in its environment: any free port.
 pub(crate) const ANY_PORT: u16 = 0;
 
-/// What is asked for.
+/// What the command line requests.
 #[derive(Debug)]
 pub(crate) enum Request {
     Help,
@@ -22,7 +22,7 @@ pub(crate) enum Request {
     Run(Options, CommandLine),
 }
 
-/// The command to run the server around.
+/// The command to run.
 #[derive(Debug)]
 pub(crate) struct CommandLine {
     pub(crate) program: OsString,
@@ -38,11 +38,11 @@ pub(crate) struct Options {
     rotate_refresh_tokens: bool,
     rate_limits: bool,
     user_not_found: bool,
-    /// Where the authority's certificate is to go; with it, the server speaks https.
+    /// The file for the authority's certificate. If it is set, the server speaks https.
     pub(crate) authority_file: Option<PathBuf>,
 }
 
-/// A command line that makes no sense.
+/// The command line is wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WrongUsage {
     #[error("unknown option {0}")]
@@ -77,7 +77,7 @@ impl Options {
     }
 }
 
-/// Reads the options up to the command, which is everything from the first other word on.
+/// Parses the options up to the command, which begins with the first word that is not an option.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, WrongUsage> {
     let mut options = Options {
         host: Ipv4Addr::LOCALHOST.into(),

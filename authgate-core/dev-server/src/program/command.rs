@@ -1,4 +1,4 @@
-//! Running a command with the server around it.
+//! Runs a command while the server serves it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ use super::{
     signals::{Signal, Signals},
 };
 
-/// Why there is no exit status to pass on.
+/// Why the command has no exit status.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error("cannot run {program:?}")]
@@ -25,7 +25,7 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
-    /// As a shell has it: 127 not found, 126 found but not to be started.
+    /// The shell's exit codes: 127 if the command was not found, 126 if it could not be started.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::from(127),
@@ -35,26 +35,26 @@ impl CommandError {
     }
 }
 
-/// Runs the command to its end, whatever signals come meanwhile, and returns its exit status.
-/// Nothing is written to stdout, which is the command's.
+/// Runs the command to its end, passes signals on to it, and returns its exit status. Standard output belongs to the
+/// command, so nothing else is printed there.
 pub(crate) async fn run(
     server: &DevServer,
     authority_file: Option<&Path>,
     command: CommandLine,
 ) -> Result<ExitCode, CommandError> {
-    // Before the command starts, so that a signal cannot end the server alone.
+    // Listen for signals before the command starts, so that a signal cannot end the server alone.
     let mut signals = Signals::new().map_err(CommandError::Wait)?;
     let mut child = Command::new(&command.program);
-    // What `cargo run` tells us of our own package would make a nested cargo build things anew.
+    // `cargo run` describes our package in these variables, which would make a nested cargo rebuild.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_our_package(name)) {
         child.env_remove(name);
     }
     if let Some(file) = authority_file {
-        // The directory would be trusted, and read, beside the file.
+        // The command would also trust the certificates in this directory, so remove it.
         child.env("SSL_CERT_FILE", file).env_remove("SSL_CERT_DIR");
     }
     if std::env::var_os("API_URL").is_none() {
-        // One in a file `.env` is hidden by this: it is no place for this server's tokens.
+        // Override an `API_URL` in a file `.env`: that API must not get this server's tokens.
         child.env("API_URL", "");
     }
     let mut child = child
@@ -77,7 +77,7 @@ fn is_of_our_package(variable: &OsStr) -> bool {
         .any(|ours| name.starts_with(ours))
 }
 
-/// The confidential client and the places that the two examples ask for.
+/// The issuer, the confidential client, and the URLs for the two tutorials.
 fn environment(server: &DevServer) -> [(&'static str, String); 5] {
     let client = server.confidential_client();
     [
@@ -89,9 +89,9 @@ fn environment(server: &DevServer) -> [(&'static str, String); 5] {
     ]
 }
 
-/// Ctrl-C in a terminal goes to every process of the foreground group, the command included; passed
-/// on, it would come twice, and a program takes the second one for impatience. Without a terminal
-/// somebody sent it to this process alone.
+/// A terminal sends Ctrl-C to every process of the foreground group, including the command. If we passed it on, the
+/// command would get it twice, and many programs stop at once at the second one. Without a terminal, only this
+/// process got the signal, so pass it on.
 #[cfg(unix)]
 fn pass_on(signal: Signal, child: &Child) {
     use std::io::IsTerminal as _;
@@ -101,12 +101,12 @@ fn pass_on(signal: Signal, child: &Child) {
     }
     let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
     if let Some(process) = process {
-        // It fails when the command has just ended, which the next wait finds out.
+        // An error means that the command has just ended, which the next wait reports.
         let _ended = rustix::process::kill_process(process, signal);
     }
 }
 
-/// Ctrl-C goes to every process of the console; the command decides what to make of it.
+/// The console sends Ctrl-C to every process, including the command.
 #[cfg(not(unix))]
 fn pass_on(_signal: Signal, _child: &Child) {}
 
@@ -119,7 +119,7 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 
 #[cfg(not(unix))]
 fn exit_code(status: ExitStatus) -> ExitCode {
-    // An exit code has 32 bits here, but only 8 can be returned.
+    // An exit code has 32 bits here, but `ExitCode` takes only 8.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
 }

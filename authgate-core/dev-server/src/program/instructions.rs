@@ -1,4 +1,4 @@
-//! What the program tells people.
+//! The help, and what to do once the server runs.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ How many connections there were, and how many requests to each path (this one am
   curl URL/dev/requests
 ";
 
-/// What to copy once the server runs.
+/// The commands to copy once the server runs.
 pub(crate) fn for_people(server: &DevServer, authority_file: Option<&Path>) -> String {
     let service = server.confidential_client();
     let user = server.user();

@@ -1,4 +1,4 @@
-//! Signals that ask this program to end.
+//! The signals that end this program.
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// From here on none of them ends the program by itself.
+    /// Takes over these signals, so that they no longer end the program by themselves.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
@@ -33,7 +33,7 @@ impl Signals {
     }
 }
 
-/// Ctrl-C is all that there is.
+/// Ctrl-C, the only signal here.
 #[cfg(not(unix))]
 pub(crate) struct Signals;
 
@@ -50,7 +50,7 @@ impl Signals {
 
     pub(crate) async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Ctrl-C cannot be heard: then it ends the program the usual way.
+            // Without a handler, Ctrl-C ends the program as usual.
             std::future::pending::<()>().await;
         }
         Signal

@@ -1,4 +1,4 @@
-//! A protected resource to try tokens on: it echoes the request.
+//! A protected resource for trying tokens: it echoes the request.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::{oauth_error::OAuthError, state::AuthGate};
+use crate::{gate::AuthGate, oauth_error::OAuthError};
 
 pub(super) async fn echo(
     State(gate): State<Arc<AuthGate>>,

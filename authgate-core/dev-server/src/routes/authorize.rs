@@ -5,17 +5,18 @@ use std::sync::Arc;
 use axum::{
     extract::{OriginalUri, State},
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 
 use super::login;
 use crate::{
     answer::found,
-    authorization::{AuthorizationRequest, Refusal},
+    authorization_request::{AuthorizationRequest, Refusal},
+    endpoint::Endpoint,
+    gate::{AuthGate, Memory},
     page,
     parameters::{Form, Query},
     random, scope,
-    state::{AuthGate, Memory},
 };
 
 pub(super) async fn ask(
@@ -24,33 +25,41 @@ pub(super) async fn ask(
     headers: HeaderMap,
     Query(query): Query,
 ) -> Response {
-    let session = gate.session(&headers);
     let mut memory = gate.memory();
     let request = match gate.check_authorization_request(&memory, &query) {
         Ok(request) => request,
         Err(Refusal::Redirect(location)) => return found(&location),
         Err(Refusal::Page(reason)) => {
-            return page::error(StatusCode::BAD_REQUEST, "This request cannot go on", &reason);
+            return page::error(StatusCode::BAD_REQUEST, "This request cannot go on", reason);
         }
     };
-    let Some(session) = session else {
-        let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-        return login::first(&gate, path);
+    let Some(session) = memory.sessions.find(&headers) else {
+        return login::first(&gate, &uri);
     };
     if has_consent(&memory, &request) {
         return found(&gate.authorize(&mut memory, request));
     }
-    let consent = random::token();
-    let page = page::consent(&gate, &request, &consent, &session.form_token);
-    memory.open_consents.insert(consent, request);
+    let request_id = random::token();
+    let client = gate.client(&request.client_id);
+    let page = page::Consent {
+        action: &gate.path(Endpoint::Authorize),
+        client_name: client.map_or(&request.client_id, |client| &client.name),
+        username: &gate.user.username,
+        scopes: scope::names(&request.scope).collect(),
+        redirect_uri: &request.redirect_uri,
+        form_token: &session.form_token,
+        request_id: &request_id,
+    }
+    .into_response();
+    memory.open_consents.insert(request_id, request);
     page
 }
 
 pub(super) async fn decide(State(gate): State<Arc<AuthGate>>, headers: HeaderMap, Form(form): Form) -> Response {
-    let is_own_form =
-        gate.session(&headers).is_some_and(|session| form.get("form_token") == Some(session.form_token.as_str()));
     let mut memory = gate.memory();
-    let request = form.get("consent").filter(|_| is_own_form).and_then(|consent| memory.open_consents.remove(consent));
+    let is_own_form = memory.sessions.find(&headers).is_some_and(|session| session.sent(&form));
+    let request =
+        form.get("consent").filter(|_| is_own_form).and_then(|request_id| memory.open_consents.remove(request_id));
     let Some(request) = request else {
         return page::error(
             StatusCode::BAD_REQUEST,

@@ -1,5 +1,4 @@
-//! The development server's own: deciding about a device without a browser, and counting what was
-//! asked. AuthGate has no such paths.
+//! Approving devices without a browser, and counting requests. AuthGate has no such paths.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,10 +8,9 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
-
 use serde_json::{Value, json};
 
-use crate::{device::Decision, parameters::Form, state::AuthGate};
+use crate::{device::Decision, endpoint::Endpoint, gate::AuthGate, parameters::Form};
 
 pub(super) async fn approve(State(gate): State<Arc<AuthGate>>, Form(form): Form) -> Response {
     decide(&gate, form.get("user_code"), Decision::Approved, "approved\n")
@@ -22,12 +20,11 @@ pub(super) async fn deny(State(gate): State<Arc<AuthGate>>, Form(form): Form) ->
     decide(&gate, form.get("user_code"), Decision::Denied, "denied\n")
 }
 
-/// How many connections were accepted, and how many requests came to each path. This request and
-/// its connection are among them.
+/// The number of connections, and of requests to each path, including this one.
 pub(super) async fn requests(State(gate): State<Arc<AuthGate>>) -> Json<Value> {
     let memory = gate.memory();
     let mut requests = BTreeMap::<&str, usize>::new();
-    for request in &memory.requests {
+    for request in memory.requests.at(Endpoint::Any) {
         *requests.entry(&request.path).or_default() += 1;
     }
     Json(json!({ "connections": memory.connections, "requests": requests }))

@@ -6,8 +6,8 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::json;
 
 use crate::{
-    answer::secret_json, client_authentication::SecretPlace, identity::grant_type, oauth_error::OAuthError,
-    parameters::Form, scope, state::AuthGate,
+    answer::secret_json, endpoint::Endpoint, gate::AuthGate, gate::client_authentication::SecretPlace,
+    identity::grant_type, oauth_error::OAuthError, parameters::Form, scope,
 };
 
 pub(super) async fn begin(
@@ -33,7 +33,7 @@ pub(super) async fn begin(
     let interval = memory.settings.device_code_interval;
     let (device_code, user_code) =
         memory.device_codes.begin(client.id.clone(), scope.to_owned(), gate.clock.after(lifetime), interval);
-    let verification_uri = format!("{}/device", gate.issuer);
+    let verification_uri = gate.url(Endpoint::DevicePage);
     Ok(secret_json(json!({
         "device_code": device_code,
         "user_code": user_code,

@@ -1,5 +1,5 @@
-//! The page where a person approves a device (RFC 8628 section 3.3): login, then the code and one
-//! button. Like AuthGate's it has no way to say no; `/dev/device/deny` does.
+//! The page where a person approves a device (RFC 8628 section 3.3). Like AuthGate's, it has no button to deny it;
+//! `/dev/device/deny` does that.
 
 use std::sync::Arc;
 
@@ -12,9 +12,11 @@ use axum::{
 use super::login;
 use crate::{
     device::Decision,
+    endpoint::Endpoint,
+    gate::AuthGate,
     page,
     parameters::{Form, Query},
-    state::AuthGate,
+    sessions::Session,
 };
 
 pub(super) async fn ask(
@@ -23,26 +25,40 @@ pub(super) async fn ask(
     headers: HeaderMap,
     Query(query): Query,
 ) -> Response {
-    let Some(session) = gate.session(&headers) else {
-        let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
-        return login::first(&gate, path);
+    let Some(session) = gate.memory().sessions.find(&headers) else {
+        return login::first(&gate, &uri);
     };
-    let user_code = query.get("user_code").unwrap_or_default();
-    page::device(&gate, user_code, &session.form_token, None)
+    page(&gate, &session, query.get("user_code"), None)
 }
 
-pub(super) async fn approve(State(gate): State<Arc<AuthGate>>, headers: HeaderMap, Form(form): Form) -> Response {
-    let Some(session) = gate.session(&headers) else {
-        return login::first(&gate, &format!("{}/device", gate.prefix));
-    };
-    let user_code = form.get("user_code").unwrap_or_default();
-    let is_own_form = form.get("form_token") == Some(session.form_token.as_str());
+pub(super) async fn approve(
+    State(gate): State<Arc<AuthGate>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> Response {
     let now = gate.clock.now();
-    let approved = is_own_form && gate.memory().device_codes.decide(user_code, now, Decision::Approved);
+    let mut memory = gate.memory();
+    let Some(session) = memory.sessions.find(&headers) else {
+        return login::first(&gate, &uri);
+    };
+    let user_code = form.get("user_code");
+    let approved =
+        session.sent(&form) && memory.device_codes.decide(user_code.unwrap_or_default(), now, Decision::Approved);
     if approved {
         return page::device_approved();
     }
     let reason = "No device waits with this code. It may be mistyped, expired or approved already.";
-    let page = page::device(&gate, user_code, &session.form_token, Some(reason));
-    (StatusCode::BAD_REQUEST, page).into_response()
+    (StatusCode::BAD_REQUEST, page(&gate, &session, user_code, Some(reason))).into_response()
+}
+
+fn page(gate: &AuthGate, session: &Session, user_code: Option<&str>, problem: Option<&str>) -> Response {
+    page::Device {
+        action: &gate.path(Endpoint::DevicePage),
+        username: &gate.user.username,
+        user_code: user_code.unwrap_or_default(),
+        form_token: &session.form_token,
+        problem,
+    }
+    .into_response()
 }

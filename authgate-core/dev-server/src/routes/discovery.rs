@@ -10,36 +10,34 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{identity::grant_type, signing::SigningAlgorithm, state::AuthGate};
+use crate::{endpoint::Endpoint, gate::AuthGate, identity::grant_type, signing::ALGORITHM};
 
 pub(super) async fn show(State(gate): State<Arc<AuthGate>>) -> Response {
     let mut document = document(&gate);
-    if let Value::Object(members) = &mut document {
-        for (name, change) in &gate.memory().discovery_changes {
-            match change {
-                Some(value) => members.insert(name.clone(), value.clone()),
-                None => members.shift_remove(name),
-            };
-        }
+    for (name, value) in &gate.memory().discovery_members {
+        document[name] = value.clone();
     }
     let cached = [(CACHE_CONTROL, "public, max-age=3600")];
     (cached, Json(document)).into_response()
 }
 
-/// AuthGate names neither `device_authorization_endpoint` nor `introspection_endpoint`, and
-/// `jwks_uri` only when there is a public key.
+/// The public keys (RFC 7517 section 5): none, because the key of HS256 is secret.
+pub(super) async fn key_set() -> Json<Value> {
+    Json(json!({ "keys": [] }))
+}
+
+/// AuthGate names neither `device_authorization_endpoint` nor `introspection_endpoint`, and under HS256 no
+/// `jwks_uri`.
 fn document(gate: &AuthGate) -> Value {
-    let at = |path: &str| format!("{}{path}", gate.issuer);
-    let algorithm = gate.signing_key.algorithm();
-    let mut document = json!({
+    json!({
         "issuer": gate.issuer,
-        "authorization_endpoint": at("/oauth/authorize"),
-        "token_endpoint": at("/oauth/token"),
-        "userinfo_endpoint": at("/oauth/userinfo"),
-        "revocation_endpoint": at("/oauth/revoke"),
+        "authorization_endpoint": gate.url(Endpoint::Authorize),
+        "token_endpoint": gate.url(Endpoint::Token),
+        "userinfo_endpoint": gate.url(Endpoint::UserInfo),
+        "revocation_endpoint": gate.url(Endpoint::Revocation),
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [algorithm.name()],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
         "scopes_supported": ["openid", "profile", "email", "read", "write"],
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "none"],
@@ -54,9 +52,5 @@ fn document(gate: &AuthGate) -> Value {
             "updated_at",
         ],
         "code_challenge_methods_supported": ["S256"],
-    });
-    if algorithm != SigningAlgorithm::Hs256 {
-        document["jwks_uri"] = at("/.well-known/jwks.json").into();
-    }
-    document
+    })
 }

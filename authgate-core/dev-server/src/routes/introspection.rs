@@ -1,4 +1,4 @@
-//! Token introspection (RFC 7662): what a token is good for, asked by a client.
+//! Token introspection (RFC 7662): a client asks about a token.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use axum::{Json, extract::State, http::HeaderMap};
 use serde_json::{Value, json};
 
 use crate::{
-    client_authentication::SecretPlace,
     clock::epoch_seconds,
+    gate::AuthGate,
+    gate::client_authentication::SecretPlace,
     oauth_error::OAuthError,
     parameters::Form,
-    state::AuthGate,
     tokens::{Subject, TokenKind},
 };
 

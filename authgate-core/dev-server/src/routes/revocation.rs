@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 
-use crate::{parameters::Form, state::AuthGate};
+use crate::{gate::AuthGate, parameters::Form};
 
-/// Always 200, also for a token that never was: nobody learns here which tokens exist.
+/// Always 200, also for an unknown token, so that nobody learns which tokens exist.
 pub(super) async fn revoke(State(gate): State<Arc<AuthGate>>, Form(parameters): Form) -> StatusCode {
     if let Some(token) = parameters.get("token") {
         gate.memory().tokens.revoke(token);

@@ -11,11 +11,11 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 
 use crate::{
     answer::secret_json,
+    gate::{AuthGate, Memory},
     identity::{Client, grant_type},
-    issue::IssuedTokens,
+    issued_tokens::IssuedTokens,
     oauth_error::OAuthError,
     parameters::{Form, Parameters},
-    state::{AuthGate, Memory},
 };
 
 /// A request to the token endpoint.
@@ -52,8 +52,8 @@ impl TokenRequest<'_> {
         }
     }
 
-    fn required(&self, name: &str, otherwise: &'static str) -> Result<&str, OAuthError> {
-        self.parameters.get(name).ok_or_else(|| OAuthError::new("invalid_request", otherwise))
+    fn required(&self, name: &str, description: &'static str) -> Result<&str, OAuthError> {
+        self.parameters.get(name).ok_or_else(|| OAuthError::new("invalid_request", description))
     }
 }
 
@@ -61,7 +61,7 @@ fn check_grant_type(
     memory: &Memory,
     client: &Client,
     grant_type: &str,
-    otherwise: &'static str,
+    description: &'static str,
 ) -> Result<(), OAuthError> {
-    if memory.allows(client, grant_type) { Ok(()) } else { Err(OAuthError::new("unauthorized_client", otherwise)) }
+    if memory.allows(client, grant_type) { Ok(()) } else { Err(OAuthError::new("unauthorized_client", description)) }
 }

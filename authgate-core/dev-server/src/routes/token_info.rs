@@ -1,4 +1,4 @@
-//! Token info, AuthGate's own: what a token is good for, asked with that token.
+//! Token info, which only AuthGate has: a token's holder asks about that token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{clock::epoch_seconds, oauth_error::OAuthError, state::AuthGate, tokens::Subject};
+use crate::{clock::epoch_seconds, gate::AuthGate, oauth_error::OAuthError, tokens::Subject};
 
 pub(super) async fn show(State(gate): State<Arc<AuthGate>>, headers: HeaderMap) -> Result<Json<Value>, OAuthError> {
     if !headers.contains_key(AUTHORIZATION) {

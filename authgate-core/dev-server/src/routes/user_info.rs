@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State, http::HeaderMap};
 use serde_json::{Value, json};
 
-use crate::{oauth_error::OAuthError, state::AuthGate, tokens::Subject};
+use crate::{gate::AuthGate, oauth_error::OAuthError, tokens::Subject};
 
 pub(super) async fn show(State(gate): State<Arc<AuthGate>>, headers: HeaderMap) -> Result<Json<Value>, OAuthError> {
     let token = gate.access_token(&headers)?;

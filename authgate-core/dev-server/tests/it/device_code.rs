@@ -1,26 +1,22 @@
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, grant_type};
-use tokio::time::advance;
+use authgate_test_support::http::{Answer, Pairs};
 
-use crate::client::{Answer, post, token};
+use crate::support::{PUBLIC, SECRET, SERVICE, advance, post, refused, send_paused, token};
 
-const PUBLIC: (&str, &str) = ("client_id", "dev-cli");
+const GRANT: (&str, &str) = ("grant_type", grant_type::DEVICE_CODE);
 
-async fn begin(server: &DevServer, form: &[(&str, &str)]) -> Answer {
-    post(server, "/oauth/device/code", &[], form).await
+async fn begin(server: &DevServer, form: Pairs<'_>) -> Answer {
+    post(server, "/oauth/device/code", form).await
 }
 
 async fn poll(server: &DevServer, device_code: &str) -> Answer {
-    token(server, &[("grant_type", grant_type::DEVICE_CODE), PUBLIC, ("device_code", device_code)]).await
-}
-
-fn refused(error: &str) -> (u16, String) {
-    (400, error.to_owned())
+    token(server, &[GRANT, PUBLIC, ("device_code", device_code)]).await
 }
 
 #[tokio::test]
-async fn the_codes_come_with_the_place_to_go_and_the_times_to_keep() {
+async fn the_answer_has_codes_urls_and_times() {
     let server = DevServer::start().await;
     let answer = begin(&server, &[PUBLIC, ("scope", "email")]).await;
     let body = answer.json();
@@ -35,20 +31,19 @@ async fn the_codes_come_with_the_place_to_go_and_the_times_to_keep() {
 }
 
 #[tokio::test]
-async fn a_client_that_may_not_begin_is_told_why() {
+async fn a_bad_device_authorization_request_is_refused() {
     let server = DevServer::start().await;
     let unknown = begin(&server, &[("client_id", "nobody")]).await;
     assert_eq!(unknown.refusal(), refused("invalid_client"));
     assert_eq!(unknown.text("error_description"), "Unknown client_id");
-    let without_secret = begin(&server, &[("client_id", "dev-service")]).await;
-    assert_eq!(without_secret.refusal(), (401, "invalid_client".to_owned()));
+    assert_eq!(begin(&server, &[SERVICE]).await.refusal(), (401, "invalid_client".to_owned()));
     assert_eq!(begin(&server, &[PUBLIC, ("scope", "nonsense")]).await.refusal(), refused("invalid_scope"));
     server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
     assert_eq!(begin(&server, &[PUBLIC]).await.refusal(), refused("unauthorized_client"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn it_is_pending_until_it_is_approved_and_then_good_for_one_login() {
+#[tokio::test]
+async fn a_code_is_pending_until_approved_and_good_for_one_login() {
     let server = DevServer::start().await;
     let begun = begin(&server, &[PUBLIC, ("scope", "openid email")]).await;
     let device_code = begun.text("device_code");
@@ -57,7 +52,7 @@ async fn it_is_pending_until_it_is_approved_and_then_good_for_one_login() {
     assert!(pending.json().get("error_description").is_none());
 
     assert!(server.approve_device(&begun.text("user_code").to_lowercase().replace('-', "")));
-    advance(Duration::from_secs(5)).await;
+    advance(5).await;
     let answer = poll(&server, &device_code).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["scope"], "openid email");
@@ -69,19 +64,14 @@ async fn it_is_pending_until_it_is_approved_and_then_good_for_one_login() {
 }
 
 #[tokio::test]
-async fn a_denied_an_unknown_and_another_clients_code_are_all_access_denied() {
+async fn denied_unknown_and_other_clients_codes_are_access_denied() {
     let server = DevServer::start().await;
     let begun = begin(&server, &[PUBLIC]).await;
-    let device_code = begun.text("device_code");
-    let service = [
-        ("grant_type", grant_type::DEVICE_CODE),
-        ("client_id", "dev-service"),
-        ("client_secret", "dev-service-secret"),
-        ("device_code", &device_code),
-    ];
-    assert_eq!(token(&server, &service).await.refusal(), refused("access_denied"));
-    assert!(server.deny_device(&begun.text("user_code")));
-    assert!(!server.approve_device(&begun.text("user_code")), "nobody waits any more");
+    let (device_code, user_code) = (begun.text("device_code"), begun.text("user_code"));
+    let by_service = token(&server, &[GRANT, SERVICE, SECRET, ("device_code", &device_code)]).await;
+    assert_eq!(by_service.refusal(), refused("access_denied"));
+    assert!(server.deny_device(&user_code));
+    assert!(!server.approve_device(&user_code), "it is no longer pending");
     assert_eq!(poll(&server, &device_code).await.refusal(), refused("access_denied"));
     assert_eq!(poll(&server, "unknown").await.refusal(), refused("access_denied"));
 }
@@ -90,41 +80,41 @@ async fn a_denied_an_unknown_and_another_clients_code_are_all_access_denied() {
 async fn a_code_expires() {
     let server = DevServer::start().await;
     let begun = begin(&server, &[PUBLIC]).await;
-    server.advance_clock(Duration::from_secs(1801));
+    advance(1801).await;
     assert!(!server.approve_device(&begun.text("user_code")));
     assert_eq!(poll(&server, &begun.text("device_code")).await.refusal(), refused("expired_token"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_polls_too_fast_has_to_slow_down_by_five_seconds_for_good() {
+async fn each_slow_down_lengthens_the_interval_by_five_seconds() {
     let server = DevServer::start().await;
-    let device_code = begin(&server, &[PUBLIC]).await.text("device_code");
-    let after = async |seconds| {
-        advance(Duration::from_secs(seconds)).await;
-        poll(&server, &device_code).await.text("error")
+    let device_code = send_paused(&server, "POST", "/oauth/device/code", "client_id=dev-cli").await.text("device_code");
+    let form = format!("grant_type={}&client_id=dev-cli&device_code={device_code}", grant_type::DEVICE_CODE);
+    let error_after = async |seconds| {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        send_paused(&server, "POST", "/oauth/token", &form).await.text("error")
     };
-    assert_eq!(after(5).await, "authorization_pending");
-    assert_eq!(after(4).await, "slow_down");
-    assert_eq!(after(9).await, "slow_down");
-    assert_eq!(after(15).await, "authorization_pending");
+    assert_eq!(error_after(5).await, "authorization_pending");
+    assert_eq!(error_after(4).await, "slow_down");
+    assert_eq!(error_after(9).await, "slow_down");
+    assert_eq!(error_after(15).await, "authorization_pending");
     server.change(|settings| settings.slow_down = false);
-    assert_eq!(after(0).await, "authorization_pending");
+    assert_eq!(error_after(0).await, "authorization_pending");
 }
 
 #[tokio::test]
-async fn a_poll_needs_both_parameters_and_the_secret_of_a_confidential_client() {
+async fn a_poll_needs_both_parameters_and_the_secret() {
     let server = DevServer::start().await;
-    let grant = ("grant_type", grant_type::DEVICE_CODE);
-    assert_eq!(token(&server, &[grant, PUBLIC]).await.refusal(), refused("invalid_request"));
-    assert_eq!(token(&server, &[grant, ("device_code", "x")]).await.refusal(), refused("invalid_request"));
-    let without_secret = [grant, ("client_id", "dev-service"), ("device_code", "x")];
-    assert_eq!(token(&server, &without_secret).await.refusal(), (401, "invalid_client".to_owned()));
+    assert_eq!(token(&server, &[GRANT, PUBLIC]).await.refusal(), refused("invalid_request"));
+    assert_eq!(token(&server, &[GRANT, ("device_code", "x")]).await.refusal(), refused("invalid_request"));
+    let without_secret = token(&server, &[GRANT, SERVICE, ("device_code", "x")]).await;
+    assert_eq!(without_secret.refusal(), (401, "invalid_client".to_owned()));
 }
 
 #[tokio::test]
-async fn a_device_can_be_approved_and_denied_without_a_browser() {
+async fn a_device_is_approved_or_denied_without_a_browser() {
     let server = DevServer::start().await;
-    let decide = async |path: &str, user_code: &str| post(&server, path, &[], &[("user_code", user_code)]).await;
+    let decide = async |path: &str, user_code: &str| post(&server, path, &[("user_code", user_code)]).await;
     let first = begin(&server, &[PUBLIC]).await;
     assert_eq!(decide("/dev/device/approve", &first.text("user_code")).await.body, "approved\n");
     assert_eq!(poll(&server, &first.text("device_code")).await.status, 200);

@@ -1,18 +1,26 @@
-//! The server on the wire: each fact that a client can rely on, asked over a real socket.
+//! The server over a real socket: each test is a fact that a client can rely on.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
+// OAuth and OpenID Connect.
 mod authorization_code;
-mod client;
 mod client_credentials;
 mod device_code;
 mod discovery;
-mod faults;
-mod lifecycle;
 mod pages;
-mod program;
 mod rate_limits;
 mod refresh_token;
 mod resources;
+
+// The server as a test uses it.
+mod faults;
+mod holds;
+mod lifecycle;
+mod requests;
 #[cfg(feature = "tls")]
 mod tls;
+
+// The program, alone and with a command.
+mod program;

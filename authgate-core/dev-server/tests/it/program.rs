@@ -1,232 +1,238 @@
-//! The program: alone, and around a command.
+use std::net::TcpListener;
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    process::{Child, ChildStdout, Command, Output, Stdio},
-};
+use authgate_test_support::{Ended, Home, Run, http, redact};
+use insta::assert_snapshot;
 
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authgate-dev-server"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+fn program(home: &Home, arguments: &str) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_authgate-dev-server"), home).args(arguments)
 }
 
-fn run(arguments: &[&str]) -> Output {
-    program(arguments).output().unwrap()
+async fn run(arguments: &str) -> Ended {
+    program(&Home::new(), arguments).end().await
 }
 
-fn text(bytes: &[u8]) -> &str {
-    str::from_utf8(bytes).unwrap()
+#[tokio::test]
+async fn help_is_printed() {
+    let help = run("--help").await;
+    assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(help.stdout, @r#"
+    An in-memory AuthGate (OAuth 2.0 / OpenID Connect) server on loopback, for trying clients out.
+
+    Usage: authgate-dev-server [OPTIONS]
+           authgate-dev-server [OPTIONS] [--] COMMAND...
+
+    Without COMMAND it serves on 127.0.0.1:8080, says what to set, and runs until Ctrl-C.
+
+    With COMMAND it takes a free port and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
+    TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends with COMMAND
+    and returns its exit status (128 plus the signal when a signal ended it, 127 when COMMAND was not
+    found, 126 when it could not be started):
+
+        cargo run -p authgate-dev-server -- cargo run -p rust-m2m
+
+    Options, before COMMAND:
+      --port N                   listen on this port
+      --host ADDRESS             listen on this loopback address (127.0.0.1)
+      --access-token-lifetime S  access tokens live S seconds (3600)
+      --interval S               devices may ask every S seconds (5)
+      --rotate-refresh-tokens    each refresh returns a new refresh token; an old one ends the login
+      --rate-limits              limit requests per minute as AuthGate does: token 20, device code 10,
+                                 introspection 20, login 5
+      --user-not-found           userinfo answers 401 "User not found" to a machine's token, as
+                                 AuthGate does today
+      --tls CA_FILE              serve https; the certificate of the authority to trust is written to
+                                 CA_FILE, which COMMAND finds in SSL_CERT_FILE and trusts alone, so
+                                 that it can download nothing (only in a build with --features tls)
+      -h, --help                 show this
+
+    Clients: dev-service (secret dev-service-secret, all grants) and dev-cli (public). User: jane /
+    password. Redirect URIs: http://127.0.0.1:8088/callback and http://localhost:8888/callback.
+    Everything is in memory and gone when the server ends.
+
+    A device can be approved, or denied, without a browser:
+      curl -d user_code=XXXX-XXXX URL/dev/device/approve
+      curl -d user_code=XXXX-XXXX URL/dev/device/deny
+
+    How many connections there were, and how many requests to each path (this one among them):
+      curl URL/dev/requests
+    "#);
 }
 
-/// Starts the program and reads the first line that it, or its command, prints.
-fn start(arguments: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
-    let mut child = program(arguments).spawn().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    stdout.read_line(&mut line).unwrap();
-    (child, stdout, line)
-}
-
-/// The URL in the first line of a server without a command.
-fn url(line: &str) -> &str {
-    line.split_whitespace().find(|word| word.starts_with("http://")).unwrap()
-}
-
-fn ask(url: &str, request: &str) -> String {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{}", request.replace("HOST", address)).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-#[test]
-fn help_names_every_option() {
-    let output = run(&["--help"]);
-    let help = text(&output.stdout);
-    assert!(output.status.success());
-    for option in [
+#[tokio::test]
+async fn wrong_usage_fails_with_2() {
+    let mut messages = String::new();
+    for arguments in [
+        "--nonsense",
         "--port",
-        "--host",
-        "--access-token-lifetime",
-        "--interval",
-        "--rotate-refresh-tokens",
-        "--rate-limits",
-        "--user-not-found",
-        "--tls",
+        "--port eighty",
+        "--port=70000",
+        "--rate-limits=yes",
+        "--host 0.0.0.0",
+        "--host=example.com true",
     ] {
-        assert!(help.contains(option), "{option}");
+        let ended = run(arguments).await;
+        ended.fails_with(2, &["Try --help"]);
+        messages += &ended.stderr;
     }
+    assert_snapshot!(messages, @r#"
+    authgate-dev-server: unknown option --nonsense
+    Try --help.
+    authgate-dev-server: --port needs a value
+    Try --help.
+    authgate-dev-server: "eighty" is no value for --port: a number from 0 to 65535
+    Try --help.
+    authgate-dev-server: "70000" is no value for --port: a number from 0 to 65535
+    Try --help.
+    authgate-dev-server: --rate-limits takes no value
+    Try --help.
+    authgate-dev-server: "0.0.0.0" is no value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it listens nowhere else
+    Try --help.
+    authgate-dev-server: "example.com" is no value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it listens nowhere else
+    Try --help.
+    "#);
 }
 
-#[test]
-fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
-    for (arguments, complaint) in [
-        (&["--nonsense"][..], "unknown option --nonsense"),
-        (&["--port"], "--port needs a value"),
-        (&["--port", "eighty"], "--port: a number"),
-        (&["--port=70000"], "--port: a number"),
-        (&["--rate-limits=yes"], "--rate-limits takes no value"),
-        (&["--host", "0.0.0.0"], "loopback"),
-        (&["--host=example.com", "true"], "loopback"),
-    ] {
-        let output = run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&output.stderr).contains(complaint), "{arguments:?}: {output:?}");
-        assert!(output.stdout.is_empty());
-    }
+#[tokio::test]
+async fn a_port_in_use_fails_with_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    run(&format!("--port {}", taken.local_addr().unwrap().port()))
+        .await
+        .fails_with(1, &["choose another one with --port"]);
 }
 
-#[test]
-fn a_port_in_use_ends_with_1_and_names_the_option() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let output = run(&["--port", &taken.local_addr().unwrap().port().to_string()]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("--port"), "{output:?}");
+#[tokio::test]
+async fn an_unknown_command_fails_with_127() {
+    run("-- there-is-no-such-command").await.fails_with(127, &["cannot run \"there-is-no-such-command\""]);
 }
 
-#[test]
-fn a_command_that_does_not_exist_ends_with_127() {
-    let output = run(&["--", "there-is-no-such-command"]);
-    assert_eq!(output.status.code(), Some(127));
-    assert!(text(&output.stderr).contains("cannot run \"there-is-no-such-command\""), "{output:?}");
+#[tokio::test]
+async fn alone_the_server_prints_what_to_set() {
+    let home = Home::new();
+    let run = program(&home, "--port 0 --access-token-lifetime 60").start();
+    run.prints("/dev/device/deny\n").await;
+    let printed = run.printed();
+    assert_snapshot!(redact(&printed), @"
+    AuthGate development server on http://127.0.0.1:[port] (in memory, until Ctrl-C)
+
+    For rust-m2m, or any service:
+
+    export AUTHGATE_URL=http://127.0.0.1:[port]
+    export CLIENT_ID=dev-service
+    export CLIENT_SECRET=dev-service-secret
+    export API_URL=
+
+    The tutorials ask for these in place of AUTHGATE_URL:
+
+    export TOKEN_URL=http://127.0.0.1:[port]/oauth/token
+    export PROTECTED_API_URL=http://127.0.0.1:[port]/oauth/userinfo
+
+    For rust-cli, or any program that people log in to:
+
+    export AUTHGATE_URL=http://127.0.0.1:[port]
+    export CLIENT_ID=dev-cli
+    export CLIENT_SECRET=
+
+    Sign in as jane / password. Or approve a device without a browser, or deny it:
+
+    curl -d user_code=[code] http://127.0.0.1:[port]/dev/device/approve
+    curl -d user_code=[code] http://127.0.0.1:[port]/dev/device/deny
+    ");
+
+    let url = printed.lines().find_map(|line| line.strip_prefix("export TOKEN_URL=")).unwrap();
+    let client = [("client_id", "dev-service"), ("client_secret", "dev-service-secret")];
+    let form = [&[("grant_type", "client_credentials")], &client[..]].concat();
+    assert_eq!(http::post(url, &[], &form).await.json()["expires_in"], 59);
+    run.kill().await;
 }
 
-#[test]
-fn alone_it_says_what_to_set_and_serves() {
-    let (mut child, mut stdout, first) = start(&["--port", "0", "--access-token-lifetime", "60"]);
-    let url = url(&first).to_owned();
-    let mut lines = String::new();
-    while !lines.contains("/dev/device/approve") {
-        assert_ne!(stdout.read_line(&mut lines).unwrap(), 0, "{lines}");
-    }
-    for line in [
-        format!("export AUTHGATE_URL={url}"),
-        "export CLIENT_ID=dev-service".to_owned(),
-        "export CLIENT_SECRET=dev-service-secret".to_owned(),
-        "export CLIENT_ID=dev-cli".to_owned(),
-        // Unset, they would be those in a file `.env`.
-        "export CLIENT_SECRET=".to_owned(),
-        "export API_URL=".to_owned(),
-        format!("curl -d user_code=XXXX-XXXX {url}/dev/device/approve"),
-    ] {
-        assert!(lines.lines().any(|printed| printed == line), "{line} in {lines}");
-    }
-    assert!(lines.contains("jane / password"));
-
-    let form = "grant_type=client_credentials&client_id=dev-service&client_secret=dev-service-secret";
-    let answer = ask(
-        &url,
-        &format!(
-            "POST /oauth/token HTTP/1.1\r\nhost: HOST\r\nconnection: close\r\n\
-             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
-            form.len()
-        ),
-    );
-    assert!(answer.contains(r#""expires_in":59"#), "{answer}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn a_build_without_tls_names_the_feature() {
+    run("--tls authority.pem true").await.fails_with(2, &["--features tls"]);
 }
 
 #[cfg(unix)]
 mod unix {
+    use rustix::process::{Pid, Signal, kill_process};
+
     use super::*;
 
-    const WAIT: &str = "trap 'kill $!; exit 42' INT TERM HUP; sleep 60 & echo ready; wait";
-
-    fn kill(signal: &str, process: u32) {
-        let sent = Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
-        assert!(sent.success());
+    fn shell(home: &Home, script: &str) -> Run {
+        program(home, "sh -c").arg(script)
     }
 
-    #[test]
-    fn a_command_finds_the_server_in_its_environment_and_stdout_is_its_own() {
-        let output = run(&[
-            "sh",
-            "-c",
-            r#"echo "$AUTHGATE_URL|$CLIENT_ID|$CLIENT_SECRET|$TOKEN_URL|$PROTECTED_API_URL|${API_URL-unset}""#,
-        ]);
-        let line = text(&output.stdout).trim_end();
-        let url = line.split('|').next().unwrap();
+    fn send(signal: Signal, run: &authgate_test_support::Started) {
+        let process = Pid::from_raw(run.id().cast_signed()).unwrap();
+        kill_process(process, signal).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_command_gets_the_variables_and_owns_stdout() {
+        let script = r#"echo "$AUTHGATE_URL|$CLIENT_ID|$CLIENT_SECRET|$TOKEN_URL|$PROTECTED_API_URL|${API_URL-unset}""#;
+        let ended = shell(&Home::new(), script).end().await;
+        let url = ended.stdout.split('|').next().unwrap();
         assert!(url.starts_with("http://127.0.0.1:"));
-        assert_eq!(line, format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo|"));
-        assert!(output.status.success() && output.stderr.is_empty());
+        let expected = format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo|\n");
+        assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), expected.as_str(), ""));
     }
 
     #[cfg(feature = "tls")]
-    #[test]
-    fn over_https_the_authority_is_in_the_file_and_the_command_is_told_to_trust_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().canonicalize().unwrap().join("authority.pem");
-        let echo = r#"echo "$AUTHGATE_URL|$SSL_CERT_FILE"; cat "$SSL_CERT_FILE""#;
-        let output =
-            program(&["--tls", "authority.pem", "sh", "-c", echo]).current_dir(folder.path()).output().unwrap();
-        let (line, certificate) = text(&output.stdout).split_once('\n').unwrap();
-        assert!(line.starts_with("https://127.0.0.1:"), "{output:?}");
-        assert!(line.ends_with(&format!("|{}", file.display())), "{output:?}");
-        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"), "{output:?}");
+    #[tokio::test]
+    async fn over_https_the_command_trusts_the_authority() {
+        let home = Home::new();
+        let file = home.path().canonicalize().unwrap().join("authority.pem");
+        let script = r#"echo "$AUTHGATE_URL|$SSL_CERT_FILE"; cat "$SSL_CERT_FILE""#;
+        let ended = program(&home, "--tls authority.pem sh -c").arg(script).end().await;
+        let (line, certificate) = ended.stdout.split_once('\n').unwrap();
+        assert!(line.starts_with("https://127.0.0.1:"), "{ended:?}");
+        assert!(line.ends_with(&format!("|{}", file.display())), "{ended:?}");
+        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"), "{ended:?}");
         assert_eq!(certificate, std::fs::read_to_string(&file).unwrap());
 
-        let (mut child, mut stdout, first) = start(&["--port=0", "--tls", file.to_str().unwrap()]);
-        assert!(first.contains("https://127.0.0.1:"), "{first}");
-        let mut lines = String::new();
-        while !lines.contains(&format!("export SSL_CERT_FILE='{}'\n", file.display())) {
-            assert_ne!(stdout.read_line(&mut lines).unwrap(), 0, "{lines}");
-        }
-        kill("-TERM", child.id());
-        child.wait().unwrap();
+        let alone = program(&home, "--port=0 --tls authority.pem").start();
+        alone.prints(&format!("export SSL_CERT_FILE='{}'\n", file.display())).await;
+        assert!(alone.printed().contains("export AUTHGATE_URL=https://127.0.0.1:"), "{}", alone.printed());
+        alone.kill().await;
 
-        let output = run(&["--tls", "/there/is/no/such/folder", "true"]);
-        assert_eq!(output.status.code(), Some(1));
-        assert!(text(&output.stderr).contains("cannot write"), "{output:?}");
+        run("--tls /there/is/no/such/folder true").await.fails_with(1, &["cannot write"]);
     }
 
-    #[cfg(not(feature = "tls"))]
-    #[test]
-    fn a_build_that_cannot_serve_https_says_which_one_can() {
-        let output = run(&["--tls", "authority.pem", "true"]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output.stderr).contains("--features tls"), "{output:?}");
+    #[tokio::test]
+    async fn the_exit_status_is_the_commands() {
+        assert_eq!(shell(&Home::new(), "exit 7").end().await.status, Some(7));
+        assert_eq!(program(&Home::new(), "--rate-limits -- sh -c").arg("kill -9 $$").end().await.status, Some(128 + 9));
     }
 
-    #[test]
-    fn the_exit_status_is_the_commands() {
-        assert_eq!(run(&["--", "sh", "-c", "exit 7"]).status.code(), Some(7));
-        assert_eq!(run(&["--rate-limits", "sh", "-c", "kill -9 $$"]).status.code(), Some(128 + 9));
+    #[tokio::test]
+    async fn options_after_the_command_are_the_commands() {
+        assert_eq!(run("echo --port -- -x").await.stdout, "--port -- -x\n");
     }
 
-    #[test]
-    fn options_after_the_command_are_the_commands() {
-        let output = run(&["echo", "--port", "--", "-x"]);
-        assert_eq!(text(&output.stdout), "--port -- -x\n");
+    #[tokio::test]
+    async fn a_command_that_cannot_start_fails_with_126() {
+        run("/").await.fails_with(126, &["cannot run"]);
     }
 
-    #[test]
-    fn a_command_that_cannot_be_started_ends_with_126() {
-        let output = run(&["/"]);
-        assert_eq!(output.status.code(), Some(126), "{output:?}");
-    }
-
-    #[test]
-    fn signals_are_passed_on_and_the_command_decides() {
-        for signal in ["-TERM", "-HUP", "-INT"] {
-            let (mut child, _stdout, line) = start(&["sh", "-c", WAIT]);
-            assert_eq!(line, "ready\n");
-            kill(signal, child.id());
-            assert_eq!(child.wait().unwrap().code(), Some(42), "{signal}");
+    #[tokio::test]
+    async fn signals_are_passed_on_to_the_command() {
+        let home = Home::new();
+        for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+            let script = "trap 'kill $!; exit 42' INT TERM HUP; sleep 60 & echo ready; wait";
+            let run = shell(&home, script).start();
+            run.prints("ready\n").await;
+            send(signal, &run);
+            assert_eq!(run.end().await.status, Some(42), "{signal:?}");
         }
     }
 
-    #[test]
-    fn a_server_alone_ends_when_it_is_asked_to() {
-        for signal in ["-INT", "-TERM"] {
-            let (mut child, _stdout, line) = start(&["--port=0"]);
-            assert!(line.contains("http://127.0.0.1:"));
-            kill(signal, child.id());
-            assert_eq!(child.wait().unwrap().code(), Some(0), "{signal}");
+    #[tokio::test]
+    async fn alone_the_server_ends_at_a_signal() {
+        let home = Home::new();
+        for signal in [Signal::INT, Signal::TERM] {
+            let run = program(&home, "--port=0").start();
+            run.prints("http://127.0.0.1:").await;
+            send(signal, &run);
+            assert_eq!(run.end().await.status, Some(0), "{signal:?}");
         }
     }
 }

@@ -1,26 +1,24 @@
-use std::time::Duration;
-
 use authgate_dev_server::DevServer;
+use authgate_test_support::http;
 use serde_json::json;
 
-use crate::client::{basic, get, post, token, with_bearer};
+use crate::support::{PUBLIC, SECRET, SERVICE, advance, at, get, get_with_bearer, post, post_with_basic, token};
 
-const SERVICE: [(&str, &str); 3] =
-    [("grant_type", "client_credentials"), ("client_id", "dev-service"), ("client_secret", "dev-service-secret")];
+const MACHINE: [(&str, &str); 3] = [("grant_type", "client_credentials"), SERVICE, SECRET];
 
 #[tokio::test]
-async fn userinfo_tells_what_the_scopes_open_up() {
+async fn userinfo_has_the_claims_of_the_scopes() {
     let server = DevServer::start().await;
     let user = server.user();
-    let ask = async |scope: &str| {
+    let claims = async |scope: &str| {
         let access_token = server.issue_tokens(server.public_client(), scope).access_token;
-        with_bearer(&server, "/oauth/userinfo", &access_token).await.json()
+        get_with_bearer(&server, "/oauth/userinfo", &access_token).await.json()
     };
-    assert_eq!(ask("read").await, json!({ "sub": user.subject, "iss": server.url() }));
-    let with_email = ask("email").await;
+    assert_eq!(claims("read").await, json!({ "sub": user.subject, "iss": server.url() }));
+    let with_email = claims("email").await;
     assert_eq!((&with_email["email"], &with_email["email_verified"]), (&"jane@example.com".into(), &false.into()));
     assert!(with_email.get("name").is_none());
-    let with_profile = ask("openid profile").await;
+    let with_profile = claims("openid profile").await;
     assert_eq!((&with_profile["name"], &with_profile["preferred_username"]), (&"Jane Doe".into(), &"jane".into()));
     assert!(with_profile["updated_at"].is_u64());
     assert!(with_profile.get("picture").is_none() && with_profile.get("email").is_none());
@@ -29,19 +27,19 @@ async fn userinfo_tells_what_the_scopes_open_up() {
 #[tokio::test]
 async fn userinfo_of_a_machine_is_two_members_or_user_not_found() {
     let server = DevServer::start().await;
-    let access_token = token(&server, &SERVICE).await.text("access_token");
-    let answer = with_bearer(&server, "/oauth/userinfo", &access_token).await;
+    let access_token = token(&server, &MACHINE).await.text("access_token");
+    let answer = get_with_bearer(&server, "/oauth/userinfo", &access_token).await;
     assert_eq!(answer.json(), json!({ "sub": "client:dev-service", "client_id": "dev-service" }));
 
     server.change(|settings| settings.user_not_found_for_machines = true);
-    let answer = with_bearer(&server, "/oauth/userinfo", &access_token).await;
+    let answer = get_with_bearer(&server, "/oauth/userinfo", &access_token).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.json(), json!({ "error": "invalid_token", "error_description": "User not found" }));
-    assert_eq!(with_bearer(&server, "/oauth/tokeninfo", &access_token).await.status, 200);
+    assert_eq!(get_with_bearer(&server, "/oauth/tokeninfo", &access_token).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_count_is_challenged_at_once() {
+async fn an_unknown_revoked_or_expired_token_is_challenged() {
     let server = DevServer::start().await;
     let issue = || server.issue_tokens(server.public_client(), "email");
     let (revoked, expired) = (issue().access_token, issue().access_token);
@@ -49,23 +47,23 @@ async fn a_token_that_does_not_count_is_challenged_at_once() {
     server.revoke(&revoked);
     for path in ["/oauth/userinfo", "/oauth/tokeninfo", "/api/things"] {
         for bad in ["malformed", &revoked, &refresh_token] {
-            let answer = with_bearer(&server, path, bad).await;
+            let answer = get_with_bearer(&server, path, bad).await;
             assert_eq!(answer.refusal(), (401, "invalid_token".to_owned()), "{path}");
             assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
         }
-        assert_eq!(with_bearer(&server, path, &expired).await.status, 200);
+        assert_eq!(get_with_bearer(&server, path, &expired).await.status, 200);
     }
-    server.advance_clock(Duration::from_secs(3601));
-    assert_eq!(with_bearer(&server, "/oauth/userinfo", &expired).await.status, 401);
-    assert_eq!(get(&server, "/oauth/userinfo", &[]).await.refusal(), (401, "invalid_token".to_owned()));
-    assert_eq!(get(&server, "/oauth/tokeninfo", &[]).await.refusal(), (401, "missing_token".to_owned()));
+    advance(3601).await;
+    assert_eq!(get_with_bearer(&server, "/oauth/userinfo", &expired).await.status, 401);
+    assert_eq!(get(&server, "/oauth/userinfo").await.refusal(), (401, "invalid_token".to_owned()));
+    assert_eq!(get(&server, "/oauth/tokeninfo").await.refusal(), (401, "missing_token".to_owned()));
 }
 
 #[tokio::test]
 async fn tokeninfo_tells_a_machine_from_a_person() {
     let server = DevServer::start().await;
-    let machine = token(&server, &SERVICE).await.text("access_token");
-    let info = with_bearer(&server, "/oauth/tokeninfo", &machine).await.json();
+    let machine = token(&server, &MACHINE).await.text("access_token");
+    let info = get_with_bearer(&server, "/oauth/tokeninfo", &machine).await.json();
     let exp = info["exp"].as_u64().unwrap();
     assert_eq!(
         info,
@@ -75,20 +73,21 @@ async fn tokeninfo_tells_a_machine_from_a_person() {
         })
     );
     let person = server.issue_tokens(server.public_client(), "email").access_token;
-    let info = with_bearer(&server, "/oauth/tokeninfo", &person).await.json();
+    let info = get_with_bearer(&server, "/oauth/tokeninfo", &person).await.json();
     assert_eq!((&info["subject_type"], &info["user_id"]), (&"user".into(), &server.user().subject.as_str().into()));
 }
 
 #[tokio::test]
-async fn revocation_ends_one_token_and_says_200_to_everything() {
+async fn revocation_revokes_one_token_and_answers_200_to_any() {
     let server = DevServer::start().await;
     let revoke = async |token: &str| {
-        let answer = post(&server, "/oauth/revoke", &[], &[("token", token)]).await;
+        let answer = post(&server, "/oauth/revoke", &[("token", token)]).await;
         assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     };
-    let works = async |access_token: &str| with_bearer(&server, "/oauth/userinfo", access_token).await.status == 200;
+    let works =
+        async |access_token: &str| get_with_bearer(&server, "/oauth/userinfo", access_token).await.status == 200;
     let refreshes = async |refresh_token: &str| {
-        let form = [("grant_type", "refresh_token"), ("client_id", "dev-cli"), ("refresh_token", refresh_token)];
+        let form = [("grant_type", "refresh_token"), PUBLIC, ("refresh_token", refresh_token)];
         token(&server, &form).await.status == 200
     };
     revoke("unknown").await;
@@ -109,29 +108,28 @@ async fn revocation_ends_one_token_and_says_200_to_everything() {
 }
 
 #[tokio::test]
-async fn introspection_is_for_clients_who_prove_who_they_are() {
+async fn introspection_needs_client_authentication() {
     let server = DevServer::start().await;
     let access_token = server.issue_tokens(server.public_client(), "email").access_token;
-    let header = basic("dev-service", "dev-service-secret");
-    let ask = async |authorization: &str, token: &str| {
-        post(&server, "/oauth/introspect", &[("authorization", authorization)], &[("token", token)]).await
+    let introspect = async |secret: &str, token: &str| {
+        post_with_basic(&server, "/oauth/introspect", (SERVICE.1, secret), &[("token", token)]).await
     };
-    assert_eq!(ask(&basic("dev-service", "no"), &access_token).await.refusal(), (401, "invalid_client".to_owned()));
-    assert_eq!(ask(&header, "unknown").await.json(), json!({ "active": false }));
-    let answer = ask(&header, &access_token).await.json();
+    assert_eq!(introspect("wrong", &access_token).await.refusal(), (401, "invalid_client".to_owned()));
+    assert_eq!(introspect(SECRET.1, "unknown").await.json(), json!({ "active": false }));
+    let answer = introspect(SECRET.1, &access_token).await.json();
     assert_eq!(answer["active"], true);
     assert_eq!(answer["scope"], "email");
     assert_eq!(answer["client_id"], "dev-cli");
     assert_eq!(answer["username"], "jane");
     server.revoke(&access_token);
-    assert_eq!(ask(&header, &access_token).await.json(), json!({ "active": false }));
+    assert_eq!(introspect(SECRET.1, &access_token).await.json(), json!({ "active": false }));
 }
 
 #[tokio::test]
-async fn the_api_echoes_what_a_good_token_brings() {
+async fn the_api_echoes_a_request_with_an_active_token() {
     let server = DevServer::start().await;
     let access_token = server.issue_tokens(server.public_client(), "read").access_token;
     let authorization = format!("Bearer {access_token}");
-    let answer = post(&server, "/api/a/b", &[("authorization", &authorization)], &[("x", "1")]).await;
+    let answer = http::post(&at(&server, "/api/a/b"), &[("authorization", &authorization)], &[("x", "1")]).await;
     assert_eq!(answer.json(), json!({ "method": "POST", "path": "/api/a/b", "body": "x=1" }));
 }

@@ -1,6 +1,7 @@
 use std::{io, sync::Arc};
 
 use authgate_dev_server::{Certificate, DevServer, Endpoint, Fault, StartError, Times};
+use authgate_test_support::http::{converse, request};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -15,9 +16,9 @@ use tokio_rustls::{
     },
 };
 
-use crate::client::{converse, get, request};
+use crate::support::{at, get};
 
-/// Connects by this name and trusts the server's authority alone.
+/// Connects by this name and trusts only the server's authority.
 async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let authority = server.certificate_authority().unwrap();
@@ -32,7 +33,7 @@ async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
 }
 
-/// Why the certificate is refused for this name.
+/// The reason why a client refuses the certificate.
 async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
     let error = connect(server, name).await.unwrap_err();
     match error.get_ref().and_then(|error| error.downcast_ref()) {
@@ -41,37 +42,40 @@ async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
     }
 }
 
+async fn ask(server: &DevServer, stream: TlsStream<TcpStream>, path: &str) -> String {
+    converse(stream, &request("GET", &at(server, path), &[], "")).await
+}
+
 async fn health(server: &DevServer) -> String {
-    let stream = connect(server, "127.0.0.1").await.unwrap();
-    converse(stream, &request(server, "GET", "/health", &[], "")).await
+    ask(server, connect(server, "127.0.0.1").await.unwrap(), "/health").await
 }
 
 #[tokio::test]
-async fn over_https_it_is_the_same_server_with_its_connections_counted() {
+async fn https_serves_the_same_and_counts_connections() {
     let server = DevServer::builder().https().start().await.unwrap();
     assert_eq!(server.url(), format!("https://{}", server.address()));
     assert!(health(&server).await.starts_with("HTTP/1.1 200"));
     let stream = connect(&server, "localhost").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-    let document = converse(stream, &request(&server, "GET", "/.well-known/openid-configuration", &[], "")).await;
+    let document = ask(&server, stream, "/.well-known/openid-configuration").await;
     assert!(document.contains(&format!("\"token_endpoint\":\"{}/oauth/token\"", server.url())), "{document}");
     assert_eq!((server.connections(), server.count(Endpoint::Any)), (2, 2));
 }
 
 #[tokio::test]
-async fn faults_happen_over_https_too() {
+async fn faults_happen_over_https() {
     let server = DevServer::builder().https().start().await.unwrap();
     server.inject(Endpoint::Health, Fault::status(503), Times::Once);
     server.inject(Endpoint::Health, Fault::Drop, Times::Once);
     server.inject(Endpoint::Health, Fault::Truncated, Times::Once);
     assert!(health(&server).await.starts_with("HTTP/1.1 503"));
     assert_eq!(health(&server).await, "");
-    assert!(health(&server).await.ends_with("}"), "what came before the end of the connection");
+    assert!(health(&server).await.ends_with('}'), "the whole body before the connection closes");
     assert!(health(&server).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
-async fn a_certificate_is_for_its_names_only_and_for_its_time() {
+async fn a_certificate_has_its_names_and_its_time() {
     let server = DevServer::builder().https().issuer_host("auth.example.test:8443").start().await.unwrap();
     assert_eq!(server.url(), "https://auth.example.test:8443");
     for name in ["127.0.0.1", "::1", "localhost", "auth.example.test"] {
@@ -90,13 +94,13 @@ async fn a_certificate_is_for_its_names_only_and_for_its_time() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_certificate_can_have_is_an_error() {
+async fn a_name_that_is_no_host_name_is_an_error() {
     let refused = DevServer::builder().certificate(Certificate::for_name("m\u{fc}nchen")).start().await;
     assert!(matches!(refused, Err(StartError::Certificate(_))), "{refused:?}");
 }
 
 #[tokio::test]
-async fn plain_http_gets_no_answer_of_an_https_server() {
+async fn an_https_server_does_not_answer_plain_http() {
     let server = DevServer::builder().https().start().await.unwrap();
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.unwrap();
@@ -106,5 +110,5 @@ async fn plain_http_gets_no_answer_of_an_https_server() {
     assert_eq!(server.count(Endpoint::Any), 0);
     let http = DevServer::start().await;
     assert!(http.certificate_authority().is_none());
-    assert_eq!(get(&http, "/health", &[]).await.status, 200);
+    assert_eq!(get(&http, "/health").await.status, 200);
 }

@@ -2,13 +2,13 @@
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
-    authorization::AuthorizationRequest,
-    client_authentication::SecretPlace,
+    authorization_request::AuthorizationRequest,
+    gate::client_authentication::SecretPlace,
     identity::grant_type,
-    issue::{Grant, IssuedTokens},
+    issued_tokens::IssuedTokens,
     oauth_error::OAuthError,
     signing::sha256,
-    tokens::Subject,
+    tokens::{Grant, Subject},
 };
 
 impl TokenRequest<'_> {
@@ -17,7 +17,7 @@ impl TokenRequest<'_> {
         let code = self.required("code", REQUIRED)?;
         let redirect_uri = self.required("redirect_uri", REQUIRED)?;
         self.required("client_id", REQUIRED)?;
-        // Here AuthGate does not say `invalid_client`.
+        // AuthGate answers `unauthorized_client` here, not `invalid_client`.
         let client = self
             .gate
             .authenticate_client(self.headers, self.parameters, SecretPlace::Body)
@@ -51,8 +51,8 @@ impl TokenRequest<'_> {
     }
 }
 
-/// The verifier has to fit the challenge, and to be absent where there was none: a code that was
-/// stolen from a request without PKCE would otherwise fit any verifier (RFC 9700 section 4.8).
+/// Checks the verifier against the challenge. A request without a challenge must come without a verifier, or an
+/// attacker could strip PKCE from the request (RFC 9700 section 4.8).
 fn check_verifier(request: &AuthorizationRequest, verifier: Option<&str>) -> Result<(), OAuthError> {
     let fits = match (&request.code_challenge, verifier) {
         (Some(challenge), Some(verifier)) => is_verifier(verifier) && sha256(verifier.as_bytes()) == *challenge,

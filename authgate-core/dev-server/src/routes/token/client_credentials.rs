@@ -2,12 +2,12 @@
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
-    client_authentication::SecretPlace,
+    gate::client_authentication::SecretPlace,
     identity::{Client, grant_type},
-    issue::{Grant, IssuedTokens},
+    issued_tokens::IssuedTokens,
     oauth_error::OAuthError,
     scope,
-    tokens::Subject,
+    tokens::{Grant, Subject},
 };
 
 impl TokenRequest<'_> {
@@ -33,7 +33,7 @@ impl TokenRequest<'_> {
     }
 }
 
-/// All of the client's scopes when none are asked for; never those that speak of a person.
+/// The requested scopes, or all of the client's, but never those that are about a person.
 fn granted_scope(client: &Client, requested: Option<&str>) -> Result<String, OAuthError> {
     let grantable: Vec<&str> =
         client.scopes.iter().map(String::as_str).filter(|name| !["openid", "offline_access"].contains(name)).collect();

@@ -1,12 +1,14 @@
-//! Polling for the answer of the person at the device page (RFC 8628 section 3.4).
+//! A device code for tokens, once the person has approved it (RFC 8628 section 3.4).
+
+use axum::http::header::AUTHORIZATION;
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
-    client_authentication::SecretPlace,
-    identity::grant_type,
-    issue::{Grant, IssuedTokens},
+    gate::client_authentication::SecretPlace,
+    identity::{Client, grant_type},
+    issued_tokens::IssuedTokens,
     oauth_error::OAuthError,
-    tokens::Subject,
+    tokens::{Grant, Subject},
 };
 
 impl TokenRequest<'_> {
@@ -24,12 +26,11 @@ impl TokenRequest<'_> {
         Ok(self.gate.issue_to_user(&mut memory, &grant))
     }
 
-    /// The client of a grant where AuthGate asks for `client_id` alone. Here a confidential client
-    /// also has to show its secret, in either place.
-    pub(super) fn identified_client(&self, otherwise: &'static str) -> Result<&crate::identity::Client, OAuthError> {
-        let by_basic = self.headers.contains_key("authorization");
-        if !by_basic {
-            self.required("client_id", otherwise)?;
+    /// The client of a grant for which AuthGate requires the `client_id` only. Here a confidential client has to
+    /// send its secret too, in either place.
+    pub(super) fn identified_client(&self, description: &'static str) -> Result<&Client, OAuthError> {
+        if !self.headers.contains_key(AUTHORIZATION) {
+            self.required("client_id", description)?;
         }
         self.gate.authenticate_client(self.headers, self.parameters, SecretPlace::BasicOrBody)
     }

@@ -3,10 +3,10 @@
 use super::{TokenRequest, check_grant_type};
 use crate::{
     identity::grant_type,
-    issue::{Grant, IssuedTokens},
+    issued_tokens::IssuedTokens,
     oauth_error::OAuthError,
     scope,
-    tokens::TokenKind,
+    tokens::{Grant, TokenKind},
 };
 
 impl TokenRequest<'_> {
@@ -26,7 +26,7 @@ impl TokenRequest<'_> {
             return Err(OAuthError::invalid_client("Client authentication failed"));
         }
         if record.replaced {
-            // Two parties hold the same login and one of them may have stolen it: both lose it.
+            // Two parties use the same login and one of them may have stolen it, so revoke it for both.
             memory.tokens.revoke_family(record.family);
         }
         if !record.is_active(self.gate.clock.now()) {
@@ -43,7 +43,7 @@ impl TokenRequest<'_> {
         let mut issued = self.gate.issue_access_token(&mut memory, &grant, family);
         issued.refresh_token = Some(if memory.settings.rotate_refresh_tokens {
             memory.tokens.replace(refresh_token);
-            // A narrower scope was asked for this access token, not for all that follow.
+            // A narrower scope applies to this access token only, so the new refresh token keeps the whole scope.
             grant.scope = record.scope;
             self.gate.issue_refresh_token(&mut memory, &grant, family)
         } else {

@@ -1,4 +1,11 @@
-//! What every request shares: the facts that stay, and the memory that changes.
+//! The state that all requests share: constant facts, and the memory that requests change. Each
+//! submodule is one kind of decision.
+
+mod authorization;
+mod bearer;
+mod claims;
+pub(crate) mod client_authentication;
+mod issue;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,15 +16,16 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    authorization::{AuthorizationCode, AuthorizationRequest},
+    authorization_request::{AuthorizationCode, AuthorizationRequest},
     clock::Clock,
     device::DeviceCodes,
+    endpoint::Endpoint,
     fault::FaultPlan,
-    hold::Held,
+    hold::Barrier,
     identity::{Client, User},
-    rate_limit::RateLimits,
-    record::RecordedRequest,
-    session::Sessions,
+    rate_limits::RateLimits,
+    record::RequestLog,
+    sessions::Sessions,
     settings::Settings,
     signing::SigningKey,
     tokens::Tokens,
@@ -31,20 +39,20 @@ pub(crate) struct AuthGate {
     pub(crate) confidential_client: Client,
     pub(crate) public_client: Client,
     pub(crate) user: User,
-    pub(crate) signing_key: SigningKey,
     pub(crate) clock: Clock,
-    pub(crate) started_at: SystemTime,
+    signing_key: SigningKey,
+    started_at: SystemTime,
     memory: Mutex<Memory>,
 }
 
-/// Everything that a request may change. One lock for all of it: a grant checks, consumes and
-/// issues in one step, as a database transaction would.
+/// Everything that a request can change. It has one lock, so that a grant checks, consumes and issues in one
+/// step, like a database transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) settings: Settings,
-    /// Members of the discovery document that a test has set, or removed with `None`.
-    pub(crate) discovery_changes: BTreeMap<String, Option<Value>>,
-    /// Redirect URIs registered after the start, for both clients.
+    /// The members of the discovery document that a test has set.
+    pub(crate) discovery_members: BTreeMap<String, Value>,
+    /// Redirect URIs that were registered after the start, for both clients.
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) tokens: Tokens,
     pub(crate) authorization_codes: HashMap<String, AuthorizationCode>,
@@ -52,14 +60,12 @@ pub(crate) struct Memory {
     pub(crate) sessions: Sessions,
     /// Requests whose consent page is open, by the random number in its form.
     pub(crate) open_consents: HashMap<String, AuthorizationRequest>,
-    /// The scopes that the user has allowed each client.
+    /// The scopes that the person has granted to each client.
     pub(crate) consents: HashMap<String, BTreeSet<String>>,
     pub(crate) rate_limits: RateLimits,
     pub(crate) faults: FaultPlan,
-    pub(crate) holds: Vec<Arc<Held>>,
-    pub(crate) requests: Vec<RecordedRequest>,
-    /// Counts those too that were forgotten.
-    pub(crate) requests_so_far: usize,
+    pub(crate) barriers: Vec<Arc<Barrier>>,
+    pub(crate) requests: RequestLog,
     pub(crate) connections: usize,
 }
 
@@ -67,7 +73,7 @@ impl AuthGate {
     pub(crate) fn new(
         issuer: String,
         prefix: String,
-        clients: (Client, Client),
+        confidential_client: Client,
         signing_key: SigningKey,
         settings: Settings,
     ) -> Self {
@@ -75,8 +81,8 @@ impl AuthGate {
         Self {
             issuer,
             prefix,
-            confidential_client: clients.0,
-            public_client: clients.1,
+            confidential_client,
+            public_client: Client::public("dev-cli"),
             user: User::jane(),
             signing_key,
             started_at: clock.now(),
@@ -85,13 +91,23 @@ impl AuthGate {
         }
     }
 
-    /// The memory, locked. A panic elsewhere while it was locked ends one request, not the server.
+    /// Locks the memory. If another request has panicked while it held the lock, this one goes on.
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {
         [&self.confidential_client, &self.public_client].into_iter().find(|client| client.id == id)
+    }
+
+    /// The path of an endpoint, with the issuer's path.
+    pub(crate) fn path(&self, endpoint: Endpoint) -> String {
+        format!("{}{}", self.prefix, endpoint.path())
+    }
+
+    /// The URL of an endpoint.
+    pub(crate) fn url(&self, endpoint: Endpoint) -> String {
+        format!("{}{}", self.issuer, endpoint.path())
     }
 }
 

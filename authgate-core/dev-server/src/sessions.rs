@@ -1,20 +1,21 @@
-//! Who is logged in at the pages.
+//! The people who are logged in at the pages.
 
 use std::collections::HashMap;
 
 use axum::http::{HeaderMap, header::COOKIE};
 
-use crate::{random, state::AuthGate};
+use crate::{parameters::Parameters, random};
 
 const COOKIE_NAME: &str = "authgate_session";
 
-/// Sessions by their cookie, each with the token that its forms have to carry, so that another
-/// site's form does nothing.
+/// The sessions by their cookie.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(HashMap<String, String>);
+pub(crate) struct Sessions(HashMap<String, Session>);
 
-/// A visitor who has logged in.
+/// A session of a person who has logged in.
+#[derive(Debug, Clone)]
 pub(crate) struct Session {
+    /// Each form carries this token, so that another site cannot send one in the person's name.
     pub(crate) form_token: String,
 }
 
@@ -22,13 +23,12 @@ impl Sessions {
     /// Begins a session and returns the `Set-Cookie` value.
     pub(crate) fn begin(&mut self) -> String {
         let cookie = random::token();
-        self.0.insert(cookie.clone(), random::token());
+        self.0.insert(cookie.clone(), Session { form_token: random::token() });
         format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax")
     }
-}
 
-impl AuthGate {
-    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Session> {
+    /// The session that a request's cookie belongs to.
+    pub(crate) fn find(&self, headers: &HeaderMap) -> Option<Session> {
         let cookie = headers
             .get_all(COOKIE)
             .iter()
@@ -37,7 +37,13 @@ impl AuthGate {
             .filter_map(|pair| pair.trim().split_once('='))
             .find(|(name, _)| *name == COOKIE_NAME)
             .map(|(_, value)| value)?;
-        let form_token = self.memory().sessions.0.get(cookie)?.clone();
-        Some(Session { form_token })
+        self.0.get(cookie).cloned()
+    }
+}
+
+impl Session {
+    /// Whether this form came from a page of this session.
+    pub(crate) fn sent(&self, form: &Parameters) -> bool {
+        form.get("form_token") == Some(&self.form_token)
     }
 }

@@ -1,16 +1,16 @@
-//! Client authentication (RFC 6749 section 2.3).
+//! Authenticates clients (RFC 6749 section 2.3).
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{identity::Client, oauth_error::OAuthError, parameters::Parameters, state::AuthGate};
+use crate::{gate::AuthGate, identity::Client, oauth_error::OAuthError, parameters::Parameters};
 
 /// Where an endpoint looks for the client's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SecretPlace {
-    /// HTTP Basic or the body, but not both.
+    /// In HTTP Basic or in the body, but not in both.
     BasicOrBody,
-    /// The body alone: `authorization_code` does not read HTTP Basic.
+    /// In the body: `authorization_code` does not read HTTP Basic.
     Body,
 }
 
@@ -20,8 +20,8 @@ struct Credentials {
 }
 
 impl AuthGate {
-    /// The client that sent the request. A confidential client has to show its secret; a public one
-    /// has none to show.
+    /// The client that sent the request. A confidential client has to send its secret, a public client must not
+    /// send one.
     pub(crate) fn authenticate_client(
         &self,
         headers: &HeaderMap,
@@ -63,8 +63,8 @@ fn credentials(
     Ok(Some(in_header))
 }
 
-/// The two halves of HTTP Basic as they were sent. RFC 6749 section 2.3.1 wants both form-encoded;
-/// AuthGate does not decode them, so a secret that encoding changes is refused here.
+/// The two halves of HTTP Basic as the client sent them. RFC 6749 section 2.3.1 wants both form-encoded, but
+/// AuthGate does not decode them. So this server refuses an encoded secret that differs from the plain one.
 fn basic_credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,15 +1,15 @@
-//! Bearer tokens at protected resources (RFC 6750 section 2.1).
+//! Checks bearer tokens at protected resources (RFC 6750 section 2.1).
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
+    gate::AuthGate,
     oauth_error::OAuthError,
-    state::AuthGate,
     tokens::{TokenKind, TokenRecord},
 };
 
 impl AuthGate {
-    /// The access token of a request, if it still counts.
+    /// The access token of a request, if it is active.
     pub(crate) fn access_token(&self, headers: &HeaderMap) -> Result<TokenRecord, OAuthError> {
         let token = bearer_token(headers).ok_or_else(|| OAuthError::invalid_token("Bearer token required"))?;
         self.memory()
