@@ -2,9 +2,10 @@
 
 use crate::log::{Log, log};
 use crate::support::device;
-use crate::support::flow::{Recorder, begin_login, get, parameter};
+use crate::support::flow::{Recorder, begin_login, parameter};
 use authgate_core::Token;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::http::get;
 use serde_json::json;
 use url::Url;
 
