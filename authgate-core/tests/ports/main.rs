@@ -17,7 +17,7 @@ use authgate_test_support::Port;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::support::flow::{Never, Page, Recorder, begin_login, client, log_in, options};
+use crate::support::flow::{Recorder, TestBrowser, begin_login, client, log_in, options};
 use crate::support::logins::Person;
 
 /// A browser that has its page is not kept waiting by another one that never reads.
@@ -48,7 +48,7 @@ async fn the_port_is_free_when_a_login_is_dropped() {
     let options = options(&port.redirect_uri("127.0.0.1"));
     for _ in 0..20 {
         let (opened, mut urls) = mpsc::unbounded_channel();
-        let (browser, prompt) = (Page(opened), Recorder::default());
+        let (browser, prompt) = (TestBrowser::Opens(opened), Recorder::default());
         let mut login = Box::pin(run_auth_code_flow(&client, &[], &options, &browser, &prompt));
         tokio::select! {
             ended = &mut login => panic!("{:?}", ended.err()),
@@ -63,7 +63,7 @@ async fn the_port_is_free_when_a_login_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn the_port_is_free_while_the_device_code_is_shown() {
     let port = Port::free();
-    let person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, Never).await;
+    let person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Hangs).await;
     person.approve_device().await;
     assert!(port.is_free());
     assert_eq!((person.prompt.count("url: "), person.device_codes()), (1, 1));

@@ -11,7 +11,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::support::flow::{
-    Broken, Recorder, begin, begin_login, client, described, log_in, options, parameter, shown, strings,
+    Recorder, TestBrowser, begin, begin_login, client, described, log_in, options, parameter, shown, strings,
 };
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_failing_launcher_ends_only_a_login_that_gives_up() {
         let mut options = options(&port.redirect_uri("127.0.0.1"));
         options.if_browser_fails = if_browser_fails;
         options.time_limit = Duration::from_secs(90);
-        let error = run_auth_code_flow(&client, &[], &options, &Broken, &prompt).await.unwrap_err();
+        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt).await.unwrap_err();
         assert_eq!(prompt.count("url: "), 1, "the address is shown all the same");
         outcomes.push(format!("{}\n{}", prompt.notices(), described(&error)));
     }

@@ -160,44 +160,36 @@ async fn a_second_callback_comes_too_late() {
 
 /// case 83
 #[tokio::test]
-async fn a_callback_to_another_host_is_refused() {
+async fn only_a_get_of_our_own_address_is_a_callback() {
     let (server, mut begun) = begin_login().await;
-    let (address, state) = (begun.address(), begun.state());
-    for head in [
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: evil.com"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: 127.0.0.1:1"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: 127.0.0.1"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: {address}.evil.com"),
-        format!("GET /callback?code=a&state={state} HTTP/1.0"),
-        format!("GET http://evil.com/callback?code=a&state={state} HTTP/1.1\r\nHost: {address}"),
-    ] {
-        assert_eq!(http::send(&address, &format!("{head}\r\n\r\n")).await.status, 400, "{head}");
-    }
-    assert_eq!(server.count(Endpoint::Token), 0);
-    log_in(&server, &mut begun).await;
-}
-
-#[tokio::test]
-async fn only_a_get_of_the_right_path_is_a_callback() {
-    let (server, mut begun) = begin_login().await;
-    let query = format!("code=a&state={}", begun.state());
+    let (host, query) = (begun.address(), format!("code=a&state={}", begun.state()));
     let mut pages = Vec::new();
-    for (line, status) in [
-        (format!("HEAD /callback?{query}"), 405),
-        (format!("POST /callback?{query}"), 405),
-        (format!("OPTIONS /callback?{query}"), 405),
-        (format!("GET /?{query}"), 404),
-        (format!("GET /callback/?{query}"), 404),
-        (format!("GET /CALLBACK?{query}"), 404),
-        ("GET /favicon.ico".to_owned(), 404),
+    for (head, status) in [
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: evil.com"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1:1"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}.evil.com"), 400),
+        (format!("GET /callback?{query} HTTP/1.0"), 400),
+        (format!("GET http://evil.com/callback?{query} HTTP/1.1\r\nHost: {host}"), 400),
+        (format!("HEAD /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("POST /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("OPTIONS /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("GET /?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /CALLBACK?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /favicon.ico HTTP/1.1\r\nHost: {host}"), 404),
     ] {
-        let page = begun.request(&line).await;
-        assert_eq!(page.status, status, "{line}");
-        assert_eq!(page.header("allow"), (status == 405).then_some("GET"), "{line}");
-        pages.extend((!line.starts_with("HEAD")).then(|| shown(&page)));
+        let page = http::send(&host, &format!("{head}\r\n\r\n")).await;
+        assert_eq!(page.status, status, "{head}");
+        assert_eq!(page.header("allow"), (status == 405).then_some("GET"), "{head}");
+        pages.extend((!head.starts_with("HEAD")).then(|| shown(&page)));
     }
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
+    400 This page is not part of a login
+    The address that brought you here does not belong to the login in progress. Nothing was done with it.
+    If you are logging in, go back to the terminal and open the address that it shows.
+
     405 This page can only be opened
     A program on this machine waits at this address for a login to come back.
     If you are logging in, go back to the terminal and open the address that it shows.
@@ -206,6 +198,7 @@ async fn only_a_get_of_the_right_path_is_a_callback() {
     A program on this machine waits at this address for a login to come back.
     If you are logging in, go back to the terminal and open the address that it shows.
     ");
+    assert_eq!(server.count(Endpoint::Token), 0);
     log_in(&server, &mut begun).await;
 }
 

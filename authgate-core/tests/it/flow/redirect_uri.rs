@@ -6,7 +6,7 @@ use authgate_test_support::http;
 use insta::assert_snapshot;
 use url::Url;
 
-use crate::support::flow::{Never, Recorder, begin_at, client, described, options, taken};
+use crate::support::flow::{Recorder, TestBrowser, begin_at, client, described, options, taken};
 
 #[test]
 fn a_redirect_uri_is_loopback_http_with_a_port() {
@@ -62,7 +62,7 @@ async fn a_taken_port_is_told_and_no_other_is_used() {
     for (address, host) in [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("::1", "localhost")] {
         let (other, redirect_uri) = taken(address, host);
         let (options, prompt) = (options(&redirect_uri), Recorder::default());
-        let error = run_auth_code_flow(&client, &[], &options, &Never, &prompt).await.unwrap_err();
+        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Hangs, &prompt).await.unwrap_err();
         assert!(error.to_string().contains(&other.local_addr().unwrap().to_string()), "{error}");
         assert_eq!(prompt.text(), "");
         errors.push(described(&error));

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
-use crate::support::flow::{Broken, Never, Page, described, shown, taken};
+use crate::support::flow::{TestBrowser, described, shown, taken};
 use crate::support::logins::Person;
 
 /// cases 84, 87, 90
@@ -18,9 +18,9 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     let [first, second] = ports.each_ref().map(|port| port.redirect_uri("127.0.0.1"));
     let mut notices = Vec::new();
     for (person, urls) in [
-        (Person::at(&of_another, FlowMode::Auto, Never).await, 0),
-        (Person::at(&first, FlowMode::Auto, Broken).await, 1),
-        (Person::at(&second, FlowMode::Auto, Never).await, 1),
+        (Person::at(&of_another, FlowMode::Auto, TestBrowser::Hangs).await, 0),
+        (Person::at(&first, FlowMode::Auto, TestBrowser::Fails).await, 1),
+        (Person::at(&second, FlowMode::Auto, TestBrowser::Hangs).await, 1),
     ] {
         person.approve_device().await;
         assert_eq!((person.prompt.count("url: "), person.device_codes()), (urls, 1));
@@ -43,7 +43,7 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
 async fn after_access_denied_no_other_flow_asks_again() {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let port = Port::free();
-    let mut person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, Page(opened)).await;
+    let mut person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Opens(opened)).await;
     let url = urls.recv().await.unwrap();
     let page = http::get(&person.server.deny_authorization(url.as_str()).unwrap()).await;
     assert!(shown(&page).starts_with("200 Login refused\n"), "{page:?}");
@@ -59,9 +59,9 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
     let [first, second] = ports.each_ref().map(|port| port.redirect_uri("127.0.0.1"));
     let mut errors = Vec::new();
     for mut person in [
-        Person::at(&of_another, FlowMode::Browser, Never).await,
-        Person::at(&first, FlowMode::Browser, Never).await,
-        Person::at(&second, FlowMode::Browser, Broken).await,
+        Person::at(&of_another, FlowMode::Browser, TestBrowser::Hangs).await,
+        Person::at(&first, FlowMode::Browser, TestBrowser::Hangs).await,
+        Person::at(&second, FlowMode::Browser, TestBrowser::Fails).await,
     ] {
         errors.push(described(&person.failure().await));
         assert_eq!(person.device_codes(), 0);
@@ -79,7 +79,8 @@ async fn an_expired_code_is_replaced_once_at_a_terminal() {
     let mut notices = Vec::new();
     for (terminal, codes) in [(true, 2), (false, 1)] {
         let server = DevServer::start_with(|settings| settings.device_code_lifetime = seconds(60)).await;
-        let mut person = Person::at_server(server, "http://127.0.0.1:8088/callback", FlowMode::Device, Never, terminal);
+        let mut person =
+            Person::at_server(server, "http://127.0.0.1:8088/callback", FlowMode::Device, TestBrowser::Hangs, terminal);
         let error = person.failure().await;
         assert!(described(&error).starts_with("LoginExpired: "), "{error}");
         assert_eq!(person.device_codes(), codes);

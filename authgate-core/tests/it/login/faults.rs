@@ -20,6 +20,8 @@ use crate::support::fragile::{Fragile, Shared};
 use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, options, strict_server, unattended};
 use crate::support::stores::{CLIENT, folder};
 
+const LOAD: [bool; 3] = [true, false, false];
+
 /// The file at `path` as the only store.
 fn in_file(path: &Path) -> Arc<FallbackStore> {
     let file = FileStore::new(path);
@@ -54,14 +56,6 @@ impl Machine {
     /// Puts a login into the keyring.
     fn keep(&self, login: &StoredToken) {
         Shared(self.keyring.clone()).save(CLIENT, login).unwrap();
-    }
-
-    fn make_keyring_unreadable(&self) {
-        self.keyring.fail([true, false, false]);
-    }
-
-    fn mend_keyring(&self) {
-        self.keyring.fail([false; 3]);
     }
 
     async fn resume(&self) -> Result<Session> {
@@ -121,7 +115,7 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let (in_keyring, in_file) = (login(&machine.server, LONG_AGO), login(&machine.server, FAR_AHEAD));
     machine.keep(&in_keyring);
     machine.file.save(CLIENT, &in_file).unwrap();
-    machine.make_keyring_unreadable();
+    machine.keyring.fail(LOAD);
     let mut session = machine.resume().await.unwrap();
     session.userinfo().await.unwrap();
     assert_eq!(session.token().access_token, in_file.access_token);
@@ -136,12 +130,12 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
         let machine = Machine::new().await;
         let kept = login(&machine.server, expires_at);
         machine.keep(&kept);
-        machine.make_keyring_unreadable();
+        machine.keyring.fail(LOAD);
         let error = machine.resume().await.unwrap_err();
         assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
         assert_eq!((machine.prompt.count("fragile: cannot load"), machine.prompt.count("revoked")), (1, 0));
 
-        machine.mend_keyring();
+        machine.keyring.fail([false; 3]);
         assert_eq!(machine.keyring.content(), Some(kept));
         machine.resume().await.unwrap();
         assert_eq!(machine.server.count(Endpoint::Token), refreshes);
@@ -156,34 +150,34 @@ async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
     machine.keep(&kept);
     let mut session = machine.resume().await.unwrap();
     machine.server.revoke(kept.access_token.expose());
-    machine.make_keyring_unreadable();
+    machine.keyring.fail(LOAD);
     assert!(session.userinfo().await.is_err());
     assert_eq!((machine.keyring.content(), machine.prompt.count("revoked")), (Some(kept), 0));
 
-    machine.mend_keyring();
+    machine.keyring.fail([false; 3]);
     let mut session = machine.resume().await.unwrap();
     session.userinfo().await.unwrap();
     assert_eq!(machine.server.count(Endpoint::Token), 1);
 }
 
-/// A store that never deletes, and says that it has.
-struct Hoarder(MemoryStore);
+/// A store in memory that asks the test about each call, which is left out where the answer is no.
+struct Asking<F>(Arc<MemoryStore>, F);
 
-impl TokenStore for Hoarder {
+impl<F: Fn(&str) -> bool + Send + Sync> TokenStore for Asking<F> {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        self.0.load(client_id)
+        if (self.1)("load") { self.0.load(client_id) } else { Ok(None) }
     }
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.0.save(client_id, token)
+        if (self.1)("save") { self.0.save(client_id, token) } else { Ok(()) }
     }
 
-    fn delete(&self, _: &str) -> Result<()> {
-        Ok(())
+    fn delete(&self, client_id: &str) -> Result<()> {
+        if (self.1)("delete") { self.0.delete(client_id) } else { Ok(()) }
     }
 
     fn description(&self) -> String {
-        "hoarder".to_owned()
+        "asking".to_owned()
     }
 }
 
@@ -191,7 +185,8 @@ impl TokenStore for Hoarder {
 #[tokio::test]
 async fn a_refused_token_that_is_not_deleted_is_sent_once() {
     let server = strict_server().await;
-    let hoarder = Hoarder(MemoryStore::default());
+    // It says that it has deleted the token.
+    let hoarder = Asking(Arc::default(), |call: &str| call != "delete");
     hoarder.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
     server.revoke_everything();
     let store = Arc::new(FallbackStore::new(vec![Box::new(hoarder)], LoginLock::nowhere("a test needs none")));
@@ -201,49 +196,25 @@ async fn a_refused_token_that_is_not_deleted_is_sent_once() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
-/// A store that panics, once.
-#[derive(Clone)]
-struct Hostile {
-    content: Arc<MemoryStore>,
-    /// How many calls it answers before; below 0 it has panicked.
-    calls: Arc<AtomicI64>,
-}
-
-impl Hostile {
-    fn strike(&self) -> &MemoryStore {
-        assert!(self.calls.fetch_sub(1, Ordering::SeqCst) != 0, "the store fails, as the test wants");
-        &self.content
-    }
-}
-
-impl TokenStore for Hostile {
-    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        self.strike().load(client_id)
-    }
-
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.strike().save(client_id, token)
-    }
-
-    fn delete(&self, client_id: &str) -> Result<()> {
-        self.strike().delete(client_id)
-    }
-
-    fn description(&self) -> String {
-        "hostile".to_owned()
-    }
-}
-
 /// case 72
 #[tokio::test]
-async fn a_store_that_panics_keeps_no_lock_and_no_login_back() {
+async fn a_store_that_panics_leaves_no_lock_behind() {
     let (server, (_folder, path)) = (strict_server().await, folder());
     server.change(|settings| settings.rotate_refresh_tokens = false);
     let mut interrupted = 0;
     for calls in 0.. {
-        let hostile = Hostile { content: Arc::default(), calls: Arc::new(AtomicI64::new(calls)) };
-        hostile.content.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
-        let store = Arc::new(FallbackStore::new(vec![Box::new(hostile.clone())], LoginLock::beside(&path)));
+        let (content, calls_left) = (Arc::new(MemoryStore::default()), Arc::new(AtomicI64::new(calls)));
+        content.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
+        // Once, when no calls are left.
+        let panics = {
+            let calls_left = calls_left.clone();
+            move |_: &str| {
+                assert!(calls_left.fetch_sub(1, Ordering::SeqCst) != 0, "the store fails, as the test wants");
+                true
+            }
+        };
+        let store = FallbackStore::new(vec![Box::new(Asking(content, panics))], LoginLock::beside(&path));
+        let store = Arc::new(store);
         let (options, context) = (options(server.url()), unattended(store.clone(), Arc::new(Recorder::default())));
         let struck = tokio::spawn(authenticate(options, context)).await;
         match struck {
@@ -251,7 +222,7 @@ async fn a_store_that_panics_keeps_no_lock_and_no_login_back() {
                 assert!(matches!(error, Error::Interrupted { .. }) && error.is_transient(), "{error}");
                 interrupted += 1;
             }
-            Ok(Ok(_)) if hostile.calls.load(Ordering::SeqCst) >= 0 => break,
+            Ok(Ok(_)) if calls_left.load(Ordering::SeqCst) >= 0 => break,
             // It struck in the caller's own task, or after all was done.
             Ok(Ok(_)) | Err(_) => {}
         }

@@ -83,9 +83,15 @@ fn address() -> impl Strategy<Value = Value> {
     prop_oneof![2 => select(KNOWN).prop_map(Value::from), 1 => value()]
 }
 
+fn split(names: &'static str) -> Vec<&'static str> {
+    names.split(' ').collect()
+}
+
 /// An answer with these members, some of them missing and all of them with any value; or any bytes.
-fn answer(names: &'static [&'static str]) -> impl Strategy<Value = Fault> {
-    let object = hash_map(select(names), value(), 0..=names.len()).prop_map(|members| json!(members).to_string());
+fn answer(names: &'static str) -> impl Strategy<Value = Fault> {
+    let names = split(names);
+    let object =
+        hash_map(select(names.clone()), value(), 0..=names.len()).prop_map(|members| json!(members).to_string());
     let body = prop_oneof![
         6 => object.prop_map(String::into_bytes),
         1 => vec(any::<u8>(), 0..300),
@@ -157,16 +163,7 @@ async fn refresh(client: &OAuthClient) -> authgate_core::Result<authgate_core::T
 /// cases 18, 37, 38, 42, 44, 47, 48, 50, 52, 53, 54, 155
 #[test]
 fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
-    let names = &[
-        "access_token",
-        "token_type",
-        "expires_in",
-        "refresh_token",
-        "scope",
-        "id_token",
-        "error",
-        "error_description",
-    ];
+    let names = "access_token token_type expires_in refresh_token scope id_token error error_description";
     for_any(answer(names), |conversation, answer| {
         hold_for_token(&conversation.ask(Endpoint::Token, answer, refresh), &[CLIENT_SECRET, REFRESH_TOKEN]);
     });
@@ -189,8 +186,8 @@ fn any_lifetime_is_read_as_a_harmless_number_of_seconds() {
 /// cases 16, 18, 22
 #[test]
 fn any_discovery_document_is_safe_for_secrets_or_refused() {
-    let names = &["token_endpoint", "authorization_endpoint", "userinfo_endpoint", "introspection_endpoint", "issuer"];
-    let documents = (answer(names), select(&names[..4]), address());
+    let names = "issuer token_endpoint authorization_endpoint userinfo_endpoint introspection_endpoint";
+    let documents = (answer(names), select(split(names)[1..].to_vec()), address());
     for_any(documents, |conversation, (answer, name, address)| {
         let issuer = conversation.server.url();
         let mut document = json!({"issuer": issuer, "token_endpoint": "https://auth.example.com/token"});
@@ -207,7 +204,7 @@ fn any_discovery_document_is_safe_for_secrets_or_refused() {
 /// cases 54, 55
 #[test]
 fn any_description_of_a_token_is_read_or_a_harmless_error() {
-    let names = &["active", "sub", "name", "email_verified", "updated_at", "exp", "error", "error_description"];
+    let names = "active sub name email_verified updated_at exp error error_description";
     for_any(answer(names), |conversation, answer| {
         let token = Secret::from(ACCESS_TOKEN);
         let user_info = conversation
@@ -226,20 +223,12 @@ fn any_description_of_a_token_is_read_or_a_harmless_error() {
 /// cases 99, 101, 104, 105, 106
 #[test]
 fn any_device_authorization_can_be_shown_or_is_refused() {
-    let names = &[
-        "device_code",
-        "user_code",
-        "verification_uri",
-        "verification_uri_complete",
-        "expires_in",
-        "interval",
-        "error",
-    ];
+    let names = "error device_code user_code verification_uri verification_uri_complete expires_in interval";
     let odd = prop_oneof![
         "[ -~]{0,60}".prop_map(|user_code| ("user_code", json!(user_code))),
         (select(&["verification_uri", "verification_uri_complete"][..]), address()),
         (select(&["expires_in", "interval"][..]), number()),
-        (select(&names[..6]), value()),
+        (select(split(names)[1..].to_vec()), value()),
     ];
     for_any((answer(names), odd), |conversation, (answer, (name, value))| {
         let mut nearly = json!({

@@ -1,5 +1,6 @@
 //! A login through the browser: what the person is shown, and the browser, which the test is.
 
+use std::future::{pending, ready};
 use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -87,31 +88,24 @@ pub(crate) fn shown(page: &Answer) -> String {
     redact(&format!("{} {}", page.status, lines.join("\n")))
 }
 
-/// Hands the test what a browser would have been opened with.
-pub(crate) struct Page(pub(crate) mpsc::UnboundedSender<Url>);
+/// A browser, as far as a test needs one.
+pub(crate) enum TestBrowser {
+    /// Hands the test what it is opened with.
+    Opens(mpsc::UnboundedSender<Url>),
+    /// Its launcher fails.
+    Fails,
+    /// Nothing happens in it.
+    Hangs,
+}
 
-impl Browser for Page {
+impl Browser for TestBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
-        self.0.send(url.clone()).unwrap();
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// A launcher that fails.
-pub(crate) struct Broken;
-
-impl Browser for Broken {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(async { Err(Error::BrowserUnavailable { reason: "xdg-open ended with status 3".to_owned() }) })
-    }
-}
-
-/// A browser in which nothing happens.
-pub(crate) struct Never;
-
-impl Browser for Never {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(std::future::pending())
+        let reason = "xdg-open ended with status 3".to_owned();
+        match self {
+            Self::Opens(opened) => Box::pin(ready(opened.send(url.clone()).map_err(|error| panic!("{error}")))),
+            Self::Fails => Box::pin(ready(Err(Error::BrowserUnavailable { reason }))),
+            Self::Hangs => Box::pin(pending()),
+        }
     }
 }
 
@@ -194,8 +188,9 @@ pub(crate) async fn begin_at(host: &str, server: &DevServer, client: &OAuthClien
     let redirect_uri = port.redirect_uri(host);
     server.register_redirect_uri(&redirect_uri);
     let (client, scopes, options) = (client.clone(), strings(scopes), options(&redirect_uri));
-    let login =
-        tokio::spawn(async move { run_auth_code_flow(&client, &scopes, &options, &Page(opened), prompt).await });
+    let login = tokio::spawn(async move {
+        run_auth_code_flow(&client, &scopes, &options, &TestBrowser::Opens(opened), prompt).await
+    });
     let url = urls.recv().await.expect("the browser is opened");
     Begun { url, port, redirect_uri, prompt, login }
 }
