@@ -76,7 +76,7 @@ async fn a_callback_with_the_state_and_no_use_ends_the_login() {
         let (server, mut begun) = begin_login().await;
         pages.push(shown(&begun.come_back_with_state(query).await));
         errors.push(described(&begun.failure().await));
-        assert_eq!(server.count(Endpoint::Token), 0, "{:.40}", query);
+        assert_eq!(server.count(Endpoint::Token), 0, "{query:.40}");
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"

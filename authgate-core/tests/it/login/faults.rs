@@ -203,8 +203,8 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
     server.change(|settings| settings.rotate_refresh_tokens = false);
     let mut interrupted = 0;
     for calls in 0.. {
-        let (content, calls_left) = (Arc::new(MemoryStore::default()), Arc::new(AtomicI64::new(calls)));
-        content.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
+        let (memory, calls_left) = (Arc::new(MemoryStore::default()), Arc::new(AtomicI64::new(calls)));
+        memory.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
         // Once, when no calls are left.
         let panics = {
             let calls_left = calls_left.clone();
@@ -213,7 +213,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
                 true
             }
         };
-        let store = FallbackStore::new(vec![Box::new(Asking(content, panics))], LoginLock::beside(&path));
+        let store = FallbackStore::new(vec![Box::new(Asking(memory, panics))], LoginLock::beside(&path));
         let store = Arc::new(store);
         let (options, context) = (options(server.url()), unattended(store.clone(), Arc::new(Recorder::default())));
         let struck = tokio::spawn(authenticate(options, context)).await;

@@ -20,16 +20,19 @@ fn query() -> impl Strategy<Value = String> {
     vec(select(PIECES), 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// The beginning of a request that is not the browser's, or of none.
+/// The beginning of a request that is not the browser's, or of none. Much is as the browser writes it, so
+/// that the state is looked at.
 fn request() -> impl Strategy<Value = String> {
-    let method = select(&["GET", "HEAD", "POST", "get", "G\0T", ""][..]);
+    const RIGHT: &str = "Host: {}\r\n";
+    const HEADERS: &[&str] = &[RIGHT, RIGHT, RIGHT, "Host: {}\r\nHost: {}\r\n", "Host: evil.example\r\n", "\0\r\n", ""];
+    let method = select(&["GET", "GET", "GET", "HEAD", "POST", "get", "G\0T", ""][..]);
     let target = prop_oneof![
         4 => query().prop_map(|query| format!("/callback?{query}")),
         1 => "[ -~]{0,30}",
         1 => query().prop_map(|query| format!("http://127.0.0.1/callback?{query}")),
     ];
-    let version = select(&["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", ""][..]);
-    let headers = select(&["Host: {}\r\n", "Host: {}\r\nHost: {}\r\n", "Host: evil.example\r\n", "\0\r\n", ""][..]);
+    let version = select(&["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", ""][..]);
+    let headers = select(HEADERS);
     (method, target, version, headers)
         .prop_map(|(method, target, version, headers)| format!("{method} {target} {version}\r\n{headers}\r\n"))
 }
