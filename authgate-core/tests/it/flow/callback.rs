@@ -54,7 +54,7 @@ async fn a_callback_without_the_right_state_is_turned_away() {
 
 /// case 80
 #[tokio::test]
-async fn a_callback_with_the_state_and_no_use_ends_the_login() {
+async fn an_unusable_callback_with_the_state_ends_the_login() {
     let long = format!("code={}", "c".repeat(60_000));
     let mut errors = Vec::new();
     let mut pages = Vec::new();

@@ -251,7 +251,7 @@ impl Prompt for Speechless {
 
 /// cases 72, 116
 #[tokio::test]
-async fn a_refreshed_token_is_saved_before_it_is_spoken_of() {
+async fn a_refreshed_token_is_saved_before_any_notice() {
     let (server, (_folder, path)) = (strict_server().await, folder());
     let store = in_file(&path);
     store.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
