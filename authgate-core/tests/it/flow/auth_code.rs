@@ -2,152 +2,133 @@
 
 use std::time::Duration;
 
-use crate::support::flow::{
-    Broken, Never, Recorder, begin, begin_login, client, free_redirect_uri, get, options, parameter, strings,
-};
 use authgate_core::flow::{IfBrowserFails, run_auth_code_flow};
-use authgate_core::{Error, HttpClient, OAuthClient};
+use authgate_core::{Endpoints, Error, HttpClient, OAuthClient};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use tokio::net::TcpListener;
+use authgate_test_support::{Port, http};
+use insta::assert_snapshot;
+use serde_json::json;
 use url::Url;
 
-#[tokio::test]
-async fn a_person_logs_in_and_the_page_waits_for_the_save() {
-    let (server, begun) = begin_login().await;
-    let back = server.approve_authorization(begun.url.as_str()).expect("the request is in order");
+use crate::support::flow::{
+    Recorder, TestBrowser, begin, begin_login, client, described, log_in, options, parameter, shown, strings,
+};
 
-    let browser = tokio::spawn(async move { get(&back).await });
-    let login = begun.login.await.unwrap().unwrap();
+#[tokio::test]
+async fn the_page_waits_until_the_token_is_saved() {
+    let (server, mut begun) = begin_login().await;
+    let (login, browser) = begun.approved(&server, "").await;
+    let login = login.unwrap();
     assert!(!browser.is_finished(), "the page must not tell the outcome before there is one");
     login.page.saved().await;
 
-    let page = browser.await.unwrap();
-    assert_eq!(page.status, 200);
-    assert!(page.body.contains("You are logged in"), "{}", page.body);
+    assert_eq!(browser.await.unwrap().status, 200);
     assert_eq!(login.token.scope.as_deref(), Some("profile email"));
     assert!(login.token.refresh_token.is_some());
-    assert_eq!(server.count(Endpoint::Token), 1);
-    assert!(begun.prompt.text().contains(begun.url.as_str()), "the address is always shown");
+    server.assert_requests([Endpoint::Discovery, Endpoint::Token]);
+    assert!(begun.prompt.text().contains(begun.url.as_str()), "the address is the one that is opened");
+    assert_snapshot!(begun.prompt.said(), @"
+    url: http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
+    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
+    notice: Finishing the login
+    ");
 }
 
 #[tokio::test]
-async fn a_token_that_could_not_be_stored_is_told_on_the_page() {
-    let (server, begun) = begin_login().await;
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let browser = tokio::spawn(async move { get(&back).await });
-    begun.login.await.unwrap().unwrap().page.not_saved("disk full: <b>/home</b>").await;
+async fn the_page_tells_what_became_of_the_token() {
+    let mut pages = Vec::new();
+    for outcome in ["saved", "not saved", "dropped"] {
+        let (server, mut begun) = begin_login().await;
+        let (login, browser) = begun.approved(&server, "").await;
+        let page = login.unwrap().page;
+        match outcome {
+            "saved" => page.saved().await,
+            "not saved" => page.not_saved("disk full: <b>/home</b>").await,
+            _ => drop(page),
+        }
+        pages.push(shown(&browser.await.unwrap()));
+    }
+    assert_snapshot!(pages.join("\n\n"), @"
+    200 You are logged in
+    The program in your terminal has what it needs.
+    You can close this tab and go back to the terminal.
 
-    let page = browser.await.unwrap();
-    assert!(
-        page.body.contains("for now") && page.body.contains("disk full: &lt;b&gt;/home&lt;/b&gt;"),
-        "{}",
-        page.body
-    );
-}
+    200 You are logged in, for now
+    The login could not be stored, so the program will ask again next time.
+    disk full: &lt;b&gt;/home&lt;/b&gt;
+    You can close this tab and go back to the terminal.
 
-#[tokio::test]
-async fn a_login_that_nobody_finishes_says_so_on_the_page() {
-    let (server, begun) = begin_login().await;
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let browser = tokio::spawn(async move { get(&back).await });
-    drop(begun.login.await.unwrap().unwrap());
-
-    assert!(browser.await.unwrap().body.contains("Login not finished"));
+    503 Login not finished
+    The program ended before the login was finished.
+    You can close this tab. To try again, start the login anew from the terminal.
+    ");
 }
 
 /// cases 36, 92
 #[tokio::test(start_paused = true)]
-async fn an_exchange_that_fails_makes_a_page_that_says_so() {
-    for (fault, said) in [
-        (Fault::status(500), "answered 500"),
-        (Fault::status(503), "answered 503"),
-        (Fault::DropAfter, "the connection was lost"),
-        (Fault::Truncated, "the connection was lost"),
-        (Fault::Hang, "no answer in time"),
-        (Fault::HeadersThenSilence, "no answer in time"),
-        (Fault::oauth_error(400, "invalid_grant"), "invalid_grant"),
+async fn a_failed_exchange_is_told_on_the_page() {
+    let mut errors = Vec::new();
+    for fault in [
+        Fault::status(500),
+        Fault::status(503),
+        Fault::DropAfter,
+        Fault::Truncated,
+        Fault::Hang,
+        Fault::HeadersThenSilence,
+        Fault::oauth_error(400, "invalid_grant"),
     ] {
-        let (server, begun) = begin_login().await;
+        let (server, mut begun) = begin_login().await;
         server.inject(Endpoint::Token, fault, Times::Always);
-        let back = server.approve_authorization(begun.url.as_str()).unwrap();
-
-        let page = get(&back).await;
-        assert_eq!(page.status, 502);
-        assert!(page.body.contains("Login failed") && page.body.contains(said), "{}", page.body);
-        assert!(!page.body.contains("You are logged in"));
-        let code = parameter(&Url::parse(&back).unwrap(), "code");
-        let error = begun.failure().await;
+        let (login, browser) = begun.approved(&server, "").await;
+        let (error, page) = (login.unwrap_err(), browser.await.unwrap());
+        assert!(shown(&page).starts_with("502 Login failed\n"), "{page:?}");
+        assert!(page.body.contains(&error.to_string()), "{error}: {}", page.body);
+        let code = server.requests_at(Endpoint::Token)[0].parameter("code").unwrap().to_owned();
         assert!(!format!("{error} {error:?} {}", page.body).contains(&code));
         assert_eq!(server.count(Endpoint::Token), 1, "a code is good for one use");
+        errors.push(described(&error));
     }
+    assert_snapshot!(errors.join("\n"), @"
+    Response: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
+    Response: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body)
+    Transport: authorization code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again
+    Transport: authorization code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again
+    Transport: authorization code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later
+    Transport: authorization code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later
+    OAuth: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_grant. The grant has expired, was revoked or was used before: log in again
+    ");
 }
 
 /// case 49
 #[tokio::test]
-async fn where_no_scope_is_named_the_ones_asked_for_were_granted() {
-    let (server, begun) = begin_login().await;
+async fn scopes_that_are_not_named_are_those_asked_for() {
+    let (server, mut begun) = begin_login().await;
     server.inject(Endpoint::Token, Fault::remove_member("scope"), Times::Once);
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let browser = tokio::spawn(async move { get(&back).await });
-    let login = begun.login.await.unwrap().unwrap();
-    assert_eq!(login.token.scope.as_deref(), Some("profile email"));
-    login.page.saved().await;
-    assert_eq!(browser.await.unwrap().status, 200);
+    assert_eq!(log_in(&server, &mut begun).await.scope.as_deref(), Some("profile email"));
 }
 
 /// case 77
 #[tokio::test]
-async fn a_person_who_says_no_ends_the_login() {
-    let (server, begun) = begin_login().await;
-    let page = get(&server.deny_authorization(begun.url.as_str()).unwrap()).await;
-    assert!(page.body.contains("Login refused"), "{}", page.body);
-
-    let error = begun.failure().await;
-    assert!(matches!(error, Error::Denied { .. }), "{error}");
+async fn access_denied_in_the_browser_ends_the_login() {
+    let (server, mut begun) = begin_login().await;
+    let page = http::get(&server.deny_authorization(begun.url.as_str()).unwrap()).await;
+    assert_snapshot!(shown(&page), @"
+    200 Login refused
+    You did not allow the program to log in as you. It has been told, and got no access.
+    You can close this tab and go back to the terminal.
+    ");
+    assert_snapshot!(described(&begun.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
     assert_eq!(server.count(Endpoint::Token), 0);
-}
-
-/// case 90
-#[tokio::test(start_paused = true)]
-async fn when_nobody_comes_the_time_left_is_shown_and_the_port_is_freed() {
-    let (_server, begun) = begin_login().await;
-    let (prompt, redirect_uri) = (begun.prompt, begun.redirect_uri.clone());
-    let error = begun.failure().await;
-
-    assert!(matches!(error, Error::LoginExpired { .. }), "{error}");
-    assert!(error.to_string().contains("within 5 minutes"), "{error}");
-    assert!(prompt.count("waiting: ") >= 290, "about one a second");
-    assert!(prompt.text().contains(&format!("register exactly {redirect_uri}")));
-    let url = Url::parse(&redirect_uri).unwrap();
-    TcpListener::bind(("127.0.0.1", url.port().unwrap())).await.expect("the port is free");
-}
-
-/// cases 90, 91
-#[tokio::test]
-async fn a_login_that_is_dropped_frees_its_port_at_once() {
-    let server = DevServer::start().await;
-    let client = client(&server, server.public_client()).await;
-    let redirect_uri = free_redirect_uri("127.0.0.1");
-    for _ in 0..20 {
-        let (prompt, options) = (Recorder::default(), options(&redirect_uri));
-        let login = run_auth_code_flow(&client, &[], &options, &Never, &prompt);
-        tokio::select! {
-            biased;
-            ended = login => panic!("the second login finds the port taken: {:?}", ended.err()),
-            () = tokio::time::sleep(Duration::from_millis(5)) => {}
-        }
-    }
 }
 
 /// cases 26, 93
 #[tokio::test]
 async fn each_attempt_has_its_own_state_and_challenge() {
     let server = DevServer::start().await;
-    server.set_discovery_member("code_challenge_methods_supported", serde_json::json!(["plain"]));
+    server.set_discovery_member("code_challenge_methods_supported", json!(["plain"]));
     let client = client(&server, server.public_client()).await;
     let scopes = strings(&["openid", "profile"]);
-    let first = client.authorize_url("http://127.0.0.1:8088/callback", &scopes).unwrap();
-    let second = client.authorize_url("http://127.0.0.1:8088/callback", &scopes).unwrap();
+    let [first, second] = [(); 2].map(|()| client.authorize_url("http://127.0.0.1:8088/callback", &scopes).unwrap());
 
     for name in ["state", "code_challenge", "nonce"] {
         assert_ne!(parameter(first.url.url(), name), parameter(second.url.url(), name), "{name}");
@@ -162,98 +143,101 @@ async fn each_attempt_has_its_own_state_and_challenge() {
     }
 }
 
-/// case 24
-#[tokio::test]
-async fn the_endpoints_own_query_is_kept_and_no_parameter_is_there_twice() {
-    let server = DevServer::start().await;
-    let mut endpoints = client(&server, server.public_client()).await.endpoints().clone();
-    let endpoint = "https://auth.example.com/authorize?tenant=a%20b&state=theirs&empty&client_id=x";
+/// The URL of a login at a server with this authorization endpoint.
+fn authorization_url(endpoint: &str) -> Result<Url, Error> {
+    let mut endpoints = Endpoints::from_token_url("https://auth.example.com/token".parse().unwrap());
     endpoints.authorize_url = Some(endpoint.parse().unwrap());
-    let client = OAuthClient::new("dev-cli", endpoints.clone(), HttpClient::default());
-    let url = client.authorize_url("http://127.0.0.1:8088/callback", &[]).unwrap().url;
+    let client = OAuthClient::new("dev-cli", endpoints, HttpClient::default());
+    client.authorize_url("http://127.0.0.1:8088/callback", &[]).map(|request| request.url.url().clone())
+}
 
-    assert!(url.to_string().starts_with("https://auth.example.com/authorize?tenant=a%20b&empty&"), "{url}");
-    let mut names: Vec<_> = url.url().query_pairs().map(|(name, _)| name.into_owned()).collect();
+/// case 24
+#[test]
+fn the_endpoints_query_is_kept_and_no_name_is_doubled() {
+    let endpoint = "https://auth.example.com/authorize?tenant=a%20b&state=theirs&empty&client_id=x";
+    let url = authorization_url(endpoint).unwrap();
+    assert!(url.as_str().starts_with("https://auth.example.com/authorize?tenant=a%20b&empty&"), "{url}");
+    let mut names: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
     names.sort();
     let count = names.len();
     names.dedup();
     assert_eq!(names.len(), count);
-    assert_ne!(parameter(url.url(), "state"), "theirs");
-
-    endpoints.authorize_url = Some("https://auth.example.com/authorize#here".parse().unwrap());
-    let client = OAuthClient::new("dev-cli", endpoints, HttpClient::default());
-    let error = client.authorize_url("http://127.0.0.1:8088/callback", &[]).unwrap_err();
-    assert!(error.to_string().contains("fragment"), "{error}");
+    assert_ne!(parameter(&url, "state"), "theirs");
 }
 
-/// case 23
-#[tokio::test]
-async fn an_authorization_endpoint_that_is_no_web_page_is_never_opened() {
-    let server = DevServer::start().await;
-    let mut endpoints = client(&server, server.public_client()).await.endpoints().clone();
-    for endpoint in ["file:///etc/passwd", "javascript:alert(1)", "http://auth.example.com/authorize"] {
-        endpoints.authorize_url = Some(endpoint.parse().unwrap());
-        let client = OAuthClient::new("dev-cli", endpoints.clone(), HttpClient::default());
-        let error = client.authorize_url("http://127.0.0.1:8088/callback", &[]).unwrap_err();
-        assert!(matches!(error, Error::Config(_)), "{endpoint}: {error}");
-    }
+/// cases 23, 24
+#[test]
+fn an_authorization_endpoint_is_a_web_page_and_whole() {
+    let refused = [
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http://auth.example.com/authorize",
+        "https://auth.example.com/authorize#here",
+    ];
+    let errors = refused.map(|endpoint| described(&authorization_url(endpoint).unwrap_err()));
+    assert_snapshot!(errors.join("\n"), @"
+    Config: the authorization endpoint is refused: it begins with file:, not with https://
+    Config: the authorization endpoint is refused: it begins with javascript:, not with https://
+    Config: the authorization endpoint is refused: http://auth.example.com/authorize is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
+    Config: the authorization endpoint is refused: it has a fragment (#...): take it out
+    ");
 }
 
 #[tokio::test]
-async fn a_confidential_client_shows_its_secret_in_the_body_whatever_discovery_says() {
+async fn a_code_is_exchanged_with_the_secret_in_the_body() {
     let server = DevServer::start().await;
-    server.set_discovery_member("token_endpoint_auth_methods_supported", serde_json::json!(["client_secret_basic"]));
-    let redirect_uri = free_redirect_uri("127.0.0.1");
-    server.register_redirect_uri(&redirect_uri);
+    server.set_discovery_member("token_endpoint_auth_methods_supported", json!(["client_secret_basic"]));
     let client = client(&server, server.confidential_client()).await;
-    let begun = begin(&client, &["profile"], options(&redirect_uri)).await;
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let browser = tokio::spawn(async move { get(&back).await });
-    begun.login.await.unwrap().unwrap().page.saved().await;
+    let mut begun = begin(&server, &client, &["profile"]).await;
+    log_in(&server, &mut begun).await;
 
-    assert_eq!(browser.await.unwrap().status, 200);
     let request = &server.requests_at(Endpoint::Token)[0];
     assert_eq!(request.parameter("client_secret"), server.confidential_client().secret.as_deref());
     assert_eq!(request.header("authorization"), None);
-    assert_eq!(request.parameter("redirect_uri"), Some(redirect_uri.as_str()));
+    assert_eq!(request.parameter("redirect_uri"), Some(begun.redirect_uri.as_str()));
 }
 
 #[tokio::test]
-async fn an_id_token_of_another_login_is_refused() {
+async fn the_id_token_of_another_login_is_refused() {
     let server = DevServer::start().await;
-    let redirect_uri = free_redirect_uri("127.0.0.1");
-    server.register_redirect_uri(&redirect_uri);
     let client = client(&server, server.public_client()).await;
     // {"nonce":"another"}
     let other = "e30.eyJub25jZSI6ImFub3RoZXIifQ.c2ln";
     server.inject(Endpoint::Token, Fault::set_member("id_token", other), Times::Once);
-    let begun = begin(&client, &["openid"], options(&redirect_uri)).await;
-    let page = get(&server.approve_authorization(begun.url.as_str()).unwrap()).await;
-    assert!(page.body.contains("Login failed"), "{}", page.body);
-    assert!(matches!(begun.failure().await, Error::Protocol { .. }));
+    let (login, browser) = begin(&server, &client, &["openid"]).await.approved(&server, "").await;
+    assert_snapshot!(described(&login.unwrap_err()), @"Protocol: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login (its nonce is not ours): start again");
+    assert_snapshot!(shown(&browser.await.unwrap()), @"
+    502 Login failed
+    You allowed the login, but the program could not finish it.
+    authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login (its nonce is not ours): start again
+    You can close this tab. To try again, start the login anew from the terminal.
+    ");
 
-    let begun = begin(&client, &["openid"], options(&redirect_uri)).await;
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    tokio::spawn(async move { get(&back).await });
-    assert!(begun.login.await.unwrap().is_ok(), "the server's own ID token carries our nonce");
+    // The server's own ID token carries our nonce.
+    log_in(&server, &mut begin(&server, &client, &["openid"]).await).await;
 }
 
 /// case 87
-#[tokio::test]
-async fn a_launcher_that_fails_ends_the_login_only_where_another_flow_can_take_over() {
+#[tokio::test(start_paused = true)]
+async fn a_failing_launcher_ends_only_a_login_that_gives_up() {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
-    let prompt = Recorder::default();
-    let mut options = options(&free_redirect_uri("127.0.0.1"));
+    let mut outcomes = Vec::new();
+    for if_browser_fails in [IfBrowserFails::GiveUp, IfBrowserFails::KeepWaiting] {
+        let (port, prompt) = (Port::free(), Recorder::default());
+        let mut options = options(&port.redirect_uri("127.0.0.1"));
+        options.if_browser_fails = if_browser_fails;
+        options.time_limit = Duration::from_secs(90);
+        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt).await.unwrap_err();
+        assert_eq!(prompt.count("url: "), 1, "the address is shown all the same");
+        outcomes.push(format!("{}\n{}", prompt.notices(), described(&error)));
+    }
+    assert_snapshot!(outcomes.join("\n\n"), @"
+    notice: Waiting 90 seconds for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
+    BrowserUnavailable: no browser can be opened here: xdg-open ended with status 3
 
-    options.if_browser_fails = IfBrowserFails::GiveUp;
-    let error = run_auth_code_flow(&client, &[], &options, &Broken, &prompt).await.unwrap_err();
-    assert!(matches!(error, Error::BrowserUnavailable { .. }), "{error}");
-    assert_eq!(prompt.count("url: "), 1, "the address is shown all the same");
-
-    options.if_browser_fails = IfBrowserFails::KeepWaiting;
-    options.time_limit = Duration::from_millis(50);
-    let error = run_auth_code_flow(&client, &[], &options, &Broken, &prompt).await.unwrap_err();
-    assert!(matches!(error, Error::LoginExpired { .. }), "{error}");
-    assert_eq!(prompt.count("Open the address above by hand"), 1);
+    notice: Waiting 90 seconds for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
+    notice: no browser can be opened here: xdg-open ended with status 3. Open the address above by hand
+    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 90 seconds. Start again, or use the device flow
+    ");
 }

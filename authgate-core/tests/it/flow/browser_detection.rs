@@ -1,19 +1,19 @@
 //! Whether a browser can be opened, and what happens when it is.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use authgate_core::flow::{Launcher, NoBrowser, Surroundings, System};
+use insta::assert_snapshot;
 
-/// A desktop with these variables and programs, and somebody at the terminal.
-fn desktop(system: System, variables: &[(&str, &str)], programs: &[&str]) -> Surroundings {
-    let variables: HashMap<String, String> =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let programs: Vec<String> = programs.iter().copied().map(str::to_owned).collect();
+/// A desktop with these variables, each `NAME=value`, and these programs, and somebody at the terminal.
+fn desktop(system: System, variables: &[&str], programs: &[&str]) -> Surroundings {
+    let variables: Vec<_> = variables.iter().filter_map(|variable| variable.split_once('=')).collect();
+    let variables: Vec<_> = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let programs: Vec<_> = programs.iter().copied().map(str::to_owned).collect();
     Surroundings {
         system,
         terminal: true,
-        variable: Box::new(move |name| variables.get(name).cloned()),
+        variable: Box::new(move |name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())),
         find_program: Box::new(move |name| {
             let file = name.rsplit('/').next()?;
             programs.iter().any(|program| program == file).then(|| PathBuf::from(format!("/usr/bin/{file}")))
@@ -21,76 +21,84 @@ fn desktop(system: System, variables: &[(&str, &str)], programs: &[&str]) -> Sur
     }
 }
 
-fn linux(variables: &[(&str, &str)], programs: &[&str]) -> Surroundings {
-    desktop(System::Unix, variables, programs)
-}
-
-fn program(name: &str, arguments: &[&str]) -> Launcher {
-    Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied())
-}
-
 /// case 89
 #[test]
-fn a_linux_desktop_needs_a_display_and_a_program_that_opens_urls() {
-    for display in ["DISPLAY", "WAYLAND_DISPLAY"] {
-        assert_eq!(linux(&[(display, ":0")], &["xdg-open"]).browser(), Ok(program("xdg-open", &[])));
-        assert_eq!(linux(&[(display, ":0")], &[]).browser(), Err(NoBrowser::NoLauncher));
-        assert_eq!(linux(&[(display, "")], &["xdg-open"]).browser(), Err(NoBrowser::NoDisplay));
+fn a_browser_is_found_or_the_reason_is_told() {
+    let mut outcomes = Vec::new();
+    for (system, variables, programs) in [
+        (System::Unix, &["DISPLAY=:0"] as &[&str], &["xdg-open"] as &[&str]),
+        (System::Unix, &["DISPLAY=:0"], &[]),
+        (System::Unix, &["DISPLAY="], &["xdg-open"]),
+        (System::Unix, &["WAYLAND_DISPLAY=:0"], &["xdg-open"]),
+        (System::Unix, &["WAYLAND_DISPLAY=:0"], &[]),
+        (System::Unix, &["WAYLAND_DISPLAY="], &["xdg-open"]),
+        (System::Unix, &[], &["xdg-open"]),
+        (System::Unix, &["SSH_CONNECTION=x", "DISPLAY=:10"], &["xdg-open"]),
+        (System::Unix, &["SSH_TTY=x", "DISPLAY=:10"], &["xdg-open"]),
+        (System::MacOs, &["SSH_CONNECTION=x"], &["open"]),
+        (System::MacOs, &["SSH_TTY=x"], &["open"]),
+        (System::MacOs, &[], &["open"]),
+        (System::Windows, &[r"SystemRoot=D:\Win", "BROWSER=evil"], &["evil"]),
+        (System::Unix, &["WSL_DISTRO_NAME=Debian"], &["wslview"]),
+        (System::Unix, &["WSL_DISTRO_NAME=Debian"], &["xdg-open"]),
+        (System::Unix, &["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"], &["xdg-open"]),
+        (System::Unix, &["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"], &[]),
+        (System::Unix, &["DISPLAY=:0", "CI=true"], &["xdg-open"]),
+        (System::Unix, &["DISPLAY=:0", "CI=false"], &["xdg-open"]),
+        (System::Unix, &["DISPLAY=:0", "CODESPACES=true"], &["xdg-open"]),
+        (System::Unix, &["DISPLAY=:0", "REMOTE_CONTAINERS=true"], &["xdg-open"]),
+    ] {
+        let outcome = match desktop(system, variables, programs).browser() {
+            Ok(launcher) => format!("{launcher:?}"),
+            Err(reason) => reason.to_string(),
+        };
+        outcomes.push(format!("{system:?} {variables:?} {programs:?}: {outcome}"));
     }
-    assert_eq!(linux(&[], &["xdg-open"]).browser(), Err(NoBrowser::NoDisplay));
+    assert_snapshot!(outcomes.join("\n"), @r#"
+    Unix ["DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
+    Unix ["DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
+    Unix ["DISPLAY="] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
+    Unix ["WAYLAND_DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
+    Unix ["WAYLAND_DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
+    Unix ["WAYLAND_DISPLAY="] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
+    Unix [] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
+    Unix ["SSH_CONNECTION=x", "DISPLAY=:10"] ["xdg-open"]: this is an SSH session, and the browser would open on the other machine
+    Unix ["SSH_TTY=x", "DISPLAY=:10"] ["xdg-open"]: this is an SSH session, and the browser would open on the other machine
+    MacOs ["SSH_CONNECTION=x"] ["open"]: this is an SSH session, and the browser would open on the other machine
+    MacOs ["SSH_TTY=x"] ["open"]: this is an SSH session, and the browser would open on the other machine
+    MacOs [] ["open"]: Launcher { program: "/usr/bin/open", arguments: [] }
+    Windows ["SystemRoot=D:\\Win", "BROWSER=evil"] ["evil"]: Launcher { program: "D:\\Win\\System32\\rundll32.exe", arguments: ["url.dll,FileProtocolHandler"] }
+    Unix ["WSL_DISTRO_NAME=Debian"] ["wslview"]: Launcher { program: "/usr/bin/wslview", arguments: [] }
+    Unix ["WSL_DISTRO_NAME=Debian"] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
+    Unix ["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
+    Unix ["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
+    Unix ["DISPLAY=:0", "CI=true"] ["xdg-open"]: CI is set, so nobody is there to log in
+    Unix ["DISPLAY=:0", "CI=false"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
+    Unix ["DISPLAY=:0", "CODESPACES=true"] ["xdg-open"]: this is a container elsewhere, and a browser here could not come back to it
+    Unix ["DISPLAY=:0", "REMOTE_CONTAINERS=true"] ["xdg-open"]: this is a container elsewhere, and a browser here could not come back to it
+    "#);
 }
 
 /// case 89
 #[test]
-fn over_ssh_a_display_means_nothing() {
-    for ssh in ["SSH_CONNECTION", "SSH_TTY"] {
-        let variables = [(ssh, "x"), ("DISPLAY", ":10")];
-        assert_eq!(linux(&variables, &["xdg-open"]).browser(), Err(NoBrowser::Ssh));
-        assert_eq!(desktop(System::MacOs, &[(ssh, "x")], &["open"]).browser(), Err(NoBrowser::Ssh));
-    }
-}
-
-/// case 89
-#[test]
-fn macos_and_windows_always_have_a_browser() {
-    assert_eq!(desktop(System::MacOs, &[], &["open"]).browser(), Ok(program("open", &[])));
-    let windows = desktop(System::Windows, &[("SystemRoot", r"D:\Win"), ("BROWSER", "evil")], &["evil"]).browser();
-    assert_eq!(windows, Ok(Launcher::new(r"D:\Win\System32\rundll32.exe", ["url.dll,FileProtocolHandler"])));
-}
-
-/// case 89
-#[test]
-fn wsl_opens_the_browser_of_its_windows_or_falls_back_to_what_linux_needs() {
-    let wsl = ("WSL_DISTRO_NAME", "Debian");
-    assert_eq!(linux(&[wsl], &["wslview"]).browser(), Ok(program("wslview", &[])));
-    assert_eq!(linux(&[wsl], &["xdg-open"]).browser(), Err(NoBrowser::NoDisplay));
-    assert_eq!(linux(&[wsl, ("DISPLAY", ":0")], &["xdg-open"]).browser(), Ok(program("xdg-open", &[])));
-    assert_eq!(linux(&[wsl, ("DISPLAY", ":0")], &[]).browser(), Err(NoBrowser::NoLauncher));
-}
-
-/// case 89
-#[test]
-fn where_nobody_is_there_no_browser_is_opened() {
-    let display = ("DISPLAY", ":0");
-    assert_eq!(linux(&[display, ("CI", "true")], &["xdg-open"]).browser(), Err(NoBrowser::Ci));
-    assert!(linux(&[display, ("CI", "false")], &["xdg-open"]).browser().is_ok());
-    for remote in ["CODESPACES", "REMOTE_CONTAINERS"] {
-        assert_eq!(linux(&[display, (remote, "true")], &["xdg-open"]).browser(), Err(NoBrowser::RemoteContainer));
-    }
-    let no_terminal = |variables: &[(&str, &str)]| Surroundings { terminal: false, ..linux(variables, &["xdg-open"]) };
-    assert_eq!(no_terminal(&[display]).browser(), Err(NoBrowser::NoTerminal));
-    assert!(!no_terminal(&[display]).is_unattended());
-    assert!(no_terminal(&[("CI", "1")]).is_unattended());
-    assert!(!linux(&[("CI", "1")], &[]).is_unattended());
+fn without_a_terminal_no_browser_is_opened() {
+    let surroundings =
+        |terminal, variables: &[&str]| Surroundings { terminal, ..desktop(System::Unix, variables, &["xdg-open"]) };
+    assert_eq!(surroundings(false, &["DISPLAY=:0"]).browser(), Err(NoBrowser::NoTerminal));
+    assert!(!surroundings(false, &["DISPLAY=:0"]).is_unattended());
+    assert!(surroundings(false, &["CI=1"]).is_unattended());
+    assert!(!surroundings(true, &["CI=1"]).is_unattended());
+    assert_snapshot!(authgate_core::Error::from(NoBrowser::NoTerminal), @"no browser can be opened here: there is no terminal, so nobody is there to log in");
 }
 
 /// cases 87, 88
 #[test]
-fn the_browser_variable_is_honoured_where_the_url_stays_one_argument() {
+fn the_url_stays_one_argument_whatever_browser_says() {
     let chosen = |value: &str| {
         let programs = ["firefox", "my browser", "w3m", "lynx", "sh", "env", "nohup", "xdg-open"];
-        linux(&[("DISPLAY", ":0"), ("BROWSER", value)], &programs).browser().unwrap()
+        desktop(System::Unix, &["DISPLAY=:0", &format!("BROWSER={value}")], &programs).browser().unwrap()
     };
+    let program = |name: &str, arguments: &[&str]| Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied());
     for (value, arguments) in [
         ("firefox", &[] as &[&str]),
         ("/opt/firefox", &[]),
@@ -122,26 +130,17 @@ fn the_browser_variable_is_honoured_where_the_url_stays_one_argument() {
     }
 }
 
-#[test]
-fn every_reason_says_what_is_in_the_way() {
-    let error = authgate_core::Error::from(NoBrowser::NoDisplay);
-    assert_eq!(
-        error.to_string(),
-        "no browser can be opened here: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-    );
-}
-
 #[cfg(unix)]
 mod launching {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
     use std::process::Command;
     use std::time::Duration;
 
     use authgate_core::flow::{Browser, Launcher, NoBrowser, SystemBrowser};
     use authgate_core::{Error, Result};
-    use tokio::time::Instant;
+    use authgate_test_support::{Home, until};
+    use tokio::time::{Instant, resume};
     use url::Url;
 
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
@@ -150,12 +149,9 @@ mod launching {
         SystemBrowser::new(Ok(launcher)).open(&Url::parse(url).unwrap()).await
     }
 
-    /// A launcher that is this shell script; `$0` is its own path.
+    /// A launcher that is this shell script, with a path in the folder as its `$0`.
     fn script(folder: &Path, text: &str) -> Launcher {
-        let path = folder.join("launcher");
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        Launcher::new(path, ["--first"])
+        Launcher::new("sh", ["-c", text, folder.join("launcher").to_str().unwrap(), "--first"])
     }
 
     fn reason(outcome: Result<()>) -> String {
@@ -167,24 +163,23 @@ mod launching {
 
     /// cases 23, 87, 88, 159
     #[test]
-    fn the_launcher_gets_the_url_as_one_argument_and_neither_terminal_nor_secret() {
-        const MARK: &str = "LAUNCHER_TEST_FOLDER";
+    fn the_launcher_gets_the_url_and_neither_terminal_nor_secret() {
+        const FOLDER: &str = "LAUNCHER_TEST_FOLDER";
 
         // The environment of a process cannot be changed safely: this test runs itself in another.
-        let Ok(folder) = std::env::var(MARK) else {
-            let folder = tempfile::tempdir().unwrap();
-            let name = "launching::the_launcher_gets_the_url_as_one_argument_and_neither_terminal_nor_secret";
+        let Some(folder) = std::env::var_os(FOLDER) else {
+            let home = Home::new();
+            let (_, module) = module_path!().split_once("::").unwrap();
+            let name = format!("{module}::the_launcher_gets_the_url_and_neither_terminal_nor_secret");
             let output = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", name, "--nocapture"])
-                .env(MARK, folder.path())
-                .env("CLIENT_SECRET", "canary")
-                .env("BROWSER", "sh -c \"%s\"")
+                .args(["--exact", &name, "--nocapture"])
+                .envs([("CLIENT_SECRET", "canary"), ("BROWSER", "sh -c \"%s\"")])
+                .env(FOLDER, home.path())
                 .output()
                 .unwrap();
-            let output =
-                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let output = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
             assert!(output.contains("1 passed") && !output.contains("a line from the launcher"), "{output}");
-            let seen = fs::read_to_string(folder.path().join("launcher.seen")).unwrap();
+            let seen = fs::read_to_string(home.path().join("launcher.seen")).unwrap();
             assert_eq!(seen, format!("2\n--first\n{URL}\n--\nstdin is empty\n"));
             return;
         };
@@ -202,12 +197,11 @@ mv "$0.part" "$0.seen""#;
 
     /// case 87
     #[tokio::test]
-    async fn a_launcher_that_fails_or_is_missing_is_said_to() {
-        let folder = tempfile::tempdir().unwrap();
-        let reason_of_three = reason(open(script(folder.path(), "exit 3"), URL).await);
-        assert!(reason_of_three.ends_with("launcher ended with status 3"), "{reason_of_three}");
+    async fn a_launcher_that_fails_or_is_missing_is_told() {
+        let home = Home::new();
+        assert_eq!(reason(open(script(home.path(), "exit 3"), URL).await), "sh ended with status 3");
 
-        let missing = Launcher::new(folder.path().join("missing"), [""; 0]);
+        let missing = Launcher::new(home.path().join("missing"), [""; 0]);
         let reason_of_missing = reason(open(missing, URL).await);
         assert!(reason_of_missing.contains("cannot be run"), "{reason_of_missing}");
 
@@ -216,28 +210,28 @@ mv "$0.part" "$0.seen""#;
         assert!(reason(none).contains("SSH session"));
     }
 
-    /// case 87: a launcher that stays is the browser itself, and is left alone.
+    /// case 87
     #[tokio::test(start_paused = true)]
-    async fn a_launcher_that_hangs_is_waited_for_no_longer_than_its_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let launcher = script(folder.path(), "sleep 1\ntouch \"$0.done\"");
+    async fn a_launcher_that_stays_is_left_alone_after_its_limit() {
+        let home = Home::new();
+        let wait = home.place("launcher.wait", "");
+        let launcher = script(home.path(), r#"while [ -e "$0.wait" ]; do sleep 0.01; done; touch "$0.done""#);
         let started = Instant::now();
         open(launcher, URL).await.unwrap();
         assert!(started.elapsed() <= Duration::from_millis(5100), "{:?}", started.elapsed());
-        tokio::time::resume();
-        while !folder.path().join("launcher.done").exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        resume();
+        fs::remove_file(wait).unwrap();
+        until("the end of the launcher", || home.path().join("launcher.done").exists()).await;
     }
 
     /// case 23
     #[tokio::test]
-    async fn nothing_but_web_pages_is_opened() {
-        let folder = tempfile::tempdir().unwrap();
+    async fn only_web_pages_are_opened() {
+        let home = Home::new();
         for url in ["file:///etc/passwd", "javascript:alert(1)", "calc:"] {
-            let launcher = script(folder.path(), "touch \"$0.ran\"");
+            let launcher = script(home.path(), "touch \"$0.ran\"");
             assert!(reason(open(launcher, url).await).contains("only http and https"), "{url}");
         }
-        assert!(!folder.path().join("launcher.ran").exists());
+        assert!(!home.path().join("launcher.ran").exists());
     }
 }

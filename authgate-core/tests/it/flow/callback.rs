@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use crate::support::flow::{
-    Answer, address, begin, begin_login, client, free_redirect_uri, get, log_in, options, send,
-};
-use authgate_core::Error;
 use authgate_dev_server::{DevServer, Endpoint};
+use authgate_test_support::http;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use insta::assert_snapshot;
+use ring::digest::{SHA256, digest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
-use url::Url;
+
+use crate::support::flow::{begin, begin_login, client, described, log_in, shown};
 
 /// cases 75, 76
 #[tokio::test]
-async fn who_comes_without_the_state_is_turned_away_and_the_wait_goes_on() {
-    let (server, begun) = begin_login().await;
+async fn a_callback_without_the_right_state_is_turned_away() {
+    let (server, mut begun) = begin_login().await;
     let state = begun.state();
+    let mut pages = Vec::new();
     for query in [
         String::new(),
         "code=stolen".to_owned(),
@@ -30,107 +32,126 @@ async fn who_comes_without_the_state_is_turned_away_and_the_wait_goes_on() {
         "error=access_denied".to_owned(),
         "error=access_denied&state=wrong".to_owned(),
     ] {
-        let answer = begun.come_back(&query).await;
-        assert_eq!(answer.status, 400, "{query}");
-        assert!(answer.body.contains("not part of a login"), "{query}: {}", answer.body);
+        let page = begun.come_back(&query).await;
+        assert_eq!(page.status, 400, "{query}");
+        pages.push(shown(&page));
     }
-    assert_eq!(begun.prompt.count("turned away"), 1, "the person is told, once");
+    pages.dedup();
+    assert_snapshot!(pages.join("\n\n"), @"
+    400 This page is not part of a login
+    The address that brought you here does not belong to the login in progress. Nothing was done with it.
+    If you are logging in, go back to the terminal and open the address that it shows.
+    ");
     assert_eq!(server.count(Endpoint::Token), 0);
-    log_in(&server, begun).await;
+    log_in(&server, &mut begun).await;
+    // The person is told, once.
+    assert_snapshot!(begun.prompt.notices(), @"
+    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
+    notice: A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
+    notice: Finishing the login
+    ");
 }
 
 /// case 80
 #[tokio::test]
-async fn an_answer_with_the_state_that_cannot_be_used_ends_the_login() {
+async fn an_unusable_callback_with_the_state_ends_the_login() {
     let long = format!("code={}", "c".repeat(60_000));
+    let mut errors = Vec::new();
+    let mut pages = Vec::new();
     for query in [
         "",
-        "code=",
-        "error=",
         "code=a&error=access_denied",
+        "error=",
         "code=a&code=a",
         "code=a&code=b",
         "code=&code=a",
         "error=access_denied&error=server_error",
+        "code=",
         "code=%zz",
         "code=%ff%fe",
         "code=a%0d%0ab",
         "code=a&other=%4",
         long.as_str(),
     ] {
-        let (server, begun) = begin_login().await;
-        let answer = begun.come_back_with_state(query).await;
-        let shown = query.get(..40).unwrap_or(query);
-        assert_eq!(answer.status, 400, "{shown}");
-        assert!(answer.body.contains("Login failed"), "{shown}: {}", answer.body);
-        let error = begun.failure().await;
-        assert!(matches!(error, Error::Callback { .. }), "{shown}: {error}");
-        assert_eq!(server.count(Endpoint::Token), 0, "{shown}");
+        let (server, mut begun) = begin_login().await;
+        pages.push(shown(&begun.come_back_with_state(query).await));
+        errors.push(described(&begun.failure().await));
+        assert_eq!(server.count(Endpoint::Token), 0, "{query:.40}");
     }
+    errors.dedup();
+    assert_snapshot!(errors.join("\n"), @"
+    Callback: login: the browser came back with neither a code nor an error. Start again
+    Callback: login: the browser came back with a code and an error at once. Start again
+    Callback: login: the browser came back with a parameter that is empty or there more than once. Start again
+    Callback: login: the browser came back with a code that is empty or not one. Start again
+    ");
+    pages.dedup();
+    assert_snapshot!(pages.join("\n\n"), @"
+    400 Login failed
+    The address that brought you here is not a complete answer to the login, so the program has ended it.
+    You can close this tab. To try again, start the login anew from the terminal.
+    ");
 }
 
 /// case 78
 #[tokio::test]
-async fn what_the_server_says_in_an_error_acts_neither_on_the_page_nor_on_the_terminal() {
-    let (_server, begun) = begin_login().await;
-    let answer = begun
+async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
+    let (_server, mut begun) = begin_login().await;
+    let page = begun
         .come_back_with_state("error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%1b[2J%22%3E%3Cimg%20src=x%3E")
         .await;
-    assert!(!answer.body.contains("<script") && !answer.body.contains("<img"), "{}", answer.body);
-    assert!(answer.body.contains("&lt;script&gt;"), "{}", answer.body);
-    let error = begun.failure().await;
-    assert!(matches!(error, Error::LoginRefused { .. }), "{error}");
-    assert!(!error.to_string().contains('\u{1b}') && error.to_string().contains(r"\u{1b}[2J"), "{error}");
+    assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{}", page.body);
+    assert_snapshot!(shown(&page), @r"
+    200 The server refused the login
+    It sent you back with an error instead of a login. The program got no access.
+    login: the server refused it: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
+    You can close this tab. To try again, start the login anew from the terminal.
+    ");
+    assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: login: the server refused it: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
 }
 
 /// case 78
 #[tokio::test]
-async fn every_page_keeps_itself_to_itself() {
+async fn every_page_keeps_to_itself() {
     let (_server, begun) = begin_login().await;
-    let mut answers = vec![begun.come_back("state=wrong").await];
-    answers.push(get(&begun.redirect_uri.replace("/callback", "/elsewhere")).await);
-    answers.push(begun.come_back_with_state("error=access_denied").await);
-    for answer in answers {
-        for header in [
-            "content-security-policy: default-src 'none'; style-src 'sha256-",
-            "frame-ancestors 'none'",
-            "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
-            "cache-control: no-store",
-            "content-type: text/html; charset=utf-8",
-            "connection: close",
-        ] {
-            assert!(answer.head.contains(header), "{header}: {}", answer.head);
-        }
-        assert!(!answer.body.contains("<script"));
+    let mut heads = Vec::new();
+    for line in
+        ["GET /callback?state=wrong", "GET /elsewhere", &format!("GET /callback?state={}&error=a", begun.state())]
+    {
+        let page = begun.request(line).await;
+        assert!(!page.body.contains("<script"));
+        let style = page.body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+        let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
+        let headers = page.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "content-length" | "date"));
+        let lines: Vec<_> = headers.map(|(name, value)| format!("{name}: {value}")).collect();
+        heads.push(lines.join("\n").replace(&hash, "[hash of the style]"));
     }
-}
-
-#[tokio::test]
-async fn the_policy_lets_the_pages_own_style_in() {
-    use base64::Engine;
-
-    let (_server, begun) = begin_login().await;
-    let address = address(&begun);
-    let answer = send(&address, &format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
-    let style = answer.body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-    let hash = base64::prelude::BASE64_STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, style.as_bytes()));
-    assert!(answer.head.contains(&format!("'sha256-{}'", hash.to_lowercase())), "{hash}");
+    heads.dedup();
+    assert_snapshot!(heads.join("\n\n"), @"
+    content-type: text/html; charset=utf-8
+    content-security-policy: default-src 'none'; style-src 'sha256-[hash of the style]'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+    x-content-type-options: nosniff
+    referrer-policy: no-referrer
+    cache-control: no-store
+    connection: close
+    ");
 }
 
 /// case 79
 #[tokio::test]
-async fn a_second_visit_with_the_same_code_is_told_that_it_comes_too_late() {
-    let (server, begun) = begin_login().await;
+async fn a_second_callback_comes_too_late() {
+    let (server, mut begun) = begin_login().await;
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
     let first = tokio::spawn({
         let back = back.clone();
-        async move { get(&back).await }
+        async move { http::get(&back).await }
     });
-    let login = begun.login.await.unwrap().unwrap();
-    let second = get(&back).await;
-    assert_eq!(second.status, 409);
-    assert!(second.body.contains("already been handled"), "{}", second.body);
+    let login = (&mut begun.login).await.unwrap().unwrap();
+    assert_snapshot!(shown(&http::get(&back).await), @"
+    409 This login has already been handled
+    The page was opened a second time. The first visit counts; this one changed nothing.
+    You can close this tab. The terminal shows how the login went.
+    ");
     login.page.saved().await;
 
     assert_eq!(first.await.unwrap().status, 200);
@@ -139,53 +160,57 @@ async fn a_second_visit_with_the_same_code_is_told_that_it_comes_too_late() {
 
 /// case 83
 #[tokio::test]
-async fn only_our_own_host_is_answered() {
-    let (server, begun) = begin_login().await;
-    let (address, state) = (address(&begun), begun.state());
-    for head in [
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: evil.com"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: 127.0.0.1:1"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: 127.0.0.1"),
-        format!("GET /callback?code=a&state={state} HTTP/1.1\r\nHost: {address}.evil.com"),
-        format!("GET /callback?code=a&state={state} HTTP/1.0"),
-        format!("GET http://evil.com/callback?code=a&state={state} HTTP/1.1\r\nHost: {address}"),
+async fn only_a_get_of_our_own_address_is_a_callback() {
+    let (server, mut begun) = begin_login().await;
+    let (host, query) = (begun.address(), format!("code=a&state={}", begun.state()));
+    let mut pages = Vec::new();
+    for (head, status) in [
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: evil.com"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1:1"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1"), 400),
+        (format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}.evil.com"), 400),
+        (format!("GET /callback?{query} HTTP/1.0"), 400),
+        (format!("GET http://evil.com/callback?{query} HTTP/1.1\r\nHost: {host}"), 400),
+        (format!("HEAD /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("POST /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("OPTIONS /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (format!("GET /?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /CALLBACK?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (format!("GET /favicon.ico HTTP/1.1\r\nHost: {host}"), 404),
     ] {
-        assert_eq!(send(&address, &format!("{head}\r\n\r\n")).await.status, 400, "{head}");
+        let page = http::send(&host, &format!("{head}\r\n\r\n")).await;
+        assert_eq!(page.status, status, "{head}");
+        assert_eq!(page.header("allow"), (status == 405).then_some("GET"), "{head}");
+        pages.extend((!head.starts_with("HEAD")).then(|| shown(&page)));
     }
-    assert_eq!(server.count(Endpoint::Token), 0);
-    log_in(&server, begun).await;
-}
+    pages.dedup();
+    assert_snapshot!(pages.join("\n\n"), @"
+    400 This page is not part of a login
+    The address that brought you here does not belong to the login in progress. Nothing was done with it.
+    If you are logging in, go back to the terminal and open the address that it shows.
 
-#[tokio::test]
-async fn only_a_get_of_the_right_path_is_answered() {
-    let (server, begun) = begin_login().await;
-    let (address, state) = (address(&begun), begun.state());
-    for (request, status) in [
-        (format!("HEAD /callback?code=a&state={state}"), 405),
-        (format!("POST /callback?code=a&state={state}"), 405),
-        (format!("OPTIONS /callback?code=a&state={state}"), 405),
-        (format!("GET /?code=a&state={state}"), 404),
-        (format!("GET /callback/?code=a&state={state}"), 404),
-        (format!("GET /CALLBACK?code=a&state={state}"), 404),
-        ("GET /favicon.ico".to_owned(), 404),
-    ] {
-        let answer = send(&address, &format!("{request} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await;
-        assert_eq!(answer.status, status, "{request}");
-        assert_eq!(answer.head.contains("allow: get"), status == 405, "{request}");
-    }
-    log_in(&server, begun).await;
+    405 This page can only be opened
+    A program on this machine waits at this address for a login to come back.
+    If you are logging in, go back to the terminal and open the address that it shows.
+
+    404 There is nothing here
+    A program on this machine waits at this address for a login to come back.
+    If you are logging in, go back to the terminal and open the address that it shows.
+    ");
+    assert_eq!(server.count(Endpoint::Token), 0);
+    log_in(&server, &mut begun).await;
 }
 
 /// case 82
 #[tokio::test(start_paused = true)]
-async fn connections_that_send_nothing_or_too_slowly_do_not_keep_the_browser_out() {
-    let (server, begun) = begin_login().await;
-    let address = address(&begun);
+async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
+    let (server, mut begun) = begin_login().await;
     let mut strangers = Vec::new();
     // As many as every system keeps in the queue of a listener that does not get round to them.
     for number in 0..100 {
         // Not by the runtime: while it waits, the paused time runs on.
-        let stream = std::net::TcpStream::connect(&address).unwrap();
+        let stream = std::net::TcpStream::connect(begun.address()).unwrap();
         stream.set_nonblocking(true).unwrap();
         let mut stream = TcpStream::from_std(stream).unwrap();
         strangers.push(tokio::spawn(async move {
@@ -199,12 +224,12 @@ async fn connections_that_send_nothing_or_too_slowly_do_not_keep_the_browser_out
                 }
             }
             let mut rest = Vec::new();
-            let _ = stream.read_to_end(&mut rest).await;
+            let _end = stream.read_to_end(&mut rest).await;
             String::from_utf8_lossy(&rest).into_owned()
         }));
     }
-    let started = Instant::now();
-    log_in(&server, begun).await;
+    let started = tokio::time::Instant::now();
+    log_in(&server, &mut begun).await;
     // They are served 32 at a time, and have 5 s each.
     assert!(started.elapsed() <= Duration::from_secs(35), "{:?}", started.elapsed());
     for stranger in strangers {
@@ -216,54 +241,42 @@ async fn connections_that_send_nothing_or_too_slowly_do_not_keep_the_browser_out
 /// case 82
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_too_long_is_not_read_to_its_end() {
-    let (server, begun) = begin_login().await;
-    let address = address(&begun);
-    let endless = format!("GET /callback?{} HTTP/1.1\r\nHost: {address}\r\n\r\n", "a".repeat(1024 * 1024));
-    assert!(matches!(send(&address, &endless).await.status, 0 | 414 | 431));
-    let header = format!("GET /callback HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "a".repeat(1024 * 1024));
-    assert!(matches!(send(&address, &header).await.status, 0 | 431));
-    log_in(&server, begun).await;
+    let (server, mut begun) = begin_login().await;
+    let endless = "a".repeat(1024 * 1024);
+    assert!(matches!(begun.come_back(&endless).await.status, 0 | 414 | 431));
+    let address = begun.address();
+    let header = format!("GET /callback HTTP/1.1\r\nHost: {address}\r\nX: {endless}\r\n\r\n");
+    assert!(matches!(http::send(&address, &header).await.status, 0 | 431));
+    log_in(&server, &mut begun).await;
 }
 
-/// case 27: a server that has promised to name itself, and one that has not.
+/// case 27
 #[tokio::test]
-async fn the_issuer_of_an_answer_is_compared_where_there_is_one() {
+async fn the_issuer_of_a_callback_is_compared() {
+    let mut errors = Vec::new();
     for (promised, named, ends_well) in [
-        (false, None, true),
-        (false, Some(Named::Right), true),
-        (false, Some(Named::Wrong), false),
-        (true, None, false),
-        (true, Some(Named::Right), true),
-        (true, Some(Named::Twice), false),
+        (false, "", true),
+        (false, "&iss={issuer}", true),
+        (false, "&iss=https://evil.example.com", false),
+        (true, "", false),
+        (true, "&iss={issuer}", true),
+        (true, "&iss={issuer}&iss={issuer}", false),
     ] {
         let server = DevServer::start().await;
         server.set_discovery_member("authorization_response_iss_parameter_supported", promised);
-        let redirect_uri = free_redirect_uri("127.0.0.1");
-        server.register_redirect_uri(&redirect_uri);
         let client = client(&server, server.public_client()).await;
-        let begun = begin(&client, &["profile"], options(&redirect_uri)).await;
-        let mut back = Url::parse(&server.approve_authorization(begun.url.as_str()).unwrap()).unwrap();
-        let issuers: &[&str] = match named {
-            None => &[],
-            Some(Named::Right) => &[server.url()],
-            Some(Named::Wrong) => &["https://evil.example.com"],
-            Some(Named::Twice) => &[server.url(), server.url()],
-        };
-        back.query_pairs_mut().extend_pairs(issuers.iter().map(|issuer| ("iss", issuer)));
-        let browser = tokio::spawn(async move { get(back.as_str()).await });
-        let outcome = begun.login.await.unwrap();
-        assert_eq!(outcome.is_ok(), ends_well, "promised: {promised}, named: {issuers:?}");
+        let mut begun = begin(&server, &client, &["profile"]).await;
+        let (login, browser) = begun.approved(&server, &named.replace("{issuer}", server.url())).await;
+        assert_eq!(login.is_ok(), ends_well, "promised: {promised}, named: {named}");
         assert_eq!(server.count(Endpoint::Token), usize::from(ends_well));
-        if let Err(error) = outcome {
-            assert!(matches!(error, Error::Callback { .. }), "{error}");
-            let Answer { status, .. } = browser.await.unwrap();
-            assert_eq!(status, 400);
+        if let Err(error) = login {
+            errors.push(described(&error));
+            assert_eq!(browser.await.unwrap().status, 400);
         }
     }
-}
-
-enum Named {
-    Right,
-    Wrong,
-    Twice,
+    assert_snapshot!(errors.join("\n"), @"
+    Callback: login: the browser came back with the answer of another server, https://evil.example.com: this login may have been mixed up with another one (RFC 9207). Start again
+    Callback: login: the browser came back with no iss parameter, which this server has promised to send (RFC 9207). Start again
+    Callback: login: the browser came back with more than one iss parameter. Start again
+    ");
 }

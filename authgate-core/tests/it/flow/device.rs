@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::device::{Running, seconds, start};
 use authgate_core::Error;
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_dev_server::{DevServer, Endpoint, Fault};
+use insta::assert_snapshot;
 use serde_json::json;
+
+use crate::support::device::{Running, seconds, start};
+use crate::support::flow::described;
 
 /// cases 96, 98, 108
 #[tokio::test(start_paused = true)]
@@ -17,13 +20,24 @@ async fn a_person_approves_on_another_device() {
     let with_slack = Duration::from_millis(5250);
     assert!(running.pauses().iter().all(|pause| *pause >= with_slack), "{:?}", running.pauses());
 
-    let user_code = running.server.latest_user_code().unwrap();
-    let shown = running.prompt.text();
-    assert!(shown.contains(&user_code), "{shown}");
-    assert!(shown.contains(&format!("{}/device\n", running.server.url())), "{shown}");
-    assert!(shown.contains(&format!("QR: {}/device?user_code={user_code}", running.server.url())), "{shown}");
-    assert!(shown.contains("dev-cli") && shown.contains("profile email"), "{shown}");
-    assert!(shown.contains("only if you started this login"), "{shown}");
+    let (page, user_code) = (format!("{}/device", running.server.url()), running.user_code());
+    assert_eq!(
+        (running.prompt.text().matches(&page).count(), running.prompt.text().matches(&user_code).count()),
+        (2, 2)
+    );
+    assert_snapshot!(running.prompt.said(), @"
+    device: To log in to http://127.0.0.1:[port], open this page on this machine:
+
+        http://127.0.0.1:[port]/device
+
+    and enter this code within 30 minutes:
+
+        [code]
+
+    It lets the client dev-cli in, which asks for: profile email.
+    Continue only if you started this login yourself: whoever enters the code lets this program in.
+    QR: http://127.0.0.1:[port]/device?user_code=[code]
+    ");
     assert!(running.prompt.count("waiting: 17") > 10, "the time left is shown");
     assert_eq!(running.success().await.scope.as_deref(), Some("profile email"));
 }
@@ -32,14 +46,11 @@ async fn a_person_approves_on_another_device() {
 #[tokio::test(start_paused = true)]
 async fn the_device_code_is_never_shown() {
     let running = start().await;
-    running.server.inject(Endpoint::Token, Fault::body(502, "text/html", "<h1>Bad gateway</h1>"), Times::Once);
+    running.break_poll(Fault::body(502, "text/html", "<h1>Bad gateway</h1>"));
     running.polls(2).await;
     let device_code = running.server.requests_at(Endpoint::Token)[0].parameter("device_code").unwrap().to_owned();
-    running.server.inject(
-        Endpoint::Token,
-        Fault::json(400, &json!({"error": "invalid_request", "error_description": format!("no such {device_code}")})),
-        Times::Once,
-    );
+    let description = format!("no such {device_code}");
+    running.break_poll(Fault::json(400, &json!({"error": "invalid_request", "error_description": description})));
     let prompt = running.prompt;
     let error = running.failure().await;
     for shown in [prompt.text(), error.to_string(), format!("{error:?}")] {
@@ -51,74 +62,70 @@ async fn the_device_code_is_never_shown() {
 #[tokio::test(start_paused = true)]
 async fn slow_down_lengthens_the_interval_for_good() {
     let running = start().await;
-    for _ in 0..2 {
-        running.server.inject(Endpoint::Token, Fault::oauth_error(400, "slow_down"), Times::Once);
-    }
-    let slower = json!({"error": "slow_down", "interval": "90"});
-    running.server.inject(Endpoint::Token, Fault::json(400, &slower), Times::Once);
+    running.break_poll(Fault::oauth_error(400, "slow_down"));
+    running.break_poll(Fault::oauth_error(400, "slow_down"));
+    running.break_poll(Fault::json(400, &json!({"error": "slow_down", "interval": "90"})));
     running.polls(5).await;
     let pauses = running.pauses();
     for (pause, least) in pauses.iter().zip([5, 10, 15, 90, 90]) {
         assert!(*pause >= seconds(least), "{pauses:?}");
     }
     assert!(pauses[4] < seconds(110), "{pauses:?}");
-    assert_eq!(running.prompt.count("clock run fast"), 1, "{}", running.prompt.text());
+    assert_snapshot!(running.prompt.notices(), @"
+    notice: The server asks for fewer questions: the next ones come every 10 seconds
+    notice: The server asks for fewer questions: the next ones come every 15 seconds
+    notice: The server asks for fewer questions: the next ones come every 90 seconds
+    notice: The server still finds the questions too frequent: does this machine's clock run fast, as in some virtual machines?
+    ");
     running.approve();
     running.success().await;
 }
 
-/// cases 96, 98: this server answers `slow_down` to a poll that comes too early.
+/// cases 96, 98
 #[tokio::test(start_paused = true)]
-async fn a_strict_server_never_finds_a_poll_too_early() {
-    let running =
-        Running::start(DevServer::start_with(|settings| settings.device_code_interval = seconds(7)).await).await;
-    running.polls(10).await;
-    assert_eq!(running.prompt.count("fewer questions"), 0, "{}", running.prompt.text());
-    running.approve();
-    running.success().await;
-}
-
-/// case 101
-#[tokio::test(start_paused = true)]
-async fn the_codes_own_lifetime_ends_the_polling() {
-    let server = DevServer::start_with(|settings| settings.device_code_lifetime = seconds(60)).await;
+async fn a_strict_server_finds_no_poll_too_early() {
+    let server = DevServer::start_with(|settings| settings.device_code_interval = seconds(7)).await;
     let running = Running::start(server).await;
-    let (server, prompt) = (running.server.url().to_owned(), running.prompt);
-    let error = running.failure().await;
-    assert!(matches!(error, Error::LoginExpired { .. }), "{server}: {error}");
-    assert!(prompt.count("waiting: ") >= 55);
+    running.polls(10).await;
+    assert_eq!(running.prompt.notices(), "");
+    running.approve();
+    running.success().await;
 }
 
 /// case 102
 #[tokio::test(start_paused = true)]
-async fn a_final_answer_ends_the_polling_with_an_error_of_its_own() {
-    for (code, is_expected) in [
-        ("expired_token", (|error| matches!(error, Error::LoginExpired { .. })) as fn(&Error) -> bool),
-        ("access_denied", |error| matches!(error, Error::Denied { .. })),
-        ("invalid_grant", |error| matches!(error, Error::OAuth { code, .. } if code == "invalid_grant")),
-        ("teapot", |error| matches!(error, Error::OAuth { code, .. } if code == "teapot")),
-        ("unauthorized_client", |error| matches!(error, Error::DeviceFlowUnavailable { .. })),
-    ] {
+async fn a_final_answer_ends_the_polling() {
+    let mut errors = Vec::new();
+    for code in ["expired_token", "access_denied", "invalid_grant", "teapot", "unauthorized_client"] {
         let running = start().await;
         running.polls(1).await;
-        running.server.inject(Endpoint::Token, Fault::oauth_error(400, code), Times::Once);
-        let error = running.failure().await;
-        assert!(is_expected(&error), "{code}: {error}");
+        running.break_poll(Fault::oauth_error(400, code));
+        errors.push(format!("{code}\n    {}", described(&running.failure().await)));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_person_who_says_no_ends_the_login() {
     let running = start().await;
     running.polls(1).await;
-    assert!(running.server.deny_device(&running.server.latest_user_code().unwrap()));
-    let error = running.failure().await;
-    assert!(matches!(error, Error::Denied { .. }), "{error}");
+    running.deny();
+    errors.push(format!("a person\n    {}", described(&running.failure().await)));
+    assert_snapshot!(errors.join("\n"), @"
+    expired_token
+        LoginExpired: login: nobody approved the code within 30 minutes. Start again for a new one
+    access_denied
+        Denied: login: it was refused by the person who was asked. Start again if that was a mistake
+    invalid_grant
+        OAuth: device code grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_grant. The grant has expired, was revoked or was used before: log in again
+    teapot
+        OAuth: device code grant: http://127.0.0.1:[port]/oauth/token answered 400 teapot
+    unauthorized_client
+        DeviceFlowUnavailable: the device flow is not available: this client is not allowed the device grant. Log in with a browser, or enable the device grant in the client's registration
+    a person
+        Denied: login: it was refused by the person who was asked. Start again if that was a mistake
+    ");
 }
 
 /// case 103
 #[tokio::test(start_paused = true)]
-async fn trouble_on_the_way_only_slows_the_polling_down() {
+async fn a_failed_poll_only_slows_the_polling_down() {
+    let mut notices = Vec::new();
     for fault in [
         Fault::json(429, &json!({"error": "rate_limit_exceeded"})),
         Fault::status(500),
@@ -131,59 +138,67 @@ async fn trouble_on_the_way_only_slows_the_polling_down() {
         Fault::Hang,
         Fault::Truncated,
     ] {
-        let name = format!("{fault:?}");
         let running = start().await;
         for _ in 0..3 {
-            running.server.inject(Endpoint::Token, fault.clone(), Times::Once);
+            running.break_poll(fault.clone());
         }
         running.polls(5).await;
         let pauses = running.pauses();
-        assert!(pauses[1] >= seconds(10) && pauses[2] >= seconds(20) && pauses[3] >= seconds(40), "{name}: {pauses:?}");
-        assert!(pauses[4] < seconds(10), "{name}: {pauses:?}");
-        assert_eq!(running.prompt.count("Asking again in"), 3, "{name}");
+        for (pause, least) in pauses[1..].iter().zip([10, 20, 40]) {
+            assert!(*pause >= seconds(least), "{fault:?}: {pauses:?}");
+        }
+        assert!(pauses[4] < seconds(10), "{fault:?}: {pauses:?}");
+        assert_eq!(running.prompt.count("Asking again in"), 3, "{fault:?}");
+        notices.extend(running.prompt.notices().lines().next().map(str::to_owned));
         running.approve();
         running.success().await;
     }
+    assert_snapshot!(notices.join("\n"), @"
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 429 rate_limit_exceeded. Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body). Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500 server_error. Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 502, which is not a JSON object (text/html; a body that begins: <h1>Bad gateway</h1>). Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/html; a body that is not shown). Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>Blocked</h1>). Asking again in 11 seconds
+    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Asking again in 11 seconds
+    notice: device code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later. Asking again in 11 seconds
+    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Asking again in 11 seconds
+    ");
 }
 
 /// case 103
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_for_a_pause_gets_it() {
     let running = start().await;
-    running.server.inject(Endpoint::Token, Fault::status(503).with_header("retry-after", "100"), Times::Once);
+    running.break_poll(Fault::status(503).with_header("retry-after", "100"));
     running.polls(3).await;
     let pauses = running.pauses();
     assert!(pauses[1] >= seconds(100) && pauses[2] < seconds(10), "{pauses:?}");
     running.approve();
     running.success().await;
 
+    // A pause that outlasts the code is the end.
     let running = start().await;
-    running.server.inject(Endpoint::Token, Fault::status(503).with_header("retry-after", "7200"), Times::Once);
-    let error = running.failure().await;
-    assert!(error.to_string().contains("7200"), "a pause that outlasts the code is the end: {error}");
+    running.break_poll(Fault::status(503).with_header("retry-after", "7200"));
+    assert_snapshot!(described(&running.failure().await), @"Response: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). The server asks to wait 7200 s before the next try");
 }
 
 /// case 110
 #[tokio::test(start_paused = true)]
-async fn an_approval_whose_answer_was_lost_is_not_called_a_refusal() {
+async fn a_lost_answer_is_a_refusal_only_if_it_changed_nothing() {
     for lost in [Fault::DropAfter, Fault::Truncated, Fault::HeadersThenSilence] {
-        let name = format!("{lost:?}");
         let running = start().await;
         running.polls(1).await;
         running.approve();
-        running.server.inject(Endpoint::Token, lost, Times::Once);
+        running.break_poll(lost.clone());
         let error = running.failure().await;
-        assert!(matches!(error, Error::AnswerLost { .. }), "{name}: {error}");
+        assert!(matches!(error, Error::AnswerLost { .. }), "{lost:?}: {error}");
     }
-}
-
-/// case 110
-#[tokio::test(start_paused = true)]
-async fn a_refusal_after_a_lost_answer_that_changed_nothing_is_a_refusal() {
     let running = start().await;
-    running.server.inject(Endpoint::Token, Fault::Drop, Times::Once);
+    running.break_poll(Fault::Drop);
     running.polls(2).await;
-    assert!(running.server.deny_device(&running.server.latest_user_code().unwrap()));
+    running.deny();
     let error = running.failure().await;
     assert!(matches!(error, Error::Denied { .. }), "{error}");
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::device::{Running, seconds};
-use crate::support::flow::client;
-use authgate_core::Error;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times, grant_type};
+use insta::assert_snapshot;
 use serde_json::{Value, json};
+
+use crate::support::device::{Running, seconds};
+use crate::support::flow::{client, described};
 
 /// case 99
 #[tokio::test(start_paused = true)]
@@ -22,8 +23,7 @@ async fn an_interval_is_read_generously_and_never_shortened() {
         (json!(1), 1.0),
     ] {
         let server = DevServer::start_with(|settings| settings.device_code_interval = seconds(1)).await;
-        server.inject(Endpoint::DeviceAuthorization, Fault::set_member("interval", interval.clone()), Times::Once);
-        let running = Running::start(server).await;
+        let running = Running::with_members(server, [("interval", &interval)]).await;
         running.polls(2).await;
         let pauses = running.pauses();
         let range = Duration::from_secs_f64(least)..Duration::from_secs_f64(least * 1.5);
@@ -33,21 +33,27 @@ async fn an_interval_is_read_generously_and_never_shortened() {
 
 /// case 101
 #[tokio::test(start_paused = true)]
-async fn waiting_ends_after_half_an_hour_whatever_the_server_says() {
-    for lifetime in [Value::Null, json!(0), json!(-5), json!("never"), json!(1e300), json!(999_999_999)] {
+async fn polling_ends_with_the_code_or_after_half_an_hour() {
+    let mut errors = Vec::new();
+    for lifetime in [json!(60), Value::Null, json!(0), json!(-5), json!("never"), json!(1e300), json!(999_999_999)] {
         let server = DevServer::start_with(|settings| settings.device_code_lifetime = seconds(1_000_000)).await;
-        server.inject(Endpoint::DeviceAuthorization, Fault::set_member("expires_in", lifetime.clone()), Times::Once);
-        let running = Running::start(server).await;
-        let error = running.failure().await;
-        assert!(matches!(error, Error::LoginExpired { .. }), "{lifetime}: {error}");
-        assert!(error.to_string().contains("30 minutes"), "{lifetime}: {error}");
+        let running = Running::with_members(server, [("expires_in", &lifetime)]).await;
+        let prompt = running.prompt;
+        errors.push(described(&running.failure().await));
+        assert!(prompt.count("waiting: ") >= 55, "{lifetime}");
     }
+    errors.dedup();
+    assert_snapshot!(errors.join("\n"), @"
+    LoginExpired: login: nobody approved the code within 1 minute. Start again for a new one
+    LoginExpired: login: nobody approved the code within 30 minutes. Start again for a new one
+    ");
 }
 
 /// cases 104, 105, 106
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_shown_is_refused_before_anything_is() {
+async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     let long = format!("https://example.com/{}", "a".repeat(10_000));
+    let mut errors = Vec::new();
     for (member, value) in [
         ("device_code", Value::Null),
         ("device_code", json!("")),
@@ -68,50 +74,63 @@ async fn what_cannot_be_shown_is_refused_before_anything_is() {
         ("verification_uri", json!(long)),
         ("interval", json!(1e300)),
     ] {
-        let server = DevServer::start().await;
-        let fault = Fault::Members(vec![(member.to_owned(), Some(value.clone()))]);
-        server.inject(Endpoint::DeviceAuthorization, fault, Times::Once);
-        let running = Running::start(server).await;
+        let running = Running::with_members(DevServer::start().await, [(member, &value)]).await;
         let prompt = running.prompt;
         let error = running.failure().await;
-        assert!(matches!(error, Error::Protocol { .. }), "{member} {value}: {error}");
         assert!(!error.to_string().contains(['\u{1b}', '\n']), "{member}: {error}");
         assert_eq!(prompt.text(), "", "{member} {value}");
+        errors.push(described(&error));
     }
+    errors.dedup();
+    assert_snapshot!(errors.join("\n"), @"
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no device_code
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no user_code
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the user_code is not one that a person can type
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no verification_uri
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with javascript:, not with https://
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with file:, not with https://
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: http://example.com/device is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it contains a user name or password: take them out
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is longer than any address that a person can type
+    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the polling interval is longer than the code is good for
+    ");
 }
 
 /// case 105
 #[tokio::test(start_paused = true)]
 async fn the_page_is_shown_as_the_parser_reads_it() {
-    for (uri, complete, shown, qr) in [
-        ("https://ex\u{430}mple.com/\u{1b}]8", Value::Null, "https://xn--exmple-4nf.com/%1B]8\n", "QR: "),
-        (
-            "https://example.com/d",
-            json!("https://evil.com/d?c"),
-            "another site than the server: https://example.com",
-            "QR: ",
-        ),
-        ("https://example.com/d", json!("javascript:alert(1)"), "https://example.com/d\n", "QR: "),
-        (
-            "https://example.com/d",
-            json!("https://example.com/d?c"),
-            "https://example.com/d\n",
-            "QR: https://example.com/d?c",
-        ),
+    let mut prompts = Vec::new();
+    for (uri, complete) in [
+        ("https://ex\u{430}mple.com/\u{1b}]8", Value::Null),
+        ("https://example.com/d", json!("https://evil.com/d?c")),
+        ("https://example.com/d", json!("javascript:alert(1)")),
+        ("https://example.com/d", json!("https://example.com/d?c")),
     ] {
-        let server = DevServer::start().await;
-        let members = vec![
-            ("verification_uri".to_owned(), Some(json!(uri))),
-            ("verification_uri_complete".to_owned(), Some(complete)),
-        ];
-        server.inject(Endpoint::DeviceAuthorization, Fault::Members(members), Times::Once);
-        let running = Running::start(server).await;
+        let members = [("verification_uri", &json!(uri)), ("verification_uri_complete", &complete)];
+        let running = Running::with_members(DevServer::start().await, members).await;
         running.polls(1).await;
-        let text = running.prompt.text();
-        assert!(text.contains(shown), "{text}");
-        assert!(text.lines().any(|line| line == qr), "{text}");
-        assert!(!text.contains('\u{1b}'), "{text}");
+        assert!(!running.prompt.text().contains('\u{1b}'));
+        let said = running.prompt.said();
+        prompts.push(said.lines().filter(|line| line.contains("://")).collect::<Vec<_>>().join("\n"));
     }
+    assert_snapshot!(prompts.join("\n\n"), @"
+    device: To log in to http://127.0.0.1:[port], open this page on any device:
+        https://xn--exmple-4nf.com/%1B]8
+    The page is on another site than the server: https://xn--exmple-4nf.com
+
+    device: To log in to http://127.0.0.1:[port], open this page on any device:
+        https://example.com/d
+    The page is on another site than the server: https://example.com
+
+    device: To log in to http://127.0.0.1:[port], open this page on any device:
+        https://example.com/d
+    The page is on another site than the server: https://example.com
+
+    device: To log in to http://127.0.0.1:[port], open this page on any device:
+        https://example.com/d
+    The page is on another site than the server: https://example.com
+    QR: https://example.com/d?c
+    ");
 }
 
 /// case 111
@@ -119,9 +138,7 @@ async fn the_page_is_shown_as_the_parser_reads_it() {
 async fn a_client_without_the_device_grant_is_told_so() {
     let server =
         DevServer::start_with(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned())).await;
-    let error = Running::start(server).await.failure().await;
-    assert!(matches!(error, Error::DeviceFlowUnavailable { .. }), "{error}");
-
+    let mut errors = vec![described(&Running::start(server).await.failure().await)];
     for fault in [
         Fault::body(404, "text/plain", "404 page not found"),
         Fault::oauth_error(404, "not_found"),
@@ -129,26 +146,31 @@ async fn a_client_without_the_device_grant_is_told_so() {
         Fault::oauth_error(400, "invalid_scope"),
     ] {
         let server = DevServer::start().await;
-        server.inject(Endpoint::DeviceAuthorization, fault.clone(), Times::Once);
-        let error = Running::start(server).await.failure().await;
-        assert!(matches!(error, Error::DeviceFlowUnavailable { .. }), "{fault:?}: {error}");
-        assert!(error.to_string().contains("browser"), "{error}");
+        server.inject(Endpoint::DeviceAuthorization, fault, Times::Once);
+        errors.push(described(&Running::start(server).await.failure().await));
     }
+    assert_snapshot!(errors.join("\n"), @"
+    DeviceFlowUnavailable: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration
+    DeviceFlowUnavailable: the device flow is not available: the server has no device authorization endpoint (404). Log in with a browser, or enable the device grant in the client's registration
+    DeviceFlowUnavailable: the device flow is not available: the server has no device authorization endpoint (404). Log in with a browser, or enable the device grant in the client's registration
+    DeviceFlowUnavailable: the device flow is not available: this client is not allowed the device grant (unauthorized_client). Log in with a browser, or enable the device grant in the client's registration
+    DeviceFlowUnavailable: the device flow is not available: the server does not grant these scopes to this client (invalid_scope). Log in with a browser, or enable the device grant in the client's registration
+    ");
 }
 
 /// case 25
 #[tokio::test(start_paused = true)]
-async fn a_confidential_client_shows_its_secret_in_both_requests() {
+async fn a_confidential_client_sends_its_secret_with_each_request() {
     let server = DevServer::start().await;
     let client = client(&server, server.confidential_client()).await;
+    server.forget_requests();
     let running = Running::with(server, client);
     running.polls(1).await;
     running.approve();
     let secret = running.server.confidential_client().secret.clone();
     for request in running.server.requests() {
-        if request.endpoint != Some(Endpoint::Discovery) {
-            assert_eq!(request.parameter("client_secret"), secret.as_deref(), "{}", request.path);
-        }
+        assert_eq!(request.parameter("client_secret"), secret.as_deref(), "{}", request.path);
     }
+    running.server.assert_requests([Endpoint::DeviceAuthorization, Endpoint::Token]);
     running.success().await;
 }

@@ -1,17 +1,15 @@
 //! Where the browser comes back to: the redirect URI and its port.
 
-use std::time::Duration;
-
-use crate::support::flow::{address, begin, begin_login, client, free_redirect_uri, log_in, options, send};
-use authgate_core::Error;
-use authgate_core::error::ListenerFailure;
-use authgate_core::flow::RedirectUri;
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use tokio::net::{TcpListener, TcpStream};
+use authgate_core::flow::{RedirectUri, run_auth_code_flow};
+use authgate_dev_server::DevServer;
+use authgate_test_support::http;
+use insta::assert_snapshot;
 use url::Url;
 
+use crate::support::flow::{Recorder, TestBrowser, begin_at, client, described, options, taken};
+
 #[test]
-fn a_redirect_uri_leads_to_this_machine_over_http_and_names_its_port() {
+fn a_redirect_uri_is_loopback_http_with_a_port() {
     for good in [
         "http://127.0.0.1:8088/callback",
         "http://localhost:80/",
@@ -21,96 +19,75 @@ fn a_redirect_uri_leads_to_this_machine_over_http_and_names_its_port() {
     ] {
         assert_eq!(RedirectUri::parse(good).unwrap().as_str(), good);
     }
-    for bad in [
+    let mut errors = Vec::new();
+    for refused in [
         "http://127.0.0.1/callback",
         "http://[::1]/callback",
+        "http:127.0.0.1/://localhost:99/",
         "http://127.0.0.1:0/callback",
         "http://127.0.0.1:8088/callback?x=1",
         "http://127.0.0.1:8088/callback?",
         "http://127.0.0.1:8088/callback#x",
+        "http://user@127.0.0.1:8088/callback",
         "https://127.0.0.1:8088/callback",
         "http://example.com:8088/callback",
         "http://192.168.0.1:8088/callback",
         "http://0.0.0.0:8088/callback",
-        "http://user@127.0.0.1:8088/callback",
         "http://127.0.0.1:8088 /callback",
         "http://127.0.0.1:99999/callback",
-        "http:127.0.0.1/://localhost:99/",
         "callback",
     ] {
-        assert!(matches!(RedirectUri::parse(bad), Err(Error::Config(_))), "{bad}");
+        errors.push(described(&RedirectUri::parse(refused).expect_err(refused)));
     }
+    errors.dedup();
+    assert_snapshot!(errors.join("\n"), @"
+    Config: the redirect URI names no port: write it like http://127.0.0.1:[port]/callback, as it is registered
+    Config: the redirect URI names port 0: write it like http://127.0.0.1:[port]/callback, as it is registered
+    Config: the redirect URI is refused: it has a query, and a server's address has none
+    Config: the redirect URI is refused: it has a fragment (#...): take it out
+    Config: the redirect URI is refused: it contains a user name or password: take them out
+    Config: the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:[port]/callback, as it is registered
+    Config: the redirect URI contains white space or a control character: write it as one plain URL
+    Config: the redirect URI is not a URL (invalid port number): write it whole, from https:// (http:// on this machine) on
+    Config: the redirect URI is not a URL (relative URL without a base): write it whole, from https:// (http:// on this machine) on
+    ");
 }
 
-/// A browser that has its page is not kept waiting by another one that never reads.
+/// cases 84, 85
 #[tokio::test]
-async fn the_port_is_free_as_soon_as_the_outcome_is_told() {
-    let (server, begun) = begin_login().await;
-    let (address, redirect_uri) = (address(&begun), begun.redirect_uri.clone());
-    let _idle = TcpStream::connect(&address).await.unwrap();
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(20)), Times::Once);
-    log_in(&server, begun).await;
-    let url = Url::parse(&redirect_uri).unwrap();
-    TcpListener::bind(("127.0.0.1", url.port().unwrap())).await.expect("the port is free");
-}
-
-/// case 84
-#[tokio::test]
-async fn a_port_that_is_taken_is_said_to_be_and_no_other_is_used() {
+async fn a_taken_port_is_told_and_no_other_is_used() {
     let server = DevServer::start().await;
-    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = other.local_addr().unwrap().port();
-    let error = login_at(&server, &format!("http://127.0.0.1:{port}/callback")).await;
-    assert!(matches!(&error, Error::Listener { failure: ListenerFailure::Taken, .. }), "{error}");
-    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    let client = client(&server, server.public_client()).await;
+    let mut errors = Vec::new();
+    for (address, host) in [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("::1", "localhost")] {
+        let (other, redirect_uri) = taken(address, host);
+        let (options, prompt) = (options(&redirect_uri), Recorder::default());
+        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Hangs, &prompt).await.unwrap_err();
+        assert!(error.to_string().contains(&other.local_addr().unwrap().to_string()), "{error}");
+        assert_eq!(prompt.text(), "");
+        errors.push(described(&error));
+    }
+    assert_snapshot!(errors.join("\n"), @"
+    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    Listener: login: cannot listen on [::1]:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    ");
 }
 
 /// case 85
 #[tokio::test]
-async fn localhost_is_listened_on_at_both_addresses_and_sent_to_the_letter() {
+async fn localhost_is_sent_as_written_and_means_two_addresses() {
     let server = DevServer::start().await;
-    let redirect_uri = free_redirect_uri("localhost");
-    let port = Url::parse(&redirect_uri).unwrap().port().unwrap();
-    server.register_redirect_uri(&redirect_uri);
     let client = client(&server, server.public_client()).await;
     for address in ["127.0.0.1", "[::1]"] {
-        let begun = begin(&client, &["profile"], options(&redirect_uri)).await;
+        let begun = begin_at("localhost", &server, &client, &["profile"]).await;
         let back = server.approve_authorization(begun.url.as_str()).unwrap();
-        assert!(back.starts_with(&redirect_uri));
+        assert!(back.starts_with(&begun.redirect_uri));
         let query = Url::parse(&back).unwrap().query().unwrap().to_owned();
-        let request = format!("GET /callback?{query} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
-        let browser = tokio::spawn(async move { send(&format!("{address}:{port}"), &request).await });
+        let request = format!("GET /callback?{query} HTTP/1.1\r\nHost: {}\r\n\r\n", begun.address());
+        let address = format!("{address}:{}", begun.port.number());
+        let browser = tokio::spawn(async move { http::send(&address, &request).await });
         begun.login.await.unwrap().unwrap().page.saved().await;
-        assert_eq!(browser.await.unwrap().status, 200, "{address}");
+        assert_eq!(browser.await.unwrap().status, 200);
     }
-}
-
-/// case 85
-#[tokio::test]
-async fn localhost_is_taken_when_either_address_is() {
-    let server = DevServer::start().await;
-    for address in ["127.0.0.1:0", "[::1]:0"] {
-        let other = TcpListener::bind(address).await.unwrap();
-        let taken = other.local_addr().unwrap();
-        let error = login_at(&server, &format!("http://localhost:{}/callback", taken.port())).await;
-        assert!(
-            matches!(&error, Error::Listener { address, failure: ListenerFailure::Taken, .. }
-            if *address == taken.to_string()),
-            "{error}"
-        );
-    }
-}
-
-async fn login_at(server: &DevServer, redirect_uri: &str) -> Error {
-    struct Nobody;
-    impl authgate_core::flow::Browser for Nobody {
-        fn open<'a>(&'a self, _: &'a Url) -> authgate_core::flow::Opening<'a> {
-            Box::pin(async { Ok(()) })
-        }
-    }
-
-    let client = client(server, server.public_client()).await;
-    let prompt = crate::support::flow::Recorder::default();
-    let options = options(redirect_uri);
-    authgate_core::flow::run_auth_code_flow(&client, &[], &options, &Nobody, &prompt).await.unwrap_err()
 }

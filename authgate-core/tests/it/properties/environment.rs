@@ -47,7 +47,7 @@ proptest! {
 
     /// cases 8, 9
     #[test]
-    fn a_file_means_what_dotenvy_makes_of_it_or_is_refused_by_its_line(content in nearly()) {
+    fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line(content in nearly()) {
         hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     }
 
@@ -59,7 +59,7 @@ proptest! {
 
     /// case 9
     #[test]
-    fn what_is_quoted_by_the_rule_arrives_to_the_letter(
+    fn values_quoted_by_the_rule_arrive_unchanged(
         values in vec("[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value)), 1..5),
         line_end in select(&["\n", "\r\n"][..]),
     ) {

@@ -24,7 +24,7 @@ proptest! {
 
     /// cases 53, 106, 158
     #[test]
-    fn nothing_that_is_shown_acts_on_a_terminal_or_hides(text in hostile()) {
+    fn text_that_is_shown_neither_acts_nor_hides(text in hostile()) {
         hold_for(&text);
     }
 

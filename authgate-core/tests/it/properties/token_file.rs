@@ -95,7 +95,7 @@ proptest! {
 
     /// cases 128, 129
     #[test]
-    fn a_token_can_be_kept_beside_whatever_is_there_and_what_is_not_ours_stays(content in shared()) {
+    fn a_token_is_saved_and_foreign_entries_stay(content in shared()) {
         hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     }
 
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_back_is_what_was_saved(token in token(), client_id in "\\PC{1,20}") {
+    fn a_saved_token_is_read_back_unchanged(token in token(), client_id in "\\PC{1,20}") {
         let folder = TempDir::new().unwrap();
         let store = FileStore::new(folder.path().join("tokens.json"));
         store.save(&client_id, &token).unwrap();
@@ -115,7 +115,7 @@ proptest! {
 
     /// case 14
     #[test]
-    fn the_issuer_of_a_token_of_another_client_is_the_one_that_its_payload_names_or_none(
+    fn a_foreign_tokens_issuer_is_the_one_its_payload_names(
         payload in prop_oneof![
             foreign().prop_map(|issuer| format!(r#"{{"sub":1,"iss":{issuer}}}"#).into_bytes()),
             vec(any::<u8>(), 0..40),
@@ -131,7 +131,7 @@ proptest! {
 
     /// case 130
     #[test]
-    fn every_clients_notation_of_a_date_is_the_same_date(
+    fn each_clients_notation_of_a_date_is_the_same_date(
         seconds in 1..LAST_DATE,
         nanoseconds in 0..1_000_000_000_i32,
         hours in -12_i8..=14,

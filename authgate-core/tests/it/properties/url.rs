@@ -31,7 +31,7 @@ proptest! {
 
     /// cases 3, 4, 6, 85
     #[test]
-    fn a_url_that_is_accepted_may_get_a_secret_and_a_refusal_tells_none(written in written()) {
+    fn an_accepted_url_may_get_a_secret_and_a_refusal_tells_none(written in written()) {
         hold_for(&written);
     }
 

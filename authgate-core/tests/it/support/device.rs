@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use authgate_core::flow::{InFlight, run_device_flow};
 use authgate_core::{Error, OAuthClient, Result, Token};
-use authgate_dev_server::{DevServer, Endpoint};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::flow::{Recorder, client, strings};
+use super::flow::{Recorder, client, strings, while_it_runs};
 
 /// A login with a device code that has begun.
 pub(crate) struct Running {
@@ -29,12 +30,21 @@ impl Running {
         Self { server, prompt, login }
     }
 
+    /// Starts with a device code whose answer has these members instead of its own.
+    pub(crate) async fn with_members<const COUNT: usize>(server: DevServer, members: [(&str, &Value); COUNT]) -> Self {
+        let members = members.map(|(name, value)| (name.to_owned(), Some(value.clone())));
+        server.inject(Endpoint::DeviceAuthorization, Fault::Members(members.into()), Times::Once);
+        Self::start(server).await
+    }
+
+    /// Breaks the answer to the next poll that has none broken yet.
+    pub(crate) fn break_poll(&self, fault: Fault) {
+        self.server.inject(Endpoint::Token, fault, Times::Once);
+    }
+
     /// Waits until so many polls have come.
     pub(crate) async fn polls(&self, count: usize) {
-        while self.server.count(Endpoint::Token) < count {
-            assert!(!self.login.is_finished(), "the login ended early");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        while_it_runs(&self.login, || self.server.count(Endpoint::Token) >= count).await;
     }
 
     /// The pauses between the polls, the first of them counted from the request for the code.
@@ -45,8 +55,15 @@ impl Running {
     }
 
     pub(crate) fn approve(&self) {
-        let user_code = self.server.latest_user_code().expect("a code was asked for");
-        assert!(self.server.approve_device(&user_code));
+        assert!(self.server.approve_device(&self.user_code()));
+    }
+
+    pub(crate) fn deny(&self) {
+        assert!(self.server.deny_device(&self.user_code()));
+    }
+
+    pub(crate) fn user_code(&self) -> String {
+        self.server.latest_user_code().expect("a code was asked for")
     }
 
     pub(crate) async fn success(self) -> Token {

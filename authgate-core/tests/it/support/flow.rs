@@ -1,5 +1,6 @@
-//! What the tests of the login flows share: a person, a browser, and raw requests.
+//! A login through the browser: what the person is shown, and the browser, which the test is.
 
+use std::future::{pending, ready};
 use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,16 +9,16 @@ use authgate_core::client::AuthorizationUrl;
 use authgate_core::flow::{
     AuthCodeOptions, Browser, DevicePrompt, Login, Notice, Opening, Prompt, RedirectUri, run_auth_code_flow,
 };
-use authgate_core::{DiscoveryClient, Error, HttpClient, OAuthClient, Result, Secret};
+use authgate_core::{DiscoveryClient, Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{Client, DevServer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use authgate_test_support::http::{self, Answer};
+use authgate_test_support::{Port, redact};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use url::Url;
 
-/// Writes down what a person would have seen.
+/// Writes down what a person is shown.
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Vec<String>>);
 
@@ -34,6 +35,21 @@ impl Recorder {
     pub(crate) fn count(&self, part: &str) -> usize {
         self.lines().iter().filter(|line| line.contains(part)).count()
     }
+
+    /// Everything but the time left, for a snapshot.
+    pub(crate) fn said(&self) -> String {
+        self.redacted(|line| !line.starts_with("waiting: "))
+    }
+
+    /// The notices, for a snapshot.
+    pub(crate) fn notices(&self) -> String {
+        self.redacted(|line| line.starts_with("notice: "))
+    }
+
+    fn redacted(&self, is_shown: impl Fn(&str) -> bool) -> String {
+        let lines: Vec<_> = self.lines().iter().filter(|line| is_shown(line)).cloned().collect();
+        redact(&lines.join("\n"))
+    }
 }
 
 impl Prompt for Recorder {
@@ -42,8 +58,8 @@ impl Prompt for Recorder {
     }
 
     fn device_code(&self, code: &DevicePrompt<'_>) {
-        let complete = code.verification_uri_complete.map(Url::as_str).unwrap_or_default();
-        self.lines().push(format!("device: {code}\nQR: {complete}"));
+        let complete = code.verification_uri_complete.map(|uri| format!("\nQR: {uri}")).unwrap_or_default();
+        self.lines().push(format!("device: {code}{complete}"));
     }
 
     fn notice(&self, notice: &Notice) {
@@ -55,37 +71,49 @@ impl Prompt for Recorder {
     }
 }
 
-/// Hands the test what a browser would have been opened with.
-pub(crate) struct Page(pub(crate) mpsc::UnboundedSender<Url>);
+/// The variant of an error and what it says, for a snapshot.
+pub(crate) fn described(error: &Error) -> String {
+    let debug_output = format!("{error:?}");
+    let variant = debug_output.split(|character: char| !character.is_alphanumeric()).next().unwrap();
+    redact(&format!("{variant}: {error}"))
+}
 
-impl Browser for Page {
+/// Status and text of a page of the callback server, for a snapshot.
+pub(crate) fn shown(page: &Answer) -> String {
+    let (_, main) = page.body.split_once("<h1>").unwrap_or_else(|| panic!("no page: {page:?}"));
+    let without_tags = |line: &str| -> String {
+        line.split('<').map(|part| part.split_once('>').map_or(part, |(_tag, text)| text)).collect()
+    };
+    let lines: Vec<_> = main.lines().map(without_tags).filter(|line| !line.is_empty()).collect();
+    redact(&format!("{} {}", page.status, lines.join("\n")))
+}
+
+/// A browser, as far as a test needs one.
+pub(crate) enum TestBrowser {
+    /// Hands the test what it is opened with.
+    Opens(mpsc::UnboundedSender<Url>),
+    /// Its launcher fails.
+    Fails,
+    /// Nothing happens in it.
+    Hangs,
+}
+
+impl Browser for TestBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
-        self.0.send(url.clone()).unwrap();
-        Box::pin(async { Ok(()) })
+        let reason = "xdg-open ended with status 3".to_owned();
+        match self {
+            Self::Opens(opened) => Box::pin(ready(opened.send(url.clone()).map_err(|error| panic!("{error}")))),
+            Self::Fails => Box::pin(ready(Err(Error::BrowserUnavailable { reason }))),
+            Self::Hangs => Box::pin(pending()),
+        }
     }
 }
 
-/// A launcher that fails.
-pub(crate) struct Broken;
-
-impl Browser for Broken {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(async { Err(Error::BrowserUnavailable { reason: "xdg-open ended with status 3".to_owned() }) })
-    }
-}
-
-/// A browser in which nothing happens.
-pub(crate) struct Never;
-
-impl Browser for Never {
-    fn open<'a>(&'a self, _: &'a Url) -> Opening<'a> {
-        Box::pin(std::future::pending())
-    }
-}
-
-/// A login through the browser that has begun: the address is open, nobody has come back.
+/// A login that has begun: the browser has the address, and nobody has come back.
 pub(crate) struct Begun {
     pub(crate) url: Url,
+    /// Where the browser comes back to.
+    pub(crate) port: Port,
     pub(crate) redirect_uri: String,
     pub(crate) prompt: &'static Recorder,
     pub(crate) login: JoinHandle<Result<Login>>,
@@ -97,9 +125,20 @@ impl Begun {
         parameter(&self.url, "state")
     }
 
+    /// The host and port that the login listens on.
+    pub(crate) fn address(&self) -> String {
+        http::address(&self.redirect_uri)
+    }
+
+    /// Sends a request with this first line, but for the version.
+    pub(crate) async fn request(&self, line: &str) -> Answer {
+        let address = self.address();
+        http::send(&address, &format!("{line} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await
+    }
+
     /// Comes back with this query.
     pub(crate) async fn come_back(&self, query: &str) -> Answer {
-        get(&format!("{}?{query}", self.redirect_uri)).await
+        self.request(&format!("GET /callback?{query}")).await
     }
 
     /// Comes back with the right state and the rest of this query.
@@ -107,24 +146,27 @@ impl Begun {
         self.come_back(&format!("state={}&{query}", self.state())).await
     }
 
+    /// Comes back after the person has allowed it, with this added to the query: how the login went, and
+    /// the browser, which waits for its page.
+    pub(crate) async fn approved(&mut self, server: &DevServer, more: &str) -> (Result<Login>, JoinHandle<Answer>) {
+        let back = server.approve_authorization(self.url.as_str()).expect("the request is in order") + more;
+        let browser = tokio::spawn(async move { http::get(&back).await });
+        ((&mut self.login).await.unwrap(), browser)
+    }
+
     /// How the login ended, which it must.
-    pub(crate) async fn failure(self) -> Error {
-        self.login.await.unwrap().expect_err("the login fails")
+    pub(crate) async fn failure(&mut self) -> Error {
+        (&mut self.login).await.unwrap().expect_err("the login fails")
     }
 }
 
 /// Finishes a login that has survived what came before.
-pub(crate) async fn log_in(server: &DevServer, begun: Begun) {
-    let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let browser = tokio::spawn(async move { get(&back).await });
-    begun.login.await.unwrap().expect("the login is still open").page.saved().await;
+pub(crate) async fn log_in(server: &DevServer, begun: &mut Begun) -> Token {
+    let (login, browser) = begun.approved(server, "").await;
+    let login = login.expect("the login is still open");
+    login.page.saved().await;
     assert_eq!(browser.await.unwrap().status, 200);
-}
-
-/// The host and port that a login listens on.
-pub(crate) fn address(begun: &Begun) -> String {
-    let url = Url::parse(&begun.redirect_uri).unwrap();
-    format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
+    login.token
 }
 
 pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
@@ -133,24 +175,31 @@ pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
     options
 }
 
-pub(crate) async fn begin(client: &OAuthClient, scopes: &[&str], options: AuthCodeOptions) -> Begun {
-    let (opened, mut urls) = mpsc::unbounded_channel();
-    let prompt: &'static Recorder = Box::leak(Box::default());
-    let redirect_uri = options.redirect_uri.to_string();
-    let (client, scopes) = (client.clone(), strings(scopes));
-    let login =
-        tokio::spawn(async move { run_auth_code_flow(&client, &scopes, &options, &Page(opened), prompt).await });
-    let url = urls.recv().await.expect("the browser is opened");
-    Begun { url, redirect_uri, prompt, login }
+/// Begins a login whose browser is to come back to 127.0.0.1.
+pub(crate) async fn begin(server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
+    begin_at("127.0.0.1", server, client, scopes).await
 }
 
-/// A server, its public client, and a login with the default scopes that has begun.
+/// Begins a login whose browser is to come back to this host.
+pub(crate) async fn begin_at(host: &str, server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
+    let (opened, mut urls) = mpsc::unbounded_channel();
+    let prompt: &'static Recorder = Box::leak(Box::default());
+    let port = Port::free();
+    let redirect_uri = port.redirect_uri(host);
+    server.register_redirect_uri(&redirect_uri);
+    let (client, scopes, options) = (client.clone(), strings(scopes), options(&redirect_uri));
+    let login = tokio::spawn(async move {
+        run_auth_code_flow(&client, &scopes, &options, &TestBrowser::Opens(opened), prompt).await
+    });
+    let url = urls.recv().await.expect("the browser is opened");
+    Begun { url, port, redirect_uri, prompt, login }
+}
+
+/// A server, and a login of its public client with the default scopes that has begun.
 pub(crate) async fn begin_login() -> (DevServer, Begun) {
     let server = DevServer::start().await;
-    let redirect_uri = free_redirect_uri("127.0.0.1");
-    server.register_redirect_uri(&redirect_uri);
     let client = client(&server, server.public_client()).await;
-    let begun = begin(&client, &["profile", "email"], options(&redirect_uri)).await;
+    let begun = begin(&server, &client, &["profile", "email"]).await;
     (server, begun)
 }
 
@@ -165,12 +214,11 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
-/// A redirect URI whose port was free a moment ago, and is none that a system gives to connections,
-/// of which the other tests make many.
-pub(crate) fn free_redirect_uri(host: &str) -> String {
-    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..30_000));
-    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
-    format!("http://{host}:{port}/callback")
+/// A port of this address that another program listens on, and a redirect URI that leads to it.
+pub(crate) fn taken(address: &str, host: &str) -> (TcpListener, String) {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, format!("http://{host}:{port}/callback"))
 }
 
 pub(crate) fn parameter(url: &Url, name: &str) -> String {
@@ -178,31 +226,10 @@ pub(crate) fn parameter(url: &Url, name: &str) -> String {
     value.into_owned()
 }
 
-/// An HTTP answer, read to the end of its connection.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-pub(crate) async fn get(url: &str) -> Answer {
-    let url = Url::parse(url).unwrap();
-    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    send(&host, &format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await
-}
-
-/// Sends these bytes and reads what comes.
-pub(crate) async fn send(address: &str, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    // The server may have answered and closed before it has read everything.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut answer = Vec::new();
-    let reading = timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
-    let _ = reading.expect("an answer comes at all");
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    Answer { status, head: head.to_lowercase(), body: body.to_owned() }
+/// Returns when the condition holds, which it must before this task ends. For paused time.
+pub(crate) async fn while_it_runs<T>(task: &JoinHandle<T>, condition: impl Fn() -> bool) {
+    while !condition() {
+        assert!(!task.is_finished(), "the login ended early");
+        sleep(Duration::from_millis(100)).await;
+    }
 }

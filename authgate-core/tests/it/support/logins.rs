@@ -1,14 +1,18 @@
-//! Logins on a machine where nobody is: what is stored has to do, or the login fails at once.
+//! Logins by `authenticate`: at a machine where nobody is, so that what is stored has to do or the
+//! login fails at once, and of a person at a desktop.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use authgate_core::flow::{InFlight, NoBrowser, Prompt, RedirectUri, Surroundings, System, SystemBrowser};
+use authgate_core::flow::{Browser, InFlight, NoBrowser, Prompt, RedirectUri, Surroundings, System, SystemBrowser};
 use authgate_core::login::{LoginContext, LoginOptions};
-use authgate_core::store::{FallbackStore, StoredToken};
-use authgate_core::{FlowMode, HttpClient, Secret};
-use authgate_dev_server::DevServer;
+use authgate_core::store::{FallbackStore, LoginLock, StoredToken};
+use authgate_core::{Error, FlowMode, HttpClient, Result, Secret, Session, authenticate};
+use authgate_dev_server::{DevServer, Endpoint};
+use tokio::task::JoinHandle;
 
-use crate::support::stores::CLIENT;
+use super::flow::{Recorder, while_it_runs};
+use super::stores::CLIENT;
 
 const CLIENT_SECRET: &str = "client-secret";
 
@@ -55,5 +59,70 @@ pub(crate) fn unattended(store: Arc<FallbackStore>, prompt: Arc<dyn Prompt>) -> 
             find_program: Box::new(|_| None),
         }),
         in_flight: InFlight::default(),
+    }
+}
+
+/// A login at a desktop that has begun, with no store to look into or to keep its token in.
+pub(crate) struct Person {
+    pub(crate) server: DevServer,
+    pub(crate) prompt: Arc<Recorder>,
+    login: JoinHandle<Result<Session>>,
+}
+
+impl Person {
+    /// Begins at a server of its own, with a terminal.
+    pub(crate) async fn at(redirect_uri: &str, flow_mode: FlowMode, browser: impl Browser + 'static) -> Self {
+        Self::at_server(DevServer::start().await, redirect_uri, flow_mode, browser, true)
+    }
+
+    pub(crate) fn at_server(
+        server: DevServer,
+        redirect_uri: &str,
+        flow_mode: FlowMode,
+        browser: impl Browser + 'static,
+        terminal: bool,
+    ) -> Self {
+        server.register_redirect_uri(redirect_uri);
+        let prompt = Arc::new(Recorder::default());
+        let options = LoginOptions {
+            client_id: server.public_client().id.clone(),
+            client_secret: None,
+            flow_mode,
+            redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
+            ..options(server.url())
+        };
+        let no_store = FallbackStore::new(vec![], LoginLock::nowhere("a test needs none"));
+        let context = LoginContext {
+            browser: Arc::new(browser),
+            surroundings: Arc::new(Surroundings {
+                system: System::Unix,
+                terminal,
+                variable: Box::new(|name| (name == "DISPLAY").then(|| ":0".to_owned())),
+                find_program: Box::new(|name| (name == "xdg-open").then(|| PathBuf::from("/usr/bin/xdg-open"))),
+            }),
+            ..unattended(Arc::new(no_store), prompt.clone())
+        };
+        let login = tokio::spawn(authenticate(options, context));
+        Self { server, prompt, login }
+    }
+
+    /// Waits for a device code and approves it.
+    pub(crate) async fn approve_device(&self) {
+        let approve = || self.server.latest_user_code().is_some_and(|code| self.server.approve_device(&code));
+        while_it_runs(&self.login, approve).await;
+    }
+
+    /// How many device codes were asked for.
+    pub(crate) fn device_codes(&self) -> usize {
+        self.server.count(Endpoint::DeviceAuthorization)
+    }
+
+    pub(crate) async fn success(self) {
+        self.login.await.unwrap().expect("the login succeeds");
+    }
+
+    /// How the login failed.
+    pub(crate) async fn failure(&mut self) -> Error {
+        (&mut self.login).await.unwrap().expect_err("the login fails")
     }
 }

@@ -1,0 +1,71 @@
+//! When a login's port is free again: a binary of its own, because its tests assert that the port is
+//! free at once. In one process with tests that start programs they would fail at times: between fork
+//! and exec, a child holds every socket that is open, the listening one too. So there are no snapshots
+//! here: insta starts cargo.
+
+#![cfg(feature = "login")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
+#[allow(dead_code, reason = "the other binary uses the rest")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+use authgate_core::flow::run_auth_code_flow;
+use authgate_core::{Error, FlowMode};
+use authgate_dev_server::DevServer;
+use authgate_test_support::Port;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use crate::support::flow::{Recorder, TestBrowser, begin_login, client, log_in, options};
+use crate::support::logins::Person;
+
+/// A browser that has its page is not kept waiting by another one that never reads.
+#[tokio::test]
+async fn the_port_is_free_when_the_browser_has_its_page() {
+    let (server, mut begun) = begin_login().await;
+    let _idle = TcpStream::connect(begun.address()).await.unwrap();
+    log_in(&server, &mut begun).await;
+    assert!(begun.port.is_free());
+}
+
+/// case 90
+#[tokio::test(start_paused = true)]
+async fn the_port_is_free_when_nobody_came_back_in_time() {
+    let (_server, mut begun) = begin_login().await;
+    assert!(matches!(begun.failure().await, Error::LoginExpired { .. }));
+    assert!(begun.port.is_free());
+    assert!(begun.prompt.count("waiting: ") >= 290, "about one a second");
+    assert!(begun.prompt.text().contains(&format!("register exactly {}", begun.redirect_uri)));
+}
+
+/// cases 90, 91
+#[tokio::test]
+async fn the_port_is_free_when_a_login_is_dropped() {
+    let server = DevServer::start().await;
+    let client = client(&server, server.public_client()).await;
+    let port = Port::free();
+    let options = options(&port.redirect_uri("127.0.0.1"));
+    for _ in 0..20 {
+        let (opened, mut urls) = mpsc::unbounded_channel();
+        let (browser, prompt) = (TestBrowser::Opens(opened), Recorder::default());
+        let mut login = Box::pin(run_auth_code_flow(&client, &[], &options, &browser, &prompt));
+        tokio::select! {
+            ended = &mut login => panic!("{:?}", ended.err()),
+            _url = urls.recv() => assert!(!port.is_free()),
+        }
+        drop(login);
+        assert!(port.is_free());
+    }
+}
+
+/// case 90
+#[tokio::test(start_paused = true)]
+async fn the_port_is_free_while_the_device_code_is_shown() {
+    let port = Port::free();
+    let person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Hangs).await;
+    person.approve_device().await;
+    assert!(port.is_free());
+    assert_eq!((person.prompt.count("url: "), person.device_codes()), (1, 1));
+    person.success().await;
+}
