@@ -57,9 +57,7 @@ async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     let ended = run.end().await;
     assert_eq!((ended.status, server.count(Endpoint::Token)), (Some(0), 1));
     assert_snapshot!(ended.notices(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
-    Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
     no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
     Finishing the login
@@ -76,12 +74,9 @@ async fn access_denied_ends_the_run_without_another_prompt() {
     let in_browser = in_browser.end().await.failure(1);
     let by_code = denied_at(&server, run(&home, &server)).await.failure(1);
     assert_snapshot!(in_browser + &by_code, @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
-    Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
     no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     error: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
     error: login: it was refused by the person who was asked. Start again if that was a mistake
     ");
@@ -93,7 +88,6 @@ async fn a_revoked_login_is_not_shown_after_access_denied() {
     let (server, home) = logged_in(600).await;
     server.revoke_everything();
     assert_snapshot!(denied_at(&server, run(&home, &server)).await.failure(1), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     The server has revoked the stored login: it is deleted, and you log in again
     [prompt]
     error: login: it was refused by the person who was asked. Start again if that was a mistake
@@ -110,9 +104,7 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
     let page = approve(&server, &url).await;
     assert!(page.body.contains("Login failed") && !page.body.contains("You are logged in"), "{page:?}");
     assert_snapshot!(run.end().await.failure(1), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
-    Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
     no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     Finishing the login
     error: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
@@ -133,10 +125,8 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     // The last line has the words of the system.
     let said = [first_login, after_a_revoked_one].map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
     assert_snapshot!(said.concat(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     error: the login by browser came to nothing; --flow device logs in without one
       caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     The server has revoked the stored login: it is deleted, and you log in again
     error: the login by browser came to nothing; --flow device logs in without one
       caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
@@ -160,12 +150,9 @@ async fn without_a_terminal_auto_takes_the_device_flow() {
 async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     let (server, home) = (server().await, Home::new());
     let run = || run_without_flow(&home, &server).with("CI", "true");
-    let without_a_flow = run().end().await;
-    assert_snapshot!(without_a_flow.failure(1), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
-    error: nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by hand, ask for the device flow by name, or use the client credentials grant for a machine
-    ");
-    assert_eq!(run().args("--flow auto").end().await.failure(1), without_a_flow.said());
+    let without_a_flow = run().end().await.failure(1);
+    assert_snapshot!(without_a_flow, @"error: nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by hand, ask for the device flow by name, or use the client credentials grant for a machine");
+    assert_eq!(run().args("--flow auto").end().await.failure(1), without_a_flow);
     assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (0, None));
 
     assert_eq!(run().args("--flow device").approved_at(&server).await.status, Some(0));
@@ -185,10 +172,7 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
 async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     let (server, home) = (server().await, Home::new());
     server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
-    assert_snapshot!(run(&home, &server).end().await.failure(1), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
-    error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration
-    ");
+    assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }
 
 /// cases 82, 90

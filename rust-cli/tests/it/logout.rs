@@ -4,7 +4,7 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::{Ended, Home};
 use insta::assert_snapshot;
 
-use crate::support::{logged_in, run, server};
+use crate::support::{EndedRun as _, logged_in, run, server};
 
 async fn log_out(home: &Home, server: &DevServer) -> Ended {
     run(home, server).arg("--logout").end().await
@@ -14,7 +14,7 @@ async fn log_out(home: &Home, server: &DevServer) -> Ended {
 #[track_caller]
 fn failure(ended: &Ended) -> String {
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    ended.printed() + &ended.said()
+    ended.printed() + &ended.notices()
 }
 
 /// case 124
@@ -56,11 +56,9 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
     }
     assert_snapshot!(said.join("\n"), @"
     Logged out.
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
 
     Logged out.
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     warning: the access token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     ");
@@ -82,7 +80,6 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     server.stop().await;
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
     warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
     ");
@@ -98,7 +95,6 @@ async fn a_login_at_another_server_is_deleted_and_sent_nowhere() {
     ended.says(&[other.url()]);
     assert_snapshot!(failure(&ended), @"
     Logged out.
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
     warning: the access token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
     ");
@@ -118,7 +114,6 @@ async fn a_token_that_cannot_be_deleted_is_not_logged_out() {
     revocation.release();
     assert_snapshot!(failure(&run.end().await), @"
     Not logged out everywhere.
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     warning: not deleted: [home]/.authgate-tokens.json: has a second name (a hard link), so writing to it would change another file: remove one of them
     ");
 }

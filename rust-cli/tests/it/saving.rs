@@ -18,16 +18,21 @@ fn set_mode(path: &Path, mode: u32) {
 
 /// Makes these files another user's where root runs the test, because root may write everywhere.
 fn own(files: &[&Path]) {
-    if rustix::process::geteuid().is_root() {
-        files.iter().for_each(|file| chown(file, Some(65534), None).unwrap());
+    if is_root() {
+        for file in files {
+            chown(file, Some(65534), None).unwrap();
+        }
     }
 }
 
 /// A run as the user whom [`own`] makes the owner.
 fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
     let run = run(home, server);
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root { run.under("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]) } else { run }
+    if is_root() { run.under("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]) } else { run }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// A run that may not write to the home folder, until its mode is 700 again.
@@ -95,7 +100,6 @@ async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
     let ended = run(&home, &server).approved_at(&server).await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
     [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The new login needs neither: it is saved without this lock
     ");
@@ -124,12 +128,10 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
         assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
     }
     assert_snapshot!(said, @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours)
@@ -146,7 +148,6 @@ async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
     set_mode(home.path(), 0o700);
     ended.shows(&before, &server);
     assert_snapshot!(ended.notices(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
     ");
@@ -164,7 +165,6 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
     set_mode(home.path(), 0o700);
     // It neither expired nor was the login revoked.
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
@@ -182,7 +182,6 @@ async fn a_refused_token_is_not_shown_after_access_denied() {
     let ended = denied_at(&server, run_in_read_only(&home, &server)).await;
     set_mode(home.path(), 0o700);
     assert_snapshot!(ended.failure(1), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
@@ -199,7 +198,6 @@ async fn a_refused_token_that_expires_soon_is_not_used() {
     let ended = run_in_read_only(&home, &server).approved_at(&server).await;
     set_mode(home.path(), 0o700);
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
@@ -226,11 +224,9 @@ async fn a_full_disk_does_not_use_up_the_refresh_token() {
         assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
     }
     assert_snapshot!(said, @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
@@ -244,10 +240,7 @@ async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     let before = stored(&home, &server);
     let ended = run(&home, &server).with_space_for("0").end().await;
     ended.shows(&before, &server);
-    assert_snapshot!(ended.notices(), @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The token there is stays in use
-    "#);
+    assert_snapshot!(ended.notices(), @r#"[home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The token there is stays in use"#);
     assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
 }
 
@@ -257,7 +250,6 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
     let (server, home) = (server().await, Home::new());
     let ended = run(&home, &server).with_space_for("0").approved_at(&server).await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
     "#);
@@ -271,7 +263,6 @@ async fn a_disk_filled_during_a_refresh_loses_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let ended = filled_up_meanwhile(&home, &server).await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there has been replaced and was deleted
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
     "#);
@@ -295,14 +286,11 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     assert_eq!(home.text(), before);
     let said = [filled_up, still_full, filled_up_again].map(|ended| ended.goes_on_without_saving(&home, &server));
     assert_snapshot!(said.concat(), @r#"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
     The server has revoked the stored login: it is deleted, and you log in again
     [prompt]
@@ -328,13 +316,10 @@ async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
         logs_in_again(&home, &server).await;
     }
     assert_snapshot!(said, @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)))
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again. An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again)
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)))
     ");
@@ -355,9 +340,7 @@ async fn a_file_system_without_locks_is_said_once() {
         assert_eq!(home.leftovers(), [""; 0]);
     }
     assert_snapshot!(said, @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be locked (No locks available (os error 37)). Two programs that renew the login at the same time may end it
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json.rust-lock: cannot be locked (Operation not supported (os error 95)). Two programs that renew the login at the same time may end it
     ");
 }
@@ -369,7 +352,7 @@ async fn a_file_system_without_hard_links_changes_nothing() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let ended = run(&home, &server).refusing("link,linkat", "EPERM").end().await;
     ended.shows_stored(&home, &server);
-    assert_snapshot!(ended.notices(), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
+    assert_snapshot!(ended.notices(), @"");
     assert_eq!(home.leftovers(), [""; 0]);
 }
 
@@ -380,10 +363,7 @@ async fn a_folder_deleted_during_a_refresh_is_named() {
     let run = disturbed(run(&home, &server), &server, |_| fs::remove_dir_all(home.path()).unwrap()).await;
     let ended = run.end().await;
     assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
-    assert_snapshot!(ended.notices(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
-    the login cannot be saved anywhere and lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)
-    ");
+    assert_snapshot!(ended.notices(), @"the login cannot be saved anywhere and lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)");
     assert!(!home.path().exists());
 }
 
@@ -397,7 +377,6 @@ async fn a_folder_in_place_of_the_file_is_left_alone() {
     });
     let ended = run.await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder. An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder)
     ");

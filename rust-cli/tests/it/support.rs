@@ -84,8 +84,8 @@ pub(crate) trait EndedRun {
     fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String;
     /// It failed before it had anything to print; what it said.
     fn failure(&self, status: i32) -> String;
-    /// What it said, with a mark in the place of the prompt, which has its own snapshots, and
-    /// without the line that a slow disk adds.
+    /// What it said, without the lines that say nothing about the test at hand: the prompt, of which
+    /// a mark stays, where the login is stored, and that a slow disk takes its time.
     fn notices(&self) -> String;
 }
 
@@ -109,11 +109,12 @@ impl EndedRun for Ended {
     }
 
     fn notices(&self) -> String {
-        let slow =
-            "Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it\n";
-        let said = self.said().replace(slow, "");
+        let unsaid = ["the keyring is off: ", "Waiting for the place where the login is kept"];
+        let said = self.said();
+        let lines = said.split_inclusive('\n').filter(|line| !unsaid.iter().any(|start| line.starts_with(start)));
+        let said: String = lines.collect();
         let Some((before, prompt)) = said.split_once("To log in") else { return said };
-        let end = if prompt.starts_with(" to") { "lets this program in.\n\n" } else { "profile+email\n\n" };
+        let end = if prompt.starts_with(" to") { "lets this program in.\n\n" } else { "or use the device flow\n" };
         let (_, after) = prompt.split_once(end).unwrap();
         format!("{before}[prompt]\n{after}")
     }

@@ -24,10 +24,8 @@ async fn a_token_that_cannot_be_sent_is_not_saved() {
     unusable();
     let refresh = run(&home, &server).end().await.failure(1);
     assert_snapshot!(first_login + &refresh, @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
     error: device code grant: http://127.0.0.1:[port]/oauth/token: the access_token has characters that no token has
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     error: refresh token grant: http://127.0.0.1:[port]/oauth/token: the access_token has characters that no token has
     ");
     assert_eq!((refreshes(&server), home.text()), (1, text));
