@@ -259,7 +259,7 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
 /// cases 118, 131
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_disk_filled_during_a_refresh_loses_the_used_token() {
+async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let ended = filled_up_meanwhile(&home, &server).await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
