@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Hold, Times};
 use authgate_test_support::{Ended, Home, Started, until};
 use tokio::process::Command;
 
@@ -40,7 +40,7 @@ async fn ends_at_once(run: Started, home: &Home) {
 }
 
 /// Interrupts a run whose token request is held, and lets the request go on.
-async fn finishes(run: Started, server: &DevServer, home: &Home, hold: authgate_dev_server::Hold) {
+async fn finishes(run: Started, server: &DevServer, home: &Home, hold: Hold) {
     send("-INT", &run).await;
     run.says("Finishing what the server has begun").await;
     hold.release();
