@@ -301,7 +301,8 @@ impl Ended {
     }
 
     fn redacted(&self, text: &str) -> String {
-        redact(&text.replace(self.home.to_str().unwrap(), "[home]"))
+        // On Windows, the separator after it is another.
+        redact(&text.replace(self.home.to_str().unwrap(), "[home]").replace("[home]\\", "[home]/"))
     }
 
     /// It failed before it had anything to print, and standard error contains all of this.

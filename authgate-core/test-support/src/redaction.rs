@@ -8,6 +8,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(127\.0\.0\.1|localhost|\[::1\])(:|%3A)\d+", "$1$2[port]"),
         (r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", "[code]"),
         (r"((?:^|[?&\s])(?:state|nonce|code|code_challenge)=)[\w.~-]+", "$1[random]"),
+        (r"(\.authgate-rust-)\w{12}\b", "$1[random]"),
         (r"([Tt]oken: )[\w.~-]{8}\.\.\.", "$1[token]..."),
         (r#"("(?:access|refresh|id)_token": ")[\w.~-]{8}\.\.\."#, "$1[token]..."),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),

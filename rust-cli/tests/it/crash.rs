@@ -1,111 +1,20 @@
-//! A run that is killed: what it leaves is whole, and holds nobody up.
+//! A run that is killed: it leaves a whole file, and no later run waits for it.
 
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::{Home, Run, rounds, server, until};
 use authgate_dev_server::{Endpoint, Fault, Times};
-use serde_json::json;
+use authgate_test_support::{Ended, Run, rounds, until};
+use tokio::time::sleep;
 
-/// Puts another client's entry into the file.
-fn add_neighbour(home: &Home) {
-    let mut document = home.document().unwrap();
-    document["data"]["neighbour"] = "theirs".into();
-    home.replace(&document.to_string());
-}
+use crate::support::{EndedRun as _, logged_in, logged_in_with_rotation, run, stored};
 
-fn has_neighbour(home: &Home) -> bool {
-    home.document().unwrap()["data"]["neighbour"] == json!("theirs")
-}
-
-/// cases 116, 127, 134, 137
-#[tokio::test]
-async fn saves_that_are_killed_leave_a_whole_file_and_hold_nobody_up() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, -60);
-    add_neighbour(&home);
-
-    for round in 0..rounds().map_or(60, |rounds| rounds / 2) {
-        home.expire(server.public_client());
-        let requests = server.count(Endpoint::Token);
-        let run = home.run(&server).start();
-        until("the refresh", || server.count(Endpoint::Token) > requests).await;
-        tokio::time::sleep(Duration::from_micros(250 * (round % 40))).await;
-        run.kill().await;
-
-        assert!(has_neighbour(&home), "round {round}");
-        assert!(home.stored(server.public_client()).is_some(), "round {round}");
-        assert!(home.is_unlocked(), "round {round}");
-        let begun = Instant::now();
-        let next = home.run(&server).end().await;
-        next.shows(&home.stored(server.public_client()).unwrap(), &server);
-        assert!(begun.elapsed() < Duration::from_secs(3), "round {round} was held up: {next:?}");
-    }
-}
-
-/// cases 116, 127, 134
-#[tokio::test]
-async fn a_run_killed_at_any_moment_costs_a_login_only_while_its_refresh_is_under_way() {
-    let (server, home) = (server().await, Home::new());
-    server.change(|settings| settings.rotate_refresh_tokens = true);
-    home.log_in(&server, -60);
-    add_neighbour(&home);
+/// A run to its end, which a lock left behind would hold up for 5 s at least.
+async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
     let begun = Instant::now();
-    assert_eq!(home.run(&server).end().await.status, Some(0));
-    let (whole_run, mut lost) = (begun.elapsed(), 0);
-
-    let rounds = u32::try_from(rounds().map_or(12, |rounds| rounds / 5)).unwrap();
-    for round in 0..rounds {
-        home.log_in(&server, -60);
-        let (old, asked) = (home.stored(server.public_client()), server.count(Endpoint::Token));
-        if round % 2 == 0 {
-            let run = home.run(&server).start();
-            tokio::time::sleep(whole_run * (round * 7 % 41) / 40).await;
-            run.kill().await;
-        } else {
-            // The refresh token is used up as soon as the first byte of its successor comes.
-            let drip = Fault::Drip { every: Duration::from_millis(10), bytes: 16 };
-            server.inject(Endpoint::Token, drip, Times::Once);
-            let run = home.run(&server).start();
-            until("the refresh", || server.count(Endpoint::Token) > asked).await;
-            tokio::time::sleep(Duration::from_millis((round % 20).into())).await;
-            run.kill().await;
-        }
-        until("the answer", || server.requests().iter().all(|request| request.status.is_some())).await;
-        assert!(has_neighbour(&home) && home.is_unlocked(), "round {round}");
-
-        let is_saved = home.stored(server.public_client()) != old;
-        if server.count(Endpoint::Token) > asked && !is_saved {
-            lost += 1;
-            asks_for_a_login(home.run(&server)).await;
-            assert_eq!(home.stored(server.public_client()), None, "what is used up does not stay");
-        } else {
-            let next = home.run(&server).end().await;
-            next.shows(&home.stored(server.public_client()).unwrap(), &server);
-        }
-        assert!(has_neighbour(&home), "round {round}");
-        // The other clients' lock is looked at when something is to be changed.
-        assert!(is_saved || !home.file(".lock").exists(), "round {round}");
-    }
-    assert!(lost >= rounds / 4, "only {lost} of {rounds} were killed between the answer and the save");
-}
-
-/// cases 116, 124
-#[tokio::test]
-async fn a_logout_that_is_killed_half_way_leaves_what_the_server_makes_of_it() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
-    server.inject(Endpoint::Revocation, Fault::Delay(Duration::ZERO), Times::Once);
-    server.inject(Endpoint::Revocation, Fault::Hang, Times::Once);
-    let logout = home.run(&server).arg("--logout").start();
-    until("the access token's turn", || server.count(Endpoint::Revocation) == 2).await;
-    logout.kill().await;
-
-    // The access token lives until it expires; the refresh token does not.
-    home.run(&server).end().await.shows(&home.stored(server.public_client()).unwrap(), &server);
-    home.expire(server.public_client());
-    asks_for_a_login(home.run(&server)).await;
-    assert_eq!(home.run(&server).arg("--logout").end().await.status, Some(0));
+    let ended = run.await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {ended:?}", begun.elapsed());
+    ended
 }
 
 /// It comes to the device flow's prompt without a failure.
@@ -116,39 +25,116 @@ async fn asks_for_a_login(run: Run) {
     run.kill().await;
 }
 
+/// cases 116, 127, 134, 137
+#[tokio::test]
+async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
+    let (server, home) = logged_in(-60).await;
+    home.add_neighbour();
+    for round in 0..rounds(120) / 2 {
+        home.expire(server.public_client());
+        server.forget_requests();
+        let killed = run(&home, &server).start();
+        until("the refresh", || server.count(Endpoint::Token) > 0).await;
+        // The moment of the save that is tried in this round.
+        sleep(Duration::from_micros(250 * (round % 40))).await;
+        killed.kill().await;
+
+        assert!(home.has_neighbour() && home.is_unlocked(), "round {round}");
+        assert!(home.stored(server.public_client()).is_some(), "round {round}");
+        is_not_held_up(run(&home, &server).end()).await.shows_stored(&home, &server);
+    }
+}
+
+/// cases 116, 127, 134
+#[tokio::test]
+async fn a_killed_run_costs_a_login_only_during_its_refresh() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    home.add_neighbour();
+    let begun = Instant::now();
+    assert_eq!(run(&home, &server).end().await.status, Some(0));
+    let (whole_run, mut lost) = (begun.elapsed(), 0);
+
+    let rounds = u32::try_from(rounds(60) / 5).unwrap();
+    for round in 0..rounds {
+        home.log_in(&server, -60);
+        server.forget_requests();
+        let old = stored(&home, &server);
+        // Each round sleeps until the moment that it tries.
+        if round % 2 == 0 {
+            let run = run(&home, &server).start();
+            sleep(whole_run * (round * 7 % 41) / 40).await;
+            run.kill().await;
+        } else {
+            // The refresh token is used up as soon as the first byte of its successor comes.
+            let drip = Fault::Drip { every: Duration::from_millis(10), bytes: 16 };
+            server.inject(Endpoint::Token, drip, Times::Once);
+            let run = run(&home, &server).start();
+            until("the refresh", || server.count(Endpoint::Token) > 0).await;
+            sleep(Duration::from_millis((round % 20).into())).await;
+            run.kill().await;
+        }
+        until("the answer", || server.requests().iter().all(|request| request.status.is_some())).await;
+        assert!(home.has_neighbour() && home.is_unlocked(), "round {round}");
+
+        let is_saved = stored(&home, &server) != old;
+        if server.count(Endpoint::Token) > 0 && !is_saved {
+            lost += 1;
+            asks_for_a_login(run(&home, &server)).await;
+            assert_eq!(home.stored(server.public_client()), None, "a used refresh token does not stay");
+        } else {
+            run(&home, &server).end().await.shows_stored(&home, &server);
+        }
+        assert!(home.has_neighbour(), "round {round}");
+        // A run looks at the other clients' lock only when it changes something.
+        assert!(is_saved || !home.file(".lock").exists(), "round {round}");
+    }
+    assert!(lost >= rounds / 4, "only {lost} of {rounds} were killed between the answer and the save");
+}
+
+/// cases 116, 124
+#[tokio::test]
+async fn a_logout_killed_half_way_has_revoked_the_refresh_token() {
+    let (server, home) = logged_in(600).await;
+    server.inject(Endpoint::Revocation, Fault::Delay(Duration::ZERO), Times::Once);
+    server.inject(Endpoint::Revocation, Fault::Hang, Times::Once);
+    let logout = run(&home, &server).arg("--logout").start();
+    until("the access token's turn", || server.count(Endpoint::Revocation) == 2).await;
+    logout.kill().await;
+
+    // The access token lives until it expires.
+    run(&home, &server).end().await.shows_stored(&home, &server);
+    home.expire(server.public_client());
+    asks_for_a_login(run(&home, &server)).await;
+    assert_eq!(run(&home, &server).arg("--logout").end().await.status, Some(0));
+}
+
 /// case 127
 #[tokio::test]
-async fn what_a_killed_save_left_is_removed_once_it_is_old() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, -60);
-    let names = ["authgate-rust-old", "authgate-rust-new", "backup-of-mine"];
-    for name in names {
-        let file = File::create(home.file(&format!(".{name}"))).unwrap();
-        let age = Duration::from_secs(if name.ends_with("new") { 5 } else { 120 });
-        file.set_modified(SystemTime::now() - age).unwrap();
-    }
-    assert_eq!(home.run(&server).end().await.status, Some(0));
-    let mut left = home.leftovers();
-    left.sort();
-    assert_eq!(left, names[1..].iter().map(|name| format!(".authgate-tokens.json.{name}")).collect::<Vec<_>>());
+async fn old_temporary_files_of_killed_saves_are_removed() {
+    let (server, home) = logged_in(-60).await;
+    let place = |name: &str, seconds_old: u64| {
+        let file = File::create(home.file(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds_old)).unwrap();
+    };
+    place(".authgate-rust-old", 120);
+    place(".authgate-rust-new", 5);
+    place(".backup-of-mine", 120);
+    assert_eq!(run(&home, &server).end().await.status, Some(0));
+    let left = [".authgate-rust-new", ".backup-of-mine"].map(|name| format!(".authgate-tokens.json{name}"));
+    assert_eq!(home.leftovers(), left);
 }
 
 /// cases 116, 134
 #[tokio::test]
-async fn a_run_killed_during_a_refresh_holds_nobody_up() {
-    let (server, home) = (server().await, Home::new());
-    server.change(|settings| settings.rotate_refresh_tokens = true);
-    home.log_in(&server, -60);
+async fn a_run_killed_during_its_refresh_leaves_no_lock() {
+    let (server, home) = logged_in_with_rotation(-60).await;
     server.inject(Endpoint::Token, Fault::HeadersThenSilence, Times::Once);
-    let run = home.run(&server).start();
+    let killed = run(&home, &server).start();
     until("the refresh", || server.count(Endpoint::Token) == 1).await;
-    run.kill().await;
+    killed.kill().await;
     assert!(home.is_unlocked());
 
     // The refresh token is used up, and its successor was lost with the run.
-    let begun = Instant::now();
-    let next = home.run(&server).approved_at(&server).await;
-    assert!(begun.elapsed() < Duration::from_secs(6), "{next:?}");
-    next.shows(&home.stored(server.public_client()).unwrap(), &server);
+    is_not_held_up(run(&home, &server).approved_at(&server)).await.shows_stored(&home, &server);
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 1);
 }

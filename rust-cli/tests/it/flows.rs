@@ -1,27 +1,43 @@
-//! A login by each flow, and which of them it is.
+//! A login by each flow, and which of them a run takes.
 
-use std::net::TcpListener;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 
-use crate::support::browser::{authorization_url, begin, is_free, redirect_uri, until_free, visit};
-use crate::support::{Home, server, until};
-use authgate_dev_server::{Endpoint, Fault, Times, grant_type};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times, grant_type};
+use authgate_test_support::browser::{authorization_url, redirect_uri};
+use authgate_test_support::{Home, http, until};
+use insta::assert_snapshot;
+
+use crate::support::{
+    EndedRun as _, denied_at, logged_in, request_page, run, run_in_browser, run_without_flow, server,
+    waiting_browser_login,
+};
+
+/// A person approves, and sees the page to which the server sends the browser.
+async fn approve(server: &DevServer, url: &str) -> http::Answer {
+    http::get(&server.approve_authorization(url).unwrap()).await
+}
 
 #[tokio::test]
-async fn a_login_in_the_browser_prints_the_block_and_shows_a_page() {
+async fn a_browser_login_prints_the_block_and_shows_a_page() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
-    let started = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
-    for part in ["response_type=code", "code_challenge_method=S256", "scope=profile+email", "state="] {
-        assert!(url.contains(part), "{part} is not in {url}");
-    }
-    let page = visit(&server.approve_authorization(&url).unwrap()).await;
-    assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("You are logged in"), "{page}");
+    let (run, url, port) = waiting_browser_login(&home, &server).await;
+    let page = approve(&server, &url).await;
+    assert!(page.status == 200 && page.body.contains("You are logged in"), "{page:?}");
 
-    let ended = started.end().await;
-    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
-    ended.says(&[&format!("register exactly {back}"), "use the device flow", "Finishing the login"]);
-    assert!(is_free(&back));
+    let ended = run.end().await;
+    ended.shows_stored(&home, &server);
+    assert_snapshot!(ended.said(), @"
+    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
+    To log in, open this address in a browser on this machine:
+
+        http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
+
+    Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
+    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
+    Finishing the login
+    ");
+    assert!(port.is_free());
     let verifier = server.requests_at(Endpoint::Token)[0].parameter("code_verifier").unwrap().to_owned();
     assert!((43..=128).contains(&verifier.len()) && !ended.stderr.contains(&verifier));
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
@@ -29,118 +45,126 @@ async fn a_login_in_the_browser_prints_the_block_and_shows_a_page() {
 
 /// cases 75, 76, 79, 83
 #[tokio::test]
-async fn strangers_at_the_callback_are_turned_away_and_the_login_goes_on() {
+async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
-    let started = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
+    let (run, url, port) = waiting_browser_login(&home, &server).await;
+    let callback = port.redirect_uri("127.0.0.1");
     for query in ["?code=a", "?code=a&state=wrong", "?error=access_denied&state=wrong", "?error=access_denied"] {
-        let page = visit(&format!("{back}{query}")).await;
-        assert!(page.starts_with("HTTP/1.1 400 "), "{query}: {page}");
+        assert_eq!(http::get(&format!("{callback}{query}")).await.status, 400, "{query}");
     }
-    assert!(visit(&format!("{back}/elsewhere")).await.starts_with("HTTP/1.1 404 "));
-    started.says("does not belong to this login").await;
-    visit(&server.approve_authorization(&url).unwrap()).await;
-    assert_eq!(started.end().await.status, Some(0));
-    assert_eq!(server.count(Endpoint::Token), 1);
+    assert_eq!(http::get(&format!("{callback}/elsewhere")).await.status, 404);
+    approve(&server, &url).await;
+    let ended = run.end().await;
+    assert_eq!((ended.status, server.count(Endpoint::Token)), (Some(0), 1));
+    assert_snapshot!(ended.notices(), @"
+    [prompt]
+    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
+    A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
+    Finishing the login
+    ");
 }
 
 /// case 77
 #[tokio::test]
-async fn a_login_that_the_person_refuses_ends_with_1_and_is_not_asked_for_again() {
+async fn access_denied_ends_the_run_without_another_prompt() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
-    let started = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
-    let page = visit(&server.deny_authorization(&url).unwrap()).await;
-    assert!(page.contains("Login refused"), "{page}");
-    started.end().await.fails_with(1, &["refused by the person"]);
-
-    let started = home.run(&server).start();
-    until("a device code", || server.latest_user_code().is_some_and(|code| server.deny_device(&code))).await;
-    started.end().await.fails_with(1, &["refused by the person"]);
+    let (in_browser, url, _port) = waiting_browser_login(&home, &server).await;
+    let page = http::get(&server.deny_authorization(&url).unwrap()).await;
+    assert!(page.body.contains("Login refused"), "{page:?}");
+    let in_browser = in_browser.end().await.failure(1);
+    let by_code = denied_at(&server, run(&home, &server)).await.failure(1);
+    assert_snapshot!(in_browser + &by_code, @"
+    [prompt]
+    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
+    error: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake
+    [prompt]
+    error: login: it was refused by the person who was asked. Start again if that was a mistake
+    ");
     assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (1, None));
 }
 
 #[tokio::test]
-async fn a_person_who_refuses_the_new_login_after_a_revoked_one_is_not_shown_the_old() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
+async fn a_revoked_login_is_not_shown_after_access_denied() {
+    let (server, home) = logged_in(600).await;
     server.revoke_everything();
-    let started = home.run(&server).start();
-    until("a device code", || server.latest_user_code().is_some_and(|code| server.deny_device(&code))).await;
-    started.end().await.fails_with(1, &["has revoked the stored login", "refused by the person"]);
+    assert_snapshot!(denied_at(&server, run(&home, &server)).await.failure(1), @"
+    The server has revoked the stored login: it is deleted, and you log in again
+    [prompt]
+    error: login: it was refused by the person who was asked. Start again if that was a mistake
+    ");
     assert_eq!(home.stored(server.public_client()), None);
 }
 
 /// case 92
 #[tokio::test]
-async fn an_exchange_that_fails_is_no_success_in_the_browser_either() {
+async fn a_failed_exchange_is_shown_in_the_browser_too() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
     server.inject(Endpoint::Token, Fault::status(500), Times::Once);
-    let started = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
-    let page = visit(&server.approve_authorization(&url).unwrap()).await;
-    assert!(page.contains("Login failed") && !page.contains("You are logged in"), "{page}");
-    started.end().await.fails_with(1, &["To log in, open this address", "authorization code grant", "500"]);
+    let (run, url, _port) = waiting_browser_login(&home, &server).await;
+    let page = approve(&server, &url).await;
+    assert!(page.body.contains("Login failed") && !page.body.contains("You are logged in"), "{page:?}");
+    assert_snapshot!(run.end().await.failure(1), @"
+    [prompt]
+    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
+    Finishing the login
+    error: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
+    ");
     assert_eq!(home.text(), None);
 }
 
 /// case 84
 #[tokio::test]
-async fn a_port_that_is_taken_is_said_with_the_way_out() {
+async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
-    let _taken = TcpListener::bind(back.trim_start_matches("http://").trim_end_matches("/callback")).unwrap();
-    let run = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back);
-    run.end().await.fails_with(1, &["another program uses this port", "--flow device"]);
-}
-
-/// case 84
-#[tokio::test]
-async fn a_port_that_is_taken_when_a_revoked_login_is_made_anew_is_said_so_too() {
-    let (server, home) = (server().await, Home::new());
+    let (port, redirect_uri) = redirect_uri(&server);
+    let _other = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).unwrap();
+    let first_login = run_in_browser(&home, &server, &redirect_uri).end().await.failure(1);
     home.log_in(&server, 600);
     server.revoke_everything();
-    let back = redirect_uri(&server);
-    let _taken = TcpListener::bind(back.trim_start_matches("http://").trim_end_matches("/callback")).unwrap();
-    let run = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back);
-    run.end().await.fails_with(1, &["revoked", "another program uses this port", "--flow device"]);
+    let after_a_revoked_one = run_in_browser(&home, &server, &redirect_uri).end().await.failure(1);
+    // The last line has the words of the system.
+    let said = [first_login, after_a_revoked_one].map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
+    assert_snapshot!(said.concat(), @"
+    error: the login by browser came to nothing; --flow device logs in without one
+      caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    The server has revoked the stored login: it is deleted, and you log in again
+    error: the login by browser came to nothing; --flow device logs in without one
+      caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    ");
 }
 
 /// case 89
 #[tokio::test]
 async fn without_a_terminal_auto_takes_the_device_flow() {
     let (server, home) = (server().await, Home::new());
-    let run = || home.run_without_flow(&server).with("DISPLAY", ":0");
+    let run = || run_without_flow(&home, &server).with("DISPLAY", ":0");
     for run in [run(), run().args("--flow auto"), run().with("AUTHGATE_FLOW", "auto").with("CI", "false")] {
-        let ended = run.approved_at(&server).await;
-        ended.shows(&home.stored(server.public_client()).unwrap(), &server);
-        std::fs::remove_file(home.file("")).unwrap();
+        run.approved_at(&server).await.shows_stored(&home, &server);
+        fs::remove_file(home.file("")).unwrap();
     }
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 3);
 }
 
 /// case 89
 #[tokio::test]
-async fn in_ci_nobody_is_asked_unless_a_flow_is_named() {
+async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     let (server, home) = (server().await, Home::new());
-    let run = || home.run_without_flow(&server).with("CI", "true");
-    run().end().await.fails_with(1, &["CI is set", "no terminal", "client credentials", "device flow by name"]);
-    run().args("--flow auto").end().await.fails_with(1, &["CI is set"]);
+    let run = || run_without_flow(&home, &server).with("CI", "true");
+    let without_a_flow = run().end().await.failure(1);
+    assert_snapshot!(without_a_flow, @"error: nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by hand, ask for the device flow by name, or use the client credentials grant for a machine");
+    assert_eq!(run().args("--flow auto").end().await.failure(1), without_a_flow);
     assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (0, None));
 
     assert_eq!(run().args("--flow device").approved_at(&server).await.status, Some(0));
-    assert_eq!(run().end().await.status, Some(0), "a login that is there is used");
-    std::fs::remove_file(home.file("")).unwrap();
+    assert_eq!(run().end().await.status, Some(0), "a stored login is used");
+    fs::remove_file(home.file("")).unwrap();
 
-    let back = redirect_uri(&server);
-    let started = run().with("AUTHGATE_FLOW", "browser").args("--redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
-    started.says("no browser can be opened here").await;
-    visit(&server.approve_authorization(&url).unwrap()).await;
-    assert_eq!(started.end().await.status, Some(0));
+    let (_port, redirect_uri) = redirect_uri(&server);
+    let by_name = run().with("AUTHGATE_FLOW", "browser").args("--redirect-uri").arg(&redirect_uri).start();
+    let url = authorization_url(&by_name).await;
+    by_name.says("no browser can be opened here").await;
+    approve(&server, &url).await;
+    assert_eq!(by_name.end().await.status, Some(0));
 }
 
 /// case 111
@@ -148,18 +172,15 @@ async fn in_ci_nobody_is_asked_unless_a_flow_is_named() {
 async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     let (server, home) = (server().await, Home::new());
     server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
-    home.run(&server).end().await.fails_with(1, &["device", "browser"]);
+    assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }
 
 /// cases 82, 90
 #[tokio::test]
-async fn a_browser_that_goes_away_before_its_page_does_not_hold_the_run_up() {
+async fn a_browser_that_leaves_before_its_page_does_not_matter() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
-    let started = home.run_without_flow(&server).args("--flow browser --redirect-uri").arg(&back).start();
-    let url = authorization_url(&started).await;
-    drop(begin(&server.approve_authorization(&url).unwrap()).await);
-    let ended = started.end().await;
-    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
-    until_free(&back).await;
+    let (run, url, port) = waiting_browser_login(&home, &server).await;
+    drop(request_page(&server.approve_authorization(&url).unwrap()).await);
+    run.end().await.shows_stored(&home, &server);
+    until("the port", || port.is_free()).await;
 }

@@ -1,16 +1,28 @@
-//! `--logout`: at the server, and wherever the login is kept.
+//! `--logout`: at the server, and in each store.
 
-use std::time::Duration;
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::{Ended, Home};
+use insta::assert_snapshot;
 
-use crate::support::{Home, server, until};
-use authgate_dev_server::{Endpoint, Fault, Times};
+use crate::support::{EndedRun as _, logged_in, run, server};
+
+async fn log_out(home: &Home, server: &DevServer) -> Ended {
+    run(home, server).arg("--logout").end().await
+}
+
+/// What a logout that failed printed and said.
+#[track_caller]
+fn failure(ended: &Ended) -> String {
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    ended.printed() + &ended.notices()
+}
 
 /// case 124
 #[tokio::test]
 async fn both_tokens_are_revoked_and_deleted() {
     let (server, home) = (server().await, Home::new());
     let tokens = home.log_in(&server, 600);
-    let ended = home.run(&server).arg("--logout").end().await;
+    let ended = log_out(&home, &server).await;
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), "Logged out.\n"), "{ended:?}");
     assert_eq!(home.stored(server.public_client()), None);
 
@@ -20,80 +32,88 @@ async fn both_tokens_are_revoked_and_deleted() {
     assert_eq!(server.count(Endpoint::Token), 0);
     assert!(home.is_unlocked() && home.leftovers().is_empty());
 
-    let again = home.run(&server).arg("--logout").end().await;
+    let again = log_out(&home, &server).await;
     assert_eq!((again.status, again.stdout.as_str()), (Some(0), "Nobody was logged in.\n"), "{again:?}");
     assert_eq!(server.count(Endpoint::Revocation), 2);
 }
 
 #[tokio::test]
-async fn an_expired_login_is_revoked_as_well() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, -60);
-    assert_eq!(home.run(&server).arg("--logout").end().await.status, Some(0));
+async fn an_expired_login_is_revoked_too() {
+    let (server, home) = logged_in(-60).await;
+    assert_eq!(log_out(&home, &server).await.status, Some(0));
     assert_eq!((server.count(Endpoint::Revocation), server.count(Endpoint::Token)), (2, 0));
 }
 
 /// case 124
 #[tokio::test]
-async fn what_the_server_did_not_confirm_is_said_and_deleted_all_the_same() {
-    for (times, named) in [(Times::Once, &["refresh token"][..]), (Times::Always, &["refresh token", "access token"])] {
-        let (server, home) = (server().await, Home::new());
-        home.log_in(&server, 600);
+async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
+    let mut said = Vec::new();
+    for times in [Times::Once, Times::Always] {
+        let (server, home) = logged_in(600).await;
         server.inject(Endpoint::Revocation, Fault::status(500), times);
-        let ended = home.run(&server).arg("--logout").end().await;
-        assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), "Logged out.\n"), "{ended:?}");
-        let warnings: Vec<_> = ended.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
-        assert_eq!(warnings.len(), named.len(), "{ended:?}");
-        for (warning, name) in warnings.iter().zip(named) {
-            assert!(warning.contains(&format!("the {name} was not revoked")) && warning.contains("500"), "{warning}");
-        }
+        said.push(failure(&log_out(&home, &server).await));
         assert_eq!((server.count(Endpoint::Revocation), home.stored(server.public_client())), (2, None));
     }
+    assert_snapshot!(said.join("\n"), @"
+    Logged out.
+    warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
+
+    Logged out.
+    warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
+    warning: the access token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
+    ");
 }
 
 /// case 124
 #[tokio::test]
 async fn a_server_that_is_busy_is_asked_again() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
+    let (server, home) = logged_in(600).await;
     server.inject(Endpoint::Revocation, Fault::status(503), Times::Once);
-    assert_eq!(home.run(&server).arg("--logout").end().await.status, Some(0));
+    assert_eq!(log_out(&home, &server).await.status, Some(0));
     assert_eq!(server.count(Endpoint::Revocation), 3);
 }
 
 #[tokio::test]
-async fn without_a_server_the_login_is_deleted_and_that_is_said() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
-    let (run, client) = (home.run(&server).arg("--logout"), server.public_client().clone());
+async fn without_a_server_the_login_is_deleted_with_a_warning() {
+    let (server, home) = logged_in(600).await;
+    let (run, client) = (run(&home, &server).arg("--logout"), server.public_client().clone());
     server.stop().await;
-    let ended = run.end().await;
-    assert_eq!((ended.status, home.stored(&client)), (Some(1), None), "{ended:?}");
-    ended.says(&["the refresh token was not revoked", "the access token was not revoked"]);
+    assert_snapshot!(failure(&run.end().await), @"
+    Logged out.
+    warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
+    warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
+    ");
+    assert_eq!(home.stored(&client), None);
 }
 
 /// case 14
 #[tokio::test]
 async fn a_login_at_another_server_is_deleted_and_sent_nowhere() {
-    let (other, server, home) = (server().await, server().await, Home::new());
-    home.log_in(&other, 600);
-    let ended = home.run(&server).arg("--logout").end().await;
-    assert_eq!((ended.status, home.stored(server.public_client())), (Some(1), None), "{ended:?}");
-    ended.says(&["was not revoked", other.url()]);
+    let (other, home) = logged_in(600).await;
+    let server = server().await;
+    let ended = log_out(&home, &server).await;
+    ended.says(&[other.url()]);
+    assert_snapshot!(failure(&ended), @"
+    Logged out.
+    warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
+    warning: the access token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
+    ");
+    assert_eq!(home.stored(server.public_client()), None);
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_token_that_cannot_be_deleted_is_said_to_be_there() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
-    server.inject(Endpoint::Revocation, Fault::Delay(Duration::from_millis(300)), Times::Once);
-    let run = home.run(&server).arg("--logout").start();
-    until("the revocation", || server.count(Endpoint::Revocation) > 0).await;
+async fn a_token_that_cannot_be_deleted_is_not_logged_out() {
+    let (server, home) = logged_in(600).await;
+    let revocation = server.hold(Endpoint::Revocation);
+    let run = run(&home, &server).arg("--logout").start();
+    revocation.arrived().await;
     // A second name makes it a file that is not written to.
     std::fs::hard_link(home.file(""), home.path().join("second name")).unwrap();
-    let ended = run.end().await;
-    assert_eq!((ended.status, ended.stdout.as_str()), (Some(1), "Not logged out everywhere.\n"), "{ended:?}");
-    ended.says(&["not deleted", ".authgate-tokens.json"]);
+    revocation.release();
+    assert_snapshot!(failure(&run.end().await), @"
+    Not logged out everywhere.
+    warning: not deleted: [home]/.authgate-tokens.json: has a second name (a hard link), so writing to it would change another file: remove one of them
+    ");
 }

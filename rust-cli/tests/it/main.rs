@@ -1,17 +1,15 @@
 //! The program, run as a person and a script run it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends where something is wrong")]
 
 mod concurrency; // several runs at once: one refreshes, the others use its token
 #[cfg(unix)]
 mod crash; // a run that is killed
-#[cfg(unix)]
-mod disk; // a refreshed token that the disk does not take
-#[cfg(target_os = "linux")]
-mod durability; // the order of the steps of a save
 mod flows; // a login by each flow, and which one it is
 mod logout; // `--logout`
 mod output; // what the program prints
+#[cfg(unix)]
+mod saving; // how a token is saved, and what a run does where it cannot be
 #[cfg(target_os = "linux")]
 mod secrecy; // no secret in anything that a run leaves behind
 mod settings; // flags, variables and `.env`
@@ -22,5 +20,3 @@ mod support;
 #[cfg(unix)]
 mod terminal; // what a person sees in a terminal
 mod token_answers; // odd answers of the token endpoint
-#[cfg(unix)]
-mod unwritable; // a place that cannot be written to

@@ -1,176 +1,225 @@
-//! What the program prints, as a person or a script meets it.
+//! What the program prints.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::support::home::masked;
-use crate::support::{Home, Run, server};
 use authgate_dev_server::{Endpoint, Fault, Times};
+use authgate_test_support::files::section;
+use authgate_test_support::{Home, Run, masked};
+use insta::assert_snapshot;
 use serde_json::{Value, json};
+
+use crate::support::{EndedRun as _, PROGRAM, logged_in, run, server, stored};
 
 /// case 162
 #[tokio::test]
-async fn a_first_login_prints_the_block_and_prompts_on_standard_error() {
+async fn a_first_login_prints_the_block_and_no_secret() {
     let (server, home) = (server().await, Home::new());
-    let ended = home.run(&server).approved_at(&server).await;
-
-    let stored = home.stored(server.public_client()).unwrap();
+    let ended = run(&home, &server).approved_at(&server).await;
+    let stored = stored(&home, &server);
     ended.shows(&stored, &server);
-    assert_eq!(ended.number("Expires In"), 3599);
-    assert_eq!((stored.scope.as_str(), ended.value("ID Token")), ("profile email", "****"));
-    ended.says(&["keyring is off", "/device", &server.latest_user_code().unwrap(), "only if you started this"]);
+    assert_snapshot!(ended.said(), @"
+    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
+    To log in to http://127.0.0.1:[port], open this page on this machine:
+
+        http://127.0.0.1:[port]/device
+
+    and enter this code within 30 minutes:
+
+        [code]
+
+    It lets the client dev-cli in, which asks for: profile email.
+    Continue only if you started this login yourself: whoever enters the code lets this program in.
+    ");
+    assert_eq!((ended.number("Expires In"), stored.scope.as_str()), (3599, "profile email"));
+    ended.says(&[&server.latest_user_code().unwrap()]);
 
     let asked = &server.requests_at(Endpoint::DeviceAuthorization)[0];
     assert_eq!(asked.parameter("scope"), Some("profile email"));
-    for secret in [&stored.access_token, &stored.refresh_token] {
-        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret));
-    }
     let device_code = server.requests_at(Endpoint::Token)[0].parameter("device_code").unwrap().to_owned();
-    assert!(!ended.stderr.contains(&device_code), "{ended:?}");
+    for secret in [&stored.access_token, &stored.refresh_token, &device_code] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{ended:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_later_run_prints_the_same_block_without_a_login() {
     let (server, home) = (server().await, Home::new());
-    let first = home.run(&server).approved_at(&server).await;
-    let stored = home.stored(server.public_client()).unwrap();
-    let (text, requests) = (home.text(), server.requests().len());
+    let first = run(&home, &server).approved_at(&server).await;
+    let text = home.text();
+    server.forget_requests();
 
-    let second = home.run(&server).end().await;
-    second.shows(&stored, &server);
+    let second = run(&home, &server).end().await;
+    second.shows_stored(&home, &server);
+    assert_snapshot!(second.said(), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
     let without_time = |text: &str| text.replacen(&format!("Expires In: {}\n", second.number("Expires In")), "", 1);
     assert_eq!(without_time(&second.stdout), first.stdout.replacen("Expires In: 3599\n", "", 1));
     assert_eq!(home.text(), text);
-    let endpoints: Vec<_> = server.requests()[requests..].iter().map(|request| request.endpoint.unwrap()).collect();
-    assert_eq!(endpoints, [Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo]);
+    server.assert_requests([Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo]);
 }
 
 #[tokio::test]
-async fn the_block_is_about_what_the_token_really_has() {
+async fn the_block_shows_what_the_token_really_has() {
     let (server, home) = (server().await, Home::new());
     let id_token = server.issue_tokens(server.public_client(), "openid").id_token.unwrap();
     let members = [("id_token", json!(id_token)), ("refresh_token", json!("12345678")), ("scope", json!("email"))];
     let members = members.map(|(name, value)| (name.to_owned(), Some(value)));
     server.inject(Endpoint::Token, Fault::Members(members.to_vec()), Times::Once);
 
-    let first = home.run(&server).approved_at(&server).await;
-    first.says(&["did not grant: profile"]);
-    for ended in [first, home.run(&server).end().await] {
+    let first = run(&home, &server).approved_at(&server).await;
+    assert_snapshot!(first.notices(), @"
+    [prompt]
+    The server did not grant: profile
+    ");
+    for ended in [first, run(&home, &server).end().await] {
         let shown = ["ID Token", "Refresh Token", "Scope"].map(|label| ended.value(label));
         assert_eq!(shown, [masked(&id_token).as_str(), "****", "email"]);
     }
 }
 
 #[tokio::test]
-async fn a_token_without_an_expiry_is_said_to_be_so() {
-    let (server, home) = (server().await, Home::new());
-    server.inject(Endpoint::Token, Fault::remove_member("expires_in"), Times::Once);
-    for ended in [home.run(&server).approved_at(&server).await, home.run(&server).end().await] {
-        assert_eq!((ended.value("Expires In"), ended.value("Expires At")), ("unknown", "unknown"));
-        assert_eq!(ended.status, Some(0));
-    }
-}
-
-#[tokio::test]
 async fn json_says_the_same() {
     let (server, home) = (server().await, Home::new());
-    home.run(&server).approved_at(&server).await;
-    let stored = home.stored(server.public_client()).unwrap();
-
-    let ended = home.run(&server).arg("--json").end().await;
+    assert_eq!(run(&home, &server).approved_at(&server).await.status, Some(0));
+    let ended = run(&home, &server).arg("--json").end().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_snapshot!(ended.printed(), @r#"
+    {
+      "user": "Jane Doe (jane@example.com)",
+      "subject": "7f1b3c52-0d64-4a8e-9b1d-2f6c8e5a4d10",
+      "access_token": "[token]...",
+      "refresh_token": "[token]...",
+      "token_type": "Bearer",
+      "expires_in": [seconds],
+      "expires_at": "[time]",
+      "scope": "profile email",
+      "id_token": "****",
+      "token_info": {
+        "active": true,
+        "user_id": "7f1b3c52-0d64-4a8e-9b1d-2f6c8e5a4d10",
+        "client_id": "dev-cli",
+        "scope": "profile email",
+        "subject_type": "user",
+        "issuer": "http://127.0.0.1:[port]",
+        "exp": [seconds]
+      }
+    }
+    "#);
+
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let text = home.run(&server).end().await;
-    assert_eq!(json["user"], text.value("User"));
-    assert_eq!(json["access_token"], masked(&stored.access_token));
-    assert_eq!(json["refresh_token"], masked(&stored.refresh_token));
-    assert_eq!(json["expires_at"], text.value("Expires At"));
+    let text = run(&home, &server).end().await;
+    for (member, label) in [
+        ("/user", "User"),
+        ("/subject", "Subject"),
+        ("/access_token", "Access Token"),
+        ("/refresh_token", "Refresh Token"),
+        ("/expires_at", "Expires At"),
+        ("/token_info/issuer", "TokenInfo Issuer"),
+    ] {
+        assert_eq!(json.pointer(member).unwrap(), text.value(label), "{member}");
+    }
     assert!(json["expires_in"].as_u64().unwrap().abs_diff(text.number("Expires In")) <= 10);
-    assert_eq!(json["token_info"]["active"], true);
     assert_eq!(json["token_info"]["exp"], text.number("TokenInfo Exp"));
-    let order: Vec<_> = ["\"user\"", "\"subject\"", "\"scope\"", "\"token_info\"", "\"issuer\""].into();
-    assert!(order.iter().map(|key| ended.stdout.find(key).unwrap()).is_sorted(), "{ended:?}");
 }
 
 #[tokio::test]
-async fn the_access_token_is_printed_where_it_is_asked_for() {
+async fn the_access_token_is_printed_on_request() {
     let (server, home) = (server().await, Home::new());
-    let ended = home.run(&server).arg("--print-access-token").approved_at(&server).await;
-    let stored = home.stored(server.public_client()).unwrap();
-    assert_eq!((ended.status, ended.stdout), (Some(0), format!("{}\n", stored.access_token)));
+    let run = || run(&home, &server).arg("--print-access-token");
+    let ended = run().approved_at(&server).await;
+    let access_token = format!("{}\n", stored(&home, &server).access_token);
+    assert_eq!((ended.status, &ended.stdout), (Some(0), &access_token));
 
     server.inject(Endpoint::UserInfo, Fault::status(403), Times::Once);
-    let ended = home.run(&server).arg("--print-access-token").end().await;
-    ended.fails_with(1, &["userinfo", "403"]);
+    assert_snapshot!(run().end().await.failure(1), @"error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403, which is not a JSON object (no content type; an empty body)");
 
     server.inject(Endpoint::UserInfo, Fault::status(500), Times::Once);
-    let ended = home.run(&server).arg("--print-access-token").end().await;
-    assert_eq!((ended.status, ended.stdout), (Some(0), format!("{}\n", stored.access_token)));
-    assert!(ended.stderr.contains("warning: userinfo"), "{}", ended.stderr);
+    let ended = run().end().await;
+    assert_eq!((ended.status, &ended.stdout), (Some(0), &access_token));
+    assert_snapshot!(ended.notices(), @"warning: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body)");
 }
 
 #[tokio::test]
-async fn a_failing_userinfo_takes_the_place_of_its_two_lines() {
-    let (server, home) = (server().await, Home::new());
-    home.run(&server).approved_at(&server).await;
-    let whole = home.run(&server).end().await;
+async fn a_failing_userinfo_takes_the_place_of_its_lines() {
+    let (server, home) = logged_in(600).await;
+    let whole = run(&home, &server).end().await;
+    let mut lines = String::new();
     for status in [403, 404, 500] {
         server.inject(Endpoint::UserInfo, Fault::status(status), Times::Always);
-        let ended = home.run(&server).end().await;
-        let (line, rest) = ended.stdout.split_once('\n').unwrap();
-        let token = masked(&home.stored(server.public_client()).unwrap().access_token);
-        assert!(line.starts_with(&format!("Token: {token} (UserInfo error: userinfo: ")), "{line}");
-        assert!(line.ends_with(')'), "{line}");
+        let ended = run(&home, &server).end().await;
+        let printed = ended.printed();
+        let (line, rest) = printed.split_once('\n').unwrap();
+        assert!(ended.stdout.starts_with(&format!("Token: {}", masked(&stored(&home, &server).access_token))));
         assert_eq!(labels(rest), labels(&whole.stdout)[2..]);
-        assert_eq!(ended.status, Some(1));
 
-        let json = home.run(&server).arg("--json").end().await;
-        let error = serde_json::from_str::<Value>(&json.stdout).unwrap()["user_info_error"].clone();
-        assert!(error.as_str().unwrap().starts_with("userinfo: ") && json.status == Some(1), "{json:?}");
+        let json = run(&home, &server).arg("--json").end().await;
+        writeln!(lines, "{line}\n{}", json.printed().lines().nth(1).unwrap()).unwrap();
+        assert_eq!((ended.status, json.status), (Some(1), Some(1)));
         server.clear_faults();
     }
-    assert_eq!(server.count(Endpoint::Token), 1, "the login is kept");
-    assert!(home.stored(server.public_client()).is_some());
+    assert_snapshot!(lines, @r#"
+    Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403, which is not a JSON object (no content type; an empty body))
+      "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403, which is not a JSON object (no content type; an empty body)",
+    Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo: there is nothing at this address (404): check the server's URL (AUTHGATE_URL))
+      "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo: there is nothing at this address (404): check the server's URL (AUTHGATE_URL)",
+    Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body))
+      "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body)",
+    "#);
+    assert_eq!(server.count(Endpoint::Token), 0);
+    assert!(home.stored(server.public_client()).is_some(), "the login stays");
 }
 
 #[tokio::test]
 async fn a_failing_tokeninfo_takes_the_place_of_its_lines() {
-    let (server, home) = (server().await, Home::new());
-    home.run(&server).approved_at(&server).await;
-    let whole = home.run(&server).end().await;
+    let (server, home) = logged_in(600).await;
     server.inject(Endpoint::TokenInfo, Fault::oauth_error(401, "invalid_token"), Times::Always);
-    let ended = home.run(&server).end().await;
-    assert_eq!(labels(&ended.stdout), [&labels(&whole.stdout)[..9], &["TokenInfo error"]].concat());
-    assert!(ended.value("TokenInfo error").contains("401 invalid_token"), "{ended:?}");
+    let ended = run(&home, &server).end().await;
     assert_eq!(ended.status, Some(1));
-
-    let json = home.run(&server).arg("--json").end().await;
-    let json: Value = serde_json::from_str(&json.stdout).unwrap();
-    assert!(json["token_info"]["error"].as_str().unwrap().contains("401 invalid_token"), "{json}");
+    assert_snapshot!(ended.printed(), @"
+    User: Jane Doe (jane@example.com)
+    Subject: 7f1b3c52-0d64-4a8e-9b1d-2f6c8e5a4d10
+    Access Token: [token]...
+    Refresh Token: [token]...
+    Token Type: Bearer
+    Expires In: [seconds]
+    Expires At: [time]
+    Scope: 
+    ID Token: ****
+    TokenInfo error: tokeninfo: http://127.0.0.1:[port]/oauth/tokeninfo answered 401 invalid_token
+    ");
+    let json = run(&home, &server).arg("--json").end().await;
+    let json = json.printed();
+    assert_snapshot!(json.split_once("\"id_token\"").unwrap().1, @r#"
+    : "****",
+      "token_info": {
+        "error": "tokeninfo: http://127.0.0.1:[port]/oauth/tokeninfo answered 401 invalid_token"
+      }
+    }
+    "#);
 }
 
 /// cases 55, 158
 #[tokio::test]
-async fn what_a_server_says_cannot_act_on_the_terminal() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
+async fn text_from_the_server_cannot_act_on_the_terminal() {
+    let (server, home) = logged_in(600).await;
     server.inject(Endpoint::UserInfo, Fault::set_member("name", "a\u{1b}[2J\nUser: root\u{202e}"), Times::Once);
     server.inject(Endpoint::TokenInfo, Fault::set_member("scope", "\u{9b}2J\r"), Times::Once);
-    let ended = home.run(&server).end().await;
+    let ended = run(&home, &server).end().await;
     assert_eq!(ended.value("User"), "a\\u{1b}[2J\\nUser: root\\u{202e} (jane@example.com)");
     assert_eq!(ended.value("TokenInfo Scope"), "\\u{9b}2J\\r");
     assert_eq!(ended.stdout.lines().count(), 16);
 
     server.inject(Endpoint::UserInfo, Fault::set_member("name", "J".repeat(10_000)), Times::Once);
-    let ended = home.run(&server).end().await;
+    let ended = run(&home, &server).end().await;
     assert_eq!(ended.value("User"), format!("{}... (jane@example.com)", "J".repeat(300)));
 }
 
 #[tokio::test]
-async fn of_an_unnamed_person_what_is_known_is_printed() {
+async fn a_user_without_a_name_is_shown_by_subject() {
     let (server, home) = (server().await, Home::new());
     let tokens = server.issue_tokens(server.public_client(), "read");
-    home.keep(server.public_client(), &tokens, 600);
-    let ended = home.run(&server).end().await;
+    home.store(server.public_client(), &tokens, 600);
+    let ended = run(&home, &server).end().await;
     let subject = &server.user().subject;
     assert_eq!((ended.value("User"), ended.value("Subject")), (subject.as_str(), subject.as_str()));
     assert_eq!((ended.value("Scope"), ended.value("TokenInfo Scope"), ended.status), ("", "read", Some(0)));
@@ -180,26 +229,63 @@ async fn of_an_unnamed_person_what_is_known_is_printed() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_reader_that_has_gone_is_no_panic() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
+    let (server, home) = logged_in(600).await;
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let ended = home.run(&server).stdout(writer).end().await;
-    assert!(ended.status == Some(1) && ended.stderr.contains("standard output"), "{ended:?}");
+    assert_snapshot!(run(&home, &server).stdout(writer).end().await.failure(1), @"
+    error: the result cannot be written to standard output
+      caused by: Broken pipe (os error 32)
+    ");
 }
 
 #[tokio::test]
 async fn help_and_version_are_data() {
     let home = Home::new();
-    let help = Run::bare(&home).arg("--help").end().await;
-    let named = ["--flow", "--redirect-uri", "--no-keyring", "--logout", "--json", "--print-access-token", "--version"];
-    let variables = ["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET", "AUTHGATE_FLOW", "AUTHGATE_REDIRECT_URI"];
-    for name in named.iter().chain(&variables).chain(&["AUTHGATE_NO_KEYRING"]) {
-        assert!(help.stdout.contains(name), "{name} is not in {}", help.stdout);
-    }
+    let help = Run::new(PROGRAM, &home).arg("--help").end().await;
     assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(help.stdout.replace("rust-cli.exe", "rust-cli"), @r#"
+    Logs you in to an AuthGate server and shows who you are and what your token is good for.
 
-    let version = Run::bare(&home).arg("--version").end().await;
+    A login is kept in the OS keyring, or in ~/.authgate-tokens.json, and used again by the next run;
+    AuthGate's Python and Bash clients share it. AUTHGATE_URL and CLIENT_ID say which server and client,
+    in the environment or in a file .env in the current directory; CLIENT_SECRET is for a confidential
+    client.
+
+    Usage: rust-cli [OPTIONS]
+
+    Options:
+          --flow <FLOW>
+              How to log in: a browser where one can be opened and else a device code, or only one of
+              them [variable: AUTHGATE_FLOW]
+              
+              [possible values: auto, browser, device]
+
+          --redirect-uri <URI>
+              Where the browser comes back to, exactly as it is registered for the client [variable:
+              AUTHGATE_REDIRECT_URI] [default: http://127.0.0.1:8088/callback]
+
+          --no-keyring
+              Keep the login in the file only, and leave the keyring alone [variable:
+              AUTHGATE_NO_KEYRING=1]
+
+          --logout
+              Revoke the login at the server and delete it here
+
+          --json
+              Print the result as JSON
+
+          --print-access-token
+              Print a valid access token and nothing else: curl -H "Authorization: Bearer $(rust-cli
+              --print-access-token)" URL
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+    "#);
+
+    let version = Run::new(PROGRAM, &home).arg("--version").end().await;
     assert_eq!(version.stdout, concat!("rust-cli ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
@@ -208,7 +294,7 @@ fn labels(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_readme_the_code_and_the_output_tell_the_same_steps() {
+fn readme_code_and_output_have_the_same_steps() {
     let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let (readme, code, report) = (read("README.md"), read("src/main.rs"), read("src/report.rs"));
     let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
@@ -224,9 +310,4 @@ fn the_readme_the_code_and_the_output_tell_the_same_steps() {
     assert_eq!(labels.len(), 16);
     let printed: Vec<_> = labels.iter().map(|label| report.find(&format!("\"{label}: {{"))).collect();
     assert!(printed.iter().all(Option::is_some) && printed.is_sorted(), "{labels:?} at {printed:?}");
-}
-
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
-    let rest = text.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading}")).1;
-    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
 }

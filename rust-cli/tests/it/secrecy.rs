@@ -1,16 +1,19 @@
 //! Secrets of a whole life of a login, looked for in everything that the program leaves behind.
 
 use std::fs;
+use std::time::Duration;
 
-use crate::support::{Ended, Home, Run, Started, until};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::{Ended, Home, Run, Started};
 use serde_json::json;
+
+use crate::support::{self, PROGRAM};
 
 const CLIENT_SECRET: &str = "canary-secret";
 
-/// The settings lie in a file, and everything that a developer might turn on is on.
+/// A run with its settings in a file, and with everything that a developer might turn on.
 fn run(home: &Home) -> Run {
-    Run::bare(home).with("RUST_LOG", "trace").with("RUST_BACKTRACE", "full").args("--no-keyring --flow device")
+    Run::new(PROGRAM, home).with("RUST_LOG", "trace").with("RUST_BACKTRACE", "full").args("--no-keyring --flow device")
 }
 
 fn settings(server: &DevServer) -> String {
@@ -38,18 +41,20 @@ fn secrets(server: &DevServer, home: &Home) -> Vec<String> {
     secrets
 }
 
-/// cases 109, 155 and 159
+/// cases 109, 155, 159
 #[tokio::test]
-async fn nothing_that_a_login_leaves_behind_has_a_secret_but_the_store() {
+async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     let server = DevServer::builder()
         .confidential_client("service", CLIENT_SECRET)
-        .settings(|settings| settings.device_code_interval = std::time::Duration::from_secs(1))
-        .settings(|settings| settings.rotate_refresh_tokens = true)
+        .settings(|settings| {
+            settings.device_code_interval = Duration::from_secs(1);
+            settings.rotate_refresh_tokens = true;
+        })
         .start()
         .await
         .unwrap();
     let (client, home) = (server.confidential_client(), Home::new());
-    fs::write(home.path().join(".env"), settings(&server)).unwrap();
+    home.place(".env", &settings(&server));
     let mut shown = String::new();
     let mut note = |ended: Ended| {
         shown += &ended.stdout;
@@ -57,12 +62,11 @@ async fn nothing_that_a_login_leaves_behind_has_a_secret_but_the_store() {
         ended.status
     };
 
-    // A login, a run with it, a renewal.
+    // A login, a run with it, a refresh.
     let started = run(&home).start();
     started.says("only if").await;
     let known = known_of(&started);
-    until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
-    assert_eq!(note(started.end().await), Some(0));
+    assert_eq!(note(started.approved_at(&server).await), Some(0));
     let mut secrets = secrets(&server, &home);
     assert_eq!(note(run(&home).arg("--json").end().await), Some(0));
     home.expire(client);
@@ -86,7 +90,7 @@ async fn nothing_that_a_login_leaves_behind_has_a_secret_but_the_store() {
         assert_eq!(note(run(&home).end().await), Some(1));
     }
 
-    // Places to keep it that do not work, and a logout.
+    // A store that cannot be written to, and a logout.
     home.expire(client);
     fs::create_dir(home.file(".lock")).unwrap();
     note(run(&home).approved_at(&server).await);
@@ -108,9 +112,8 @@ async fn nothing_that_a_login_leaves_behind_has_a_secret_but_the_store() {
 /// case 160
 #[tokio::test]
 async fn a_crash_writes_no_memory_to_a_disk() {
-    let server = DevServer::start().await;
-    let home = Home::new();
-    let started = home.run(&server).start();
+    let (server, home) = (support::server().await, Home::new());
+    let started = support::run(&home, &server).start();
     started.says("only if").await;
     let limits = fs::read_to_string(format!("/proc/{}/limits", started.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();

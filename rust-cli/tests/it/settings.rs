@@ -1,23 +1,29 @@
-//! Flags, variables and the file: what holds, and what is refused.
+//! Flags, variables and the `.env` file: what is used, and what is an error.
 
-use crate::support::browser::{authorization_url, redirect_uri};
-use crate::support::{Home, Run, server};
+use std::fmt::Write as _;
+
 use authgate_dev_server::Endpoint;
+use authgate_test_support::browser::{authorization_url, redirect_uri};
+use authgate_test_support::{Home, Run};
+use insta::assert_snapshot;
+
+use crate::support::{EndedRun as _, PROGRAM, logged_in, run, run_without_flow, server};
 
 /// case 1
 #[tokio::test]
-async fn with_nothing_set_one_message_names_both_variables() {
+async fn variables_that_are_not_set_are_named_in_one_line() {
     let home = Home::new();
-    let ended = Run::bare(&home).end().await;
-    ended.fails_with(1, &["not set: AUTHGATE_URL, CLIENT_ID.", ".env.example"]);
-    assert_eq!(ended.stderr.lines().count(), 1);
-    Run::bare(&home).with("AUTHGATE_URL", " ").with("CLIENT_ID", "").end().await.fails_with(1, &["AUTHGATE_URL"]);
+    let run = || Run::new(PROGRAM, &home);
+    let said = run().end().await.failure(1);
+    assert_snapshot!(said, @"error: not set: AUTHGATE_URL, CLIENT_ID. Export them or write them into a file .env in the current directory (.env.example shows how)");
+    assert_eq!(run().with("AUTHGATE_URL", " ").with("CLIENT_ID", "").end().await.failure(1), said);
     assert!(home.leftovers().is_empty());
 }
 
 #[tokio::test]
 async fn wrong_usage_ends_with_2() {
     let (server, home) = (server().await, Home::new());
+    let mut table = String::new();
     for wrong in [
         "--canary-flag",
         "--flow phone",
@@ -31,34 +37,64 @@ async fn wrong_usage_ends_with_2() {
         "--redirect-uri http://127.0.0.1:8088/callback?a=b",
         "--redirect-uri http://127.0.0.1:8088/callback#a",
     ] {
-        let ended = home.run_without_flow(&server).args(wrong).end().await;
+        let ended = run_without_flow(&home, &server).args(wrong).end().await;
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{wrong}: {ended:?}");
-        assert!(ended.stderr.starts_with("error: "), "{ended:?}");
+        writeln!(table, "{wrong}\n{}", ended.stderr.split("\n\n").next().unwrap()).unwrap();
     }
+    assert_snapshot!(table, @"
+    --canary-flag
+    error: unexpected argument '--canary-flag' found
+    --flow phone
+    error: invalid value 'phone' for '--flow <FLOW>'
+      [possible values: auto, browser, device]
+    --json --print-access-token
+    error: the argument '--json' cannot be used with '--print-access-token'
+    --logout --json
+    error: the argument '--logout' cannot be used with '--json'
+    --logout --print-access-token
+    error: the argument '--logout' cannot be used with '--print-access-token'
+    --redirect-uri http://127.0.0.1/callback
+    error: invalid value 'http://127.0.0.1/callback' for '--redirect-uri <URI>': the redirect URI names no port: write it like http://127.0.0.1:8088/callback, as it is registered
+    --redirect-uri http://127.0.0.1:0/callback
+    error: invalid value 'http://127.0.0.1:0/callback' for '--redirect-uri <URI>': the redirect URI names port 0: write it like http://127.0.0.1:8088/callback, as it is registered
+    --redirect-uri https://127.0.0.1:8088/callback
+    error: invalid value 'https://127.0.0.1:8088/callback' for '--redirect-uri <URI>': the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:8088/callback, as it is registered
+    --redirect-uri http://example.com:8088/callback
+    error: invalid value 'http://example.com:8088/callback' for '--redirect-uri <URI>': the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:8088/callback, as it is registered
+    --redirect-uri http://127.0.0.1:8088/callback?a=b
+    error: invalid value 'http://127.0.0.1:8088/callback?a=b' for '--redirect-uri <URI>': the redirect URI is refused: it has a query, and a server's address has none
+    --redirect-uri http://127.0.0.1:8088/callback#a
+    error: invalid value 'http://127.0.0.1:8088/callback#a' for '--redirect-uri <URI>': the redirect URI is refused: it has a fragment (#...): take it out
+    ");
     assert_eq!(server.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn a_variable_that_makes_no_sense_is_named() {
+async fn a_variable_with_an_impossible_value_is_named() {
     let (server, home) = (server().await, Home::new());
-    let run = || home.run_without_flow(&server);
-    run().with("AUTHGATE_FLOW", "phone").end().await.fails_with(1, &["AUTHGATE_FLOW", "device"]);
-    run().with("AUTHGATE_NO_KEYRING", "yes").end().await.fails_with(1, &["AUTHGATE_NO_KEYRING", "neither 0 nor 1"]);
-    let ended = run().with("AUTHGATE_REDIRECT_URI", "http://127.0.0.1/callback").end().await;
-    ended.fails_with(1, &["AUTHGATE_REDIRECT_URI", "names no port"]);
+    let mut table = String::new();
+    for (name, value) in [
+        ("AUTHGATE_FLOW", "phone"),
+        ("AUTHGATE_NO_KEYRING", "yes"),
+        ("AUTHGATE_REDIRECT_URI", "http://127.0.0.1/callback"),
+    ] {
+        table += &run_without_flow(&home, &server).with(name, value).end().await.failure(1);
+    }
+    assert_snapshot!(table, @"
+    error: AUTHGATE_FLOW is none of auto, browser and device
+    error: AUTHGATE_NO_KEYRING is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it
+    error: AUTHGATE_REDIRECT_URI: the redirect URI names no port: write it like http://127.0.0.1:[port]/callback, as it is registered
+    ");
     assert_eq!(server.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn every_setting_may_come_from_a_variable_or_the_file() {
+async fn all_settings_can_come_from_the_env_file() {
     let (server, home) = (server().await, Home::new());
-    let file = format!(
-        "AUTHGATE_URL={}\nCLIENT_ID={}\nAUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n",
-        server.url(),
-        server.public_client().id
-    );
-    std::fs::write(home.path().join(".env"), file).unwrap();
-    let ended = Run::bare(&home).approved_at(&server).await;
+    let (url, client_id) = (server.url(), &server.public_client().id);
+    let settings = format!("AUTHGATE_URL={url}\nCLIENT_ID={client_id}\nAUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n");
+    home.place(".env", &settings);
+    let ended = Run::new(PROGRAM, &home).approved_at(&server).await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     ended.says(&["keyring is off"]);
 }
@@ -66,7 +102,7 @@ async fn every_setting_may_come_from_a_variable_or_the_file() {
 #[tokio::test]
 async fn a_flag_wins_over_its_variable() {
     let (server, home) = (server().await, Home::new());
-    let run = home.run(&server).with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", "canary");
+    let run = run(&home, &server).with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", "canary");
     let ended = run.args("--redirect-uri http://localhost:8888/callback").approved_at(&server).await;
     assert_eq!((ended.status, server.count(Endpoint::DeviceAuthorization)), (Some(0), 1), "{ended:?}");
 }
@@ -74,11 +110,11 @@ async fn a_flag_wins_over_its_variable() {
 #[tokio::test]
 async fn the_redirect_uri_is_sent_to_the_letter() {
     let (server, home) = (server().await, Home::new());
-    let from_variable = redirect_uri(&server);
-    let run = home.run_without_flow(&server).with("AUTHGATE_FLOW", "browser");
-    let started = run.with("AUTHGATE_REDIRECT_URI", &from_variable).start();
+    let (_port, redirect_uri) = redirect_uri(&server);
+    let run = run_without_flow(&home, &server).with("AUTHGATE_FLOW", "browser");
+    let started = run.with("AUTHGATE_REDIRECT_URI", &redirect_uri).start();
     let url = authorization_url(&started).await;
-    assert!(server.approve_authorization(&url).unwrap().starts_with(&from_variable), "{url}");
+    assert!(server.approve_authorization(&url).unwrap().starts_with(&redirect_uri), "{url}");
     started.kill().await;
 }
 
@@ -87,41 +123,44 @@ async fn the_redirect_uri_is_sent_to_the_letter() {
 #[tokio::test]
 async fn without_a_session_bus_the_file_is_used_and_named() {
     let (server, home) = (server().await, Home::new());
-    let run = || Run::bare(&home).with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &server.public_client().id);
+    let run = || Run::new(PROGRAM, &home).as_person_at(&server);
     let ended = run().args("--flow device").approved_at(&server).await;
-    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
-    let told: Vec<_> = ended.stderr.lines().filter(|line| line.contains("keyring")).collect();
-    assert!(told.len() == 1 && told[0].contains(".authgate-tokens.json"), "{ended:?}");
+    ended.shows_stored(&home, &server);
+    assert_snapshot!(ended.notices(), @"
+    keyring: there is none in this session, as over SSH, in a container or under cron. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
+    [prompt]
+    ");
     assert_eq!(run().end().await.status, Some(0));
 }
 
 /// case 15
 #[cfg(unix)]
 #[tokio::test]
-async fn a_login_that_cannot_be_kept_serves_the_run() {
+async fn without_a_home_folder_the_login_serves_this_run() {
     let (server, home) = (server().await, Home::new());
-    let ended = home.run(&server).with("HOME", "nowhere").approved_at(&server).await;
+    let ended = run(&home, &server).with("HOME", "nowhere").approved_at(&server).await;
     assert_eq!((ended.status, ended.stdout.lines().count()), (Some(0), 16), "{ended:?}");
-    ended.says(&["lasts for this run only", "HOME does not name a folder"]);
+    assert_snapshot!(ended.notices(), @"
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
+    ");
 }
 
 /// case 4
 #[tokio::test]
-async fn plain_http_that_was_asked_for_is_warned_of_at_each_run() {
-    let (server, home) = (server().await, Home::new());
-    home.log_in(&server, 600);
-    let ended = home.run(&server).with("AUTHGATE_ALLOW_HTTP", "1").end().await;
-    assert!(ended.status == Some(0) && ended.stderr.starts_with("warning: AUTHGATE_ALLOW_HTTP=1"), "{ended:?}");
+async fn plain_http_that_is_allowed_is_warned_of_in_each_run() {
+    let (server, home) = logged_in(600).await;
+    let ended = run(&home, &server).with("AUTHGATE_ALLOW_HTTP", "1").end().await;
+    assert_eq!(ended.status, Some(0));
+    assert_snapshot!(ended.notices(), @"warning: AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them");
 }
 
 #[tokio::test]
-async fn with_a_secret_every_request_of_a_grant_carries_it() {
+async fn a_client_secret_is_sent_with_each_post() {
     let (server, home) = (server().await, Home::new());
     let client = server.confidential_client();
-    let secret = client.secret.as_deref().unwrap();
-    let run = || home.run(&server).with("CLIENT_ID", &client.id).with("CLIENT_SECRET", secret);
-    let ended = run().approved_at(&server).await;
-    ended.shows(&home.stored(client).unwrap(), &server);
+    let run = || run(&home, &server).as_service_of(&server);
+    run().approved_at(&server).await.shows(&home.stored(client).unwrap(), &server);
     home.expire(client);
     assert_eq!(run().end().await.status, Some(0));
     assert_eq!(run().arg("--logout").end().await.status, Some(0));
@@ -129,13 +168,13 @@ async fn with_a_secret_every_request_of_a_grant_carries_it() {
     let counts = [Endpoint::DeviceAuthorization, Endpoint::Token, Endpoint::Revocation].map(|at| server.count(at));
     assert_eq!(counts, [1, 2, 2]);
     for request in server.requests().iter().filter(|request| request.method == "POST") {
-        assert_eq!(request.parameter("client_secret"), Some(secret), "{}", request.path);
+        assert_eq!(request.parameter("client_secret"), client.secret.as_deref(), "{}", request.path);
     }
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_told_with_a_hint() {
+async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let (server, home) = (server().await, Home::new());
-    let run = home.run(&server).with("CLIENT_ID", &server.confidential_client().id).with("CLIENT_SECRET", "canary");
-    run.end().await.fails_with(1, &["invalid_client", "CLIENT_SECRET"]);
+    let run = run(&home, &server).as_service_of(&server).with("CLIENT_SECRET", "canary");
+    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes");
 }

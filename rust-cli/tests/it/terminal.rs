@@ -1,41 +1,111 @@
 //! What a person sees in a terminal.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::browser::{redirect_uri, visit};
-use crate::support::terminal::Terminal;
-use crate::support::{Home, Run, server, until};
+use authgate_dev_server::DevServer;
+use authgate_test_support::browser::redirect_uri;
+use authgate_test_support::{Home, Run, Terminal, http, until};
+use insta::assert_snapshot;
 use tokio::process::Command;
 
+use crate::support::{EndedRun as _, PROGRAM, run, server};
+
 const COLOURS: &str = "\u{1b}[1;37;40m";
+const CLEAR_LINE: &str = "\r\u{1b}[2K";
 const QR_CODE: char = '\u{2588}';
 
-/// case 163
-#[tokio::test]
-async fn a_terminal_shows_the_code_as_a_picture_and_the_time_that_is_left() {
-    let (server, home) = (server().await, Home::new());
-    let run = home.run(&server).with("TERM", "xterm").with("LANG", "C.UTF-8");
-    let run = run.start_in(Terminal::of_size(100, 60));
-    run.says("left ").await;
-    let said = run.said();
-    assert!(said.contains(QR_CODE) && said.contains(COLOURS), "{said}");
-    // Once more, because a low window shows nothing above the picture.
-    let (_, below) = said.rsplit_once(QR_CODE).unwrap();
-    for line in [server.latest_user_code().unwrap(), format!("{}/device", server.url())] {
-        assert!(below.contains(&line), "{line} below the picture: {below}");
+/// A run in a terminal that can show everything.
+fn run_in_xterm(home: &Home, server: &DevServer) -> Run {
+    run(home, server).with("TERM", "xterm").with("LANG", "C.UTF-8")
+}
+
+/// Places an executable shell script.
+fn place_program(home: &Home, name: &str, script: &str) {
+    let path = home.place(name, &format!("#!/bin/sh\n{script}\n"));
+    fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+}
+
+/// The screen from the prompt on, with a mark in the place of the picture and of the countdown.
+///
+/// Where the notice above the prompt wraps depends on the length of the home folder's path.
+fn prompt(screen: &str) -> String {
+    let screen = screen.replace("\r\n", "\n");
+    let (_, prompt) = screen.split_once("To log in to ").unwrap();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in prompt.lines() {
+        let line = if line.contains(COLOURS) { "[QR code]" } else { line };
+        let line = if line.contains(CLEAR_LINE) { "[countdown]" } else { line };
+        if !(line.starts_with('[') && lines.last() == Some(&line)) {
+            lines.push(line);
+        }
     }
-    assert!(server.approve_device(&server.latest_user_code().unwrap()));
-    let ended = run.end().await;
-    ended.shows(&home.stored(server.public_client()).unwrap(), &server);
+    format!("To log in to {}", lines.join("\n"))
 }
 
 /// case 163
 #[tokio::test]
-async fn a_person_who_wants_no_colour_gets_none() {
+async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
+    let mut prompts = Vec::new();
+    for columns in [80, 100] {
+        let (server, home) = (server().await, Home::new());
+        let run = run_in_xterm(&home, &server).start_in(Terminal::of_size(columns, 60));
+        run.says("left ").await;
+        assert!(run.said().contains(QR_CODE), "{}", run.said());
+        let ended = run.approved_at(&server).await;
+        ended.shows_stored(&home, &server);
+        prompts.push(prompt(&ended.said()));
+    }
+    assert_snapshot!(prompts[0], @"
+    To log in to http://127.0.0.1:[port], open this page on this machine:
+
+        http://127.0.0.1:[port]/device
+
+    and enter this code within 30 minutes:
+
+        [code]
+
+    It lets the client dev-cli in, which asks for: profile email.
+    Continue only if you started this login yourself: whoever enters the code lets
+    this program in.
+
+    Or scan this:
+
+    [QR code]
+
+    and compare the code: [code]
+    or type it at http://127.0.0.1:[port]/device
+
+    [countdown]
+    ");
+    assert_snapshot!(prompts[1], @"
+    To log in to http://127.0.0.1:[port], open this page on this machine:
+
+        http://127.0.0.1:[port]/device
+
+    and enter this code within 30 minutes:
+
+        [code]
+
+    It lets the client dev-cli in, which asks for: profile email.
+    Continue only if you started this login yourself: whoever enters the code lets this program in.
+
+    Or scan this:
+
+    [QR code]
+
+    and compare the code: [code]
+    or type it at http://127.0.0.1:[port]/device
+
+    [countdown]
+    ");
+}
+
+/// case 163
+#[tokio::test]
+async fn with_no_color_set_a_terminal_gets_no_colour() {
     let (server, home) = (server().await, Home::new());
-    let run = home.run(&server).with("TERM", "xterm").with("LANG", "C.UTF-8").with("NO_COLOR", "1");
-    let run = run.start_in(Terminal::of_size(100, 60));
+    let run = run_in_xterm(&home, &server).with("NO_COLOR", "1").start_in(Terminal::of_size(100, 60));
     run.says("left ").await;
     assert!(run.said().contains(QR_CODE));
     for colour in run.said().split("\u{1b}[").skip(1) {
@@ -45,14 +115,11 @@ async fn a_person_who_wants_no_colour_gets_none() {
 
 /// case 163
 #[tokio::test]
-async fn a_dumb_or_narrow_terminal_is_sent_only_what_it_can_show() {
+async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
     for (terminal, columns) in [("dumb", 100), ("dumb", 40), ("xterm", 30)] {
         let (server, home) = (server().await, Home::new());
-        let run = home.run(&server).with("TERM", terminal).with("LANG", "C.UTF-8");
-        let run = run.start_in(Terminal::of_size(columns, 60));
-        run.says("only if").await;
-        assert!(server.approve_device(&server.latest_user_code().unwrap()));
-        let said = run.end().await.stderr;
+        let run = run_in_xterm(&home, &server).with("TERM", terminal);
+        let said = run.start_in(Terminal::of_size(columns, 60)).approved_at(&server).await.stderr;
         assert!(!said.contains(QR_CODE), "{said}");
         assert!(terminal == "xterm" || !said.contains('\u{1b}'), "{said:?}");
         let shown = said.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
@@ -65,90 +132,70 @@ async fn a_dumb_or_narrow_terminal_is_sent_only_what_it_can_show() {
 
 /// cases 91, 163
 #[tokio::test]
-async fn an_interrupt_takes_the_countdown_off_the_screen() {
+async fn an_interrupt_clears_the_countdown() {
     let (server, home) = (server().await, Home::new());
-    let run = home.run(&server).with("TERM", "xterm").start_in(Terminal::of_size(100, 60));
+    let run = run(&home, &server).with("TERM", "xterm").start_in(Terminal::of_size(100, 60));
     run.says("left ").await;
     let interrupted = Command::new("kill").args(["-INT", &run.id().to_string()]).status().await.unwrap();
     assert!(interrupted.success());
     let ended = run.end().await;
     assert_eq!(ended.status, Some(130), "{ended:?}");
     let (_, after_the_countdown) = ended.stderr.rsplit_once("left ").unwrap();
-    assert!(after_the_countdown.starts_with("\r\u{1b}[2K"), "{after_the_countdown:?}");
+    assert!(after_the_countdown.starts_with(CLEAR_LINE), "{after_the_countdown:?}");
 }
 
-/// case 142: a bus that takes every call and answers none.
+/// case 142
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_keyring_that_does_not_answer_has_a_minute_where_a_person_can_unlock_it_else_three_seconds() {
-    use std::os::unix::net::UnixListener;
-    use std::time::Duration;
-
+async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     use authgate_dev_server::Endpoint;
+    use authgate_test_support::session::Session;
 
-    /// Longer than the three seconds, counted from the line that comes after the first.
-    const A_WHILE: Duration = Duration::from_secs(4);
-
-    let (server, [home, other_home]) = (server().await, [Home::new(), Home::new()]);
-    let buses = [&home, &other_home].map(|home| UnixListener::bind(home.path().join("bus")).unwrap());
-    program(&home, "xdg-open", "exit 0");
-    let run = |home: &Home| {
-        Run::bare(home)
-            .with("AUTHGATE_URL", server.url())
-            .with("CLIENT_ID", &server.public_client().id)
-            .with("PATH", home.path().to_str().unwrap())
-            .with("DISPLAY", ":0")
-            .with("DBUS_SESSION_BUS_ADDRESS", &format!("unix:path={}/bus", home.path().display()))
-            .args("--flow device")
+    let (server, [desktop, other]) = (server().await, [Session::silent(), Session::silent()]);
+    let run = |session: &Session| {
+        place_program(session.home(), "xdg-open", "exit 0");
+        let path = session.home().path().to_str().unwrap();
+        let run = session.run(PROGRAM).as_person_at(&server).with("PATH", path);
+        run.with("DISPLAY", ":0").args("--flow device")
     };
-    let with_a_person = run(&home).start_in(Terminal::of_size(100, 60));
+    let with_a_person = run(&desktop).start_in(Terminal::of_size(100, 60));
     with_a_person.says("Waiting for the place where the login is kept").await;
-    let waiting = tokio::time::sleep(A_WHILE);
-    let alone = run(&other_home).approved_at(&server);
-    let (alone, ()) = tokio::join!(alone, waiting);
-
-    alone.shows(&other_home.stored(server.public_client()).unwrap(), &server);
-    alone.says(&["no answer within 3 s", "The login is kept in"]);
+    // By the time that this one has given up and logged in, the first has waited for longer.
+    let alone = run(&other).approved_at(&server).await;
+    alone.shows_stored(other.home(), &server);
+    assert_snapshot!(alone.notices(), @"
+    keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
+    [prompt]
+    ");
     assert!(!with_a_person.said().contains("is kept in "), "{}", with_a_person.said());
-    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody else has been asked to log in");
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "the person was not asked to log in");
     with_a_person.kill().await;
-    drop(buses);
 }
 
-/// cases 88, 89 and 159
+/// cases 88, 89, 159
 #[tokio::test]
-async fn on_a_terminal_with_a_desktop_the_browser_is_opened_and_told_no_secret() {
+async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
     let (server, home) = (server().await, Home::new());
-    let back = redirect_uri(&server);
+    let (_port, redirect_uri) = redirect_uri(&server);
     let opened = home.path().join("opened");
     let launcher = r#"{ echo "$#"; echo "$1"; env; } >"$HOME/opening"; mv "$HOME/opening" "$HOME/opened""#;
-    program(&home, "xdg-open", launcher);
+    place_program(&home, "xdg-open", launcher);
 
-    let client = server.confidential_client();
-    let path = format!("{}:/usr/bin:/bin", home.path().display());
-    let run = Run::bare(&home)
-        .with("AUTHGATE_URL", server.url())
-        .with("CLIENT_ID", &client.id)
-        .with("CLIENT_SECRET", client.secret.as_deref().unwrap())
-        .with("PATH", &path)
+    let run = Run::new(PROGRAM, &home)
+        .as_service_of(&server)
+        .with("PATH", &format!("{}:/usr/bin:/bin", home.path().display()))
         .with("DISPLAY", ":0")
         .args("--no-keyring --redirect-uri")
-        .arg(&back)
+        .arg(&redirect_uri)
         .start_in(Terminal::of_size(100, 60));
     until("the browser", || opened.exists()).await;
     let told = fs::read_to_string(&opened).unwrap();
+    let client = server.confidential_client();
     assert!(!told.contains(client.secret.as_deref().unwrap()) && !told.contains("CLIENT_SECRET"), "{told}");
     let mut lines = told.lines();
     assert_eq!(lines.next(), Some("1"));
-    visit(&server.approve_authorization(lines.next().unwrap()).unwrap()).await;
+    http::get(&server.approve_authorization(lines.next().unwrap()).unwrap()).await;
     let ended = run.end().await;
     ended.shows(&home.stored(client).unwrap(), &server);
     ended.says(&["Opening your browser"]);
-}
-
-/// Puts a program there that is this shell script.
-fn program(home: &Home, name: &str, script: &str) {
-    let path = home.path().join(name);
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
 }

@@ -1,0 +1,384 @@
+//! How a token is saved, and what a run does where it cannot be.
+//!
+//! Nobody can provoke a disk that accepts a write, confirms the sync and loses it in a power cut.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::Path;
+
+use authgate_dev_server::{DevServer, Endpoint};
+use authgate_test_support::{Home, Run, Started};
+use insta::assert_snapshot;
+
+use crate::support::{EndedRun as _, denied_at, logged_in_with_rotation, refreshes, run, server, stored};
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Makes these files another user's where root runs the test, because root may write everywhere.
+fn own(files: &[&Path]) {
+    if is_root() {
+        for file in files {
+            chown(file, Some(65534), None).unwrap();
+        }
+    }
+}
+
+/// A run as the user whom [`own`] makes the owner.
+fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
+    let run = run(home, server);
+    if is_root() { run.under("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]) } else { run }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A run that may not write to the home folder, until its mode is 700 again.
+fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
+    own(&[home.path(), &home.file("")]);
+    set_mode(home.path(), 0o500);
+    run_unprivileged(home, server)
+}
+
+/// A run whose refresh waits at the server while something is done to its disk.
+async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
+    let refresh = server.hold(Endpoint::Token);
+    let run = run.start();
+    refresh.arrived().await;
+    disturb(&run);
+    refresh.release();
+    run
+}
+
+/// A run that finds space on the disk before the server refreshes the token, and none after that.
+#[cfg(target_os = "linux")]
+async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    disturbed(run(home, server).with_space_for("unlimited"), server, |run| {
+        let no_space = Rlimit { current: Some(0), maximum: Some(0) };
+        prlimit(Pid::from_raw(run.id().cast_signed()), Resource::Fsize, no_space).unwrap();
+    })
+    .await
+}
+
+/// A person can log in again, and the login is saved.
+async fn logs_in_again(home: &Home, server: &DevServer) {
+    run(home, server).approved_at(server).await.shows_stored(home, server);
+}
+
+/// case 140
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_save_syncs_file_then_name_before_the_run_ends() {
+    let (server, home) = (server().await, Home::new());
+    let trace = home.path().join("trace");
+    let what = ["-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace.to_str().unwrap()];
+    let run = run(&home, &server).under("strace", &what);
+    assert_eq!(run.approved_at(&server).await.status, Some(0));
+
+    let trace = fs::read_to_string(trace).unwrap();
+    let folder = fs::canonicalize(home.path()).unwrap();
+    let temporary = format!("{}/.authgate-tokens.json.authgate-rust-", folder.display());
+    let step = |parts: &[&str]| trace.lines().position(|line| parts.iter().all(|part| line.contains(part)));
+    let steps = [
+        step(&["fsync(", &temporary]),
+        step(&["rename", &temporary, "/.authgate-tokens.json\""]),
+        step(&["fsync(", &format!("<{}>", folder.display())]),
+    ];
+    assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{steps:?} in {trace}");
+}
+
+/// case 133
+#[tokio::test]
+async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
+    let (server, home) = (server().await, Home::new());
+    symlink("elsewhere", home.file(".rust-lock")).unwrap();
+    let ended = run(&home, &server).approved_at(&server).await;
+    ended.shows_stored(&home, &server);
+    assert_snapshot!(ended.notices(), @"
+    [prompt]
+    [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The new login needs neither: it is saved without this lock
+    ");
+    assert!(!home.path().join("elsewhere").exists());
+}
+
+/// cases 15, 118
+#[tokio::test]
+#[ignore = "needs setpriv where root runs it: run with --include-ignored"]
+async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
+    let mut said = String::new();
+    for lock_is_there in [false, true] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        if lock_is_there {
+            let lock = home.place(".authgate-tokens.json.rust-lock", "");
+            set_mode(&lock, 0o400);
+            own(&[&lock]);
+        }
+        let before = home.text();
+        let ended = run_in_read_only(&home, &server).approved_at(&server).await;
+        said += &ended.goes_on_without_saving(&home, &server);
+        assert_eq!(home.text(), before);
+
+        set_mode(home.path(), 0o700);
+        run_unprivileged(&home, &server).end().await.shows_stored(&home, &server);
+        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+    }
+    assert_snapshot!(said, @r#"
+    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
+    [home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours)
+    "#);
+}
+
+/// case 119
+#[tokio::test]
+#[ignore = "needs setpriv where root runs it: run with --include-ignored"]
+async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
+    let (server, home) = logged_in_with_rotation(20).await;
+    let before = stored(&home, &server);
+    let ended = run_in_read_only(&home, &server).end().await;
+    set_mode(home.path(), 0o700);
+    ended.shows(&before, &server);
+    assert_snapshot!(ended.notices(), @"
+    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
+    ");
+    assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
+}
+
+/// case 121
+#[tokio::test]
+#[ignore = "needs setpriv where root runs it: run with --include-ignored"]
+async fn a_read_only_folder_does_not_refresh_a_refused_token() {
+    let (server, home) = logged_in_with_rotation(600).await;
+    let before = stored(&home, &server);
+    server.revoke(&before.access_token);
+    let ended = run_in_read_only(&home, &server).approved_at(&server).await;
+    set_mode(home.path(), 0o700);
+    // It neither expired nor was the login revoked.
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
+    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
+    ");
+    assert_eq!((stored(&home, &server), refreshes(&server)), (before, 0));
+}
+
+/// case 121
+#[tokio::test]
+#[ignore = "needs setpriv where root runs it: run with --include-ignored"]
+async fn a_refused_token_is_not_shown_after_access_denied() {
+    let (server, home) = logged_in_with_rotation(600).await;
+    server.revoke(&stored(&home, &server).access_token);
+    let ended = denied_at(&server, run_in_read_only(&home, &server)).await;
+    set_mode(home.path(), 0o700);
+    assert_snapshot!(ended.failure(1), @"
+    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    error: login: it was refused by the person who was asked. Start again if that was a mistake
+    ");
+}
+
+/// case 119
+#[tokio::test]
+#[ignore = "needs setpriv where root runs it: run with --include-ignored"]
+async fn a_refused_token_that_expires_soon_is_not_used() {
+    let (server, home) = logged_in_with_rotation(20).await;
+    server.revoke(&stored(&home, &server).access_token);
+    let ended = run_in_read_only(&home, &server).approved_at(&server).await;
+    set_mode(home.path(), 0o700);
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
+    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
+    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
+    ");
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn a_full_disk_does_not_use_up_the_refresh_token() {
+    let mut said = String::new();
+    for (space, size_of_others) in [("0", 0), ("64", 100_000)] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        let mut document = home.document().unwrap();
+        document["data"]["neighbour"] = "x".repeat(size_of_others).into();
+        home.replace(&document.to_string());
+        let before = home.text();
+        let ended = run(&home, &server).with_space_for(space).approved_at(&server).await;
+        said += &ended.goes_on_without_saving(&home, &server);
+        assert_eq!((home.text(), refreshes(&server)), (before, 0));
+
+        run(&home, &server).end().await.shows_stored(&home, &server);
+        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+    }
+    assert_snapshot!(said, @r#"
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    "#);
+}
+
+/// cases 119, 131
+#[tokio::test]
+async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
+    let (server, home) = logged_in_with_rotation(20).await;
+    let before = stored(&home, &server);
+    let ended = run(&home, &server).with_space_for("0").end().await;
+    ended.shows(&before, &server);
+    assert_snapshot!(ended.notices(), @r#"[home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The token there is stays in use"#);
+    assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
+}
+
+/// cases 118, 131
+#[tokio::test]
+async fn a_first_login_on_a_full_disk_serves_this_run() {
+    let (server, home) = (server().await, Home::new());
+    let ended = run(&home, &server).with_space_for("0").approved_at(&server).await;
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    "#);
+    assert_eq!(home.text(), None);
+}
+
+/// cases 118, 131
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    let ended = filled_up_meanwhile(&home, &server).await.end().await;
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there has been replaced and was deleted
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    "#);
+    assert_eq!(home.text(), None, "nothing else was in the file");
+    logs_in_again(&home, &server).await;
+}
+
+/// cases 116, 118, 131
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    home.add_neighbour();
+    let before = home.text();
+    let filled_up = filled_up_meanwhile(&home, &server).await.end().await;
+    assert_eq!(home.text(), before);
+    // While it stays full, a person can log in for each run.
+    let still_full = run(&home, &server).with_space_for("0").approved_at(&server).await;
+    assert_eq!(home.text(), before);
+    let filled_up_again = filled_up_meanwhile(&home, &server).await.approved_at(&server).await;
+    assert_eq!(home.text(), before);
+    let said = [filled_up, still_full, filled_up_again].map(|ended| ended.goes_on_without_saving(&home, &server));
+    assert_snapshot!(said.concat(), @r#"
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
+    The server has revoked the stored login: it is deleted, and you log in again
+    [prompt]
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    "#);
+    logs_in_again(&home, &server).await;
+    assert!(home.has_neighbour());
+}
+
+/// cases 118, 131, 140
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
+    let mut said = String::new();
+    for (calls, error) in [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename,renameat,renameat2", "EIO")] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        home.add_neighbour();
+        let before = home.text();
+        let ended = run(&home, &server).refusing(calls, error).end().await;
+        said += &ended.goes_on_without_saving(&home, &server);
+        assert_eq!(home.text(), before, "{calls} {error}");
+        logs_in_again(&home, &server).await;
+    }
+    assert_snapshot!(said, @"
+    [home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)))
+    [home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again. An old token stays there: another program that uses it may end this login
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again)
+    [home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)))
+    ");
+}
+
+/// case 113
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_file_system_without_locks_is_said_once() {
+    let mut said = String::new();
+    for error in ["ENOLCK", "EOPNOTSUPP"] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        let ended = run(&home, &server).refusing("flock", error).end().await;
+        ended.shows_stored(&home, &server);
+        said += &ended.notices();
+        assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
+    assert_snapshot!(said, @"
+    [home]/.authgate-tokens.json.rust-lock: cannot be locked (No locks available (os error 37)). Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.rust-lock: cannot be locked (Operation not supported (os error 95)). Two programs that renew the login at the same time may end it
+    ");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_file_system_without_hard_links_changes_nothing() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    let ended = run(&home, &server).refusing("link,linkat", "EPERM").end().await;
+    ended.shows_stored(&home, &server);
+    assert_snapshot!(ended.notices(), @"");
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+/// case 118
+#[tokio::test]
+async fn a_folder_deleted_during_a_refresh_is_named() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    let run = disturbed(run(&home, &server), &server, |_| fs::remove_dir_all(home.path()).unwrap()).await;
+    let ended = run.end().await;
+    assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
+    assert_snapshot!(ended.notices(), @"the login cannot be saved anywhere and lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)");
+    assert!(!home.path().exists());
+}
+
+/// cases 118, 126
+#[tokio::test]
+async fn a_folder_in_place_of_the_file_is_left_alone() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    let run = disturbed(run(&home, &server), &server, |_| {
+        fs::remove_file(home.file("")).unwrap();
+        fs::create_dir(home.file("")).unwrap();
+    });
+    let ended = run.await.end().await;
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
+    [home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder. An old token stays there: another program that uses it may end this login
+    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder)
+    ");
+    assert!(home.file("").is_dir());
+}
