@@ -214,6 +214,17 @@ impl Started {
         assert!(status.success());
     }
 
+    /// Writes a line to standard input, and returns the line that answers it on standard output.
+    pub async fn ask(&mut self, line: &str) -> String {
+        let answered = self.printed().len();
+        self.write_line(line).await;
+        let stdout = self.stdout.as_ref().expect("standard output is read");
+        until(line, || stdout.text()[answered..].contains('\n') || stdout.reading.is_finished()).await;
+        let printed = stdout.text();
+        let answer = printed[answered..].lines().next();
+        answer.unwrap_or_else(|| panic!("it ended without an answer to {line:?}, and said: {}", self.said())).to_owned()
+    }
+
     /// Ends it with SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

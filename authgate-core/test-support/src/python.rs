@@ -1,7 +1,7 @@
 //! The Python SDK.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// The Python that has the Python SDK: `AUTHGATE_TEST_PYTHON`. For tests that are ignored without it.
 pub fn interpreter() -> PathBuf {
@@ -20,8 +20,13 @@ from authgate.credstore import StoredToken, token_file_store, token_keyring_stor
 }
 
 /// Runs a script to its end, which must be a good one.
-pub fn run(text: &str, arguments: &[&str]) -> Output {
-    let output = script(text, arguments).output().unwrap();
+pub fn run(text: &str, arguments: &[&str]) {
+    succeed(&mut script(text, arguments));
+}
+
+/// Runs a command to its end, which must be a good one.
+#[track_caller]
+pub fn succeed(command: &mut Command) {
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output
 }

@@ -1,12 +1,15 @@
 //! Keyring, file and memory as one store: where a token goes when one of them fails.
 
-use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+
+use authgate_core::store::{FallbackStore, Kept, LoginLock, Notice, TokenStore};
+use authgate_test_support::Home;
+use insta::assert_snapshot;
 
 use crate::support::fragile::{Fragile, Shared};
-use crate::support::stores::{CLIENT, folder, part, part_path, token};
-use authgate_core::store::{FallbackStore, FileStore, Kept, LoginLock, Notice, TokenStore};
+use crate::support::store_process::{run, start};
+use crate::support::stored_token::line;
+use crate::support::stores::{CLIENT, file_in, shown, token};
 
 fn stores() -> (FallbackStore, Arc<Fragile>, Arc<Fragile>) {
     let (first, second) = (Arc::new(Fragile::default()), Arc::new(Fragile::default()));
@@ -35,7 +38,7 @@ fn a_login_goes_to_the_first_store_and_leaves_the_others() {
 
 /// cases 150, 154
 #[test]
-fn a_login_that_the_first_store_does_not_take_goes_to_the_next_and_one_line_says_so() {
+fn a_login_that_one_store_refuses_goes_to_the_next() {
     let (store, first, second) = stores();
     first.put(1);
     first.fail(SAVE);
@@ -43,13 +46,12 @@ fn a_login_that_the_first_store_does_not_take_goes_to_the_next_and_one_line_says
     assert_eq!((first.content(), second.content()), (None, Some(token(2))));
     let notices = store.take_notices();
     assert!(matches!(&notices[..], [Notice::Fallback { .. }]), "{notices:?}");
-    let line = notices[0].to_string();
-    assert!(line.contains("fragile: cannot save") && line.contains("an older login may lie"), "{line}");
+    assert_snapshot!(notices[0], @"fragile: cannot save. The login is kept in fragile, as plain text; an older login may lie in the keyring");
 }
 
 /// case 154
 #[test]
-fn a_store_that_does_not_work_is_told_of_once() {
+fn a_failing_store_is_named_once() {
     let (store, first, second) = stores();
     first.fail(ALL);
     second.put(1);
@@ -95,7 +97,7 @@ fn the_newest_token_counts_wherever_it_is() {
 
 /// case 123
 #[test]
-fn a_token_that_does_not_say_when_it_expires_counts_as_the_newest_until_it_is_refused() {
+fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
     let (store, first, second) = stores();
     let mut undated = token(1);
     undated.expires_at = None;
@@ -108,7 +110,7 @@ fn a_token_that_does_not_say_when_it_expires_counts_as_the_newest_until_it_is_re
 
 /// case 123
 #[test]
-fn a_refreshed_token_goes_to_every_store_that_held_the_old_one() {
+fn a_refreshed_token_goes_to_every_store_with_the_old_one() {
     let (store, first, second) = stores();
     first.put(1);
     second.put(1);
@@ -126,7 +128,7 @@ fn a_refreshed_token_goes_to_every_store_that_held_the_old_one() {
 }
 
 #[test]
-fn what_a_refresh_leaves_out_is_kept() {
+fn a_refresh_keeps_the_scope_and_id_token_it_leaves_out() {
     let (store, first, _) = stores();
     first.put(1);
     let mut new = token(2);
@@ -137,7 +139,7 @@ fn what_a_refresh_leaves_out_is_kept() {
 
 /// case 115
 #[test]
-fn a_refresh_does_not_bring_back_a_login_that_is_gone_or_replaced() {
+fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
     let (store, first, second) = stores();
     assert_eq!(store.save_refreshed(CLIENT, &token(1), &token(2)), Kept::Superseded);
     first.put(5);
@@ -148,7 +150,7 @@ fn a_refresh_does_not_bring_back_a_login_that_is_gone_or_replaced() {
 
 /// case 118
 #[test]
-fn where_a_refreshed_token_cannot_be_written_the_old_one_is_deleted() {
+fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let (store, first, second) = stores();
     first.put(1);
     second.put(1);
@@ -172,7 +174,7 @@ fn where_a_refreshed_token_cannot_be_written_the_old_one_is_deleted() {
 
 /// cases 118, 151
 #[test]
-fn a_store_that_fails_between_reading_and_saving_loses_no_token() {
+fn a_store_that_fails_after_it_was_read_loses_no_token() {
     let (store, first, second) = stores();
     first.put(1);
     assert_eq!(loaded(&store), Some(1));
@@ -196,77 +198,48 @@ fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
     assert!(store.delete(CLIENT).is_err());
 }
 
-#[test]
-fn without_a_keyring_the_file_in_the_home_folder_is_used_and_the_keyring_not_touched() {
-    let (folder, _) = folder();
-    run_at_home("part_at_home", folder.path().to_str().unwrap());
-    assert!(folder.path().join(".authgate-tokens.json").exists());
-}
-
-#[test]
-fn part_at_home() {
-    if part_path().is_none() {
-        return;
-    }
-    let store = FallbackStore::of_user(None);
-    let guard = store.lock(Duration::ZERO).unwrap();
-    assert!(store.save_login(CLIENT, &token(1)));
-    assert_eq!(guard.unlocked_because(), None);
-    assert!(
-        matches!(&store.take_notices()[..], [Notice::KeyringOff { used }] if used.contains(".authgate-tokens.json"))
-    );
+#[tokio::test]
+async fn without_a_keyring_the_file_in_the_home_folder_is_used() {
+    let home = Home::new();
+    // A keyring that is asked all the same fails, and a notice says so.
+    let run = run(&home, "no-keyring").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no");
+    let mut stores = start(run);
+    assert_eq!(stores.ask("lock").await, "locked");
+    assert_eq!(stores.ask("save-login 1").await, "saved");
+    assert_snapshot!(shown(&stores.ask("notices").await, &home), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
+    assert!(home.text().is_some());
 }
 
 /// case 15
-#[test]
-fn without_a_home_folder_the_login_lasts_for_this_run_and_the_reasons_are_told() {
-    run_at_home("part_without_a_home", "");
-    run_at_home("part_without_a_home", "relative");
-    run_at_home("part_without_a_home", "/nonexistent/home");
-}
-
-#[test]
-fn part_without_a_home() {
-    if part_path().is_none() {
-        return;
+#[tokio::test]
+async fn without_a_home_folder_the_login_lasts_for_this_run() {
+    let mut said = Vec::new();
+    for home in ["", "relative", "/nonexistent/home"] {
+        let mut stores = start(run(&Home::new(), "no-keyring").with("HOME", home));
+        said.push(stores.ask("lock").await);
+        assert_eq!(stores.ask("load").await, "none");
+        assert_eq!(stores.ask("save-login 1").await, "not saved");
+        assert_eq!(stores.ask("load").await, line(&token(1)));
+        said.push(stores.ask("notices").await);
     }
-    let store = FallbackStore::of_user(None);
-    let _guard = store.lock(Duration::ZERO).unwrap();
-    assert_eq!(store.load(CLIENT).unwrap(), None);
-    assert!(!store.save_login(CLIENT, &token(1)));
-    assert_eq!(loaded(&store), Some(1));
-    let told: Vec<String> = store.take_notices().iter().map(ToString::to_string).collect();
-    assert!(told.iter().any(|line| line.contains("for this run only") && line.contains("HOME")), "{told:?}");
-    assert_eq!(told.iter().filter(|line| line.contains("HOME")).count(), 1, "{told:?}");
-}
-
-fn run_at_home(test: &str, home: &str) {
-    let output = part(test, "x".as_ref()).env("HOME", home).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no").output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{output:?}");
+    assert_snapshot!(said.join("\n"), @"
+    ~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder
+    the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
+    ~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder
+    the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
+    /nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does
+    the keyring is off: the login is kept in file /nonexistent/home/.authgate-tokens.json, as plain text; an older login may lie in the keyring | the login cannot be saved anywhere and lasts for this run only (/nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)
+    ");
 }
 
 /// case 131
-#[test]
-fn a_logout_works_on_a_full_disk_when_nothing_else_is_in_the_file() {
-    let (_folder, path) = folder();
-    FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
-    let part = part("part_that_logs_out_without_space", &path);
-    let output = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
-        .arg(part.get_program())
-        .args(part.get_args())
-        .env("AUTHGATE_TEST_PART", &path)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!fs::exists(&path).unwrap());
-}
-
-#[test]
-fn part_that_logs_out_without_space() {
-    let Some(path) = part_path() else { return };
-    FileStore::new(path).delete(CLIENT).unwrap();
+#[tokio::test]
+async fn a_logout_deletes_the_last_login_on_a_full_disk() {
+    let home = Home::new();
+    file_in(&home).save(CLIENT, &token(1)).unwrap();
+    let mut file = start(run(&home, "file").with_space_for("0"));
+    assert_eq!(file.ask("delete").await, "deleted");
+    assert_eq!(home.text(), None);
 }
 
 /// case 155

@@ -1,13 +1,19 @@
 //! The token file as a file: what survives, who may read it, what is refused.
 
+use std::fmt::Debug;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::stores::{CLIENT, folder, left_out, names_in, part, part_path, token};
 use authgate_core::store::{FileStore, Notice, TokenStore};
 use authgate_core::{Error, Result};
+use authgate_test_support::Home;
+use authgate_test_support::files::names_in;
+use insta::assert_snapshot;
+
+use crate::support::store_process::{run, start};
+use crate::support::stores::{CLIENT, file_in, shown, token};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().mode() & 0o7777
@@ -17,7 +23,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn reason<T: std::fmt::Debug>(result: Result<T>) -> String {
+fn reason<T: Debug>(result: Result<T>) -> String {
     match result {
         Err(error @ Error::Store { .. }) => error.to_string(),
         other => panic!("{other:?}"),
@@ -26,8 +32,9 @@ fn reason<T: std::fmt::Debug>(result: Result<T>) -> String {
 
 /// case 129
 #[test]
-fn whatever_is_not_ours_stays_to_the_byte() {
-    let (_folder, path) = folder();
+fn entries_of_others_stay_to_the_byte() {
+    let home = Home::new();
+    let path = home.file("");
     let deep = format!(r#""deep": {}{{"b": null,   "a": true}}{}"#, "[".repeat(100_000), "]".repeat(100_000));
     let others = [
         r#""tokens": {"a":  [1.0, 1e5,-0, 12345678901234567890123]}"#,
@@ -39,13 +46,13 @@ fn whatever_is_not_ours_stays_to_the_byte() {
     let text = format!("{{{},\"data\":{{{}}},{}}}", others[0], entries.join(","), others[1..].join(" , "));
     fs::write(&path, text).unwrap();
 
-    let store = FileStore::new(&path);
+    let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
     store.save(CLIENT, &token(2)).unwrap();
     assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
     store.delete(CLIENT).unwrap();
 
-    let text = fs::read_to_string(&path).unwrap();
+    let text = home.text().unwrap();
     for kept in others.iter().chain(&entries) {
         assert!(text.contains(kept), "{kept:.80} is gone");
     }
@@ -54,33 +61,34 @@ fn whatever_is_not_ours_stays_to_the_byte() {
 
 #[test]
 fn the_file_looks_as_the_other_clients_write_it() {
-    let (_folder, path) = folder();
-    let store = FileStore::new(&path);
+    let home = Home::new();
+    let store = file_in(&home);
     let mut token = token(1);
     (token.issuer, token.scope, token.id_token) = (None, None, None);
     store.save(CLIENT, &token).unwrap();
     let entry = r#""{\"access_token\": \"access-1\", \"refresh_token\": \"refresh-1\", \"token_type\": \"Bearer\", \"expires_at\": 2000000001, \"client_id\": \"client-1\"}""#;
     let expected = format!("{{\n  \"data\": {{\n    \"client-1\": {entry}\n  }}\n}}\n");
-    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    assert_eq!(home.text().unwrap(), expected);
 }
 
 /// cases 125, 127
 #[test]
-fn only_the_owner_can_read_what_is_written_and_nothing_else_is_left() {
-    let (folder, path) = folder();
-    let trap = folder.path().join("tokens.json.tmp");
-    symlink("/nowhere", &trap).unwrap();
-    FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
+fn only_the_owner_can_read_the_files_of_a_save() {
+    let home = Home::new();
+    let path = home.file("");
+    symlink("/nowhere", home.file(".tmp")).unwrap();
+    file_in(&home).save(CLIENT, &token(1)).unwrap();
     assert_eq!(mode(&path), 0o600);
-    assert_eq!(names_in(folder.path()), ["tokens.json", "tokens.json.rust-lock", "tokens.json.tmp"]);
-    assert_eq!(mode(&folder.path().join("tokens.json.rust-lock")), 0o600);
+    assert_eq!(home.leftovers(), [".authgate-tokens.json.tmp"]);
+    assert_eq!(mode(&home.file(".rust-lock")), 0o600);
 }
 
 /// case 125
 #[test]
 fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
-    let (_folder, path) = folder();
-    let store = FileStore::new(&path);
+    let home = Home::new();
+    let path = home.file("");
+    let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
     for open in [0o644, 0o666] {
         set_mode(&path, open);
@@ -92,57 +100,39 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
 }
 
 /// case 125
-#[test]
-fn no_file_is_wider_open_where_the_umask_would_let_it_be() {
-    let (folder, path) = folder();
-    fs::write(&path, "damaged").unwrap();
-    set_mode(&path, 0o600);
-    run_under("umask 0", &part("part_that_saves", &path));
-    let names = names_in(folder.path());
+#[tokio::test]
+async fn an_open_umask_opens_no_file() {
+    let home = Home::new();
+    home.replace("damaged");
+    let mut saver = start(run(&home, "file").under("sh", &["-c", r#"umask 0; exec "$0" "$@""#]));
+    assert_eq!(saver.ask("save 1").await, "saved");
+    let names = names_in(home.path());
     assert_eq!(names.len(), 3, "the file, its lock, and the damaged one: {names:?}");
     for name in names {
-        assert_eq!(mode(&folder.path().join(&name)), 0o600, "{name}");
+        assert_eq!(mode(&home.path().join(&name)), 0o600, "{name}");
     }
-}
-
-#[test]
-fn part_that_saves() {
-    let Some(path) = part_path() else { return };
-    FileStore::new(path).save(CLIENT, &token(1)).unwrap();
 }
 
 /// case 125
 #[test]
 fn a_folder_that_others_can_write_is_only_warned_about() {
-    let (folder, path) = folder();
-    set_mode(folder.path(), 0o777);
-    let store = FileStore::new(&path);
+    let home = Home::new();
+    set_mode(home.path(), 0o777);
+    let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
     assert!(matches!(&store.take_notices()[..], [Notice::FolderIsOpen { .. }]));
-    assert_eq!(mode(folder.path()), 0o777);
+    assert_eq!(mode(home.path()), 0o777);
 
-    set_mode(folder.path(), 0o1777);
+    set_mode(home.path(), 0o1777);
     store.save(CLIENT, &token(1)).unwrap();
     assert!(store.take_notices().is_empty());
-}
-
-/// Runs a part, which must succeed, after these commands of the shell.
-fn run_under(commands: &str, part: &Command) {
-    let output = Command::new("sh")
-        .args(["-c", &format!("{commands}; exec \"$@\""), "sh"])
-        .arg(part.get_program())
-        .args(part.get_args())
-        .envs(part.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 type MakeTrap = fn(&Path);
 
 /// case 126
 #[test]
-fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
+fn a_path_that_is_no_plain_file_is_refused_and_named() {
     let traps: [(&str, MakeTrap); 4] = [
         ("symbolic link", |path| symlink("elsewhere", path).unwrap()),
         ("not a regular file", |path| fs::create_dir(path).unwrap()),
@@ -154,10 +144,10 @@ fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
     ];
     for (expected, make) in traps {
         for suffix in ["", ".lock", ".rust-lock"] {
-            let (folder, path) = folder();
-            let trap = folder.path().join(format!("tokens.json{suffix}"));
+            let home = Home::new();
+            let trap = home.file(suffix);
             make(&trap);
-            let store = FileStore::new(&path);
+            let store = file_in(&home);
             let text = reason(store.save(CLIENT, &token(1)));
             assert!(text.starts_with(trap.to_str().unwrap()), "{text}");
             // A folder cannot even be opened for writing.
@@ -173,33 +163,29 @@ fn what_is_not_a_plain_file_of_ours_is_refused_by_its_name() {
 /// case 126
 #[test]
 fn a_device_is_no_token_file() {
-    let text = reason(FileStore::new("/dev/null").load(CLIENT));
-    assert!(text.starts_with("/dev/null") && text.contains("not a regular file"), "{text}");
+    assert_snapshot!(reason(FileStore::new("/dev/null").load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
 }
 
 /// cases 15, 126
 #[test]
-fn what_belongs_to_another_user_is_refused() {
-    let (_folder, path) = folder();
-    fs::write(&path, "{}").unwrap();
-    if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
-        left_out("only root can give a file away");
-        return;
-    }
-    let store = FileStore::new(&path);
+#[ignore = "needs root: run with --include-ignored"]
+fn another_users_file_or_folder_is_refused() {
+    let home = Home::new();
+    home.replace("{}");
+    chown(home.file(""), Some(12345), None).unwrap();
+    let store = file_in(&home);
     assert!(reason(store.load(CLIENT)).contains("belongs to another user"));
     assert!(reason(store.save(CLIENT, &token(1))).contains("belongs to another user"));
 
-    let (folder, path) = folder();
-    std::os::unix::fs::chown(folder.path(), Some(12345), None).unwrap();
-    let text = reason(FileStore::new(path).save(CLIENT, &token(1)));
-    assert!(text.contains("belongs to another user: set HOME"), "{text}");
-    assert_eq!(names_in(folder.path()), [""; 0]);
+    let home = Home::new();
+    chown(home.path(), Some(12345), None).unwrap();
+    assert_snapshot!(shown(&reason(file_in(&home).save(CLIENT, &token(1))), &home), @"[home]: belongs to another user: set HOME to a folder of yours");
+    assert_eq!(names_in(home.path()), [""; 0]);
 }
 
 /// case 128
 #[test]
-fn a_file_that_cannot_be_understood_holds_no_token_and_is_kept_when_it_is_replaced() {
+fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
     let too_large = format!(r#"{{"data": {{}}, "x": "{}"}}"#, "x".repeat(5 << 20));
     let deep = format!("{}{}", r#"{"data": "#, "[".repeat(100_000));
     let damaged: [&[u8]; 9] = [
@@ -214,72 +200,67 @@ fn a_file_that_cannot_be_understood_holds_no_token_and_is_kept_when_it_is_replac
         too_large.as_bytes(),
     ];
     for content in damaged {
-        let (folder, path) = folder();
+        let home = Home::new();
+        let path = home.file("");
         fs::write(&path, content).unwrap();
-        let store = FileStore::new(&path);
+        let store = file_in(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.delete(CLIENT).unwrap();
         assert_eq!(fs::read(&path).unwrap(), content, "nothing had to be written");
 
         store.save(CLIENT, &token(1)).unwrap();
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
-        let names = names_in(folder.path());
-        let copy = names.iter().find(|name| name.starts_with("tokens.json.corrupt-")).expect("a copy");
-        assert_eq!(fs::read(folder.path().join(copy)).unwrap(), content);
-        assert_eq!(mode(&folder.path().join(copy)), 0o600);
+        let names = names_in(home.path());
+        let copy = names.iter().find(|name| name.starts_with(".authgate-tokens.json.corrupt-")).expect("a copy");
+        assert_eq!(fs::read(home.path().join(copy)).unwrap(), content);
+        assert_eq!(mode(&home.path().join(copy)), 0o600);
         assert!(store.take_notices().iter().any(|notice| matches!(notice, Notice::DamagedFileKept { .. })));
     }
 }
 
 /// case 128
 #[test]
-fn an_empty_file_or_a_bad_entry_alone_is_replaced_without_ado() {
+fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
     for content in
         ["", "\n", "{}", r#"{"data": {}}"#, r#"{"data": {"client-1": {}}}"#, r#"{"data": {"client-1": "x"}}"#]
     {
-        let (folder, path) = folder();
+        let home = Home::new();
+        let path = home.file("");
         fs::write(&path, content).unwrap();
-        let store = FileStore::new(&path);
+        let store = file_in(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.save(CLIENT, &token(1)).unwrap();
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
-        assert_eq!(names_in(folder.path()), ["tokens.json", "tokens.json.rust-lock"]);
+        assert_eq!(home.leftovers(), [""; 0]);
     }
 }
 
 /// case 131
-#[test]
-fn when_the_disk_is_full_the_old_file_stays_and_no_other() {
-    let (folder, path) = folder();
-    FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
-    let before = fs::read(&path).unwrap();
-
-    run_under("trap '' XFSZ; ulimit -f 0", &part("part_that_may_not_write", &path));
-    assert_eq!(fs::read(&path).unwrap(), before);
-    assert_eq!(names_in(folder.path()), ["tokens.json", "tokens.json.rust-lock"]);
-}
-
-#[test]
-fn part_that_may_not_write() {
-    let Some(path) = part_path() else { return };
-    let text = reason(FileStore::new(path).save(CLIENT, &token(2)));
-    assert!(text.contains("cannot be written"), "{text}");
+#[tokio::test]
+async fn on_a_full_disk_the_old_file_stays_and_no_other() {
+    let home = Home::new();
+    file_in(&home).save(CLIENT, &token(1)).unwrap();
+    let before = home.text();
+    let mut saver = start(run(&home, "file").with_space_for("0"));
+    let answer = shown(&saver.ask("save 2").await, &home);
+    assert!(answer.starts_with("error: [home]/.authgate-tokens.json: cannot be written (File too large"), "{answer}");
+    assert_eq!(home.text(), before);
+    assert_eq!(home.leftovers(), [""; 0]);
 }
 
 #[test]
 fn a_missing_folder_is_named_and_not_made() {
-    let (folder, _) = folder();
-    let store = FileStore::new(folder.path().join("missing").join("tokens.json"));
+    let home = Home::new();
+    let store = FileStore::new(home.path().join("missing").join("tokens.json"));
     assert!(store.load(CLIENT).unwrap().is_none());
-    let text = reason(store.save(CLIENT, &token(1)));
-    assert!(text.contains("the folder does not exist"), "{text}");
-    assert_eq!(names_in(folder.path()), [""; 0]);
+    assert_snapshot!(shown(&reason(store.save(CLIENT, &token(1))), &home), @"[home]/missing: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does");
+    assert_eq!(names_in(home.path()), [""; 0]);
 }
 
 #[test]
-fn deleting_what_is_not_there_is_fine_and_makes_no_file() {
-    let (folder, path) = folder();
-    FileStore::new(&path).delete(CLIENT).unwrap();
-    assert_eq!(names_in(folder.path()), [""; 0]);
-    assert!(reason(FileStore::new(&path).save("", &token(1))).contains("client ID is empty"));
+fn deleting_a_missing_login_makes_no_file() {
+    let home = Home::new();
+    file_in(&home).delete(CLIENT).unwrap();
+    assert_eq!(names_in(home.path()), [""; 0]);
+    assert!(reason(file_in(&home).save("", &token(1))).contains("client ID is empty"));
 }

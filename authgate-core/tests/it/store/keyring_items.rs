@@ -1,11 +1,11 @@
 //! Items of the keyring that others have made.
-//!
-//! These tests run only where `AUTHGATE_TEST_KEYRING=1` is set, as `.ci/keyring-tests` does.
 
-use crate::support::session::{UNLOCKED, add_item, count, items, run_in};
-use crate::support::stores::{CLIENT, part_path, python, run_python, token};
-use authgate_core::Secret;
-use authgate_core::store::{KeyringStore, TokenStore};
+use authgate_test_support::python;
+use authgate_test_support::session::Session;
+
+use crate::support::store_process::in_session;
+use crate::support::stored_token::line;
+use crate::support::stores::{CLIENT, token};
 
 /// How Python's library marks its items.
 const MARK: [&str; 2] = ["application", "Python keyring library"];
@@ -14,113 +14,96 @@ fn entry(access_token: &str, expires_at: u32) -> String {
     format!(r#"{{"access_token": "{access_token}", "expires_at": {expires_at}}}"#)
 }
 
-fn keyring() -> KeyringStore {
-    KeyringStore::new(KeyringStore::LIMIT)
+fn add_items(session: &Session, ours: &str, pythons: &str) {
+    session.add_item(CLIENT, ours, &[]);
+    session.add_item(CLIENT, pythons, &MARK);
+    assert_eq!(count(session), 2);
+}
+
+/// How many of the items that the test has added are left.
+fn count(session: &Session) -> usize {
+    session.items("authgate", CLIENT).matches("made by a test").count()
 }
 
 /// case 145
-#[test]
-fn of_two_items_the_newest_is_kept() {
-    run_in(UNLOCKED, "part_with_two_items");
-}
-
-#[test]
-fn part_with_two_items() {
-    if part_path().is_none() {
-        return;
-    }
+#[tokio::test]
+#[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
+async fn the_newest_of_two_items_is_kept() {
+    let session = Session::unlocked();
+    let mut keyring = in_session(&session, "keyring");
     for (ours, pythons, newest) in [
-        (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), Some("ours")),
-        (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), Some("pythons")),
-        ("makes no sense".to_owned(), entry("pythons", 0), Some("pythons")),
-        ("makes no sense".to_owned(), "nor this".to_owned(), None),
+        (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), "ours - 2000000000 - - -"),
+        (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), "pythons - 2000000000 - - -"),
+        ("makes no sense".to_owned(), entry("pythons", 0), "pythons - - - - -"),
+        ("makes no sense".to_owned(), "nor this".to_owned(), "none"),
     ] {
-        add_item(&ours, &[]);
-        add_item(&pythons, &MARK);
-        assert_eq!(count(&items("authgate"), "made by a test"), 2);
-        let store = keyring();
-        let found = store.load(CLIENT).unwrap();
-        assert_eq!(found.as_ref().map(|token| token.access_token.expose()), newest);
-        assert_eq!(count(&items("authgate"), "made by a test"), 1);
-        store.delete(CLIENT).unwrap();
+        add_items(&session, &ours, &pythons);
+        assert_eq!(keyring.ask("load").await, newest);
+        assert_eq!(count(&session), 1);
+        assert_eq!(keyring.ask("delete").await, "deleted");
 
-        add_item(&ours, &[]);
-        add_item(&pythons, &MARK);
-        store.save(CLIENT, &token(1)).unwrap();
-        let found = items("authgate");
-        assert_eq!((count(&found, "made by a test"), count(&found, MARK[1])), (1, 1), "{found}");
-        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
+        add_items(&session, &ours, &pythons);
+        assert_eq!(keyring.ask("save 1").await, "saved");
+        let items = session.items("authgate", CLIENT);
+        assert_eq!((count(&session), items.matches(MARK[1]).count()), (1, 1), "{items}");
+        assert_eq!(keyring.ask("load").await, line(&token(1)));
 
-        add_item(&ours, &["another", "attribute"]);
-        store.delete(CLIENT).unwrap();
-        assert_eq!(items("authgate"), "");
+        session.add_item(CLIENT, &ours, &["another", "attribute"]);
+        assert_eq!(keyring.ask("delete").await, "deleted");
+        assert_eq!(session.items("authgate", CLIENT), "");
     }
 }
 
 /// case 145
-#[test]
-fn of_two_items_none_goes_that_may_be_a_login_before_a_new_one_takes_their_place() {
-    run_in(UNLOCKED, "part_with_items_of_unknown_age");
-}
-
-#[test]
-fn part_with_items_of_unknown_age() {
-    if part_path().is_none() {
-        return;
-    }
+#[tokio::test]
+#[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
+async fn items_of_unknown_age_stay_until_refused_or_replaced() {
+    let session = Session::unlocked();
+    let mut keyring = in_session(&session, "keyring");
     for (ours, pythons) in [(2_000_000_000, 0), (0, 1_900_000_000), (0, 0)] {
-        add_item(&entry("ours", ours), &[]);
-        add_item(&entry("pythons", pythons), &MARK);
-        let store = keyring();
+        let (ours, pythons) = (entry("ours", ours), entry("pythons", pythons));
+        add_items(&session, &ours, &pythons);
         for _ in 0..2 {
-            let newest = store.load(CLIENT).unwrap().unwrap();
-            assert_eq!(newest.expires_at, None, "which is good until it is refused");
-            assert_eq!(count(&items("authgate"), "made by a test"), 2);
+            let newest = keyring.ask("load").await;
+            assert!(newest.ends_with("s - - - - -"), "not the one that says when it expires: {newest}");
+            assert_eq!(count(&session), 2);
         }
-        store.save(CLIENT, &token(1)).unwrap();
-        assert_eq!(count(&items("authgate"), "made by a test"), 1);
-        assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
-        store.delete(CLIENT).unwrap();
+        assert_eq!(keyring.ask("save 1").await, "saved");
+        assert_eq!(count(&session), 1);
+        assert_eq!(keyring.ask("load").await, line(&token(1)));
+        assert_eq!(keyring.ask("delete").await, "deleted");
 
-        add_item(&entry("ours", ours), &[]);
-        add_item(&entry("pythons", pythons), &MARK);
-        let refused = store.load(CLIENT).unwrap().unwrap();
-        assert!(store.replace(CLIENT, &refused, None).unwrap());
-        let next = store.load(CLIENT).unwrap().unwrap();
-        assert_ne!(next, refused, "it was refused, and the other one was not");
-        assert!(store.replace(CLIENT, &next, None).unwrap());
-        assert_eq!(items("authgate"), "");
+        add_items(&session, &ours, &pythons);
+        let refused = keyring.ask("load").await;
+        assert_eq!(keyring.ask("delete-loaded").await, "true");
+        let next = keyring.ask("load").await;
+        assert!(next != refused && next != "none", "{refused} was refused, and the other one was not: {next}");
+        assert_eq!(keyring.ask("delete-loaded").await, "true");
+        assert_eq!(session.items("authgate", CLIENT), "");
     }
 }
 
 /// case 145
-#[test]
-fn the_python_client_and_this_one_share_one_item() {
-    if python().is_some() {
-        run_in(UNLOCKED, "part_with_the_python_client");
-    }
-}
-
-#[test]
-fn part_with_the_python_client() {
-    if part_path().is_none() {
-        return;
-    }
-    let python = python().unwrap();
-    let run = |script: &str| run_python(&python, &format!("store = token_keyring_store('authgate')\n{script}"), &[]);
+#[tokio::test]
+#[ignore = "needs gnome-keyring and Python with go-authgate: run with --include-ignored"]
+async fn the_python_client_and_this_one_share_one_item() {
+    let session = Session::unlocked();
+    let run = |script: &str| {
+        let script = format!("store = token_keyring_store('authgate')\n{script}");
+        python::succeed(python::script(&script, &[]).envs(session.variables()));
+    };
     run("store.save('client-1', StoredToken('from-python', 'r', 'Bearer', 1900000000.5, 'client-1'))");
-    let store = keyring();
-    let found = store.load(CLIENT).unwrap().unwrap();
-    assert_eq!((found.access_token, found.expires_at), (Secret::from("from-python"), Some(1_900_000_000)));
+    let mut keyring = in_session(&session, "keyring");
+    assert_eq!(keyring.ask("load").await, "from-python r 1900000000 - - -");
 
     for round in 0..2 {
-        store.save(CLIENT, &token(1)).unwrap();
+        assert_eq!(keyring.ask("save 1").await, "saved");
         run("assert store.load('client-1') == StoredToken('access-1', 'refresh-1', 'Bearer', 2000000001, 'client-1')
 store.save('client-1', StoredToken('again', '', 'Bearer', 2000000002.0, 'client-1'))");
-        assert_eq!(store.load(CLIENT).unwrap().unwrap().access_token.expose(), "again");
-        assert_eq!(count(&items("authgate"), "attribute.service"), 1, "round {round}");
+        assert_eq!(keyring.ask("load").await, "again - 2000000002 - - -");
+        assert_eq!(session.items("authgate", CLIENT).matches("attribute.service").count(), 1, "round {round}");
         // The second time the item is one that we have made.
-        store.delete(CLIENT).unwrap();
+        assert_eq!(keyring.ask("delete").await, "deleted");
     }
     run("
 try: store.load('client-1')

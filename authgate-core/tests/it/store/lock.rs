@@ -1,25 +1,33 @@
 //! The locks around the token file, between threads, processes and other clients.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::stores::{CLIENT, folder, names_in, part, part_path, token};
 use authgate_core::Error;
-use authgate_core::store::{FallbackStore, FileStore, LoginLock, Notice, TokenStore};
+use authgate_core::store::{FallbackStore, LoginLock, Notice, TokenStore};
+use authgate_test_support::files::names_in;
+use authgate_test_support::{Home, Started};
+
+use crate::support::store_process::in_home;
+use crate::support::stores::{CLIENT, file_in, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
+/// For a lock that is free: a process that another test starts has a copy of it until it runs its program.
+const UNTIL_FREE: Duration = Duration::from_secs(10);
 const LEFT_BY_A_CRASH: &str = "authgate-rust 12345\n";
 
-/// Time enough to come to the other clients' lock and to ask for it several times.
+/// Time enough to come to the other clients' lock and to ask for it several times: nothing shows
+/// from outside that a process waits for it.
 const SOME_TRIES: Duration = Duration::from_millis(500);
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    format!("{}{suffix}", path.display()).into()
+/// So many saves that one is met while it has the other clients' lock.
+const MANY: usize = 5_000;
+
+fn lock_in(home: &Home) -> LoginLock {
+    LoginLock::beside(home.file(""))
 }
 
 fn set_age(path: &Path, modified: SystemTime) {
@@ -30,81 +38,68 @@ fn ago(seconds: u64) -> SystemTime {
     SystemTime::now() - Duration::from_secs(seconds)
 }
 
-/// Another process that has the login lock of `path`.
-fn holder(path: &Path) -> Child {
-    let mut child = part("part_that_holds_the_lock", path).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.map(Result::unwrap).any(|line| line.ends_with("locked")), "it ended without the lock");
-    child
-}
-
-#[test]
-fn part_that_holds_the_lock() {
-    let Some(path) = part_path() else { return };
-    let _guard = LoginLock::beside(path).acquire(LoginLock::PATIENCE).unwrap();
-    println!("locked");
-    std::thread::park();
+/// Another process that has the login lock.
+async fn holder(home: &Home) -> Started {
+    let mut holder = in_home(home, "no-keyring");
+    assert_eq!(holder.ask("lock").await, "locked");
+    holder
 }
 
 /// cases 113, 133
-#[test]
-fn the_login_lock_keeps_another_process_out_and_says_who_and_where() {
-    let (_folder, path) = folder();
+#[tokio::test]
+async fn the_login_lock_keeps_other_processes_out_and_names_them() {
+    let home = Home::new();
     // The one before had a longer number.
-    fs::write(beside(&path, ".rust-lock"), "4294967295\n").unwrap();
-    let mut holder = holder(&path);
-    let error = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap_err();
+    let lock_file = home.place(".authgate-tokens.json.rust-lock", "4294967295\n");
+    let holder = holder(&home).await;
+    let error = lock_in(&home).acquire(NO_PATIENCE).unwrap_err();
     let Error::Store { place, reason } = &error else { panic!("{error}") };
-    assert_eq!(place, beside(&path, ".rust-lock").to_str().unwrap());
+    assert_eq!(place, lock_file.to_str().unwrap());
     assert!(reason.starts_with(&format!("process {} holds", holder.id())), "{reason}");
     assert!(error.is_transient() && !error.needs_login());
-    holder.kill().unwrap();
-    holder.wait().unwrap();
 }
 
 /// case 134
-#[test]
-fn a_killed_holder_has_no_lock_any_more() {
-    let (_folder, path) = folder();
-    let mut holder = holder(&path);
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    let guard = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
+#[tokio::test]
+async fn a_killed_process_holds_no_lock() {
+    let home = Home::new();
+    holder(&home).await.kill().await;
+    let guard = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     assert_eq!(guard.unlocked_because(), None);
 }
 
 #[test]
-fn the_lock_is_held_until_the_last_guard_is_gone_and_its_file_stays() {
-    let (_folder, path) = folder();
-    let lock = LoginLock::beside(&path);
+fn the_lock_is_held_until_its_last_guard_is_dropped() {
+    let home = Home::new();
+    let lock = lock_in(&home);
     let guard = lock.acquire(NO_PATIENCE).unwrap();
     let second = guard.clone();
     drop(guard);
     assert!(lock.acquire(NO_PATIENCE).is_err(), "not even to a clone of the same lock");
-    let inode = beside(&path, ".rust-lock").metadata().unwrap().ino();
+    let inode = || home.file(".rust-lock").metadata().unwrap().ino();
+    let before = inode();
     drop(second);
-    lock.acquire(NO_PATIENCE).unwrap();
-    assert_eq!(beside(&path, ".rust-lock").metadata().unwrap().ino(), inode);
+    lock.acquire(UNTIL_FREE).unwrap();
+    assert_eq!(inode(), before);
 }
 
 #[tokio::test]
-async fn the_guard_may_be_held_across_await() {
-    let (_folder, path) = folder();
-    let lock = LoginLock::beside(&path);
+async fn a_guard_may_be_held_across_await() {
+    let home = Home::new();
+    let lock = lock_in(&home);
     let guard = lock.acquire(NO_PATIENCE).unwrap();
     let task = tokio::spawn(async move {
         tokio::task::yield_now().await;
         drop(guard);
     });
     task.await.unwrap();
-    assert!(lock.acquire(NO_PATIENCE).is_ok());
+    lock.acquire(UNTIL_FREE).unwrap();
 }
 
 /// case 15
 #[test]
-fn without_a_place_for_a_lock_it_is_had_and_says_that_it_keeps_nobody_out() {
-    let (folder, _) = folder();
-    let missing = LoginLock::beside(folder.path().join("missing").join("tokens.json"));
+fn a_guard_without_a_lock_file_says_that_nothing_is_locked() {
+    let missing = LoginLock::beside(Home::new().path().join("missing/tokens.json"));
     let nowhere = LoginLock::nowhere("HOME is not set");
     assert!(missing.acquire(NO_PATIENCE).unwrap().unlocked_because().unwrap().contains("does not exist"));
     assert_eq!(nowhere.acquire(NO_PATIENCE).unwrap().unlocked_because(), Some("HOME is not set"));
@@ -112,95 +107,95 @@ fn without_a_place_for_a_lock_it_is_had_and_says_that_it_keeps_nobody_out() {
 
 #[test]
 fn a_save_uses_the_lock_that_its_own_process_holds() {
-    let (_folder, path) = folder();
-    let store = FileStore::new(&path);
+    let home = Home::new();
+    let store = file_in(&home);
     let guard = store.login_lock().acquire(NO_PATIENCE).unwrap();
     store.save(CLIENT, &token(1)).unwrap();
     drop(guard);
-    store.login_lock().acquire(NO_PATIENCE).unwrap();
-    assert_eq!(names_in(path.parent().unwrap()), ["tokens.json", "tokens.json.rust-lock"]);
+    store.login_lock().acquire(UNTIL_FREE).unwrap();
+    assert_eq!(names_in(home.path()), [".authgate-tokens.json", ".authgate-tokens.json.rust-lock"]);
 }
 
-fn in_file(path: &Path) -> FallbackStore {
-    let file = FileStore::new(path);
+fn only_file(home: &Home) -> FallbackStore {
+    let file = file_in(home);
     let lock = file.login_lock().clone();
     FallbackStore::new(vec![Box::new(file)], lock)
 }
 
 /// case 133
 #[test]
-fn a_new_login_waits_for_the_login_lock_once_and_is_then_saved_without_it() {
-    let (_folder, path) = folder();
-    let _holder = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
-    let store = in_file(&path);
+fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
+    let home = Home::new();
+    let _holder = lock_in(&home).acquire(NO_PATIENCE).unwrap();
+    let store = only_file(&home);
     let _guard = store.lock_if_possible(NO_PATIENCE);
     // If it waited once more, it would wait in vain.
     assert!(store.save_login(CLIENT, &token(1)));
-    assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(token(1)));
+    assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
     let told = store.take_notices();
     assert!(matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")), "{told:?}");
 }
 
 /// case 134
 #[test]
-fn whoever_has_the_login_lock_does_not_take_a_save_without_it_for_a_dead_one() {
-    let (_folder, path) = folder();
-    let _holder = LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
+fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
+    let home = Home::new();
+    let _holder = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     let is_seen = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let saver = scope.spawn(|| {
-            let store = in_file(&path);
+            let store = only_file(&home);
             let _guard = store.lock_if_possible(NO_PATIENCE);
-            while !is_seen.load(Ordering::SeqCst) {
+            for _ in 0..MANY {
+                if is_seen.load(Ordering::SeqCst) {
+                    break;
+                }
                 assert!(store.save_login(CLIENT, &token(1)));
             }
         });
         let content = loop {
-            match fs::read_to_string(beside(&path, ".lock")) {
+            match fs::read_to_string(home.file(".lock")) {
                 Ok(content) => break content,
-                Err(_) => assert!(!saver.is_finished(), "it cannot save"),
+                Err(_) => assert!(!saver.is_finished(), "its lock is never seen"),
             }
         };
         is_seen.store(true, Ordering::SeqCst);
-        assert_eq!(content, "", "our mark is only for the lock of whoever has the login lock");
+        assert_eq!(content, "", "our mark is only for a process that has the login lock");
     });
 }
 
 /// case 127
 #[test]
-fn what_crashes_left_is_removed_when_it_is_old_and_ours() {
-    let (folder, path) = folder();
-    for (name, age) in [(".authgate-rust-old", 61), (".authgate-rust-new", 50), (".tmp", 1000), (".corrupt-1", 1000)] {
-        let left = beside(&path, name);
-        fs::write(&left, "x").unwrap();
-        set_age(&left, ago(age));
+fn old_temporaries_of_ours_are_removed() {
+    let home = Home::new();
+    for (suffix, age) in [(".authgate-rust-old", 61), (".authgate-rust-new", 50), (".tmp", 1000), (".corrupt-1", 1000)]
+    {
+        fs::write(home.file(suffix), "x").unwrap();
+        set_age(&home.file(suffix), ago(age));
     }
-    LoginLock::beside(&path).acquire(NO_PATIENCE).unwrap();
-    assert_eq!(
-        names_in(folder.path()),
-        ["tokens.json.authgate-rust-new", "tokens.json.corrupt-1", "tokens.json.rust-lock", "tokens.json.tmp"]
-    );
+    lock_in(&home).acquire(NO_PATIENCE).unwrap();
+    let names = [".authgate-rust-new", ".corrupt-1", ".tmp"].map(|suffix| format!(".authgate-tokens.json{suffix}"));
+    assert_eq!(home.leftovers(), names);
 }
 
 /// case 133
 #[test]
 fn a_save_waits_while_another_client_holds_its_lock() {
-    let (_folder, path) = folder();
-    let lock = beside(&path, ".lock");
-    fs::write(&lock, "").unwrap();
+    let home = Home::new();
+    let lock = home.place(".authgate-tokens.json.lock", "");
     let released = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !beside(&path, ".rust-lock").exists() {
+            while !home.file(".rust-lock").exists() {
                 std::thread::yield_now();
             }
             std::thread::sleep(SOME_TRIES);
             // A wait that a signal ends would leave a temporary behind.
-            assert_eq!(names_in(path.parent().unwrap()), ["tokens.json.lock", "tokens.json.rust-lock"]);
+            assert_eq!((home.text(), home.leftovers()), (None, vec![".authgate-tokens.json.lock".to_owned()]));
             released.store(true, Ordering::SeqCst);
             fs::remove_file(&lock).unwrap();
         });
-        FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
+        file_in(&home).save(CLIENT, &token(1)).unwrap();
     });
     assert!(released.load(Ordering::SeqCst));
     assert!(!lock.exists());
@@ -208,16 +203,14 @@ fn a_save_waits_while_another_client_holds_its_lock() {
 
 /// cases 133, 135
 #[test]
-fn a_lock_of_another_client_that_is_not_released_is_left_alone_and_named() {
-    let (_folder, path) = folder();
-    let lock = beside(&path, ".lock");
-    fs::write(&lock, "").unwrap();
+fn another_clients_lock_that_is_not_released_stays_and_is_named() {
+    let home = Home::new();
+    let lock = home.place(".authgate-tokens.json.lock", "");
     let start = Instant::now();
-    let error = FileStore::new(&path).save(CLIENT, &token(1)).unwrap_err();
+    let error = file_in(&home).save(CLIENT, &token(1)).unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(50), "it hangs");
     assert!(error.to_string().starts_with(&format!("{}: is held", lock.display())), "{error}");
-    assert!(lock.exists() && !path.exists());
-    assert_eq!(names_in(path.parent().unwrap()), ["tokens.json.lock", "tokens.json.rust-lock"]);
+    assert_eq!((home.text(), home.leftovers()), (None, vec![".authgate-tokens.json.lock".to_owned()]));
 }
 
 /// case 134
@@ -230,41 +223,47 @@ fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
         ("another program's", ago(31)),
         ("", SystemTime::now() + hour),
     ] {
-        let (folder, path) = folder();
-        let lock = beside(&path, ".lock");
-        fs::write(&lock, content).unwrap();
-        set_age(&lock, modified);
-        FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
-        assert_eq!(names_in(folder.path()), ["tokens.json", "tokens.json.rust-lock"], "{content:?}");
+        let home = Home::new();
+        set_age(&home.place(".authgate-tokens.json.lock", content), modified);
+        file_in(&home).save(CLIENT, &token(1)).unwrap();
+        assert_eq!(home.leftovers(), [""; 0], "{content:?}");
     }
 }
 
 /// case 134
 #[test]
-fn a_lock_of_ours_whose_first_name_a_crash_has_left_too_is_taken_over() {
-    let (folder, path) = folder();
-    let first_name = beside(&path, ".authgate-rust-crashed");
-    fs::write(&first_name, LEFT_BY_A_CRASH).unwrap();
-    fs::hard_link(&first_name, beside(&path, ".lock")).unwrap();
-    FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
-    assert!(!names_in(folder.path()).contains(&"tokens.json.lock".to_owned()));
+fn a_crash_that_left_our_lock_under_two_names_is_cleared_up() {
+    let home = Home::new();
+    let first_name = home.place(".authgate-tokens.json.authgate-rust-crashed", LEFT_BY_A_CRASH);
+    fs::hard_link(&first_name, home.file(".lock")).unwrap();
+    file_in(&home).save(CLIENT, &token(1)).unwrap();
+    assert!(!home.file(".lock").exists());
 }
 
 /// case 135
-#[test]
+#[tokio::test]
 #[cfg(target_os = "linux")]
-fn a_process_that_stood_still_leaves_the_lock_to_whoever_has_taken_it_over() {
+async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
+    use std::process::Stdio;
+
+    use authgate_test_support::{LIMIT, until};
     use rustix::process::{Pid, Signal, kill_process};
 
+    use crate::support::store_process::run;
+
     const THEIRS: &str = "another program's";
-    let (folder, path) = folder();
-    let lock = beside(&path, ".lock");
+    let home = Home::new();
+    let lock = home.file(".lock");
     // Nor is a temporary about: it is past taking the lock, and not yet at writing.
-    let has_temporary = || names_in(folder.path()).iter().any(|name| name.contains(".authgate-rust-"));
-    let mut saver = part("part_that_saves_until_it_is_told_to_stop", &path).stdout(Stdio::null()).spawn().unwrap();
-    let pid = Pid::from_child(&saver);
+    let has_temporary = || names_in(home.path()).iter().any(|name| name.contains(".authgate-rust-"));
+    let orders = File::open(home.place("orders", &"save 1\n".repeat(MANY))).unwrap();
+    let saver = run(&home, "file").stdin(orders).stdout(Stdio::null()).start();
+    let pid = Pid::from_raw(saver.id().cast_signed()).unwrap();
+    let start = Instant::now();
     loop {
-        while !lock.exists() {}
+        while !lock.exists() {
+            assert!(start.elapsed() < LIMIT, "its lock is never seen");
+        }
         kill_process(pid, Signal::STOP).unwrap();
         while !fs::read_to_string(format!("/proc/{}/stat", saver.id())).unwrap().contains(" T ") {}
         if lock.exists() && !has_temporary() {
@@ -276,18 +275,9 @@ fn a_process_that_stood_still_leaves_the_lock_to_whoever_has_taken_it_over() {
     fs::write(&lock, THEIRS).unwrap();
     kill_process(pid, Signal::CONT).unwrap();
     // By then it has released, or given up, what it had, and waits for the lock anew.
-    std::thread::sleep(SOME_TRIES);
+    tokio::time::sleep(SOME_TRIES).await;
     assert_eq!(fs::read_to_string(&lock).unwrap(), THEIRS);
-    fs::write(path.with_extension("stop"), "").unwrap();
+    home.replace("");
     fs::remove_file(&lock).unwrap();
-    assert!(saver.wait().unwrap().success());
-    assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(token(1)));
-}
-
-#[test]
-fn part_that_saves_until_it_is_told_to_stop() {
-    let Some(path) = part_path() else { return };
-    while !path.with_extension("stop").exists() {
-        FileStore::new(&path).save(CLIENT, &token(1)).unwrap();
-    }
+    until("another save", || file_in(&home).load(CLIENT).unwrap() == Some(token(1))).await;
 }

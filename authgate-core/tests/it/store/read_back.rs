@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::support::fragile::{Fragile, Shared};
-use crate::support::stores::{CLIENT, token};
 use authgate_core::store::{FallbackStore, Kept, LoginLock, MemoryStore, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
+
+use crate::support::fragile::{Fragile, Shared};
+use crate::support::stores::{CLIENT, token};
 
 /// A store that writes down what it is asked to do.
 struct Noting {
@@ -47,7 +48,7 @@ impl TokenStore for Noting {
 
 /// case 150
 #[test]
-fn a_login_is_deleted_elsewhere_only_after_a_store_has_kept_the_new_one() {
+fn an_old_login_is_deleted_after_the_new_one_is_saved() {
     for (keyring_keeps, expected) in
         [(true, vec!["keyring save", "file delete"]), (false, vec!["keyring save", "file save", "keyring delete"])]
     {
@@ -67,7 +68,7 @@ fn a_login_is_deleted_elsewhere_only_after_a_store_has_kept_the_new_one() {
 
 /// cases 118, 150 and 154
 #[test]
-fn a_save_that_loses_the_old_token_does_not_lose_the_new_one() {
+fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     let (first, second) = (Arc::new(Fragile::default()), Arc::new(Fragile::default()));
     let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(Shared(first.clone())), Box::new(Shared(second.clone()))];
     let store = FallbackStore::new(stores, LoginLock::nowhere("a test needs none"));

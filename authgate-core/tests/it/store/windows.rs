@@ -4,18 +4,20 @@ use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt;
 use std::time::Duration;
 
-use crate::support::stores::{CLIENT, folder, token};
 use authgate_core::Secret;
-use authgate_core::store::{FallbackStore, FileStore, KeyringStore, TokenStore};
+use authgate_core::store::{FallbackStore, KeyringStore, TokenStore};
+use authgate_test_support::Home;
+
+use crate::support::stores::{CLIENT, file_in, token};
 
 /// Others may read it as well, and nobody may delete or replace it.
 const FILE_SHARE_READ: u32 = 1;
 
 /// case 138
 #[test]
-fn a_file_that_another_program_looks_at_is_replaced_once_it_has_looked() {
-    let (_folder, path) = folder();
-    let store = FileStore::new(&path);
+fn a_file_open_in_another_program_is_replaced_once_closed() {
+    let home = Home::new();
+    let (store, path) = (file_in(&home), home.file(""));
     store.save(CLIENT, &token(1)).unwrap();
     let looking = File::options().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
     assert!(std::fs::remove_file(&path).is_err(), "it is held");
@@ -31,16 +33,16 @@ fn a_file_that_another_program_looks_at_is_replaced_once_it_has_looked() {
 
 /// case 147
 #[test]
-fn a_token_too_long_for_the_keyring_goes_to_the_file_and_one_line_says_why() {
-    let (_folder, path) = folder();
-    let file = FileStore::new(&path);
+fn a_token_too_long_for_the_keyring_goes_to_the_file() {
+    let home = Home::new();
+    let file = file_in(&home);
     let lock = file.login_lock().clone();
     let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(KeyringStore::new(KeyringStore::LIMIT)), Box::new(file)];
     let store = FallbackStore::new(stores, lock);
     let mut long = token(1);
     long.access_token = Secret::from("a".repeat(3000));
     assert!(store.save_login(CLIENT, &long));
-    assert_eq!(FileStore::new(&path).load(CLIENT).unwrap(), Some(long));
+    assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(long));
     let lines: Vec<_> = store.take_notices().iter().map(ToString::to_string).collect();
     assert!(lines.len() == 1 && lines[0].contains("longer than"), "{lines:?}");
 }

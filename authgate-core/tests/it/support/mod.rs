@@ -9,8 +9,10 @@ pub(crate) mod fragile;
 #[cfg(feature = "login")]
 pub(crate) mod logins;
 pub(crate) mod service;
+#[cfg(all(unix, feature = "login"))]
+pub(crate) mod store_process;
 #[cfg(feature = "login")]
-pub(crate) mod session;
+pub(crate) mod stored_token;
 #[cfg(feature = "login")]
 pub(crate) mod stores;
 
