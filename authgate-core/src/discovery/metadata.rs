@@ -220,7 +220,6 @@ pub(super) fn without_trailing_slash(url: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// case 22
     #[test]
     fn an_https_issuer_names_no_http_endpoint_whatever_else_is_allowed() {
         let issuer = "HTTPS://auth.example";

@@ -132,7 +132,6 @@ mod tests {
         attempts.get()
     }
 
-    /// cases 35, 36
     #[tokio::test(start_paused = true)]
     async fn what_must_not_be_sent_twice_is_sent_again_only_where_nobody_can_have_seen_it() {
         use TransportFailure::{AnswerTimedOut, Broken, Certificate, ConnectTimedOut, Refused, Unreachable};

@@ -106,7 +106,6 @@ fn everything_of(error: &Error) -> String {
     format!("{error} {error:?} {error:#?} {}", causes.join(" "))
 }
 
-/// cases 54, 155 and 156
 #[tokio::test(start_paused = true)]
 async fn no_error_shows_what_was_sent_or_what_came() {
     log();
@@ -133,7 +132,6 @@ async fn no_error_shows_what_was_sent_or_what_came() {
     Log::has_no(CANARY);
 }
 
-/// cases 109 and 155
 #[tokio::test]
 async fn an_unreadable_device_code_is_not_shown() {
     let code = format!(r#""device_code":"{DEVICE_CODE}""#);

@@ -36,7 +36,6 @@ fn shown(prompt: &Recorder) -> String {
     prompt.lines().iter().filter(|line| !line.starts_with("url: ")).cloned().collect()
 }
 
-/// cases 93 and 155
 #[tokio::test]
 async fn a_login_in_the_browser_shows_none_of_its_secrets() {
     log();
@@ -53,7 +52,6 @@ async fn a_login_in_the_browser_shows_none_of_its_secrets() {
     assert_unseen(&secrets, &format!("{in_debug_output} {} {:?}", shown(begun.prompt), browser.await.unwrap()));
 }
 
-/// cases 92, 93 and 155
 #[tokio::test]
 async fn an_exchange_that_fails_shows_none_of_its_secrets() {
     log();
@@ -70,7 +68,6 @@ async fn an_exchange_that_fails_shows_none_of_its_secrets() {
     assert_unseen(&secrets, &format!("{error} {error:?} {} {:?}", shown(prompt), browser.await.unwrap()));
 }
 
-/// cases 109 and 155
 #[tokio::test(start_paused = true)]
 async fn a_login_with_a_device_code_shows_none_of_its_secrets() {
     log();

@@ -14,7 +14,6 @@ fn assert_warned(parts: &[&str]) {
     assert!(warnings.any(|warning| parts.iter().all(|part| warning.contains(part))), "{parts:?} in {logged}");
 }
 
-/// cases 44, 49
 #[tokio::test]
 async fn a_token_without_its_type_or_a_scope_is_warned_of() {
     log();
@@ -29,7 +28,6 @@ async fn a_token_without_its_type_or_a_scope_is_warned_of() {
     }
 }
 
-/// case 62
 #[tokio::test]
 async fn a_refused_token_that_cannot_be_replaced_is_warned_of() {
     log();

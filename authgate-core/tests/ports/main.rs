@@ -29,7 +29,6 @@ async fn the_port_is_free_when_the_browser_has_its_page() {
     assert!(begun.port.is_free());
 }
 
-/// case 90
 #[tokio::test(start_paused = true)]
 async fn the_port_is_free_when_nobody_came_back_in_time() {
     let (_server, mut begun) = begin_login().await;
@@ -39,7 +38,6 @@ async fn the_port_is_free_when_nobody_came_back_in_time() {
     assert!(begun.prompt.text().contains(&format!("register exactly {}", begun.redirect_uri)));
 }
 
-/// cases 90, 91
 #[tokio::test]
 async fn the_port_is_free_when_a_login_is_dropped() {
     let server = DevServer::start().await;
@@ -59,7 +57,6 @@ async fn the_port_is_free_when_a_login_is_dropped() {
     }
 }
 
-/// case 90
 #[tokio::test(start_paused = true)]
 async fn the_port_is_free_while_the_device_code_is_shown() {
     let port = Port::free();

@@ -33,7 +33,6 @@ async fn share_one_refresh(count: usize, home: &Home, server: &DevServer, before
     assert!(home.is_unlocked() && home.leftovers().is_empty(), "{:?}", home.leftovers());
 }
 
-/// case 113
 #[tokio::test]
 async fn runs_with_an_expired_token_share_one_refresh() {
     for count in [2, 10] {
@@ -42,7 +41,6 @@ async fn runs_with_an_expired_token_share_one_refresh() {
     }
 }
 
-/// cases 113, 121
 #[tokio::test]
 async fn runs_with_a_refused_token_share_one_refresh() {
     let (server, home) = logged_in_with_rotation(600).await;
@@ -50,7 +48,6 @@ async fn runs_with_a_refused_token_share_one_refresh() {
     share_one_refresh(10, &home, &server, Endpoint::UserInfo).await;
 }
 
-/// case 113
 #[tokio::test]
 async fn two_runs_at_any_distance_share_one_refresh() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -68,7 +65,6 @@ async fn two_runs_at_any_distance_share_one_refresh() {
     }
 }
 
-/// case 114
 #[tokio::test]
 async fn a_token_refreshed_by_another_program_is_used() {
     for our_refresh_is_refused in [false, true] {
@@ -91,7 +87,6 @@ async fn a_token_refreshed_by_another_program_is_used() {
     }
 }
 
-/// cases 113, 115
 #[tokio::test]
 async fn a_refresh_does_not_undo_a_logout() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -108,7 +103,6 @@ async fn a_refresh_does_not_undo_a_logout() {
     assert_eq!(home.stored(server.public_client()), None);
 }
 
-/// cases 36, 133
 #[tokio::test]
 async fn no_refresh_is_sent_while_its_token_could_not_be_saved() {
     let (server, home) = logged_in_with_rotation(-60).await;

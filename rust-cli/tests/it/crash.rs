@@ -25,7 +25,6 @@ async fn asks_for_a_login(run: Run) {
     run.kill().await;
 }
 
-/// cases 116, 127, 134, 137
 #[tokio::test]
 async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
     let (server, home) = logged_in(-60).await;
@@ -45,7 +44,6 @@ async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
     }
 }
 
-/// cases 116, 127, 134
 #[tokio::test]
 async fn a_killed_run_costs_a_login_only_during_its_refresh() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -91,7 +89,6 @@ async fn a_killed_run_costs_a_login_only_during_its_refresh() {
     assert!(lost >= rounds / 4, "only {lost} of {rounds} were killed between the answer and the save");
 }
 
-/// cases 116, 124
 #[tokio::test]
 async fn a_logout_killed_half_way_has_revoked_the_refresh_token() {
     let (server, home) = logged_in(600).await;
@@ -108,7 +105,6 @@ async fn a_logout_killed_half_way_has_revoked_the_refresh_token() {
     assert_eq!(run(&home, &server).arg("--logout").end().await.status, Some(0));
 }
 
-/// case 127
 #[tokio::test]
 async fn old_temporary_files_of_killed_saves_are_removed() {
     let (server, home) = logged_in(-60).await;
@@ -124,7 +120,6 @@ async fn old_temporary_files_of_killed_saves_are_removed() {
     assert_eq!(home.leftovers(), left);
 }
 
-/// cases 116, 134
 #[tokio::test]
 async fn a_run_killed_during_its_refresh_leaves_no_lock() {
     let (server, home) = logged_in_with_rotation(-60).await;

@@ -43,7 +43,6 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
 }
 
-/// cases 75, 76, 79, 83
 #[tokio::test]
 async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     let (server, home) = (server().await, Home::new());
@@ -64,7 +63,6 @@ async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     ");
 }
 
-/// case 77
 #[tokio::test]
 async fn access_denied_ends_the_run_without_another_prompt() {
     let (server, home) = (server().await, Home::new());
@@ -95,7 +93,6 @@ async fn a_revoked_login_is_not_shown_after_access_denied() {
     assert_eq!(home.stored(server.public_client()), None);
 }
 
-/// case 92
 #[tokio::test]
 async fn a_failed_exchange_is_shown_in_the_browser_too() {
     let (server, home) = (server().await, Home::new());
@@ -112,7 +109,6 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
     assert_eq!(home.text(), None);
 }
 
-/// case 84
 #[tokio::test]
 async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     let (server, home) = (server().await, Home::new());
@@ -133,7 +129,6 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     ");
 }
 
-/// case 89
 #[tokio::test]
 async fn without_a_terminal_auto_takes_the_device_flow() {
     let (server, home) = (server().await, Home::new());
@@ -145,7 +140,6 @@ async fn without_a_terminal_auto_takes_the_device_flow() {
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 3);
 }
 
-/// case 89
 #[tokio::test]
 async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     let (server, home) = (server().await, Home::new());
@@ -167,7 +161,6 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     assert_eq!(by_name.end().await.status, Some(0));
 }
 
-/// case 111
 #[tokio::test]
 async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     let (server, home) = (server().await, Home::new());
@@ -175,7 +168,6 @@ async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }
 
-/// cases 82, 90
 #[tokio::test]
 async fn a_browser_that_leaves_before_its_page_does_not_matter() {
     let (server, home) = (server().await, Home::new());

@@ -17,7 +17,6 @@ fn failure(ended: &Ended) -> String {
     ended.printed() + &ended.notices()
 }
 
-/// case 124
 #[tokio::test]
 async fn both_tokens_are_revoked_and_deleted() {
     let (server, home) = (server().await, Home::new());
@@ -44,7 +43,6 @@ async fn an_expired_login_is_revoked_too() {
     assert_eq!((server.count(Endpoint::Revocation), server.count(Endpoint::Token)), (2, 0));
 }
 
-/// case 124
 #[tokio::test]
 async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
     let mut said = Vec::new();
@@ -64,7 +62,6 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
     ");
 }
 
-/// case 124
 #[tokio::test]
 async fn a_server_that_is_busy_is_asked_again() {
     let (server, home) = logged_in(600).await;
@@ -86,7 +83,6 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     assert_eq!(home.stored(&client), None);
 }
 
-/// case 14
 #[tokio::test]
 async fn a_login_at_another_server_is_deleted_and_sent_nowhere() {
     let (other, home) = logged_in(600).await;

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::support::{EndedRun as _, PROGRAM, logged_in, run, server, stored};
 
-/// case 162
 #[tokio::test]
 async fn a_first_login_prints_the_block_and_no_secret() {
     let (server, home) = (server().await, Home::new());
@@ -198,7 +197,6 @@ async fn a_failing_tokeninfo_takes_the_place_of_its_lines() {
     "#);
 }
 
-/// cases 55, 158
 #[tokio::test]
 async fn text_from_the_server_cannot_act_on_the_terminal() {
     let (server, home) = logged_in(600).await;
@@ -225,7 +223,6 @@ async fn a_user_without_a_name_is_shown_by_subject() {
     assert_eq!((ended.value("Scope"), ended.value("TokenInfo Scope"), ended.status), ("", "read", Some(0)));
 }
 
-/// case 162
 #[cfg(unix)]
 #[tokio::test]
 async fn a_reader_that_has_gone_is_no_panic() {

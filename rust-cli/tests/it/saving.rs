@@ -69,7 +69,6 @@ async fn logs_in_again(home: &Home, server: &DevServer) {
     run(home, server).approved_at(server).await.shows_stored(home, server);
 }
 
-/// case 140
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs strace: run with --include-ignored"]
@@ -92,7 +91,6 @@ async fn a_save_syncs_file_then_name_before_the_run_ends() {
     assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{steps:?} in {trace}");
 }
 
-/// case 133
 #[tokio::test]
 async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
     let (server, home) = (server().await, Home::new());
@@ -106,7 +104,6 @@ async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
     assert!(!home.path().join("elsewhere").exists());
 }
 
-/// cases 15, 118
 #[tokio::test]
 #[ignore = "needs setpriv where root runs it: run with --include-ignored"]
 async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
@@ -138,7 +135,6 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
     "#);
 }
 
-/// case 119
 #[tokio::test]
 #[ignore = "needs setpriv where root runs it: run with --include-ignored"]
 async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
@@ -154,7 +150,6 @@ async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
     assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
 }
 
-/// case 121
 #[tokio::test]
 #[ignore = "needs setpriv where root runs it: run with --include-ignored"]
 async fn a_read_only_folder_does_not_refresh_a_refused_token() {
@@ -173,7 +168,6 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
     assert_eq!((stored(&home, &server), refreshes(&server)), (before, 0));
 }
 
-/// case 121
 #[tokio::test]
 #[ignore = "needs setpriv where root runs it: run with --include-ignored"]
 async fn a_refused_token_is_not_shown_after_access_denied() {
@@ -189,7 +183,6 @@ async fn a_refused_token_is_not_shown_after_access_denied() {
     ");
 }
 
-/// case 119
 #[tokio::test]
 #[ignore = "needs setpriv where root runs it: run with --include-ignored"]
 async fn a_refused_token_that_expires_soon_is_not_used() {
@@ -206,7 +199,6 @@ async fn a_refused_token_that_expires_soon_is_not_used() {
     ");
 }
 
-/// cases 118, 131
 #[tokio::test]
 async fn a_full_disk_does_not_use_up_the_refresh_token() {
     let mut said = String::new();
@@ -233,7 +225,6 @@ async fn a_full_disk_does_not_use_up_the_refresh_token() {
     "#);
 }
 
-/// cases 119, 131
 #[tokio::test]
 async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     let (server, home) = logged_in_with_rotation(20).await;
@@ -244,7 +235,6 @@ async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
 }
 
-/// cases 118, 131
 #[tokio::test]
 async fn a_first_login_on_a_full_disk_serves_this_run() {
     let (server, home) = (server().await, Home::new());
@@ -256,7 +246,6 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
     assert_eq!(home.text(), None);
 }
 
-/// cases 118, 131
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
@@ -270,7 +259,6 @@ async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     logs_in_again(&home, &server).await;
 }
 
-/// cases 116, 118, 131
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
@@ -300,7 +288,6 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     assert!(home.has_neighbour());
 }
 
-/// cases 118, 131, 140
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs strace: run with --include-ignored"]
@@ -325,7 +312,6 @@ async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
     ");
 }
 
-/// case 113
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs strace: run with --include-ignored"]
@@ -356,7 +342,6 @@ async fn a_file_system_without_hard_links_changes_nothing() {
     assert_eq!(home.leftovers(), [""; 0]);
 }
 
-/// case 118
 #[tokio::test]
 async fn a_folder_deleted_during_a_refresh_is_named() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -367,7 +352,6 @@ async fn a_folder_deleted_during_a_refresh_is_named() {
     assert!(!home.path().exists());
 }
 
-/// cases 118, 126
 #[tokio::test]
 async fn a_folder_in_place_of_the_file_is_left_alone() {
     let (server, home) = logged_in_with_rotation(-60).await;

@@ -41,7 +41,6 @@ fn secrets(server: &DevServer, home: &Home) -> Vec<String> {
     secrets
 }
 
-/// cases 109, 155, 159
 #[tokio::test]
 async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     let server = DevServer::builder()
@@ -109,7 +108,6 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     }
 }
 
-/// case 160
 #[tokio::test]
 async fn a_crash_writes_no_memory_to_a_disk() {
     let (server, home) = (support::server().await, Home::new());

@@ -9,7 +9,6 @@ use insta::assert_snapshot;
 
 use crate::support::{EndedRun as _, PROGRAM, logged_in, run, run_without_flow, server};
 
-/// case 1
 #[tokio::test]
 async fn variables_that_are_not_set_are_named_in_one_line() {
     let home = Home::new();
@@ -118,7 +117,6 @@ async fn the_redirect_uri_is_sent_to_the_letter() {
     started.kill().await;
 }
 
-/// cases 141, 154
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn without_a_session_bus_the_file_is_used_and_named() {
@@ -133,7 +131,6 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
     assert_eq!(run().end().await.status, Some(0));
 }
 
-/// case 15
 #[cfg(unix)]
 #[tokio::test]
 async fn without_a_home_folder_the_login_serves_this_run() {
@@ -146,7 +143,6 @@ async fn without_a_home_folder_the_login_serves_this_run() {
     ");
 }
 
-/// case 4
 #[tokio::test]
 async fn plain_http_that_is_allowed_is_warned_of_in_each_run() {
     let (server, home) = logged_in(600).await;

@@ -58,7 +58,6 @@ async fn reaches(endpoint: Endpoint, server: &DevServer) {
     until("the request", || server.count(endpoint) > 0).await;
 }
 
-/// case 91
 #[tokio::test]
 async fn a_request_that_changes_nothing_ends_at_once() {
     for endpoint in [Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo] {
@@ -72,7 +71,6 @@ async fn a_request_that_changes_nothing_ends_at_once() {
     }
 }
 
-/// case 91
 #[tokio::test]
 async fn a_login_that_waits_for_a_person_ends_at_once() {
     let (server, home) = (server().await, Home::new());
@@ -88,7 +86,6 @@ async fn a_login_that_waits_for_a_person_ends_at_once() {
     assert_eq!(home.text(), None);
 }
 
-/// case 91
 #[tokio::test]
 async fn each_signal_has_its_status() {
     for (signal, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
@@ -100,7 +97,6 @@ async fn each_signal_has_its_status() {
     }
 }
 
-/// case 91
 #[tokio::test]
 async fn a_refresh_that_ends_in_time_is_saved() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -113,7 +109,6 @@ async fn a_refresh_that_ends_in_time_is_saved() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
-/// case 91
 #[tokio::test]
 async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
     let (server, home) = logged_in(-60).await;
@@ -129,7 +124,6 @@ async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
     assert_eq!(run(&home, &server).end().await.status, Some(0));
 }
 
-/// case 91
 #[tokio::test]
 async fn a_second_signal_ends_the_run_at_once() {
     let (server, home) = logged_in(-60).await;
@@ -151,7 +145,6 @@ async fn a_second_signal_ends_the_run_at_once() {
     panic!("no run ended within the second for which it waits after the first signal");
 }
 
-/// case 91
 #[tokio::test]
 async fn a_device_login_just_granted_is_saved() {
     let (server, home) = (server().await, Home::new());
@@ -162,7 +155,6 @@ async fn a_device_login_just_granted_is_saved() {
     finishes(run, &server, &home, exchange).await;
 }
 
-/// case 91
 #[tokio::test]
 async fn a_browser_login_just_granted_is_saved() {
     let (server, home) = (server().await, Home::new());
@@ -174,7 +166,6 @@ async fn a_browser_login_just_granted_is_saved() {
     assert!(port.is_free());
 }
 
-/// case 91
 #[tokio::test]
 async fn a_run_that_waits_for_another_ends_at_once() {
     let (server, home) = logged_in(-60).await;
@@ -187,7 +178,6 @@ async fn a_run_that_waits_for_another_ends_at_once() {
     assert_eq!(server.count(Endpoint::Token), 0);
 }
 
-/// cases 91, 135
 #[tokio::test]
 async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     let (server, home) = logged_in(-60).await;
@@ -204,7 +194,6 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     assert!(home.is_unlocked());
 }
 
-/// case 91
 #[tokio::test]
 async fn a_logout_at_a_silent_server_ends_at_once_and_loses_nothing() {
     let (server, home) = logged_in(600).await;

@@ -15,7 +15,6 @@ async fn logged_in_without_refresh_token(expires_in: i64) -> (DevServer, Home) {
     (server, home)
 }
 
-/// case 119
 #[tokio::test]
 async fn an_expired_token_is_refreshed_and_saved() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -26,7 +25,6 @@ async fn an_expired_token_is_refreshed_and_saved() {
     assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
 }
 
-/// case 120
 #[tokio::test]
 async fn an_expired_token_without_a_refresh_token_means_a_login() {
     let (server, home) = logged_in_without_refresh_token(-60).await;
@@ -34,7 +32,6 @@ async fn an_expired_token_without_a_refresh_token_means_a_login() {
     assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (0, 1));
 }
 
-/// case 121
 #[tokio::test]
 async fn a_refused_token_costs_one_refresh() {
     let (server, home) = logged_in(600).await;
@@ -78,7 +75,6 @@ async fn a_revoked_login_without_a_refresh_token_means_a_login() {
     assert_eq!(refreshes(&server), 0);
 }
 
-/// case 56
 #[tokio::test]
 async fn a_401_that_does_not_name_the_token_costs_nothing() {
     let (server, home) = logged_in(600).await;
@@ -106,7 +102,6 @@ async fn a_refused_token_of_this_run_stays() {
     assert_eq!(server.count(Endpoint::UserInfo), 3);
 }
 
-/// cases 68, 69
 #[tokio::test]
 async fn a_wrong_clock_costs_at_most_one_refresh() {
     const HOUR: i64 = 3600;
@@ -130,7 +125,6 @@ async fn a_wrong_clock_costs_at_most_one_refresh() {
     }
 }
 
-/// case 119
 #[tokio::test]
 async fn a_network_that_is_down_does_not_end_the_login() {
     let (server, home) = (server().await, Home::new());
@@ -148,7 +142,6 @@ async fn a_network_that_is_down_does_not_end_the_login() {
     assert_eq!(home.text(), text);
 }
 
-/// cases 34, 119
 #[tokio::test]
 async fn a_refresh_that_fails_does_not_end_the_login() {
     let (server, home) = logged_in(-60).await;
@@ -172,7 +165,6 @@ async fn a_refresh_that_fails_does_not_end_the_login() {
     assert_eq!(run(&home, &server).end().await.status, Some(0));
 }
 
-/// case 119
 #[tokio::test]
 async fn a_token_that_expires_soon_is_used_when_its_refresh_fails() {
     let (server, home) = logged_in(20).await;
@@ -184,7 +176,6 @@ async fn a_token_that_expires_soon_is_used_when_its_refresh_fails() {
     assert_eq!(stored(&home, &server), before);
 }
 
-/// case 121
 #[tokio::test]
 async fn a_refresh_that_fails_after_a_401_does_not_end_the_login() {
     let (server, home) = logged_in(600).await;
@@ -197,7 +188,6 @@ async fn a_refresh_that_fails_after_a_401_does_not_end_the_login() {
     assert_eq!(run(&home, &server).end().await.status, Some(0));
 }
 
-/// case 14
 #[tokio::test]
 async fn a_login_at_another_server_is_sent_nowhere() {
     let (other, server, home) = (server().await, server().await, Home::new());
@@ -219,7 +209,6 @@ async fn a_login_at_another_server_is_sent_nowhere() {
     assert_eq!(other.requests().len(), 0);
 }
 
-/// case 14
 #[tokio::test]
 async fn a_login_at_an_unknown_server_is_sent_nowhere() {
     let (server, home) = (server().await, Home::new());
@@ -235,7 +224,6 @@ async fn a_login_at_an_unknown_server_is_sent_nowhere() {
     assert!(!format!("{:?}", server.requests()).contains("opaque-access-token"));
 }
 
-/// case 129
 #[tokio::test]
 async fn entries_of_other_programs_stay_as_they_were() {
     let (server, home) = logged_in(-60).await;
@@ -251,7 +239,6 @@ async fn entries_of_other_programs_stay_as_they_were() {
     assert_eq!(home.stored(server.public_client()), None);
 }
 
-/// cases 36, 116
 #[tokio::test]
 async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
     let (server, home) = logged_in_with_rotation(-60).await;
@@ -263,7 +250,6 @@ async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
     assert_eq!(refreshes(&server), 2);
 }
 
-/// case 51
 #[tokio::test]
 async fn an_id_token_that_cannot_be_read_is_shown_masked() {
     for garbled in ["garbled", "e30.bnVsbA.", "\u{1b}[2J"] {
@@ -273,7 +259,6 @@ async fn an_id_token_that_cannot_be_read_is_shown_masked() {
     }
 }
 
-/// case 51
 #[tokio::test]
 async fn userinfo_about_another_person_is_an_error() {
     let (server, home) = (server().await, Home::new());

@@ -43,7 +43,6 @@ fn prompt(screen: &str) -> String {
     format!("To log in to {}", lines.join("\n"))
 }
 
-/// case 163
 #[tokio::test]
 async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
     let mut prompts = Vec::new();
@@ -101,7 +100,6 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
     ");
 }
 
-/// case 163
 #[tokio::test]
 async fn with_no_color_set_a_terminal_gets_no_colour() {
     let (server, home) = (server().await, Home::new());
@@ -113,7 +111,6 @@ async fn with_no_color_set_a_terminal_gets_no_colour() {
     }
 }
 
-/// case 163
 #[tokio::test]
 async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
     for (terminal, columns) in [("dumb", 100), ("dumb", 40), ("xterm", 30)] {
@@ -130,7 +127,6 @@ async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
     }
 }
 
-/// cases 91, 163
 #[tokio::test]
 async fn an_interrupt_clears_the_countdown() {
     let (server, home) = (server().await, Home::new());
@@ -144,7 +140,6 @@ async fn an_interrupt_clears_the_countdown() {
     assert!(after_the_countdown.starts_with(CLEAR_LINE), "{after_the_countdown:?}");
 }
 
-/// case 142
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
@@ -172,7 +167,6 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     with_a_person.kill().await;
 }
 
-/// cases 88, 89, 159
 #[tokio::test]
 async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
     let (server, home) = (server().await, Home::new());

@@ -6,7 +6,6 @@ use insta::assert_snapshot;
 
 use crate::support::{EndedRun as _, logged_in, refreshes, run, server, stored};
 
-/// case 42
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_not_saved() {
     let (server, home) = (server().await, Home::new());
@@ -31,7 +30,6 @@ async fn a_token_that_cannot_be_sent_is_not_saved() {
     assert_eq!((refreshes(&server), home.text()), (1, text));
 }
 
-/// case 45
 #[tokio::test]
 async fn a_token_without_an_expiry_is_used_until_it_is_refused() {
     let (server, home) = (server().await, Home::new());
@@ -47,7 +45,6 @@ async fn a_token_without_an_expiry_is_used_until_it_is_refused() {
     assert_eq!(refreshes(&server), 1);
 }
 
-/// case 47
 #[tokio::test]
 async fn a_token_that_expires_at_once_is_refreshed_by_the_next_run() {
     for expires_in in [0, -1] {
@@ -61,7 +58,6 @@ async fn a_token_that_expires_at_once_is_refreshed_by_the_next_run() {
     }
 }
 
-/// case 49
 #[tokio::test]
 async fn without_a_scope_the_ones_asked_for_were_granted() {
     let (server, home) = (server().await, Home::new());
@@ -71,7 +67,6 @@ async fn without_a_scope_the_ones_asked_for_were_granted() {
     assert!(!ended.stderr.contains("did not grant"), "{ended:?}");
 }
 
-/// case 56
 #[tokio::test]
 async fn a_401_with_only_a_challenge_costs_one_refresh() {
     let (server, home) = logged_in(600).await;

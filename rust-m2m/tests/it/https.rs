@@ -25,14 +25,12 @@ fn succeeded(ended: &Ended, server: &DevServer) {
     assert_eq!((server.count(Endpoint::Any), server.connections()), (3, 1));
 }
 
-/// case 13
 #[tokio::test]
 async fn an_authority_in_ssl_cert_file_is_trusted() {
     let (server, home) = (server().await, Home::new());
     succeeded(&service(&home, &server).end().await, &server);
 }
 
-/// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
 async fn an_authority_behind_others_and_garbage_is_trusted() {
@@ -48,7 +46,6 @@ async fn an_authority_behind_others_and_garbage_is_trusted() {
     succeeded(&run.end().await, &server);
 }
 
-/// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
 async fn an_authority_in_ssl_cert_dir_is_trusted() {
@@ -61,7 +58,6 @@ async fn an_authority_in_ssl_cert_dir_is_trusted() {
     }
 }
 
-/// cases 13, 35
 #[tokio::test]
 async fn an_untrusted_certificate_ends_it_before_any_request() {
     let home = Home::new();
@@ -81,7 +77,6 @@ async fn an_untrusted_certificate_ends_it_before_any_request() {
     }
 }
 
-/// case 13
 #[cfg(not(any(target_os = "macos", windows)))]
 #[tokio::test]
 async fn an_unusable_file_of_authorities_is_named() {
@@ -114,7 +109,6 @@ async fn an_unusable_file_of_authorities_is_named() {
     assert_eq!(server.connections(), 0);
 }
 
-/// case 13
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn over_http_no_certificate_is_read() {
@@ -124,7 +118,6 @@ async fn over_http_no_certificate_is_read() {
     assert_eq!(run.end().await.status, Some(0));
 }
 
-/// case 22
 #[tokio::test]
 async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
     let home = Home::new();
@@ -139,7 +132,6 @@ async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
     }
 }
 
-/// case 22
 #[tokio::test]
 async fn endpoints_at_another_https_server_are_used() {
     let (server, other, home) = (server().await, server().await, Home::new());
@@ -152,7 +144,6 @@ async fn endpoints_at_another_https_server_are_used() {
     assert_eq!((server.connections(), other.connections()), (1, 1));
 }
 
-/// case 35
 #[tokio::test]
 async fn a_wrong_scheme_for_a_port_is_told() {
     let (http, https, home) = (DevServer::start().await, server().await, Home::new());
@@ -168,7 +159,6 @@ async fn a_wrong_scheme_for_a_port_is_told() {
     assert_eq!((http.connections(), https.connections()), (1, 1));
 }
 
-/// case 35
 #[tokio::test]
 async fn a_failed_tls_handshake_is_told() {
     const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40]; // RFC 8446 section 6

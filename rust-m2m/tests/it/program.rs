@@ -47,7 +47,6 @@ async fn another_api_is_called_with_the_token() {
     server.assert_requests([Endpoint::Discovery, Endpoint::Token, Endpoint::TokenInfo]);
 }
 
-/// case 49
 #[tokio::test]
 async fn scopes_not_granted_are_noted_on_standard_error() {
     let (server, home) = (DevServer::start().await, Home::new());
@@ -69,7 +68,6 @@ async fn each_status_is_printed_and_only_2xx_exits_with_0() {
     }
 }
 
-/// case 74
 #[tokio::test]
 async fn a_long_body_is_cut_at_one_megabyte() {
     const START: &str = "Status: 200\nBody: ";
@@ -82,7 +80,6 @@ async fn a_long_body_is_cut_at_one_megabyte() {
     assert_eq!(ended.stdout.len(), START.len() + 1_048_576 + END.len());
 }
 
-/// cases 74, 158
 #[tokio::test]
 async fn a_body_cannot_act_on_the_terminal() {
     let (server, home) = (DevServer::start().await, Home::new());
@@ -108,7 +105,6 @@ async fn a_lost_connection_prints_what_came_and_fails() {
     ");
 }
 
-/// case 1
 #[tokio::test]
 async fn one_error_names_all_missing_variables() {
     let home = Home::new();
@@ -128,7 +124,6 @@ async fn the_env_file_in_the_current_folder_is_read() {
     assert_eq!(run(&home).end().await.status, Some(0));
 }
 
-/// case 7
 #[tokio::test]
 async fn the_environment_wins_over_the_file_even_if_empty() {
     let (server, home) = (DevServer::start().await, Home::new());
@@ -137,7 +132,6 @@ async fn the_environment_wins_over_the_file_even_if_empty() {
     run(&home).with("CLIENT_SECRET", "").end().await.fails_with(1, &["not set: CLIENT_SECRET"]);
 }
 
-/// case 10
 #[tokio::test]
 async fn an_env_file_in_a_parent_folder_is_not_read() {
     let home = Home::new();
@@ -147,7 +141,6 @@ async fn an_env_file_in_a_parent_folder_is_not_read() {
     run(&home).in_folder(&child).end().await.fails_with(1, &["AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET"]);
 }
 
-/// case 8
 #[tokio::test]
 async fn a_malformed_env_file_is_named_with_its_line() {
     let home = Home::new();
@@ -175,7 +168,6 @@ async fn the_error_names_the_server_that_does_not_run() {
     ended.says(&[&url, "  caused by: ", "onnection refused"]);
 }
 
-/// cases 3, 4
 #[tokio::test]
 async fn unsafe_urls_are_refused_by_their_variable() {
     let home = Home::new();
@@ -199,7 +191,6 @@ async fn unsafe_urls_are_refused_by_their_variable() {
     ");
 }
 
-/// case 4
 #[tokio::test]
 async fn allowed_plain_http_is_warned_about_at_each_run() {
     let (server, home) = (DevServer::start().await, Home::new());
@@ -239,7 +230,6 @@ async fn help_and_version_are_printed_and_arguments_refused() {
     ");
 }
 
-/// case 20
 #[cfg(unix)]
 #[tokio::test]
 async fn sigterm_ends_a_run_that_waits_for_the_server() {

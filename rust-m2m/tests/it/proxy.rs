@@ -12,7 +12,6 @@ async fn server() -> DevServer {
     DevServer::builder().https().issuer_host("auth.example.test").start().await.unwrap()
 }
 
-/// case 12
 #[tokio::test]
 async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
@@ -26,7 +25,6 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
     }
 }
 
-/// case 12
 #[tokio::test]
 async fn a_proxy_without_a_scheme_is_taken_for_http() {
     let (server, home) = (server().await, Home::new());
@@ -35,7 +33,6 @@ async fn a_proxy_without_a_scheme_is_taken_for_http() {
     assert_eq!(run.end().await.status, Some(0));
 }
 
-/// case 12
 #[tokio::test]
 async fn proxy_credentials_go_to_nobody_but_the_proxy() {
     const CREDENTIALS: &str = "dXNlcjpjYW5hcnlA"; // user:canary@
@@ -53,7 +50,6 @@ async fn proxy_credentials_go_to_nobody_but_the_proxy() {
     }
 }
 
-/// case 12
 #[tokio::test]
 async fn no_proxy_bypasses_the_proxy() {
     let (server, home) = (server().await, Home::new());
@@ -68,7 +64,6 @@ async fn no_proxy_bypasses_the_proxy() {
     assert!(proxy.requests().is_empty());
 }
 
-/// cases 12, 35
 #[tokio::test]
 async fn a_proxy_that_refuses_is_named_without_its_credentials() {
     let (server, home) = (server().await, Home::new());
@@ -91,7 +86,6 @@ async fn a_proxy_that_refuses_is_named_without_its_credentials() {
     assert_eq!(server.connections(), 0);
 }
 
-/// cases 12, 35
 #[tokio::test]
 async fn an_absent_proxy_is_named_without_its_credentials() {
     let (server, home) = (server().await, Home::new());
@@ -103,7 +97,6 @@ async fn an_absent_proxy_is_named_without_its_credentials() {
     ended.says(&[&place, "  caused by: ", "onnection refused"]);
 }
 
-/// cases 12, 13
 #[tokio::test]
 async fn the_error_about_a_certificate_names_the_proxy() {
     let (server, other, home) = (server().await, server().await, Home::new());
@@ -114,7 +107,6 @@ async fn the_error_about_a_certificate_names_the_proxy() {
     assert_eq!(server.count(Endpoint::Any), 0);
 }
 
-/// case 12
 #[tokio::test]
 async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
     let unusable = [
@@ -136,7 +128,6 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
     }
 }
 
-/// case 12
 #[tokio::test]
 async fn an_unusable_proxy_that_is_not_needed_is_ignored() {
     const UNUSABLE: &str = "socks5://127.0.0.1:1080";
@@ -149,7 +140,6 @@ async fn an_unusable_proxy_that_is_not_needed_is_ignored() {
     ended.fails_with(1, &["cannot reach https://auth.example.test"]);
 }
 
-/// case 12
 #[tokio::test]
 async fn loopback_never_takes_a_proxy() {
     let home = Home::new();

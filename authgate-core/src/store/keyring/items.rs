@@ -202,7 +202,6 @@ fn no_keyring(error: &Error) -> String {
 mod tests {
     use super::*;
 
-    /// case 150
     #[test]
     fn what_is_read_back_must_be_what_was_written() {
         assert!(check_kept(Some("the token"), "the token").is_ok());

@@ -64,7 +64,6 @@ async fn the_page_tells_what_became_of_the_token() {
     ");
 }
 
-/// cases 36, 92
 #[tokio::test(start_paused = true)]
 async fn a_failed_exchange_is_told_on_the_page() {
     let mut errors = Vec::new();
@@ -99,7 +98,6 @@ async fn a_failed_exchange_is_told_on_the_page() {
     ");
 }
 
-/// case 49
 #[tokio::test]
 async fn scopes_that_are_not_named_are_those_asked_for() {
     let (server, mut begun) = begin_login().await;
@@ -107,7 +105,6 @@ async fn scopes_that_are_not_named_are_those_asked_for() {
     assert_eq!(log_in(&server, &mut begun).await.scope.as_deref(), Some("profile email"));
 }
 
-/// case 77
 #[tokio::test]
 async fn access_denied_in_the_browser_ends_the_login() {
     let (server, mut begun) = begin_login().await;
@@ -121,7 +118,6 @@ async fn access_denied_in_the_browser_ends_the_login() {
     assert_eq!(server.count(Endpoint::Token), 0);
 }
 
-/// cases 26, 93
 #[tokio::test]
 async fn each_attempt_has_its_own_state_and_challenge() {
     let server = DevServer::start().await;
@@ -151,7 +147,6 @@ fn authorization_url(endpoint: &str) -> Result<Url, Error> {
     client.authorize_url("http://127.0.0.1:8088/callback", &[]).map(|request| request.url.url().clone())
 }
 
-/// case 24
 #[test]
 fn the_endpoints_query_is_kept_and_no_name_is_doubled() {
     let endpoint = "https://auth.example.com/authorize?tenant=a%20b&state=theirs&empty&client_id=x";
@@ -165,7 +160,6 @@ fn the_endpoints_query_is_kept_and_no_name_is_doubled() {
     assert_ne!(parameter(&url, "state"), "theirs");
 }
 
-/// cases 23, 24
 #[test]
 fn an_authorization_endpoint_is_a_web_page_and_whole() {
     let refused = [
@@ -217,7 +211,6 @@ async fn the_id_token_of_another_login_is_refused() {
     log_in(&server, &mut begin(&server, &client, &["openid"]).await).await;
 }
 
-/// case 87
 #[tokio::test(start_paused = true)]
 async fn a_failing_launcher_ends_only_a_login_that_gives_up() {
     let server = DevServer::start().await;

@@ -21,7 +21,6 @@ fn desktop(system: System, variables: &[&str], programs: &[&str]) -> Surrounding
     }
 }
 
-/// case 89
 #[test]
 fn a_browser_is_found_or_the_reason_is_told() {
     let mut outcomes = Vec::new();
@@ -79,7 +78,6 @@ fn a_browser_is_found_or_the_reason_is_told() {
     "#);
 }
 
-/// case 89
 #[test]
 fn without_a_terminal_no_browser_is_opened() {
     let surroundings =
@@ -91,7 +89,6 @@ fn without_a_terminal_no_browser_is_opened() {
     assert_snapshot!(authgate_core::Error::from(NoBrowser::NoTerminal), @"no browser can be opened here: there is no terminal, so nobody is there to log in");
 }
 
-/// cases 87, 88
 #[test]
 fn the_url_stays_one_argument_whatever_browser_says() {
     let chosen = |value: &str| {
@@ -161,7 +158,6 @@ mod launching {
         }
     }
 
-    /// cases 23, 87, 88, 159
     #[test]
     fn the_launcher_gets_the_url_and_neither_terminal_nor_secret() {
         const FOLDER: &str = "LAUNCHER_TEST_FOLDER";
@@ -195,7 +191,6 @@ mv "$0.part" "$0.seen""#;
         runtime.block_on(open(launcher, URL)).unwrap();
     }
 
-    /// case 87
     #[tokio::test]
     async fn a_launcher_that_fails_or_is_missing_is_told() {
         let home = Home::new();
@@ -210,7 +205,6 @@ mv "$0.part" "$0.seen""#;
         assert!(reason(none).contains("SSH session"));
     }
 
-    /// case 87
     #[tokio::test(start_paused = true)]
     async fn a_launcher_that_stays_is_left_alone_after_its_limit() {
         let home = Home::new();
@@ -224,7 +218,6 @@ mv "$0.part" "$0.seen""#;
         until("the end of the launcher", || home.path().join("launcher.done").exists()).await;
     }
 
-    /// case 23
     #[tokio::test]
     async fn only_web_pages_are_opened() {
         let home = Home::new();

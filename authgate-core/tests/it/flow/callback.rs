@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 
 use crate::support::flow::{begin, begin_login, client, described, log_in, shown};
 
-/// cases 75, 76
 #[tokio::test]
 async fn a_callback_without_the_right_state_is_turned_away() {
     let (server, mut begun) = begin_login().await;
@@ -52,7 +51,6 @@ async fn a_callback_without_the_right_state_is_turned_away() {
     ");
 }
 
-/// case 80
 #[tokio::test]
 async fn an_unusable_callback_with_the_state_ends_the_login() {
     let long = format!("code={}", "c".repeat(60_000));
@@ -93,7 +91,6 @@ async fn an_unusable_callback_with_the_state_ends_the_login() {
     ");
 }
 
-/// case 78
 #[tokio::test]
 async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
     let (_server, mut begun) = begin_login().await;
@@ -110,7 +107,6 @@ async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
     assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: login: the server refused it: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
 }
 
-/// case 78
 #[tokio::test]
 async fn every_page_keeps_to_itself() {
     let (_server, begun) = begin_login().await;
@@ -137,7 +133,6 @@ async fn every_page_keeps_to_itself() {
     ");
 }
 
-/// case 79
 #[tokio::test]
 async fn a_second_callback_comes_too_late() {
     let (server, mut begun) = begin_login().await;
@@ -158,7 +153,6 @@ async fn a_second_callback_comes_too_late() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
-/// case 83
 #[tokio::test]
 async fn only_a_get_of_our_own_address_is_a_callback() {
     let (server, mut begun) = begin_login().await;
@@ -202,7 +196,6 @@ async fn only_a_get_of_our_own_address_is_a_callback() {
     log_in(&server, &mut begun).await;
 }
 
-/// case 82
 #[tokio::test(start_paused = true)]
 async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     let (server, mut begun) = begin_login().await;
@@ -238,7 +231,6 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     }
 }
 
-/// case 82
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_too_long_is_not_read_to_its_end() {
     let (server, mut begun) = begin_login().await;
@@ -250,7 +242,6 @@ async fn a_request_that_is_too_long_is_not_read_to_its_end() {
     log_in(&server, &mut begun).await;
 }
 
-/// case 27
 #[tokio::test]
 async fn the_issuer_of_a_callback_is_compared() {
     let mut errors = Vec::new();

@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::support::device::{Running, seconds, start};
 use crate::support::flow::described;
 
-/// cases 96, 98, 108
 #[tokio::test(start_paused = true)]
 async fn a_person_approves_on_another_device() {
     let running = start().await;
@@ -42,7 +41,6 @@ async fn a_person_approves_on_another_device() {
     assert_eq!(running.success().await.scope.as_deref(), Some("profile email"));
 }
 
-/// case 109
 #[tokio::test(start_paused = true)]
 async fn the_device_code_is_never_shown() {
     let running = start().await;
@@ -58,7 +56,6 @@ async fn the_device_code_is_never_shown() {
     }
 }
 
-/// cases 97, 98
 #[tokio::test(start_paused = true)]
 async fn slow_down_lengthens_the_interval_for_good() {
     let running = start().await;
@@ -81,7 +78,6 @@ async fn slow_down_lengthens_the_interval_for_good() {
     running.success().await;
 }
 
-/// cases 96, 98
 #[tokio::test(start_paused = true)]
 async fn a_strict_server_finds_no_poll_too_early() {
     let server = DevServer::start_with(|settings| settings.device_code_interval = seconds(7)).await;
@@ -92,7 +88,6 @@ async fn a_strict_server_finds_no_poll_too_early() {
     running.success().await;
 }
 
-/// case 102
 #[tokio::test(start_paused = true)]
 async fn a_final_answer_ends_the_polling() {
     let mut errors = Vec::new();
@@ -122,7 +117,6 @@ async fn a_final_answer_ends_the_polling() {
     ");
 }
 
-/// case 103
 #[tokio::test(start_paused = true)]
 async fn a_failed_poll_only_slows_the_polling_down() {
     let mut notices = Vec::new();
@@ -167,7 +161,6 @@ async fn a_failed_poll_only_slows_the_polling_down() {
     ");
 }
 
-/// case 103
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_for_a_pause_gets_it() {
     let running = start().await;
@@ -184,7 +177,6 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
     assert_snapshot!(described(&running.failure().await), @"Response: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). The server asks to wait 7200 s before the next try");
 }
 
-/// case 110
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_a_refusal_only_if_it_changed_nothing() {
     for lost in [Fault::DropAfter, Fault::Truncated, Fault::HeadersThenSilence] {

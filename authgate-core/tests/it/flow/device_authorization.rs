@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::support::device::{Running, seconds};
 use crate::support::flow::{client, described};
 
-/// case 99
 #[tokio::test(start_paused = true)]
 async fn an_interval_is_read_generously_and_never_shortened() {
     for (interval, least) in [
@@ -31,7 +30,6 @@ async fn an_interval_is_read_generously_and_never_shortened() {
     }
 }
 
-/// case 101
 #[tokio::test(start_paused = true)]
 async fn polling_ends_with_the_code_or_after_half_an_hour() {
     let mut errors = Vec::new();
@@ -49,7 +47,6 @@ async fn polling_ends_with_the_code_or_after_half_an_hour() {
     ");
 }
 
-/// cases 104, 105, 106
 #[tokio::test(start_paused = true)]
 async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     let long = format!("https://example.com/{}", "a".repeat(10_000));
@@ -96,7 +93,6 @@ async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     ");
 }
 
-/// case 105
 #[tokio::test(start_paused = true)]
 async fn the_page_is_shown_as_the_parser_reads_it() {
     let mut prompts = Vec::new();
@@ -133,7 +129,6 @@ async fn the_page_is_shown_as_the_parser_reads_it() {
     ");
 }
 
-/// case 111
 #[tokio::test(start_paused = true)]
 async fn a_client_without_the_device_grant_is_told_so() {
     let server =
@@ -158,7 +153,6 @@ async fn a_client_without_the_device_grant_is_told_so() {
     ");
 }
 
-/// case 25
 #[tokio::test(start_paused = true)]
 async fn a_confidential_client_sends_its_secret_with_each_request() {
     let server = DevServer::start().await;

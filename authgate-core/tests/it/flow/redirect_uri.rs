@@ -53,7 +53,6 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
     ");
 }
 
-/// cases 84, 85
 #[tokio::test]
 async fn a_taken_port_is_told_and_no_other_is_used() {
     let server = DevServer::start().await;
@@ -74,7 +73,6 @@ async fn a_taken_port_is_told_and_no_other_is_used() {
     ");
 }
 
-/// case 85
 #[tokio::test]
 async fn localhost_is_sent_as_written_and_means_two_addresses() {
     let server = DevServer::start().await;

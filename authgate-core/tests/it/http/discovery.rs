@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 
 use crate::support::{TokioClock, discover};
 
-/// case 25
 #[tokio::test]
 async fn endpoints_are_derived_from_the_issuer_or_named() {
     let server = DevServer::start().await;
@@ -29,7 +28,6 @@ async fn endpoints_are_derived_from_the_issuer_or_named() {
     assert_eq!(named.as_str(), "https://device.example/code");
 }
 
-/// case 2
 #[tokio::test]
 async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
     for path in ["", "/t1"] {
@@ -44,7 +42,6 @@ async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
     }
 }
 
-/// case 6
 #[ignore = "needs IPv6: run with --include-ignored"]
 #[tokio::test]
 async fn a_server_at_an_ipv6_address_is_asked_by_it() {
@@ -54,7 +51,6 @@ async fn a_server_at_an_ipv6_address_is_asked_by_it() {
     assert_eq!(server.requests()[0].header("host"), metadata.issuer.strip_prefix("http://"));
 }
 
-/// case 22
 #[tokio::test]
 async fn an_endpoint_may_be_elsewhere_by_https_or_allowed_http() {
     let server = DevServer::start().await;
@@ -85,7 +81,6 @@ async fn the_document_is_fetched_once_for_all_and_kept_for_its_time() {
     }
 }
 
-/// case 61
 #[tokio::test]
 async fn a_failure_is_not_kept() {
     let server = DevServer::start().await;
@@ -95,7 +90,6 @@ async fn a_failure_is_not_kept() {
     assert!(discovery.fetch().await.is_ok());
 }
 
-/// case 41
 #[tokio::test]
 async fn the_secret_goes_into_the_body_where_the_server_lists_it() {
     use ClientAuthentication::{Basic, Body};

@@ -19,7 +19,6 @@ async fn failures(server: &DevServer, faults: impl IntoIterator<Item = Fault>) -
     service::failures(server, Endpoint::Discovery, faults, || discover(server)).await
 }
 
-/// cases 16, 22, 23
 #[tokio::test]
 async fn a_document_that_breaks_a_rule_is_refused() {
     let server = DevServer::start().await;
@@ -59,7 +58,6 @@ async fn a_document_that_breaks_a_rule_is_refused() {
     ");
 }
 
-/// case 16
 #[tokio::test]
 async fn an_issuer_that_is_almost_right_is_refused_and_both_are_named() {
     let server = DevServer::start().await;
@@ -80,7 +78,6 @@ async fn an_issuer_that_is_almost_right_is_refused_and_both_are_named() {
     }
 }
 
-/// case 18
 #[tokio::test]
 async fn a_body_that_is_no_document_is_shown_safely() {
     let server = DevServer::start().await;
@@ -114,7 +111,6 @@ async fn a_body_that_is_no_document_is_shown_safely() {
     "#);
 }
 
-/// case 19
 #[tokio::test]
 async fn a_body_without_end_is_given_up_at_the_limit() {
     let server = DevServer::start().await;
@@ -125,7 +121,6 @@ async fn a_body_without_end_is_given_up_at_the_limit() {
     }
 }
 
-/// case 20
 #[tokio::test(start_paused = true)]
 async fn a_server_that_falls_silent_or_drips_is_given_up() {
     let server = DevServer::start().await;
@@ -138,7 +133,6 @@ async fn a_server_that_falls_silent_or_drips_is_given_up() {
     }
 }
 
-/// case 21
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_its_target_is_named() {
     let server = DevServer::start().await;
@@ -161,7 +155,6 @@ async fn a_redirect_is_not_followed_and_its_target_is_named() {
     ");
 }
 
-/// case 31
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_may_pass_is_retried_up_to_three_times() {
     let server = DevServer::start().await;
@@ -179,7 +172,6 @@ async fn a_failure_that_may_pass_is_retried_up_to_three_times() {
     server.assert_requests([Endpoint::Discovery]);
 }
 
-/// case 3
 #[test]
 fn a_url_that_no_token_may_go_to_is_refused_unsent() {
     let refusal = DiscoveryClient::new("http://auth.example.com", HttpClient::default()).unwrap_err();
@@ -187,7 +179,6 @@ fn a_url_that_no_token_may_go_to_is_refused_unsent() {
     assert!(DiscoveryClient::new("http://auth.example.com", HttpClient::new(PlainHttp::Anywhere)).is_ok());
 }
 
-/// cases 17, 35
 #[tokio::test]
 async fn no_document_and_no_server_are_told_apart() {
     let server = DevServer::start().await;

@@ -17,7 +17,6 @@ async fn failure(url: &str) -> TransportFailure {
     }
 }
 
-/// cases 13, 35, 36
 #[tokio::test]
 async fn the_wrong_certificate_or_protocol_is_not_retried() {
     let plain = DevServer::start().await;
@@ -35,7 +34,6 @@ async fn the_wrong_certificate_or_protocol_is_not_retried() {
     }
 }
 
-/// case 35
 #[tokio::test]
 async fn a_handshake_that_the_server_breaks_off_is_retried() {
     const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80]; // RFC 8446 section 6

@@ -32,7 +32,6 @@ async fn a_persons_token_is_described() {
     assert_eq!(info.iss.as_deref(), Some(server.url()));
 }
 
-/// case 55
 #[tokio::test]
 async fn members_that_userinfo_leaves_out_or_garbles_are_none() {
     let Service { server, client, .. } = Service::start().await;
@@ -42,7 +41,6 @@ async fn members_that_userinfo_leaves_out_or_garbles_are_none() {
     assert_eq!(client.userinfo(&token).await.unwrap().sub, None);
 }
 
-/// cases 54, 55, 56
 #[tokio::test]
 async fn refusals_are_told_apart() {
     let service = Service::start_with(|settings| settings.user_not_found_for_machines = true).await;
@@ -75,7 +73,6 @@ async fn refusals_are_told_apart() {
     ");
 }
 
-/// case 56
 #[tokio::test]
 async fn the_bearer_challenge_is_found_among_others() {
     let service = Service::start().await;

@@ -31,7 +31,6 @@ fn pause(server: &DevServer) -> Duration {
     requests[1].arrived_at - requests[0].arrived_at
 }
 
-/// cases 31, 33
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_may_pass_is_tried_up_to_three_times() {
     let service = Service::start().await;
@@ -43,7 +42,6 @@ async fn a_failure_that_may_pass_is_tried_up_to_three_times() {
     assert!(error.is_transient() && (2..=3).contains(&service.token_requests()), "{error}");
 }
 
-/// case 32
 #[tokio::test(start_paused = true)]
 async fn the_server_is_left_alone_as_long_as_it_asks() {
     // A date means the time from the server's own date to it, whatever the clock here says.
@@ -57,7 +55,6 @@ async fn the_server_is_left_alone_as_long_as_it_asks() {
     }
 }
 
-/// cases 32, 33
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_too_long_is_an_error_at_once_that_tells_it() {
     let service = Service::start().await;
@@ -76,7 +73,6 @@ async fn a_wait_that_is_too_long_is_an_error_at_once_that_tells_it() {
     }
 }
 
-/// cases 32, 33
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_rate_limit_is_waited_for() {
     let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
@@ -92,7 +88,6 @@ async fn the_end_of_a_rate_limit_is_waited_for() {
     }
 }
 
-/// case 32
 #[tokio::test]
 async fn a_rate_limit_that_is_not_reached_asks_nobody_to_wait() {
     let refusal = Fault::oauth_error(401, "invalid_client").with_header("X-RateLimit-Reset", "9999999999");

@@ -2,7 +2,6 @@
 
 use authgate_core::text::{excerpt, printable, printable_body, printable_url};
 
-/// case 158
 #[test]
 fn terminal_control_characters_become_visible() {
     let hostile = [
@@ -30,13 +29,11 @@ fn ordinary_text_of_any_language_is_left_as_it_is() {
     assert_eq!(printable(text), text);
 }
 
-/// case 74
 #[test]
 fn a_body_keeps_its_lines_and_shows_bytes_that_are_no_text() {
     assert_eq!(printable_body(b"{\n\t\"a\": 1\r\n}\x1b[0m\xff"), "{\n\t\"a\": 1\\r\n}\\u{1b}[0m\u{fffd}");
 }
 
-/// case 53
 #[test]
 fn an_excerpt_is_cut_between_characters_and_says_so() {
     assert_eq!(excerpt("äöü", 2), "äö...");
@@ -44,7 +41,6 @@ fn an_excerpt_is_cut_between_characters_and_says_so() {
     assert_eq!(excerpt(&"x".repeat(100_000), 300).len(), 303);
 }
 
-/// case 156
 #[test]
 fn a_url_is_shown_without_password_query_and_fragment() {
     let url = "https://user:password@host.example/path?access_token=canary#code=canary".parse().unwrap();

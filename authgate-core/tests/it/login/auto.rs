@@ -10,7 +10,6 @@ use crate::support::device::seconds;
 use crate::support::flow::{TestBrowser, described, shown, taken};
 use crate::support::logins::Person;
 
-/// cases 84, 87, 90
 #[tokio::test(start_paused = true)]
 async fn the_device_flow_takes_over_when_the_browser_fails() {
     let (_other, of_another) = taken("127.0.0.1", "127.0.0.1");
@@ -38,7 +37,6 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     ");
 }
 
-/// case 77
 #[tokio::test(start_paused = true)]
 async fn after_access_denied_no_other_flow_asks_again() {
     let (opened, mut urls) = mpsc::unbounded_channel();
@@ -51,7 +49,6 @@ async fn after_access_denied_no_other_flow_asks_again() {
     assert_eq!(person.device_codes(), 0);
 }
 
-/// cases 84, 90
 #[tokio::test(start_paused = true)]
 async fn a_browser_asked_for_by_name_is_not_replaced() {
     let (_other, of_another) = taken("127.0.0.1", "127.0.0.1");
@@ -73,7 +70,6 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
     ");
 }
 
-/// case 102
 #[tokio::test(start_paused = true)]
 async fn an_expired_code_is_replaced_once_at_a_terminal() {
     let mut notices = Vec::new();

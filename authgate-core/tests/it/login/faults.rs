@@ -68,7 +68,6 @@ impl Machine {
     }
 }
 
-/// case 117
 #[tokio::test]
 async fn a_refresh_whose_caller_has_gone_is_saved() {
     let (server, (_folder, path)) = (strict_server().await, folder());
@@ -91,7 +90,6 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
-/// case 121
 #[tokio::test]
 async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     let machine = Machine::new().await;
@@ -108,7 +106,6 @@ async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     assert_eq!(machine.said(), "");
 }
 
-/// case 152
 #[tokio::test]
 async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let machine = Machine::new().await;
@@ -123,7 +120,6 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     assert_snapshot!(machine.said(), @"notice: fragile: cannot load. The login is kept in file [folder]/tokens.json, as plain text; an older login may lie in the keyring");
 }
 
-/// case 152
 #[tokio::test]
 async fn a_login_outlives_a_keyring_that_cannot_be_read() {
     for (expires_at, refreshes) in [(FAR_AHEAD, 0), (LONG_AGO, 1)] {
@@ -142,7 +138,6 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
     }
 }
 
-/// case 152
 #[tokio::test]
 async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
     let machine = Machine::new().await;
@@ -181,7 +176,6 @@ impl<F: Fn(&str) -> bool + Send + Sync> TokenStore for Asking<F> {
     }
 }
 
-/// case 115
 #[tokio::test]
 async fn a_refused_token_that_is_not_deleted_is_sent_once() {
     let server = strict_server().await;
@@ -196,7 +190,6 @@ async fn a_refused_token_that_is_not_deleted_is_sent_once() {
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
-/// case 72
 #[tokio::test]
 async fn a_store_that_panics_leaves_no_lock_behind() {
     let (server, (_folder, path)) = (strict_server().await, folder());
@@ -249,7 +242,6 @@ impl Prompt for Speechless {
     }
 }
 
-/// cases 72, 116
 #[tokio::test]
 async fn a_refreshed_token_is_saved_before_any_notice() {
     let (server, (_folder, path)) = (strict_server().await, folder());

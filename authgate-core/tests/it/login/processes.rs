@@ -14,7 +14,6 @@ use crate::support::stores::{CLIENT, file_in};
 /// The rounds wait for locks and servers, so that many pairs take as long as one.
 const PAIRS: u64 = 5;
 
-/// case 113
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_refresh_an_expired_login_once() {
     let pairs: Vec<_> = (0..PAIRS).map(|_| tokio::spawn(refresh_time_and_again(rounds(20) / PAIRS))).collect();

@@ -160,7 +160,6 @@ async fn refresh(client: &OAuthClient) -> authgate_core::Result<authgate_core::T
     client.refresh_token(&token).await
 }
 
-/// cases 18, 37, 38, 42, 44, 47, 48, 50, 52, 53, 54, 155
 #[test]
 fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
     let names = "access_token token_type expires_in refresh_token scope id_token error error_description";
@@ -169,7 +168,6 @@ fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
     });
 }
 
-/// cases 45, 46, 47, 48
 #[test]
 fn any_lifetime_is_read_as_a_harmless_number_of_seconds() {
     for_any(prop_oneof![number(), value()], |conversation, expires_in| {
@@ -183,7 +181,6 @@ fn any_lifetime_is_read_as_a_harmless_number_of_seconds() {
     });
 }
 
-/// cases 16, 18, 22
 #[test]
 fn any_discovery_document_is_safe_for_secrets_or_refused() {
     let names = "issuer token_endpoint authorization_endpoint userinfo_endpoint introspection_endpoint";
@@ -201,7 +198,6 @@ fn any_discovery_document_is_safe_for_secrets_or_refused() {
     });
 }
 
-/// cases 54, 55
 #[test]
 fn any_description_of_a_token_is_read_or_a_harmless_error() {
     let names = "active sub name email_verified updated_at exp error error_description";
@@ -220,7 +216,6 @@ fn any_description_of_a_token_is_read_or_a_harmless_error() {
     });
 }
 
-/// cases 99, 101, 104, 105, 106
 #[test]
 fn any_device_authorization_can_be_shown_or_is_refused() {
     let names = "error device_code user_code verification_uri verification_uri_complete expires_in interval";
@@ -244,7 +239,6 @@ fn any_device_authorization_can_be_shown_or_is_refused() {
     });
 }
 
-/// case 32
 #[test]
 fn any_wait_that_a_server_asks_for_has_an_end() {
     let date = "(Sun, 06 Nov 1994 08:49:37 GMT|Fri, 31 Dec 9999 23:59:59 GMT|Thu, 01 Jan 1970 00:00:00 GMT)";

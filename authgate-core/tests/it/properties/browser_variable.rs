@@ -15,7 +15,6 @@ fn word() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(cases(512))]
 
-    /// cases 87, 88
     #[test]
     fn only_a_browser_is_started_and_with_plain_arguments(
         words in proptest::collection::vec(word(), 0..8),

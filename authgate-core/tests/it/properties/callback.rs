@@ -36,7 +36,6 @@ fn request() -> impl Strategy<Value = String> {
         .prop_map(|(method, target, version, headers)| format!("{method} {target} {version}\r\n{headers}\r\n"))
 }
 
-/// cases 75, 76, 83
 #[test]
 fn no_request_without_the_state_ends_the_wait() {
     let runtime = runtime();
@@ -55,7 +54,6 @@ fn no_request_without_the_state_ends_the_wait() {
     });
 }
 
-/// cases 77, 78, 80
 #[test]
 fn a_callback_with_the_state_ends_in_a_code_or_a_harmless_error() {
     const PARAMETERS: &[&str] = &["error=", "error=access_denied&error_description=", "code=", "code=a&iss=", ""];

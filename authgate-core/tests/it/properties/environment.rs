@@ -45,19 +45,16 @@ fn is_for_the_file(value: &str) -> bool {
 proptest! {
     #![proptest_config(cases(512))]
 
-    /// cases 8, 9
     #[test]
     fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line(content in nearly()) {
         hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     }
 
-    /// case 9
     #[test]
     fn a_file_of_any_bytes_is_read_or_refused(content in vec(any::<u8>(), 0..100)) {
         hold_for(&content, TempDir::new().unwrap().path());
     }
 
-    /// case 9
     #[test]
     fn values_quoted_by_the_rule_arrive_unchanged(
         values in vec("[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value)), 1..5),

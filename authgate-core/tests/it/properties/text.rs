@@ -22,13 +22,11 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(cases(512))]
 
-    /// cases 53, 106, 158
     #[test]
     fn text_that_is_shown_neither_acts_nor_hides(text in hostile()) {
         hold_for(&text);
     }
 
-    /// case 74
     #[test]
     fn a_body_of_any_bytes_is_shown_without_harm(body in vec(any::<u8>(), 0..200)) {
         hold_for_body(&body);

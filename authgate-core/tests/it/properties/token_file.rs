@@ -93,13 +93,11 @@ fn read(entry: &Value) -> StoredToken {
 proptest! {
     #![proptest_config(cases(128))]
 
-    /// cases 128, 129
     #[test]
     fn a_token_is_saved_and_foreign_entries_stay(content in shared()) {
         hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     }
 
-    /// case 128
     #[test]
     fn a_file_of_any_bytes_is_no_obstacle(content in vec(any::<u8>(), 0..100)) {
         hold_for(&content, TempDir::new().unwrap().path());
@@ -113,7 +111,6 @@ proptest! {
         prop_assert_eq!(store.load(&client_id).unwrap(), Some(token));
     }
 
-    /// case 14
     #[test]
     fn a_foreign_tokens_issuer_is_the_one_its_payload_names(
         payload in prop_oneof![
@@ -129,7 +126,6 @@ proptest! {
         prop_assert_eq!(token.issuer.as_deref(), issuer);
     }
 
-    /// case 130
     #[test]
     fn each_clients_notation_of_a_date_is_the_same_date(
         seconds in 1..LAST_DATE,

@@ -29,13 +29,11 @@ fn written() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(cases(1024))]
 
-    /// cases 3, 4, 6, 85
     #[test]
     fn an_accepted_url_may_get_a_secret_and_a_refusal_tells_none(written in written()) {
         hold_for(&written);
     }
 
-    /// case 3
     #[test]
     fn any_text_is_a_url_that_is_allowed_or_refused(text in any::<String>()) {
         hold_for(&text);

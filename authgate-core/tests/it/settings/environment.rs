@@ -46,14 +46,12 @@ fn a_missing_file_is_no_error() {
     assert!(environment.get("AUTHGATE_TEST_UNSET").unwrap().is_none());
 }
 
-/// case 7
 #[test]
 fn the_process_environment_wins_over_the_file() {
     let file = EnvironmentFile::with("CARGO_MANIFEST_DIR=from-the-file\n");
     file.assert_values([("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))]);
 }
 
-/// case 9
 #[test]
 fn single_quotes_keep_a_secret_to_the_letter() {
     let values = [
@@ -69,14 +67,12 @@ fn single_quotes_keep_a_secret_to_the_letter() {
     EnvironmentFile::with("QUOTE='it'\"'\"'s'\n").assert_values([("QUOTE", "it's")]);
 }
 
-/// case 9
 #[test]
 fn a_name_outside_single_quotes_stands_for_its_value() {
     let file = EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a${FIRST}\"\nSINGLE='$FIRST'\n");
     file.assert_values([("PLAIN", "x"), ("DOUBLE", "ax"), ("SINGLE", "$FIRST")]);
 }
 
-/// case 9
 #[test]
 fn byte_order_mark_line_ends_export_and_comments_are_understood() {
     let file = EnvironmentFile::with("\u{feff}# comment\r\nexport FIRST=1\r\n\r\nSECOND=two # note\r\nLAST=3 ");
@@ -88,14 +84,12 @@ fn the_first_of_two_entries_counts() {
     EnvironmentFile::with("NAME_TWICE=first\nNAME_TWICE=second\n").assert_values([("NAME_TWICE", "first")]);
 }
 
-/// case 1
 #[test]
 fn a_blank_value_is_no_value() {
     let file = EnvironmentFile::with("BLANK='   '\nEMPTY=\n");
     assert_eq!(["BLANK", "EMPTY"].map(|name| file.value(name)), [None, None]);
 }
 
-/// case 8
 #[test]
 fn a_malformed_entry_is_named_by_its_line_and_never_shown() {
     let malformed = [
@@ -118,7 +112,6 @@ fn a_malformed_entry_is_named_by_its_line_and_never_shown() {
     ");
 }
 
-/// case 9
 #[test]
 fn a_file_that_is_no_small_text_is_refused_by_name() {
     let too_large = EnvironmentFile::with("A=1\n".repeat(20_000)).refusal();
@@ -131,7 +124,6 @@ fn a_file_that_is_no_small_text_is_refused_by_name() {
     assert!(refusal.contains("not a regular file") || refusal.contains("cannot be read"), "{refusal}");
 }
 
-/// case 9
 #[test]
 fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
     let doubling = |lines: usize| {
@@ -142,7 +134,6 @@ fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
     insta::assert_snapshot!(doubling(18).refusal(), @".env: line 13 grows beyond 64 KiB by the variables that it names");
 }
 
-/// case 9
 #[cfg(unix)]
 #[test]
 fn a_named_pipe_does_not_hold_the_program_up() {

@@ -10,7 +10,6 @@ fn parse(url: &str) -> Result<Url> {
     parse_url("AUTHGATE_URL", url, PlainHttp::Loopback, Query::Refused)
 }
 
-/// cases 4, 6
 #[test]
 fn https_and_http_on_this_machine_are_accepted() {
     for url in [
@@ -25,7 +24,6 @@ fn https_and_http_on_this_machine_are_accepted() {
     }
 }
 
-/// cases 3, 4
 #[test]
 fn every_other_url_is_refused_by_the_name_of_its_variable() {
     let refused = [
@@ -70,7 +68,6 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     ");
 }
 
-/// case 4
 #[test]
 fn plain_http_to_other_machines_wants_an_explicit_yes() {
     assert!(parse_url("AUTHGATE_URL", "http://auth.example.com", PlainHttp::Anywhere, Query::Refused).is_ok());

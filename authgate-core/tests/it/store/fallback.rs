@@ -36,7 +36,6 @@ fn a_login_goes_to_the_first_store_and_leaves_the_others() {
     assert_eq!(store.take_notices(), []);
 }
 
-/// cases 150, 154
 #[test]
 fn a_login_that_one_store_refuses_goes_to_the_next() {
     let (store, first, second) = stores();
@@ -49,7 +48,6 @@ fn a_login_that_one_store_refuses_goes_to_the_next() {
     assert_snapshot!(notices[0], @"fragile: cannot save. The login is kept in fragile, as plain text; an older login may lie in the keyring");
 }
 
-/// case 154
 #[test]
 fn a_failing_store_is_named_once() {
     let (store, first, second) = stores();
@@ -63,7 +61,6 @@ fn a_failing_store_is_named_once() {
     assert_eq!((loaded(&store), store.take_notices()), (Some(2), vec![]));
 }
 
-/// cases 118, 151
 #[test]
 fn a_token_that_no_store_takes_serves_this_run() {
     let (store, first, second) = stores();
@@ -82,7 +79,6 @@ fn a_token_that_no_store_takes_serves_this_run() {
     assert_eq!(loaded(&store), Some(3), "nothing older is left in memory");
 }
 
-/// case 123
 #[test]
 fn the_newest_token_counts_wherever_it_is() {
     let (store, first, second) = stores();
@@ -95,7 +91,6 @@ fn the_newest_token_counts_wherever_it_is() {
     assert_eq!(loaded(&store), Some(1));
 }
 
-/// case 123
 #[test]
 fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
     let (store, first, second) = stores();
@@ -108,7 +103,6 @@ fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
     assert_eq!(loaded(&store), Some(2));
 }
 
-/// case 123
 #[test]
 fn a_refreshed_token_goes_to_every_store_with_the_old_one() {
     let (store, first, second) = stores();
@@ -137,7 +131,6 @@ fn a_refresh_keeps_the_scope_and_id_token_it_leaves_out() {
     assert_eq!(first.content(), Some(token(2)));
 }
 
-/// case 115
 #[test]
 fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
     let (store, first, second) = stores();
@@ -148,7 +141,6 @@ fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
     assert_eq!(store.take_notices(), []);
 }
 
-/// case 118
 #[test]
 fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let (store, first, second) = stores();
@@ -172,7 +164,6 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     assert_eq!(loaded(&store), Some(4));
 }
 
-/// cases 118, 151
 #[test]
 fn a_store_that_fails_after_it_was_read_loses_no_token() {
     let (store, first, second) = stores();
@@ -185,7 +176,6 @@ fn a_store_that_fails_after_it_was_read_loses_no_token() {
     assert_eq!(loaded(&store), Some(2));
 }
 
-/// case 124
 #[test]
 fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
     let (store, first, second) = stores();
@@ -210,7 +200,6 @@ async fn without_a_keyring_the_file_in_the_home_folder_is_used() {
     assert!(home.text().is_some());
 }
 
-/// case 15
 #[tokio::test]
 async fn without_a_home_folder_the_login_lasts_for_this_run() {
     let mut said = Vec::new();
@@ -232,7 +221,6 @@ async fn without_a_home_folder_the_login_lasts_for_this_run() {
     ");
 }
 
-/// case 131
 #[tokio::test]
 async fn a_logout_deletes_the_last_login_on_a_full_disk() {
     let home = Home::new();
@@ -242,7 +230,6 @@ async fn a_logout_deletes_the_last_login_on_a_full_disk() {
     assert_eq!(home.text(), None);
 }
 
-/// case 155
 #[test]
 fn no_notice_shows_a_token() {
     let (store, first, second) = stores();

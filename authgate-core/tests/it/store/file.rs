@@ -30,7 +30,6 @@ fn reason<T: Debug>(result: Result<T>) -> String {
     }
 }
 
-/// case 129
 #[test]
 fn entries_of_others_stay_to_the_byte() {
     let home = Home::new();
@@ -71,7 +70,6 @@ fn the_file_looks_as_the_other_clients_write_it() {
     assert_eq!(home.text().unwrap(), expected);
 }
 
-/// cases 125, 127
 #[test]
 fn only_the_owner_can_read_the_files_of_a_save() {
     let home = Home::new();
@@ -83,7 +81,6 @@ fn only_the_owner_can_read_the_files_of_a_save() {
     assert_eq!(mode(&home.file(".rust-lock")), 0o600);
 }
 
-/// case 125
 #[test]
 fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
     let home = Home::new();
@@ -99,7 +96,6 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
     }
 }
 
-/// case 125
 #[tokio::test]
 async fn an_open_umask_opens_no_file() {
     let home = Home::new();
@@ -113,7 +109,6 @@ async fn an_open_umask_opens_no_file() {
     }
 }
 
-/// case 125
 #[test]
 fn a_folder_that_others_can_write_is_only_warned_about() {
     let home = Home::new();
@@ -130,7 +125,6 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
 
 type MakeTrap = fn(&Path);
 
-/// case 126
 #[test]
 fn a_path_that_is_no_plain_file_is_refused_and_named() {
     let traps: [(&str, MakeTrap); 4] = [
@@ -160,13 +154,11 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
     }
 }
 
-/// case 126
 #[test]
 fn a_device_is_no_token_file() {
     assert_snapshot!(reason(FileStore::new("/dev/null").load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
 }
 
-/// cases 15, 126
 #[test]
 #[ignore = "needs root: run with --include-ignored"]
 fn another_users_file_or_folder_is_refused() {
@@ -183,7 +175,6 @@ fn another_users_file_or_folder_is_refused() {
     assert_eq!(names_in(home.path()), [""; 0]);
 }
 
-/// case 128
 #[test]
 fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
     let too_large = format!(r#"{{"data": {{}}, "x": "{}"}}"#, "x".repeat(5 << 20));
@@ -218,7 +209,6 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
     }
 }
 
-/// case 128
 #[test]
 fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
     for content in
@@ -235,7 +225,6 @@ fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
     }
 }
 
-/// case 131
 #[tokio::test]
 async fn on_a_full_disk_the_old_file_stays_and_no_other() {
     let home = Home::new();

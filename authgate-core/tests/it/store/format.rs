@@ -38,7 +38,6 @@ fn entry_after_save(before: &str) -> Value {
     serde_json::from_str(home.document().unwrap()["data"][CLIENT].as_str().unwrap()).unwrap()
 }
 
-/// case 130
 #[test]
 fn an_entry_has_the_five_keys_that_every_client_reads() {
     assert_eq!(
@@ -62,7 +61,6 @@ fn a_token_is_read_back_as_it_was_saved() {
     }
 }
 
-/// case 130
 #[test]
 fn every_notation_of_the_expiry_is_read() {
     for same in [
@@ -82,7 +80,6 @@ fn every_notation_of_the_expiry_is_read() {
     assert_eq!(expires_at(r#""inf""#), Some((1 << 53) - 1));
 }
 
-/// case 130
 #[test]
 fn the_eight_keys_of_the_bash_client_are_read_and_five_written() {
     let bash = r#"{"access_token": "a", "refresh_token": "", "token_type": "Bearer", "expires_in": "3600",
@@ -95,7 +92,6 @@ fn the_eight_keys_of_the_bash_client_are_read_and_five_written() {
     assert_eq!(entry_after_save(bash)["expires_at"], 2_000_000_001);
 }
 
-/// case 130
 #[test]
 fn an_entry_of_the_go_client_stays_one_that_it_can_read() {
     let five = r#""access_token": "a", "refresh_token": "r", "token_type": "Bearer", "client_id": "client-1""#;
@@ -109,7 +105,6 @@ fn an_entry_of_the_go_client_stays_one_that_it_can_read() {
     assert_eq!(without["expires_at"], "2033-05-18T03:33:21Z");
 }
 
-/// case 128
 #[test]
 fn an_entry_that_makes_no_sense_is_no_token() {
     let deep = "[".repeat(100_000);
@@ -122,7 +117,6 @@ fn an_entry_that_makes_no_sense_is_no_token() {
     }
 }
 
-/// case 14
 #[test]
 fn without_a_record_the_issuer_is_that_of_the_jwt() {
     let entry = |access_token: &str| json!({"access_token": access_token}).to_string();
@@ -131,7 +125,6 @@ fn without_a_record_the_issuer_is_that_of_the_jwt() {
     assert_eq!(read(&entry("a.!!!.b")).unwrap().issuer, None);
 }
 
-/// case 14
 #[test]
 fn a_record_counts_only_for_the_token_that_it_was_written_with() {
     let home = Home::new();
@@ -166,7 +159,6 @@ fn a_token_survives_the_way_through_another_run_and_its_clock() {
     assert_eq!(stored.into_token(at(7), wall).lifetime, None);
 }
 
-/// case 48
 #[test]
 fn no_lifetime_is_too_long_to_be_kept() {
     let mut token = token(1).into_token(Moment::after_start(Duration::ZERO), SystemTime::UNIX_EPOCH);
@@ -175,14 +167,12 @@ fn no_lifetime_is_too_long_to_be_kept() {
     assert_eq!(stored.expires_at, Some((1 << 53) - 1));
 }
 
-/// case 155
 #[test]
 fn debug_output_shows_no_token() {
     let shown = format!("{:?}", token(1));
     assert!(!shown.contains("access-1") && !shown.contains("refresh-1") && !shown.contains("id-token"), "{shown}");
 }
 
-/// cases 129, 130
 #[test]
 #[ignore = "needs Python with go-authgate: run with --include-ignored"]
 fn we_and_python_read_each_others_tokens() {
@@ -204,7 +194,6 @@ store.save('client-1', StoredToken('from-python', '', 'Bearer', 2000000003.5, 'c
     assert_eq!(store.load("another").unwrap().unwrap().access_token.expose(), "access-2");
 }
 
-/// case 130
 #[test]
 #[ignore = "needs jq: run with --include-ignored"]
 fn jq_reads_our_tokens() {

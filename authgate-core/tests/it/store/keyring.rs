@@ -37,7 +37,6 @@ async fn a_saved_token_is_loaded_and_deleted() {
     assert_eq!(session.items("authgate", CLIENT) + &session.items("authgate-rust", CLIENT), "");
 }
 
-/// case 149
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn only_a_save_writes_to_the_keyring() {
@@ -62,7 +61,6 @@ async fn only_a_save_writes_to_the_keyring() {
     assert_eq!(of_save, [true, true, false], "the token and its record, and no more: {calls:?}");
 }
 
-/// case 141
 #[tokio::test]
 async fn a_session_without_a_bus_has_no_keyring() {
     let session = Session::without_bus();
@@ -70,7 +68,6 @@ async fn a_session_without_a_bus_has_no_keyring() {
     assert_snapshot!(keyring.ask("load").await, @"error: keyring: there is none in this session, as over SSH, in a container or under cron");
 }
 
-/// cases 141, 144
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn a_bus_without_a_keyring_is_told_from_an_empty_one() {
@@ -79,7 +76,6 @@ async fn a_bus_without_a_keyring_is_told_from_an_empty_one() {
     assert_snapshot!(keyring.ask("load").await, @"error: keyring: there is none in this session, as over SSH, in a container or under cron");
 }
 
-/// cases 144, 154
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn a_keyring_that_was_never_set_up_opens_no_window() {
@@ -92,7 +88,6 @@ async fn a_keyring_that_was_never_set_up_opens_no_window() {
     assert!(!session.home().path().join("keyrings/default").exists());
 }
 
-/// cases 142, 143, 154
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn a_locked_keyring_is_asked_once_and_no_more() {
@@ -108,7 +103,6 @@ async fn a_locked_keyring_is_asked_once_and_no_more() {
     assert_eq!(stores.ask("notices").await, "");
 }
 
-/// cases 142, 153
 #[tokio::test]
 async fn a_bus_that_never_answers_is_asked_once_and_no_more() {
     let session = Session::silent();
@@ -122,7 +116,6 @@ async fn a_bus_that_never_answers_is_asked_once_and_no_more() {
     assert!(asked_again.elapsed() < Duration::from_secs(20), "were it asked again, it would take 0.3 s each time");
 }
 
-/// case 123
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn the_newest_token_counts_and_a_refresh_updates_both() {

@@ -25,7 +25,6 @@ fn count(session: &Session) -> usize {
     session.items("authgate", CLIENT).matches("made by a test").count()
 }
 
-/// case 145
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn the_newest_of_two_items_is_kept() {
@@ -54,7 +53,6 @@ async fn the_newest_of_two_items_is_kept() {
     }
 }
 
-/// case 145
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn items_of_unknown_age_stay_until_refused_or_replaced() {
@@ -83,7 +81,6 @@ async fn items_of_unknown_age_stay_until_refused_or_replaced() {
     }
 }
 
-/// case 145
 #[tokio::test]
 #[ignore = "needs gnome-keyring and Python with go-authgate: run with --include-ignored"]
 async fn the_python_client_and_this_one_share_one_item() {

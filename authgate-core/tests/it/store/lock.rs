@@ -45,7 +45,6 @@ async fn holder(home: &Home) -> Started {
     holder
 }
 
-/// cases 113, 133
 #[tokio::test]
 async fn the_login_lock_keeps_other_processes_out_and_names_them() {
     let home = Home::new();
@@ -59,7 +58,6 @@ async fn the_login_lock_keeps_other_processes_out_and_names_them() {
     assert!(error.is_transient() && !error.needs_login());
 }
 
-/// case 134
 #[tokio::test]
 async fn a_killed_process_holds_no_lock() {
     let home = Home::new();
@@ -96,7 +94,6 @@ async fn a_guard_may_be_held_across_await() {
     lock.acquire(UNTIL_FREE).unwrap();
 }
 
-/// case 15
 #[test]
 fn a_guard_without_a_lock_file_says_that_nothing_is_locked() {
     let missing = LoginLock::beside(Home::new().path().join("missing/tokens.json"));
@@ -122,7 +119,6 @@ fn only_file(home: &Home) -> FallbackStore {
     FallbackStore::new(vec![Box::new(file)], lock)
 }
 
-/// case 133
 #[test]
 fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
     let home = Home::new();
@@ -136,7 +132,6 @@ fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
     assert!(matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")), "{told:?}");
 }
 
-/// case 134
 #[test]
 fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
     let home = Home::new();
@@ -164,7 +159,6 @@ fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
     });
 }
 
-/// case 127
 #[test]
 fn old_temporaries_of_ours_are_removed() {
     let home = Home::new();
@@ -178,7 +172,6 @@ fn old_temporaries_of_ours_are_removed() {
     assert_eq!(home.leftovers(), names);
 }
 
-/// case 133
 #[test]
 fn a_save_waits_while_another_client_holds_its_lock() {
     let home = Home::new();
@@ -201,7 +194,6 @@ fn a_save_waits_while_another_client_holds_its_lock() {
     assert!(!lock.exists());
 }
 
-/// cases 133, 135
 #[test]
 fn another_clients_lock_that_is_not_released_stays_and_is_named() {
     let home = Home::new();
@@ -213,7 +205,6 @@ fn another_clients_lock_that_is_not_released_stays_and_is_named() {
     assert_eq!((home.text(), home.leftovers()), (None, vec![".authgate-tokens.json.lock".to_owned()]));
 }
 
-/// case 134
 #[test]
 fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
     let hour = Duration::from_secs(3600);
@@ -230,7 +221,6 @@ fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
     }
 }
 
-/// case 134
 #[test]
 fn a_crash_that_left_our_lock_under_two_names_is_cleared_up() {
     let home = Home::new();
@@ -240,7 +230,6 @@ fn a_crash_that_left_our_lock_under_two_names_is_cleared_up() {
     assert!(!home.file(".lock").exists());
 }
 
-/// case 135
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {

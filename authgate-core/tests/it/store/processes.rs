@@ -19,13 +19,11 @@ fn saves() -> u64 {
     rounds(250) / SAVERS
 }
 
-/// case 137
 #[tokio::test]
 async fn processes_that_save_at_once_lose_nothing() {
     save_at_once(|_| Vec::new()).await;
 }
 
-/// case 137
 #[tokio::test]
 #[ignore = "needs Python with go-authgate: run with --include-ignored"]
 async fn processes_of_python_and_ours_lose_nothing() {

@@ -46,7 +46,6 @@ impl TokenStore for Noting {
     }
 }
 
-/// case 150
 #[test]
 fn an_old_login_is_deleted_after_the_new_one_is_saved() {
     for (keyring_keeps, expected) in
@@ -66,7 +65,6 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
     }
 }
 
-/// cases 118, 150 and 154
 #[test]
 fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     let (first, second) = (Arc::new(Fragile::default()), Arc::new(Fragile::default()));

@@ -13,7 +13,6 @@ use crate::support::stores::{CLIENT, file_in, token};
 /// Others may read it as well, and nobody may delete or replace it.
 const FILE_SHARE_READ: u32 = 1;
 
-/// case 138
 #[test]
 fn a_file_open_in_another_program_is_replaced_once_closed() {
     let home = Home::new();
@@ -31,7 +30,6 @@ fn a_file_open_in_another_program_is_replaced_once_closed() {
     assert_eq!(store.load(CLIENT).unwrap(), Some(token(2)));
 }
 
-/// case 147
 #[test]
 fn a_token_too_long_for_the_keyring_goes_to_the_file() {
     let home = Home::new();

@@ -54,7 +54,6 @@ async fn status(bearer: BearerAuth, url: Url) -> u16 {
     bearer.get(url).await.unwrap().status().as_u16()
 }
 
-/// case 164
 #[tokio::test]
 async fn the_token_goes_into_the_header_and_nowhere_else() {
     let api = Api::start().await;
@@ -73,7 +72,6 @@ async fn tokens_and_calls_share_one_connection() {
     assert_eq!(api.server.connections(), 1);
 }
 
-/// case 64
 #[tokio::test]
 async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
     let api = Api::with_token().await;
@@ -87,7 +85,6 @@ async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
     api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
-/// cases 62, 64
 #[tokio::test]
 async fn an_api_that_refuses_new_tokens_costs_one_token() {
     let api = Api::start().await;
@@ -101,7 +98,6 @@ async fn an_api_that_refuses_new_tokens_costs_one_token() {
     api.server.assert_requests([Endpoint::Api; 50]);
 }
 
-/// case 64
 #[tokio::test]
 async fn a_refused_token_stays_where_there_is_no_other() {
     let api = Api::with_token().await;
@@ -111,7 +107,6 @@ async fn a_refused_token_stays_where_there_is_no_other() {
     assert_eq!(api.status().await, 200, "another API, or another moment, may accept it");
 }
 
-/// case 64
 #[tokio::test]
 async fn calls_that_are_refused_at_once_cause_one_refresh() {
     let api = Api::with_token().await;
@@ -121,7 +116,6 @@ async fn calls_that_are_refused_at_once_cause_one_refresh() {
     assert_eq!(api.server.count(Endpoint::Token), 1);
 }
 
-/// case 65
 #[tokio::test]
 async fn a_streamed_body_is_not_sent_twice_but_its_token_is_dropped() {
     let api = Api::with_token().await;
@@ -136,7 +130,6 @@ async fn a_streamed_body_is_not_sent_twice_but_its_token_is_dropped() {
     api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
-/// case 56
 #[tokio::test]
 async fn statuses_other_than_401_are_the_callers() {
     let api = Api::with_token().await;
@@ -147,7 +140,6 @@ async fn statuses_other_than_401_are_the_callers() {
     api.server.assert_requests([Endpoint::Api; 4]);
 }
 
-/// case 29
 #[tokio::test]
 async fn a_redirect_does_not_take_the_token_along() {
     let api = Api::start().await;
@@ -158,7 +150,6 @@ async fn a_redirect_does_not_take_the_token_along() {
     assert_eq!(other.connections(), 0);
 }
 
-/// case 4
 #[tokio::test]
 async fn a_refused_url_is_sent_no_token_and_costs_none() {
     let api = Api::start().await;
@@ -174,7 +165,6 @@ async fn a_refused_url_is_sent_no_token_and_costs_none() {
     assert!(error.is_transient() && error.to_string().contains("cannot reach http://api.invalid/"), "{error}");
 }
 
-/// cases 35, 156
 #[tokio::test]
 async fn an_error_of_the_connection_shows_no_query() {
     let mut api = Api::with_token().await;
@@ -193,7 +183,6 @@ async fn an_error_of_the_connection_shows_no_query() {
     }
 }
 
-/// case 74
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
     const LIMIT: usize = 1024 * 1024;
@@ -211,7 +200,6 @@ async fn a_body_is_read_up_to_its_limit() {
     }
 }
 
-/// case 74
 #[tokio::test(start_paused = true)]
 async fn a_body_that_breaks_off_or_is_too_slow_is_kept_so_far() {
     let api = Api::with_token().await;

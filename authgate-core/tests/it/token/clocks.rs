@@ -56,7 +56,6 @@ async fn service(lifetime: Duration) -> (Service, Arc<HandClock>) {
     (service, clock)
 }
 
-/// case 68
 #[tokio::test]
 async fn after_a_suspend_callers_wait_for_one_new_token() {
     let (service, clock) = service(HOUR).await;
@@ -66,7 +65,6 @@ async fn after_a_suspend_callers_wait_for_one_new_token() {
     service.server.assert_requests([Endpoint::Token; 2]);
 }
 
-/// cases 68, 69
 #[tokio::test]
 async fn a_token_that_arrives_expired_serves_only_who_waited() {
     for (lifetime, late) in [(HOUR, 2 * HOUR), (Duration::from_secs(10), Duration::from_secs(15))] {
@@ -88,7 +86,6 @@ async fn a_token_that_arrives_expired_serves_only_who_waited() {
     }
 }
 
-/// case 68
 #[tokio::test]
 async fn the_pause_after_a_failure_is_over_after_a_suspend() {
     let (service, clock) = service(HOUR).await;
@@ -109,7 +106,6 @@ fn granted(claims: &Value, date: &str) -> Fault {
     Fault::json(200, &answer).with_header("Date", date)
 }
 
-/// case 69
 #[tokio::test]
 async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
     // By this machine's clock they expired long ago, or never will.
@@ -127,7 +123,6 @@ async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
     }
 }
 
-/// case 69
 #[tokio::test]
 async fn the_life_of_a_token_begins_when_it_is_asked_for() {
     const ON_THE_WAY: Duration = Duration::from_secs(20);
@@ -143,7 +138,6 @@ async fn the_life_of_a_token_begins_when_it_is_asked_for() {
     assert!(left + ON_THE_WAY <= token.lifetime.unwrap(), "{left:?}");
 }
 
-/// case 72
 #[tokio::test]
 async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
     let (mut died, mut survived) = (0, 0);
@@ -166,7 +160,6 @@ async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
     assert!(died > 0 && survived > 1, "{died} callers died, {survived} did not notice");
 }
 
-/// case 72
 #[tokio::test]
 async fn after_a_panic_one_new_request_serves_all_callers() {
     let service = Service::start().await;
@@ -187,7 +180,6 @@ async fn after_a_panic_one_new_request_serves_all_callers() {
     service.server.assert_requests([Endpoint::Discovery]);
 }
 
-/// case 72
 #[tokio::test]
 async fn a_panic_in_a_refresh_leaves_the_old_token_until_the_next() {
     // In the call, in what decides whether a refresh is due, in the refresh, and in the next call.

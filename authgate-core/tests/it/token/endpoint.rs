@@ -41,7 +41,6 @@ async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     assert_eq!(request.header("accept"), Some("application/json"));
 }
 
-/// cases 39 and 165
 #[tokio::test]
 async fn a_request_names_the_program_and_carries_no_cookie() {
     let service = Service::start().await;
@@ -56,7 +55,6 @@ async fn a_request_names_the_program_and_carries_no_cookie() {
     }
 }
 
-/// case 11
 #[tokio::test]
 async fn any_secret_arrives_to_the_letter_in_the_body() {
     for secret in ["a+b/c%d:e", "päss wörd", "&=;#?", "\"'\\"] {
@@ -64,7 +62,6 @@ async fn any_secret_arrives_to_the_letter_in_the_body() {
     }
 }
 
-/// case 11
 #[tokio::test]
 async fn any_secret_is_form_encoded_by_basic_and_only_there() {
     for (secret, encoded) in
@@ -105,7 +102,6 @@ async fn without_a_secret_nothing_is_sent() {
     service.server.assert_requests([]);
 }
 
-/// case 42
 #[tokio::test]
 async fn an_access_token_that_cannot_be_sent_is_refused() {
     let values = [json!(null), json!(""), json!(7), json!("a\r\nX: b"), json!("a b"), json!("tökén"), json!({})];
@@ -123,7 +119,6 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
     ");
 }
 
-/// case 44
 #[tokio::test]
 async fn only_bearer_tokens_are_taken_however_it_is_written() {
     let service = Service::start().await;
@@ -138,7 +133,6 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
     ");
 }
 
-/// cases 45, 46, 47, 48
 #[tokio::test]
 async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
     const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
@@ -164,7 +158,6 @@ async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
     }
 }
 
-/// case 49
 #[tokio::test]
 async fn scopes_that_were_not_granted_are_missing_ones() {
     let service = Service::start().await;
@@ -181,7 +174,6 @@ async fn scopes_that_were_not_granted_are_missing_ones() {
     }
 }
 
-/// case 52
 #[tokio::test]
 async fn unknown_members_do_no_harm() {
     let service = Service::start().await;
@@ -190,7 +182,6 @@ async fn unknown_members_do_no_harm() {
     assert!(token.id_token.is_none());
 }
 
-/// case 50
 #[tokio::test]
 async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
     let service = Service::start().await;
@@ -205,7 +196,6 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
     }
 }
 
-/// case 38
 #[tokio::test]
 async fn the_content_type_does_not_decide() {
     let service = Service::start().await;

@@ -159,37 +159,31 @@ async fn survive(fault: Fault, attempt: Duration) {
     server.assert_requests([Endpoint::Token]);
 }
 
-/// cases 59, 60, 61
 #[tokio::test]
 async fn an_outage_with_503s_is_survived() {
     survive(Fault::status(503), AT_ONCE).await;
 }
 
-/// cases 59, 60, 61
 #[tokio::test]
 async fn an_outage_with_lost_connections_is_survived() {
     survive(Fault::Drop, AT_ONCE).await;
 }
 
-/// cases 59, 60, 61
 #[tokio::test]
 async fn an_outage_without_answers_is_survived() {
     survive(Fault::Hang, REQUEST_LIMIT).await;
 }
 
-/// cases 20, 59, 60, 61
 #[tokio::test]
 async fn an_outage_with_headers_and_no_body_is_survived() {
     survive(Fault::HeadersThenSilence, REQUEST_LIMIT).await;
 }
 
-/// cases 20, 59, 60, 61
 #[tokio::test]
 async fn an_outage_with_dripping_bodies_is_survived() {
     survive(Fault::Drip { every: Duration::from_secs(1), bytes: 1 }, REQUEST_LIMIT).await;
 }
 
-/// cases 35, 59, 60, 61
 #[tokio::test]
 async fn a_restart_of_the_server_is_survived() {
     let port = Port::free();
@@ -207,7 +201,6 @@ async fn a_restart_of_the_server_is_survived() {
     server.assert_requests([Endpoint::Token]);
 }
 
-/// cases 59, 60, 61
 #[tokio::test]
 async fn calls_go_on_while_there_is_a_token() {
     let (server, api) = api("/oauth/userinfo").await;
@@ -226,7 +219,6 @@ async fn calls_go_on_while_there_is_a_token() {
     assert!(server.requests_at(Endpoint::UserInfo).iter().all(|call| call.status == Some(200)));
 }
 
-/// cases 61, 64
 #[tokio::test]
 async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
     let (server, api) = api("/api/things").await;
@@ -240,7 +232,6 @@ async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
     assert!((ATTEMPTS..=ATTEMPTS * REFRESHES).contains(&requests), "{requests} requests");
 }
 
-/// case 61
 #[tokio::test]
 async fn a_hanging_api_costs_its_callers_half_a_minute_and_no_token() {
     let (server, api) = api("/api/things").await;
@@ -250,7 +241,6 @@ async fn a_hanging_api_costs_its_callers_half_a_minute_and_no_token() {
     server.assert_requests([Endpoint::Api; CALLERS]);
 }
 
-/// cases 57, 61
 #[tokio::test(start_paused = true)]
 async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
     for (fault, attempt) in [(Fault::status(503), AT_ONCE), (Fault::Drop, AT_ONCE), (Fault::Hang, REQUEST_LIMIT)] {

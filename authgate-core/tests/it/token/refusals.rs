@@ -21,7 +21,6 @@ async fn a_refused_client_or_scope_is_explained() {
     server.assert_requests([Endpoint::Token; 2]);
 }
 
-/// case 36
 #[tokio::test(start_paused = true)]
 async fn a_refresh_whose_answer_was_lost_is_not_sent_again() {
     let service = Service::start().await;
@@ -47,7 +46,6 @@ async fn a_refused_refresh_token_ends_the_login() {
     assert!(error.needs_login() && !error.is_transient());
 }
 
-/// cases 29, 30, 54
 #[tokio::test]
 async fn a_redirected_grant_is_not_followed() {
     let service = Service::with_secret("canary-secret").await;
@@ -64,7 +62,6 @@ async fn a_redirected_grant_is_not_followed() {
     ");
 }
 
-/// cases 34, 37
 #[tokio::test]
 async fn only_a_200_without_an_error_in_it_is_a_grant() {
     let service = Service::start().await;
@@ -94,7 +91,6 @@ async fn only_a_200_without_an_error_in_it_is_a_grant() {
     ");
 }
 
-/// cases 52, 53
 #[tokio::test]
 async fn a_hostile_error_is_one_short_safe_line() {
     let service = Service::start().await;
@@ -120,7 +116,6 @@ async fn a_hostile_error_is_one_short_safe_line() {
     "#);
 }
 
-/// case 54
 #[tokio::test]
 async fn a_secret_is_redacted_in_every_spelling() {
     const SECRET: &str = "canary+/\"x";
@@ -165,7 +160,6 @@ async fn a_secret_is_redacted_in_every_spelling() {
     "#);
 }
 
-/// case 155
 #[tokio::test]
 async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let service = Service::start().await;

@@ -4,7 +4,6 @@ use authgate_core::{Secret, mask};
 
 use crate::support::service::Service;
 
-/// case 155
 #[tokio::test]
 async fn debug_output_shows_no_secret() {
     let secret = Secret::from("canary-5f1e");
@@ -25,7 +24,6 @@ fn secrets_are_compared_by_value() {
     assert_ne!(Secret::from("a"), Secret::from("aa"));
 }
 
-/// case 158
 #[test]
 fn a_token_is_shown_by_its_first_eight_characters() {
     assert_eq!(mask(None), "****");

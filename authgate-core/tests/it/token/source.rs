@@ -14,7 +14,6 @@ use crate::support::service::{HOUR, MINUTE, Service, one, settle};
 /// Inside the margin, which is a third of a minute here, and in its earlier half.
 const INSIDE_THE_MARGIN: Duration = Duration::from_secs(51);
 
-/// case 57
 #[tokio::test]
 async fn a_thousand_callers_at_start_share_one_request() {
     let service = Service::with_lifetime(HOUR).await;
@@ -22,7 +21,6 @@ async fn a_thousand_callers_at_start_share_one_request() {
     service.server.assert_requests([Endpoint::Token]);
 }
 
-/// case 58
 #[tokio::test]
 async fn a_caller_who_leaves_does_not_take_the_answer_along() {
     let service = Service::with_lifetime(HOUR).await;
@@ -38,7 +36,6 @@ async fn a_caller_who_leaves_does_not_take_the_answer_along() {
     service.server.assert_requests([Endpoint::Token]);
 }
 
-/// case 117
 #[tokio::test]
 async fn a_request_whose_only_caller_left_still_brings_the_token() {
     let service = Service::with_lifetime(HOUR).await;
@@ -50,7 +47,6 @@ async fn a_request_whose_only_caller_left_still_brings_the_token() {
     service.server.assert_requests([Endpoint::Token]);
 }
 
-/// case 59
 #[tokio::test]
 async fn callers_get_the_old_token_while_it_is_refreshed() {
     let service = Service::with_lifetime(MINUTE).await;
@@ -66,7 +62,6 @@ async fn callers_get_the_old_token_while_it_is_refreshed() {
     service.server.assert_requests([Endpoint::Token; 2]);
 }
 
-/// case 67
 #[tokio::test]
 async fn a_token_that_lives_20_s_is_used_for_most_of_its_life() {
     let service = Service::with_lifetime(Duration::from_secs(20)).await;
@@ -74,7 +69,6 @@ async fn a_token_that_lives_20_s_is_used_for_most_of_its_life() {
     service.server.assert_requests([Endpoint::Token]);
 }
 
-/// case 47
 #[tokio::test]
 async fn a_token_that_expires_at_once_causes_no_storm() {
     let service = Service::with_lifetime(HOUR).await;
@@ -84,7 +78,6 @@ async fn a_token_that_expires_at_once_causes_no_storm() {
     assert!(service.token_requests() <= 6, "{}", service.token_requests());
 }
 
-/// case 45
 #[tokio::test]
 async fn without_expires_in_a_token_is_kept_for_five_minutes() {
     let service = Service::with_lifetime(HOUR).await;
@@ -98,7 +91,6 @@ async fn without_expires_in_a_token_is_kept_for_five_minutes() {
     }
 }
 
-/// case 64
 #[tokio::test]
 async fn only_the_current_token_can_be_invalidated() {
     let service = Service::with_lifetime(HOUR).await;
@@ -116,7 +108,6 @@ async fn only_the_current_token_can_be_invalidated() {
     service.server.assert_requests([Endpoint::Token; 2]);
 }
 
-/// case 73
 #[tokio::test]
 async fn dropping_the_source_ends_its_tasks() {
     let service = Service::with_lifetime(MINUTE).await;
@@ -131,7 +122,6 @@ async fn dropping_the_source_ends_its_tasks() {
     assert!(Handle::current().metrics().num_alive_tasks() < alive);
 }
 
-/// case 71
 #[test]
 fn a_request_on_a_stalled_runtime_is_given_up() {
     let driven = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -145,7 +135,6 @@ fn a_request_on_a_stalled_runtime_is_given_up() {
     driven.block_on(service.header()).unwrap();
 }
 
-/// case 71
 #[test]
 fn a_source_outlives_the_runtime_of_its_request() {
     let runtime = || Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -17,7 +17,6 @@ fn invalid_client() -> Fault {
     Fault::oauth_error(401, "invalid_client")
 }
 
-/// case 57
 #[tokio::test(start_paused = true)]
 async fn callers_share_one_failure_and_its_retries() {
     for (fault, said, is_transient, requests) in
@@ -31,7 +30,6 @@ async fn callers_share_one_failure_and_its_retries() {
     }
 }
 
-/// case 60
 #[tokio::test]
 async fn a_failed_refresh_is_no_callers_error_and_is_spaced() {
     let service = Service::with_lifetime(HOUR).await;
@@ -43,7 +41,6 @@ async fn a_failed_refresh_is_no_callers_error_and_is_spaced() {
     assert!((2..=3).contains(&service.token_requests()), "{} refreshes", service.token_requests());
 }
 
-/// case 61
 #[tokio::test]
 async fn after_expiry_an_outage_is_an_error_until_it_ends() {
     let service = Service::with_lifetime(MINUTE).await;
@@ -56,7 +53,6 @@ async fn after_expiry_an_outage_is_an_error_until_it_ends() {
     service.header().await.unwrap();
 }
 
-/// case 61
 #[tokio::test]
 async fn a_failed_background_refresh_fails_no_later_caller() {
     let service = Service::with_lifetime(MINUTE).await;
@@ -70,7 +66,6 @@ async fn a_failed_background_refresh_fails_no_later_caller() {
     service.server.assert_requests([Endpoint::Token; 3]);
 }
 
-/// case 62
 #[tokio::test]
 async fn a_refused_client_is_tried_again_after_growing_pauses() {
     let service = Service::with_lifetime(HOUR).await;
@@ -84,7 +79,6 @@ async fn a_refused_client_is_tried_again_after_growing_pauses() {
     service.header().await.unwrap();
 }
 
-/// cases 32, 63
 #[tokio::test(start_paused = true)]
 async fn a_server_that_asks_for_time_gets_ten_minutes_at_most() {
     let limited = Fault::oauth_error(429, "rate_limit_exceeded");
@@ -115,7 +109,6 @@ async fn sources(service: &Service, count: usize, expiry_delta: Duration) -> Vec
     sources
 }
 
-/// case 63
 #[tokio::test]
 async fn sources_that_start_together_do_not_refresh_together() {
     let service = Service::with_lifetime(HOUR).await;
@@ -130,7 +123,6 @@ async fn sources_that_start_together_do_not_refresh_together() {
     assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed by the middle of the window");
 }
 
-/// case 63
 #[tokio::test]
 async fn fifty_replicas_refresh_behind_a_rate_limit() {
     let service = Service::with_lifetime(HOUR).await;
