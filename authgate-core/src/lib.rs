@@ -58,6 +58,7 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
+#[cfg(feature = "login")]
 mod jwt;
 pub mod token;
 
@@ -81,7 +82,9 @@ pub mod login;
 pub mod fuzzing;
 
 pub use bearer::BearerAuth;
-pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};
+#[cfg(feature = "login")]
+pub use client::AuthorizationRequest;
+pub use client::{DeviceAuth, Introspection, OAuthClient};
 pub use client_credentials::TokenSource;
 pub use config::{Environment, PlainHttp, Settings};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
