@@ -101,9 +101,8 @@ async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) ->
 /// Calls the API with a valid token; says what went wrong if it gives no answer to use.
 async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     println!("Calling protected API: {}", text::printable_url(&url));
-    let mut request = reqwest::Request::new(reqwest::Method::GET, url);
-    request.headers_mut().insert("Content-Type", reqwest::header::HeaderValue::from_static("application/json"));
-    let response = match BearerAuth::new(tokens).execute(request).await {
+    let api = BearerAuth::new(tokens);
+    let response = match api.get(url).header("Content-Type", "application/json").send().await {
         Ok(response) => response,
         Err(error) => {
             explain(&error, " calling protected API");

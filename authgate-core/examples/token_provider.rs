@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use authgate_core::config::{self, Query, parse_url};
 use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource};
-use reqwest::header::{ACCEPT, DATE, HeaderValue};
+use reqwest::header::DATE;
 use url::Url;
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -103,9 +103,8 @@ async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Tok
 
 /// The API's answer, and the server's idea of the time.
 async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, Option<String>)> {
-    let mut request = reqwest::Request::new(reqwest::Method::GET, url);
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = api.execute(request).await?.error_for_status().map_err(reqwest::Error::without_url)?;
+    let response = api.get(url).header("Accept", "application/json").send().await?;
+    let response = response.error_for_status().map_err(reqwest::Error::without_url)?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
     let body = read_body(response, BODY_LIMIT).await;
     match body.end {

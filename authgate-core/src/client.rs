@@ -1,5 +1,6 @@
 //! The OAuth 2.0 client: one method for each request it can make.
 
+#[cfg(feature = "login")]
 mod authorization_request;
 mod device_authorization;
 mod grants;
@@ -12,22 +13,17 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
-use oauth2::{
-    AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RequestTokenError, StandardRevocableToken, TokenUrl,
-};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::clock::{Clock, Moment, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::discovery::{ClientAuthentication, Endpoints};
 use crate::error::{Error, Result};
-use crate::http::{Answer, HttpClient, OAuth2Adapter, Retry, post_form};
+use crate::http::{Answer, HttpClient, Retry, post_form};
 use crate::secret::Secret;
-use crate::text;
 use crate::token::Token;
-use token_response::TokenResponse;
 
+#[cfg(feature = "login")]
 pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use device_authorization::DeviceAuth;
 pub use introspection::Introspection;
@@ -125,7 +121,21 @@ impl OAuthClient {
         Ok(())
     }
 
-    /// A form with the client's credentials, for the endpoints that are no grant.
+    /// A grant: the client and what it shows go to the token endpoint, and a token comes back.
+    async fn grant(
+        &self,
+        operation: &'static str,
+        authentication: ClientAuthentication,
+        parameters: &[(&str, &str)],
+        retry: Retry,
+    ) -> Result<Token> {
+        let url = &self.endpoints.token_url;
+        let obtained = self.clock.now();
+        let answer = self.post_as(authentication, operation, url, parameters, retry).await?;
+        token_response::read(operation, url, obtained, answer.object()?)
+    }
+
+    /// A form with the client's credentials, authenticated as discovery says.
     async fn post(
         &self,
         operation: &'static str,
@@ -133,9 +143,20 @@ impl OAuthClient {
         parameters: &[(&str, &str)],
         retry: Retry,
     ) -> Result<Answer> {
+        self.post_as(self.endpoints.client_authentication, operation, url, parameters, retry).await
+    }
+
+    async fn post_as(
+        &self,
+        authentication: ClientAuthentication,
+        operation: &'static str,
+        url: &Url,
+        parameters: &[(&str, &str)],
+        retry: Retry,
+    ) -> Result<Answer> {
         let mut parameters = parameters.to_vec();
         let mut authorization = None;
-        match (&self.client_secret, self.endpoints.client_authentication) {
+        match (&self.client_secret, authentication) {
             (Some(secret), ClientAuthentication::Basic) => authorization = Some(self.basic(secret)?),
             (Some(secret), ClientAuthentication::Body) => {
                 parameters.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose())]);
@@ -158,73 +179,7 @@ impl OAuthClient {
         header.set_sensitive(true);
         Ok(header)
     }
-
-    fn oauth2_client(&self) -> Oauth2Client {
-        let client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(self.endpoints.token_url.clone()))
-            .set_auth_type(match self.endpoints.client_authentication {
-                ClientAuthentication::Body => AuthType::RequestBody,
-                ClientAuthentication::Basic => AuthType::BasicAuth,
-            });
-        match &self.client_secret {
-            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
-            None => client,
-        }
-    }
-
-    fn adapter(&self, operation: &'static str, retry: Retry) -> OAuth2Adapter<'_> {
-        OAuth2Adapter { http: &self.http, operation, retry }
-    }
-
-    fn granted(
-        &self,
-        operation: &'static str,
-        obtained: Moment,
-        answer: Result<TokenResponse, RequestTokenError<Error, BasicErrorResponse>>,
-    ) -> Result<Token> {
-        match answer {
-            Ok(response) => self.usable(operation, obtained, response),
-            Err(RequestTokenError::Request(error)) => Err(error),
-            // The crate's own errors keep the body, so nothing of them is shown. They are rare: the
-            // adapter lets only JSON objects through.
-            Err(_) => Err(self.not_a_token(operation)),
-        }
-    }
-
-    /// The token in an answer that the `oauth2` crate has no part in.
-    fn granted_in(&self, operation: &'static str, obtained: Moment, answer: Answer) -> Result<Token> {
-        answer.object()?;
-        let response = serde_json::from_slice(&answer.into_body()).map_err(|_| self.not_a_token(operation))?;
-        self.usable(operation, obtained, response)
-    }
-
-    fn usable(&self, operation: &'static str, obtained: Moment, response: TokenResponse) -> Result<Token> {
-        response.into_token(operation, &text::printable_url(&self.endpoints.token_url), obtained)
-    }
-
-    fn not_a_token(&self, operation: &'static str) -> Error {
-        Error::Protocol {
-            operation,
-            url: text::printable_url(&self.endpoints.token_url),
-            status: None,
-            reason: "the answer names a member of the token twice, or is otherwise not a token".to_owned(),
-        }
-    }
 }
-
-/// The `oauth2` crate's client with our reader of tokens in it.
-type Oauth2Client = oauth2::Client<
-    BasicErrorResponse,
-    TokenResponse,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
 
 pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url> {
     url.ok_or_else(|| {

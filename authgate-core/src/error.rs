@@ -155,6 +155,10 @@ pub enum Error {
         operation: &'static str,
     },
 
+    /// The server has ended the person's login, or nothing is stored that could refresh it.
+    #[error("the login has ended: log in again")]
+    LoginEnded,
+
     /// A place where tokens are kept cannot be read or written now. It says nothing about the token
     /// itself: one that is in memory serves on, and one that is stored may be there next time.
     #[error("{place}: {reason}")]
@@ -193,9 +197,13 @@ impl Error {
     }
 
     /// Whether only a new login helps: the server has refused the grant for good
-    /// (`invalid_grant`, RFC 6749 section 5.2).
+    /// (`invalid_grant`, RFC 6749 section 5.2), or there is no login.
     pub fn needs_login(&self) -> bool {
-        matches!(self, Self::OAuth { code, .. } if code == "invalid_grant")
+        match self {
+            Self::LoginEnded => true,
+            Self::OAuth { code, .. } => code == "invalid_grant",
+            _ => false,
+        }
     }
 
     /// How long the server asks to wait before the next try, where it said so.

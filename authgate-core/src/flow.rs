@@ -2,8 +2,7 @@
 //!
 //! [`run_auth_code_flow`] opens a browser and waits for it to come back to a loopback address;
 //! [`run_device_flow`] shows a code that the person types elsewhere. [`Surroundings`] tells which
-//! of the two can work here. What a person must see goes through the caller's [`Prompt`]; nothing
-//! is printed.
+//! of the two can work here. What a person must see goes through a [`Prompt`].
 
 mod auth_code;
 mod browser;
@@ -24,6 +23,6 @@ pub use callback::{Callback, Visited};
 pub use device::run_device_flow;
 pub use in_flight::{Entered, InFlight};
 pub use notice::Notice;
-pub use prompt::{DevicePrompt, Prompt};
+pub use prompt::{BrowserPrompt, DevicePrompt, Prompt, StandardError};
 pub use redirect_uri::RedirectUri;
 pub use surroundings::{Launcher, Lookup, NoBrowser, Surroundings, System};

@@ -5,7 +5,6 @@ mod authorization;
 mod body;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
-mod oauth2_adapter;
 mod proxy;
 mod redaction;
 mod retry;
@@ -16,10 +15,12 @@ use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use rustls::InvalidMessage;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::config::{PlainHttp, check_url, is_loopback};
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
@@ -28,7 +29,6 @@ use crate::text;
 pub(crate) use answer::{Answer, seconds};
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
-pub(crate) use oauth2_adapter::OAuth2Adapter;
 use proxy::Proxies;
 use redaction::SentSecrets;
 pub(crate) use retry::Retry;
@@ -204,6 +204,7 @@ pub(crate) fn get_json(url: &Url) -> reqwest::Request {
 /// A POST of a form that wants JSON.
 pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> reqwest::Request {
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let form = Bytes::from_owner(Zeroizing::new(form.into_bytes()));
     let mut request = request(reqwest::Method::POST, url);
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     *request.body_mut() = Some(form.into());

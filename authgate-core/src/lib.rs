@@ -13,7 +13,7 @@
 //!     .with_secret(Secret::from(std::env::var("CLIENT_SECRET")?));
 //! let tokens = TokenSource::builder(client).scopes(["read"]).build();
 //! let api = BearerAuth::new(tokens);
-//! let response = api.get("https://api.example.com/v1/users".parse()?).await?;
+//! let response = api.get("https://api.example.com/v1/users").send().await?;
 //! println!("{}", response.status());
 //! # Ok(())
 //! # }
@@ -39,7 +39,7 @@
 //! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt` |
 //! | 2 | [`discovery`], `store` |
 //! | 3 | [`client`], [`resource`] |
-//! | 4 | [`client_credentials`], [`bearer`] |
+//! | 4 | [`token_source`], [`bearer`] |
 //! | 5 | `flow` |
 //! | 6 | `login` |
 //! | 7 | `fuzzing` |
@@ -58,6 +58,7 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
+#[cfg(feature = "login")]
 mod jwt;
 pub mod token;
 
@@ -69,7 +70,7 @@ pub mod client;
 pub mod resource;
 
 pub mod bearer;
-pub mod client_credentials;
+pub mod token_source;
 
 #[cfg(feature = "login")]
 pub mod flow;
@@ -81,17 +82,19 @@ pub mod login;
 pub mod fuzzing;
 
 pub use bearer::BearerAuth;
-pub use client::{AuthorizationRequest, DeviceAuth, Introspection, OAuthClient};
-pub use client_credentials::TokenSource;
+#[cfg(feature = "login")]
+pub use client::AuthorizationRequest;
+pub use client::{DeviceAuth, Introspection, OAuthClient};
 pub use config::{Environment, PlainHttp, Settings};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
 pub use error::{Error, Result};
 pub use http::HttpClient;
 #[cfg(feature = "login")]
-pub use login::{FlowMode, Session, authenticate};
+pub use login::{FlowMode, LoginOptions, Session, authenticate};
 pub use resource::{TokenInfo, UserInfo};
 pub use secret::{Secret, mask};
 pub use token::{Freshness, Token};
+pub use token_source::TokenSource;
 
 // Their types are in the signatures here.
 pub use {reqwest, url};

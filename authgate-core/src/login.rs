@@ -1,34 +1,29 @@
 //! Logging a person in once: from the stores where that is possible, else by a flow.
 
 mod logout;
+mod next_token;
+mod options;
 mod renewal;
 mod session;
+mod stores;
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::client::OAuthClient;
 use crate::discovery::DiscoveryClient;
 use crate::error::{Error, Result};
-use crate::flow::{
-    AuthCodeOptions, Browser, IfBrowserFails, InFlight, Notice, OutcomePage, Prompt, RedirectUri, Surroundings,
-    run_auth_code_flow, run_device_flow,
-};
-use crate::http::HttpClient;
-use crate::secret::Secret;
-use crate::store::{FallbackStore, LoginLock, StoredToken, TokenStore};
+use crate::flow::{AuthCodeOptions, IfBrowserFails, Notice, OutcomePage, run_auth_code_flow, run_device_flow};
+use crate::store::{FallbackStore, LoginLock, StoredToken};
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
+pub use options::LoginOptions;
 use renewal::Renewal;
 pub use session::Session;
+use stores::Stores;
 
 /// A token in a store is renewed when it has no more left than this: it should last for the run.
 const MARGIN: Duration = Duration::from_secs(30);
-
-/// What takes longer with the stores than this is worth a line.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which flow logs a person in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,62 +35,6 @@ pub enum FlowMode {
     Browser,
     /// The device flow, and nothing else.
     Device,
-}
-
-/// Who logs in where, and what for.
-#[derive(Debug, Clone)]
-pub struct LoginOptions {
-    /// The server's URL, which is also its issuer.
-    pub authgate_url: String,
-    /// The client's identifier.
-    pub client_id: String,
-    /// The client's secret, if it is a confidential one.
-    pub client_secret: Option<Secret>,
-    /// The scopes to ask for.
-    pub scopes: Vec<String>,
-    /// Which flow to use.
-    pub flow_mode: FlowMode,
-    /// Where the browser comes back to.
-    pub redirect_uri: RedirectUri,
-}
-
-/// What a login uses of the world around it; tests bring their own.
-#[derive(Clone)]
-pub struct LoginContext {
-    /// The connections.
-    pub http: HttpClient,
-    /// Where tokens are kept.
-    pub store: Arc<FallbackStore>,
-    /// What shows things to the person.
-    pub prompt: Arc<dyn Prompt>,
-    /// What opens a URL.
-    pub browser: Arc<dyn Browser>,
-    /// What tells whether a browser can be opened.
-    pub surroundings: Arc<Surroundings>,
-    /// What counts the work that should not be cut short.
-    pub in_flight: InFlight,
-}
-
-impl LoginContext {
-    /// Runs what waits for files, keyrings and locks on a thread for such work, and says so when
-    /// it takes long.
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let mut working = tokio::task::spawn_blocking(work);
-        let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut working).await {
-            outcome
-        } else {
-            self.prompt.notice(&Notice::WaitingForStore);
-            working.await
-        };
-        // It is never cancelled; a panic goes on where it would have.
-        outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-    }
-}
-
-impl fmt::Debug for LoginContext {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LoginContext").field("store", &self.store).finish_non_exhaustive()
-    }
 }
 
 /// Logs a person in, and returns a client and a token that are ready for use.
@@ -114,8 +53,21 @@ impl fmt::Debug for LoginContext {
 /// As for [`DiscoveryClient::fetch`], for the flows ([`run_auth_code_flow`], [`run_device_flow`]),
 /// and, with an expired token, for [`OAuthClient::refresh_token`]; [`Error::Store`] when another
 /// process does not let go of the stores. What is stored stays stored then.
-pub async fn authenticate(options: LoginOptions, context: LoginContext) -> Result<Session> {
-    let login = Login::at_server(options, context).await?;
+///
+/// ```no_run
+/// # async fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{BearerAuth, LoginOptions, authenticate};
+///
+/// let options = LoginOptions::new("https://auth.example.com", "desktop").scopes(["profile", "email"]);
+/// let mut session = authenticate(options).await?;
+/// let user = session.validate().await?;
+/// let api = BearerAuth::new(session.token_source());
+/// # Ok(())
+/// # }
+/// ```
+pub async fn authenticate(options: LoginOptions) -> Result<Session> {
+    let stores = Stores::new(&options);
+    let login = Login::at_server(options, stores).await?;
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
@@ -129,16 +81,16 @@ struct Login {
     client: OAuthClient,
     issuer: String,
     options: LoginOptions,
-    context: LoginContext,
+    stores: Stores,
 }
 
 impl Login {
-    async fn at_server(options: LoginOptions, context: LoginContext) -> Result<Self> {
-        let http = context.http.clone();
+    async fn at_server(options: LoginOptions, stores: Stores) -> Result<Self> {
+        let http = options.http.clone();
         let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?.fetch().await?;
         let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http)
             .with_secret(options.client_secret.clone());
-        Ok(Self { client, issuer: metadata.issuer.clone(), options, context })
+        Ok(Self { client, issuer: metadata.issuer.clone(), options, stores })
     }
 
     /// A session with the stored login, renewed where that is due; `None` when only a new login
@@ -204,18 +156,18 @@ impl Login {
             FlowMode::Browser => self.run_browser(IfBrowserFails::KeepWaiting).await,
             FlowMode::Auto => self.run_what_fits().await,
         };
-        self.context.prompt.waited();
+        self.options.prompt.waited();
         outcome
     }
 
     async fn run_what_fits(&self) -> Result<Token> {
-        if self.context.surroundings.is_unattended() {
+        if self.options.platform.is_unattended() {
             return Err(Error::config(
                 "nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by \
                  hand, ask for the device flow by name, or use the client credentials grant for a machine",
             ));
         }
-        if self.context.surroundings.browser().is_err() {
+        if self.options.platform.browser().is_err() {
             return self.run_device().await;
         }
         match self.run_browser(IfBrowserFails::GiveUp).await {
@@ -228,24 +180,25 @@ impl Login {
     }
 
     async fn run_browser(&self, if_browser_fails: IfBrowserFails) -> Result<Token> {
-        let LoginContext { prompt, browser, in_flight, .. } = &self.context;
+        let LoginOptions { prompt, in_flight, scopes, .. } = &self.options;
+        let browser = self.options.browser_or_default();
         let flow = AuthCodeOptions {
             redirect_uri: self.options.redirect_uri.clone(),
             if_browser_fails,
             in_flight: in_flight.clone(),
             ..AuthCodeOptions::default()
         };
-        let login = run_auth_code_flow(&self.client, &self.options.scopes, &flow, &**browser, &**prompt).await?;
+        let login = run_auth_code_flow(&self.client, scopes, &flow, &*browser, &**prompt).await?;
         self.keep(&login.token, Some(login.page)).await;
         Ok(login.token)
     }
 
     async fn run_device(&self) -> Result<Token> {
-        let LoginContext { prompt, in_flight, surroundings, .. } = &self.context;
-        let run = || run_device_flow(&self.client, &self.options.scopes, &**prompt, in_flight);
+        let LoginOptions { prompt, in_flight, platform, scopes, .. } = &self.options;
+        let run = || run_device_flow(&self.client, scopes, &**prompt, in_flight);
         let token = match run().await {
             // Whoever sits there may have been called away; a script would go on for ever.
-            Err(because @ Error::LoginExpired { .. }) if surroundings.terminal => {
+            Err(because @ Error::LoginExpired { .. }) if platform.terminal => {
                 self.notice(&Notice::AnotherCode { because });
                 run().await?
             }
@@ -257,7 +210,7 @@ impl Login {
 
     /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
-        let _saving = self.context.in_flight.enter();
+        let _saving = self.options.in_flight.enter();
         let kept = self.stored(token);
         let save = move |store: &FallbackStore, client_id: &str| {
             // Not between another process's refresh and its save, unless that takes too long.
@@ -284,17 +237,11 @@ impl Login {
         StoredToken::from_token(token, &self.issuer, self.client.clock().now(), SystemTime::now())
     }
 
-    /// Works on the stores and passes on what they have to say.
     async fn with_store<T: Send + 'static>(&self, work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static) -> T {
-        let (store, client_id) = (self.context.store.clone(), self.options.client_id.clone());
-        let outcome = self.context.blocking(move || work(&store, &client_id)).await;
-        for notice in self.context.store.take_notices() {
-            self.notice(&Notice::Store(notice));
-        }
-        outcome
+        self.stores.run(work).await
     }
 
     fn notice(&self, notice: &Notice) {
-        self.context.prompt.notice(notice);
+        self.options.prompt.notice(notice);
     }
 }

@@ -12,13 +12,11 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use authgate_core::flow::{InFlight, Surroundings, SystemBrowser};
-use authgate_core::login::{LoginContext, LoginOptions, authenticate, logout};
-use authgate_core::store::{FallbackStore, KeyringStore};
-use authgate_core::{Environment, Error, HttpClient, Settings};
+use authgate_core::flow::InFlight;
+use authgate_core::login::logout;
+use authgate_core::{Environment, Error, LoginOptions, Settings, authenticate};
 
 use arguments::Arguments;
 use report::Report;
@@ -46,35 +44,27 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     if let Some(warning) = settings.warning() {
         terminal::say(format_args!("warning: {warning}"));
     }
-    let surroundings = Surroundings::of_this_machine();
-    let options = LoginOptions {
-        authgate_url: settings.authgate_url,
-        client_id: settings.client_id,
-        client_secret: settings.client_secret,
-        scopes: vec!["profile".to_owned(), "email".to_owned()],
-        flow_mode: choices.flow_mode,
-        redirect_uri: choices.redirect_uri,
-    };
-    let context = LoginContext {
-        http: HttpClient::new(settings.plain_http),
-        store: Arc::new(FallbackStore::of_user(choices.keyring.then(|| keyring(&surroundings)))),
-        prompt: Arc::new(Terminal::new(surroundings.browser().is_ok())),
-        browser: Arc::new(SystemBrowser::new(surroundings.browser())),
-        surroundings: Arc::new(surroundings),
-        in_flight,
-    };
+    let options = LoginOptions::new(settings.authgate_url, settings.client_id)
+        .client_secret(settings.client_secret)
+        .scopes(["profile", "email"])
+        .flow_mode(choices.flow_mode)
+        .redirect_uri(choices.redirect_uri)
+        .keyring(choices.keyring)
+        .plain_http(settings.plain_http)
+        .prompt(Terminal::new())
+        .in_flight(in_flight);
     if arguments.logout {
-        return report::logged_out(&logout(options, context).await?);
+        return report::logged_out(&logout(options).await?);
     }
 
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
     // 2. Requests profile and email scopes
     // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
     let advise = |error| arguments::with_advice(error, choices.flow_mode);
-    let mut session = authenticate(options, context).await.map_err(advise)?;
+    let mut session = authenticate(options).await.map_err(advise)?;
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
-    let user = session.userinfo().await;
+    let user = session.validate().await;
     // Nothing can be said about a login that has ended.
     let user = if session.is_logged_in() { user } else { Ok(user.map_err(advise)?) };
     if arguments.print_access_token {
@@ -91,12 +81,6 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let report = Report::new(session.token(), user, token_info);
     let text = if arguments.json { report.json()? } else { report.to_string() };
     print(&text, report.exit_code())
-}
-
-/// Where a person can unlock the keyring, they get the time for it.
-fn keyring(surroundings: &Surroundings) -> KeyringStore {
-    let can_be_unlocked = surroundings.browser().is_ok();
-    KeyringStore::new(if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT })
 }
 
 fn is_outage(error: &Error) -> bool {

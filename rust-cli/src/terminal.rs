@@ -8,13 +8,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use authgate_core::client::AuthorizationUrl;
-use authgate_core::flow::{DevicePrompt, Notice, Prompt};
+use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
 
 /// Shows prompts and notices; on a real terminal also the time left, on one line that goes away.
 pub(crate) struct Terminal {
-    /// Whether there is anything that could open an address.
-    has_browser: bool,
     /// Whether the cursor can be moved back to the beginning of a line.
     can_redraw: bool,
     /// Whether the line that goes away is there just now.
@@ -33,10 +30,10 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 impl Terminal {
-    pub(crate) fn new(has_browser: bool) -> Self {
+    pub(crate) fn new() -> Self {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let can_redraw = io::stderr().is_terminal() && !is_dumb;
-        Self { has_browser, can_redraw, countdown_is_shown: AtomicBool::new(false) }
+        Self { can_redraw, countdown_is_shown: AtomicBool::new(false) }
     }
 
     /// Writes whole lines. Where nobody can see them any more, the login still goes on.
@@ -47,13 +44,8 @@ impl Terminal {
 }
 
 impl Prompt for Terminal {
-    fn authorization_url(&self, url: &AuthorizationUrl) {
-        let request = if self.has_browser {
-            "Opening your browser to log in. If nothing happens, open this address yourself:"
-        } else {
-            "To log in, open this address in a browser on this machine:"
-        };
-        self.say(&format!("{request}\n\n    {url}\n"));
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        self.say(&format!("{prompt}\n"));
     }
 
     fn device_code(&self, prompt: &DevicePrompt<'_>) {

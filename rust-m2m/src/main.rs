@@ -77,7 +77,7 @@ async fn run() -> Result<ExitCode> {
         .api_url
         .or_else(|| metadata.userinfo_endpoint.clone())
         .context("the server names no userinfo endpoint: set API_URL to an API that accepts its tokens")?;
-    let response = api.get(url).await?;
+    let response = api.get(url).send().await?;
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
 

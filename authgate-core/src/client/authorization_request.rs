@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use oauth2::{AuthUrl, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
+use oauth2::basic::BasicClient;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use url::Url;
 
 use super::{OAuthClient, configured};
@@ -101,7 +102,8 @@ impl OAuthClient {
 
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = scopes.iter().any(|scope| scope == "openid").then(random);
-        let client = self.oauth2_client().set_auth_uri(AuthUrl::from_url(without_own_parameters(endpoint)));
+        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
+            .set_auth_uri(AuthUrl::from_url(without_own_parameters(endpoint)));
         let mut request = client
             .authorize_url(|| CsrfToken::new_random_len(RANDOM_BYTES))
             .set_redirect_uri(Cow::Owned(redirect))

@@ -85,11 +85,8 @@ impl OAuthClient {
     /// `retry_after` is the new interval, where the server named one), `expired_token` and
     /// `access_denied`; else as the request fails.
     pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
-        let url = &self.endpoints().token_url;
         let parameters = [("grant_type", GRANT_TYPE), ("device_code", device.device_code.expose())];
-        let obtained = self.clock().now();
-        let answer = self.post(POLL, url, &parameters, Retry::Never).await?;
-        self.granted_in(POLL, obtained, answer)
+        self.grant(POLL, self.endpoints().client_authentication, &parameters, Retry::Never).await
     }
 }
 

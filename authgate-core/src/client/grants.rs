@@ -1,10 +1,9 @@
 //! The grants: what a client shows the token endpoint, and how often it may.
 
-use std::borrow::Cow;
-
-use oauth2::{AuthType, AuthorizationCode, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope};
+use url::Url;
 
 use super::OAuthClient;
+use crate::discovery::ClientAuthentication;
 use crate::error::{Error, Result};
 use crate::http::Retry;
 use crate::secret::Secret;
@@ -38,14 +37,14 @@ impl OAuthClient {
                 "the client credentials grant is for confidential clients: give the client its secret (CLIENT_SECRET)",
             ));
         }
-        let client = self.oauth2_client();
-        let mut request = client.exchange_client_credentials().add_scopes(scopes.iter().cloned().map(Scope::new));
-        for (name, value) in extra_parameters {
-            request = request.add_extra_param(name, value);
+        let scope = scopes.join(" ");
+        let mut parameters = vec![("grant_type", "client_credentials")];
+        if !scope.is_empty() {
+            parameters.push(("scope", &scope));
         }
-        let obtained = self.clock.now();
-        let answer = request.request_async(&self.adapter(OPERATION, retry)).await;
-        Ok(self.granted(OPERATION, obtained, answer)?.or_asked_for(scopes))
+        parameters.extend(extra_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let token = self.grant(OPERATION, self.endpoints.client_authentication, &parameters, retry).await?;
+        Ok(token.or_asked_for(scopes))
     }
 
     /// The refresh token grant (RFC 6749 section 6): the next token in place of `previous`.
@@ -65,14 +64,9 @@ impl OAuthClient {
         let Some(refresh_token) = &previous.refresh_token else {
             return Err(Error::config("the token cannot be refreshed: the server gave no refresh token with it"));
         };
-        let refresh_token = RefreshToken::new(refresh_token.expose().to_owned());
-        let obtained = self.clock.now();
-        let answer = self
-            .oauth2_client()
-            .exchange_refresh_token(&refresh_token)
-            .request_async(&self.adapter(OPERATION, Retry::OnlyUnsent))
-            .await;
-        Ok(self.granted(OPERATION, obtained, answer)?.or_from(previous))
+        let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+        let authentication = self.endpoints.client_authentication;
+        Ok(self.grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent).await?.or_from(previous))
     }
 
     /// The authorization code grant (RFC 6749 section 4.1.3) with PKCE (RFC 7636 section 4.5).
@@ -88,18 +82,15 @@ impl OAuthClient {
     pub async fn exchange_auth_code(&self, code: &Secret, redirect_uri: &str, code_verifier: &Secret) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
-        let redirect = RedirectUrl::new(redirect_uri.to_owned())
+        Url::parse(redirect_uri)
             .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
-        let obtained = self.clock.now();
-        let answer = self
-            .oauth2_client()
-            // Whatever discovery lists: AuthGate reads the secret of this grant from the body only.
-            .set_auth_type(AuthType::RequestBody)
-            .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
-            .set_redirect_uri(Cow::Owned(redirect))
-            .set_pkce_verifier(PkceCodeVerifier::new(code_verifier.expose().to_owned()))
-            .request_async(&self.adapter(OPERATION, Retry::OnlyUnsent))
-            .await;
-        self.granted(OPERATION, obtained, answer)
+        let parameters = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", code_verifier.expose()),
+        ];
+        // Discovery does not count here: AuthGate reads the secret of this grant from the body only.
+        self.grant(OPERATION, ClientAuthentication::Body, &parameters, Retry::OnlyUnsent).await
     }
 }

@@ -8,7 +8,7 @@ use super::deadline::{Deadline, spoken};
 use super::in_flight::InFlight;
 use super::notice::Notice;
 use super::page::Page;
-use super::prompt::Prompt;
+use super::prompt::{BrowserPrompt, Prompt};
 use super::redirect_uri::RedirectUri;
 use crate::client::{AuthorizationRequest, OAuthClient};
 use crate::error::{Error, Result};
@@ -177,7 +177,7 @@ async fn wait(
     let limit = options.time_limit;
     let clock = client.clock();
     let deadline = Deadline::new(clock.clone(), clock.now(), limit);
-    prompt.authorization_url(&request.url);
+    prompt.authorization_url(&BrowserPrompt { url: &request.url, opens_browser: browser.is_available() });
     prompt.notice(&Notice::WaitingForBrowser { redirect_uri: options.redirect_uri.clone(), limit });
 
     let mut opening = browser.open(request.url.url());

@@ -25,6 +25,11 @@ pub trait Browser: Send + Sync {
     ///
     /// [`Error::BrowserUnavailable`] with the reason.
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a>;
+
+    /// Whether it is worth a try, as far as is known before one.
+    fn is_available(&self) -> bool {
+        true
+    }
 }
 
 /// The browser of the machine, opened by a program that was found to do so.
@@ -59,6 +64,10 @@ impl Browser for SystemBrowser {
             }
             launch(launcher, url).await
         })
+    }
+
+    fn is_available(&self) -> bool {
+        self.launcher.is_ok()
     }
 }
 

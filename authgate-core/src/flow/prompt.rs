@@ -1,6 +1,7 @@
 //! What a person is shown during a login. The caller does the showing.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use url::Url;
@@ -17,15 +18,14 @@ use crate::text;
 /// must return at once.
 ///
 /// ```
-/// use authgate_core::client::AuthorizationUrl;
-/// use authgate_core::flow::{DevicePrompt, Notice, Prompt};
+/// use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
 ///
-/// /// Writes to standard error.
+/// /// Writes to standard error, as [`StandardError`] does.
 /// struct Plain;
 ///
 /// impl Prompt for Plain {
-///     fn authorization_url(&self, url: &AuthorizationUrl) {
-///         eprintln!("Opening your browser. If nothing happens, open this address there:\n\n    {url}\n");
+///     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+///         eprintln!("{prompt}\n");
 ///     }
 ///
 ///     fn device_code(&self, code: &DevicePrompt<'_>) {
@@ -40,7 +40,7 @@ use crate::text;
 pub trait Prompt: Send + Sync {
     /// The address where the person logs in. Show it in any case: a launcher may say that it has
     /// opened a browser where none appears.
-    fn authorization_url(&self, url: &AuthorizationUrl);
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>);
 
     /// The code that the person types on another device. Show its text, a QR code only beside it
     /// (RFC 8628 section 3.3.1).
@@ -56,6 +56,50 @@ pub trait Prompt: Send + Sync {
 
     /// Nothing is waited for any more: what [`Prompt::waiting`] has shown can go.
     fn waited(&self) {}
+}
+
+/// The default prompt: plain lines on standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StandardError;
+
+impl Prompt for StandardError {
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        write_line(format_args!("{prompt}\n"));
+    }
+
+    fn device_code(&self, prompt: &DevicePrompt<'_>) {
+        write_line(format_args!("{prompt}\n"));
+    }
+
+    fn notice(&self, notice: &Notice) {
+        write_line(format_args!("{notice}"));
+    }
+}
+
+/// `eprintln!` would panic where standard error is closed; the login goes on instead.
+fn write_line(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What the browser flow shows; its `Display` is the whole text, of several lines.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BrowserPrompt<'a> {
+    /// Where the person logs in.
+    pub url: &'a AuthorizationUrl,
+    /// Whether a browser is being opened there.
+    pub opens_browser: bool,
+}
+
+impl fmt::Display for BrowserPrompt<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let request = if self.opens_browser {
+            "Opening your browser to log in. If nothing happens, open this address yourself:"
+        } else {
+            "To log in, open this address in a browser on this machine:"
+        };
+        write!(formatter, "{request}\n\n    {}", self.url)
+    }
 }
 
 /// What the device flow shows; its `Display` is the whole text, of several lines.

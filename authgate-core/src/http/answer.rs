@@ -69,10 +69,6 @@ impl Answer {
         }
     }
 
-    pub(crate) fn into_body(self) -> Vec<u8> {
-        self.body
-    }
-
     /// The error that this answer is, if it is one.
     fn refusal(&self) -> Option<Error> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();

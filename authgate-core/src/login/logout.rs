@@ -1,10 +1,9 @@
 //! Logging a person out: at the server, and wherever the token is kept.
 
-use super::{Login, LoginContext, LoginOptions};
+use super::{Login, LoginOptions, Stores};
 use crate::error::{Error, Result};
-use crate::flow::Notice;
 use crate::secret::Secret;
-use crate::store::{LoginLock, StoredToken, TokenStore};
+use crate::store::{FallbackStore, StoredToken};
 
 /// What came of [`logout`].
 #[derive(Debug)]
@@ -27,40 +26,31 @@ pub struct Logout {
 /// # Errors
 ///
 /// [`Error::Store`] when another process does not let go of the stores; nothing is done then.
-pub async fn logout(options: LoginOptions, context: LoginContext) -> Result<Logout> {
-    let store = context.store.clone();
-    let _guard = context.blocking(move || store.lock(LoginLock::PATIENCE)).await?;
+pub async fn logout(options: LoginOptions) -> Result<Logout> {
+    let stores = Stores::new(&options);
+    let _guard = stores.lock().await?;
 
-    let (store, client_id) = (context.store.clone(), options.client_id.clone());
-    let kept = context.blocking(move || store.load_all(&client_id)).await;
-    let was_logged_in = !kept.is_empty();
-    let not_revoked = revoke_all(&options, &context, kept).await;
+    let found = stores.run(FallbackStore::load_all).await;
+    let was_logged_in = !found.is_empty();
+    let not_revoked = revoke_all(&options, &stores, found).await;
 
-    let _deleting = context.in_flight.enter();
-    let (store, client_id) = (context.store.clone(), options.client_id.clone());
-    let not_deleted = context.blocking(move || store.delete_everywhere(&client_id)).await;
-    for notice in context.store.take_notices() {
-        context.prompt.notice(&Notice::Store(notice));
-    }
+    let _deleting = options.in_flight.enter();
+    let not_deleted = stores.run(FallbackStore::delete_everywhere).await;
     Ok(Logout { was_logged_in, not_revoked, not_deleted })
 }
 
 /// Gives the tokens of every login back; returns those that the server did not take, and why.
-async fn revoke_all(
-    options: &LoginOptions,
-    context: &LoginContext,
-    kept: Vec<StoredToken>,
-) -> Vec<(&'static str, Error)> {
+async fn revoke_all(options: &LoginOptions, stores: &Stores, found: Vec<StoredToken>) -> Vec<(&'static str, Error)> {
     let issuer = options.authgate_url.strip_suffix('/').unwrap_or(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.issuer.as_deref() == Some(issuer));
+    let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|token| token.issuer.as_deref() == Some(issuer));
     let mut not_revoked: Vec<_> = others
         .iter()
-        .flat_map(|kept| tokens(kept).map(|(name, _)| (name, other_server(kept.issuer.as_deref()))))
+        .flat_map(|token| tokens(token).map(|(name, _)| (name, other_server(token.issuer.as_deref()))))
         .collect();
     if ours.is_empty() {
         return not_revoked;
     }
-    match Login::at_server(options.clone(), context.clone()).await {
+    match Login::at_server(options.clone(), stores.clone()).await {
         Ok(login) => {
             for (name, token) in ours.iter().flat_map(tokens) {
                 let revoked = login.client.revoke(token).await;

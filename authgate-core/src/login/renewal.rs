@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::flow::Notice;
-use crate::store::{self, Kept, LoginGuard, LoginLock, StoredToken};
+use crate::store::{self, Kept, StoredToken};
 
 use super::Login;
 
@@ -38,7 +38,7 @@ impl Login {
     }
 
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
-        let _guard = self.lock().await?;
+        let _guard = self.stores.lock().await?;
         let mut refused = None;
         // Each round ends the renewal or takes one token out of the stores.
         loop {
@@ -59,7 +59,7 @@ impl Login {
                 return Ok(Renewal::NotPossible(error));
             }
 
-            let _asking = self.context.in_flight.enter();
+            let _asking = self.options.in_flight.enter();
             match self.client.refresh_token(&self.usable(&current)).await {
                 Ok(token) => {
                     // Saved before anything else: a terminal may keep a notice waiting.
@@ -92,11 +92,6 @@ impl Login {
     async fn get_ready(&self, current: &StoredToken) -> Result<()> {
         let current = current.clone();
         self.with_store(move |store, client_id| store.get_ready(client_id, &current)).await
-    }
-
-    pub(super) async fn lock(&self) -> Result<LoginGuard> {
-        let store = self.context.store.clone();
-        self.context.blocking(move || store.lock(LoginLock::PATIENCE)).await
     }
 
     /// Deletes a token that is of no more use, wherever it still stands; whether that could be done.

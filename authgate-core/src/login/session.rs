@@ -9,6 +9,7 @@ use crate::jwt::unverified_claim;
 use crate::resource::{TokenInfo, UserInfo};
 use crate::store::StoredToken;
 use crate::token::Token;
+use crate::token_source::TokenSource;
 
 /// A client and a token that are ready for use; made by [`authenticate`](super::authenticate).
 ///
@@ -44,7 +45,18 @@ impl Session {
         &self.token
     }
 
-    /// Whether anybody is logged in: not after [`userinfo`](Session::userinfo) has found the token
+    /// Returns a source of this person's tokens, for [`BearerAuth`](crate::BearerAuth) and everything
+    /// else that runs longer than one token lives. Keep it and clone it.
+    ///
+    /// It refreshes in the background, under the same lock as every other process, saves before it
+    /// uses, and takes over a token that another process has refreshed. It never opens a browser or
+    /// prompts: when the server has ended the login, callers get an error for which
+    /// [`Error::needs_login`] is true.
+    pub fn token_source(&self) -> TokenSource {
+        self.login.token_source(&self.token)
+    }
+
+    /// Whether anybody is logged in: not after [`validate`](Session::validate) has found the token
     /// refused, and the new login has come to nothing.
     pub fn is_logged_in(&self) -> bool {
         !self.is_over
@@ -62,7 +74,7 @@ impl Session {
     /// As for [`OAuthClient::userinfo`], and for [`authenticate`](super::authenticate) where the
     /// person logs in again; [`Error::Protocol`] when the answer is about another person than the
     /// ID token.
-    pub async fn userinfo(&mut self) -> Result<UserInfo> {
+    pub async fn validate(&mut self) -> Result<UserInfo> {
         loop {
             let answer = self.client().userinfo(&self.token.access_token).await;
             match (answer, self.untried.take()) {
@@ -144,8 +156,8 @@ impl Session {
 impl Login {
     /// Deletes a token that the server has revoked, under the lock.
     async fn forget(&self, revoked: StoredToken) -> Result<()> {
-        let _guard = self.lock().await?;
-        let _deleting = self.context.in_flight.enter();
+        let _guard = self.stores.lock().await?;
+        let _deleting = self.options.in_flight.enter();
         self.delete_refused(revoked).await;
         Ok(())
     }

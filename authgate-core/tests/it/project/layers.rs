@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["config", "http", "token", "flight", "jwt"],
     &["discovery", "store"],
     &["client", "resource"],
-    &["client_credentials", "bearer"],
+    &["token_source", "bearer"],
     &["flow"],
     &["login"],
     &["fuzzing"],

@@ -1,0 +1,47 @@
+//! A person logs in, and the program calls an API as that person for as long as it runs.
+//!
+//! The base is `rust-cli`; the one idea more is `session.token_source()`, which refreshes the token
+//! in the background, under the same lock as every other program of this person.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --features login --example call_api_as_person
+//! ```
+//!
+//! Not handled here: a login that the server ends while the program runs. The call then fails with
+//! an error for which `needs_login()` is true, and only `authenticate` helps.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use authgate_core::http::read_body;
+use authgate_core::{BearerAuth, Environment, LoginOptions, Settings, authenticate};
+
+const CALLS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+const BODY_LIMIT: usize = 1024 * 1024;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let settings = Settings::for_person(&Environment::load()?)?;
+    let options = LoginOptions::new(&settings.authgate_url, &settings.client_id)
+        .client_secret(settings.client_secret)
+        .scopes(["profile", "email"])
+        .plain_http(settings.plain_http);
+
+    // The stored login, or a new one by browser or device code.
+    let mut session = authenticate(options).await?;
+    let user = session.validate().await?;
+    println!("Logged in as {}", user.name.as_deref().unwrap_or("somebody without a name"));
+
+    // The credential: clone it into every task that calls the API.
+    let api = BearerAuth::new(session.token_source());
+    let userinfo = session.client().endpoints().userinfo_url.clone();
+    let url = settings.api_url.or(userinfo).context("set API_URL to the API to call")?;
+    for call in 1..=CALLS {
+        let response = api.get(&url).send().await?;
+        let status = response.status();
+        println!("Call {call}: {status} {}", read_body(response, BODY_LIMIT).await.printable());
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! A service posts JSON to an API.
+//!
+//! The base is `client_credentials`; the one idea more is a body, which is sent again when the API
+//! answers 401 and a new token may fare better.
+//!
+//! ```console
+//! $ cargo run -p authgate-dev-server -- sh -c \
+//!     'API_URL=$AUTHGATE_URL/api/users cargo run -p authgate-core --example post_json'
+//! ```
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use authgate_core::http::read_body;
+use authgate_core::{BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource};
+use serde::Serialize;
+
+const BODY_LIMIT: usize = 1024 * 1024;
+
+#[derive(Serialize)]
+struct NewUser {
+    name: &'static str,
+    email: &'static str,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let settings = Settings::for_service(&Environment::load()?)?;
+    let url = settings.api_url.context("set API_URL to the API that takes the JSON")?;
+
+    let http = HttpClient::new(settings.plain_http);
+    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?.fetch().await?;
+    let client =
+        OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
+    let api = BearerAuth::new(TokenSource::builder(client).build());
+
+    let user = NewUser { name: "Ada Lovelace", email: "ada@example.com" };
+    let response = api.post(&url).json(&user).timeout(Duration::from_secs(10)).send().await?;
+    println!("{}", response.status());
+    println!("{}", read_body(response, BODY_LIMIT).await.printable());
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! One request to an API, built step by step.
+
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue};
+use reqwest::{Body, Method, Request, Response};
+use serde::Serialize;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::BearerAuth;
+use crate::error::{Error, Result};
+
+/// A request that [`BearerAuth`] will send. A mistake on the way, such as a header that is none, is
+/// the error of [`send`](Self::send).
+#[derive(Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct RequestBuilder<'a> {
+    api: &'a BearerAuth,
+    request: Result<Request>,
+}
+
+impl<'a> RequestBuilder<'a> {
+    pub(super) fn new(api: &'a BearerAuth, method: Method, url: &str) -> Self {
+        let url = Url::parse(url).map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")));
+        Self { api, request: url.map(|url| Request::new(method, url)) }
+    }
+
+    /// Adds parameters to the query of the URL.
+    pub fn query<N: AsRef<str>, V: AsRef<str>>(self, parameters: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.change(|request| {
+            request.url_mut().query_pairs_mut().extend_pairs(parameters);
+            Ok(())
+        })
+    }
+
+    /// Sets a header; `Authorization` is replaced by the token's.
+    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.change(|request| {
+            let name = HeaderName::try_from(name.as_ref())
+                .map_err(|_| Error::config("the API's request has a header whose name is not valid"))?;
+            let value = HeaderValue::try_from(value.as_ref()).map_err(|_| {
+                Error::config(format!("the API's request has a {name} header whose value is not valid"))
+            })?;
+            request.headers_mut().insert(name, value);
+            Ok(())
+        })
+    }
+
+    /// Sets the body to a form.
+    pub fn form<N: AsRef<str>, V: AsRef<str>>(self, parameters: impl IntoIterator<Item = (N, V)>) -> Self {
+        let form = Serializer::new(String::new()).extend_pairs(parameters).finish();
+        self.body_of_type("application/x-www-form-urlencoded", form)
+    }
+
+    /// Sets the body to a value as JSON.
+    pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(json) => self.body_of_type("application/json", json),
+            Err(error) => self.change(|_| Err(Error::config(format!("the API's request has no JSON body: {error}")))),
+        }
+    }
+
+    /// Sets the body. A stream cannot be sent again after a 401.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.change(|request| {
+            *request.body_mut() = Some(body.into());
+            Ok(())
+        })
+    }
+
+    /// Limits the time from the start of the request to the end of its answer's body.
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.change(|request| {
+            *request.timeout_mut() = Some(limit);
+            Ok(())
+        })
+    }
+
+    /// Sends the request with a valid token; see [`BearerAuth::execute`] for what happens at a 401.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a request that cannot be built; otherwise as for [`BearerAuth::execute`].
+    pub async fn send(self) -> Result<Response> {
+        self.api.execute(self.request?).await
+    }
+
+    fn body_of_type(self, content_type: &'static str, body: impl Into<Body>) -> Self {
+        self.body(body).change(|request| {
+            request.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+            Ok(())
+        })
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Request) -> Result<()>) -> Self {
+        if let Ok(request) = &mut self.request
+            && let Err(error) = change(request)
+        {
+            self.request = Err(error);
+        }
+        self
+    }
+}

@@ -1,0 +1,48 @@
+//! A person's next token, while a program runs.
+
+use std::sync::Arc;
+
+use super::Login;
+use super::renewal::Renewal;
+use crate::error::Error;
+use crate::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use crate::http::Retry;
+use crate::token::Token;
+use crate::token_source::{NextToken, TokenFuture, TokenSource};
+
+impl Login {
+    /// A source of this person's tokens, beginning with `token`. It never opens a browser and shows
+    /// the person nothing.
+    pub(super) fn token_source(&self, token: &Token) -> TokenSource {
+        let mut login = self.clone();
+        login.options.prompt = Arc::new(Unattended);
+        login.stores.prompt = Arc::clone(&login.options.prompt);
+        TokenSource::beginning_with(token.clone(), Box::new(login), &self.client)
+    }
+}
+
+impl NextToken for Login {
+    fn next<'a>(&'a self, current: Option<&'a Token>, _retry: Retry) -> TokenFuture<'a> {
+        Box::pin(async move {
+            let current = current.ok_or(Error::LoginEnded)?;
+            match self.renew(&self.stored(current)).await? {
+                Renewal::Renewed(token) | Renewal::Found(token) => Ok(self.usable(&token)),
+                Renewal::LoginEnded => Err(Error::LoginEnded),
+                Renewal::NotPossible(error) => Err(error),
+            }
+        })
+    }
+}
+
+/// The prompt of a background refresh: notices go to the log.
+struct Unattended;
+
+impl Prompt for Unattended {
+    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
+
+    fn device_code(&self, _: &DevicePrompt<'_>) {}
+
+    fn notice(&self, notice: &Notice) {
+        tracing::warn!(%notice, "while refreshing a person's token");
+    }
+}

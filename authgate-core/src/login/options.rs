@@ -1,0 +1,145 @@
+//! Who logs in where, and with what.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::FlowMode;
+use crate::config::PlainHttp;
+use crate::flow::{Browser, InFlight, Prompt, RedirectUri, StandardError, Surroundings, SystemBrowser};
+use crate::http::HttpClient;
+use crate::secret::Secret;
+use crate::store::{FallbackStore, KeyringStore};
+
+/// What a login needs to know. Everything but the server and the client has a default.
+///
+/// ```no_run
+/// # async fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{FlowMode, LoginOptions, authenticate};
+///
+/// let options = LoginOptions::new("https://auth.example.com", "desktop")
+///     .scopes(["profile", "email"])
+///     .flow_mode(FlowMode::Device);
+/// let session = authenticate(options).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct LoginOptions {
+    pub(super) authgate_url: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) scopes: Vec<String>,
+    pub(super) flow_mode: FlowMode,
+    pub(super) redirect_uri: RedirectUri,
+    pub(super) http: HttpClient,
+    pub(super) in_flight: InFlight,
+    pub(super) platform: Arc<Surroundings>,
+    pub(super) prompt: Arc<dyn Prompt>,
+    keyring: bool,
+    store: Option<Arc<FallbackStore>>,
+    browser: Option<Arc<dyn Browser>>,
+}
+
+impl LoginOptions {
+    /// A public client at a server, whose URL is also its issuer.
+    pub fn new(authgate_url: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            authgate_url: authgate_url.into(),
+            client_id: client_id.into(),
+            client_secret: None,
+            scopes: Vec::new(),
+            flow_mode: FlowMode::default(),
+            redirect_uri: RedirectUri::default(),
+            http: HttpClient::default(),
+            in_flight: InFlight::default(),
+            platform: Arc::new(Surroundings::of_this_machine()),
+            prompt: Arc::new(StandardError),
+            keyring: true,
+            store: None,
+            browser: None,
+        }
+    }
+
+    /// Makes the client a confidential one (RFC 6749 section 2.1); `None` leaves it public.
+    pub fn client_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
+        Self { client_secret: client_secret.into(), ..self }
+    }
+
+    /// Sets the scopes to ask for. Default: none, which leaves the choice to the server.
+    pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Sets which flow logs the person in. Default: [`FlowMode::Auto`].
+    pub fn flow_mode(self, flow_mode: FlowMode) -> Self {
+        Self { flow_mode, ..self }
+    }
+
+    /// Sets where the browser comes back to. Default: `http://127.0.0.1:8088/callback`.
+    pub fn redirect_uri(self, redirect_uri: RedirectUri) -> Self {
+        Self { redirect_uri, ..self }
+    }
+
+    /// Allows plain http as `plain_http` says. Default: to this machine only.
+    pub fn plain_http(self, plain_http: PlainHttp) -> Self {
+        Self { http: self.http.with_plain_http(plain_http), ..self }
+    }
+
+    /// Sets whether the login may be kept in the OS keyring. Default: yes. Otherwise the keyring is
+    /// not touched at all.
+    pub fn keyring(self, keyring: bool) -> Self {
+        Self { keyring, ..self }
+    }
+
+    /// Sets what shows things to the person. Default: plain text on standard error.
+    pub fn prompt(self, prompt: impl Prompt + 'static) -> Self {
+        Self { prompt: Arc::new(prompt), ..self }
+    }
+
+    /// Sets what opens a URL. Default: the browser of this machine, where one can be opened.
+    pub fn browser(self, browser: impl Browser + 'static) -> Self {
+        Self { browser: Some(Arc::new(browser)), ..self }
+    }
+
+    /// Sets where logins are kept. Default: the keyring, and `~/.authgate-tokens.json` where there
+    /// is none.
+    pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
+        Self { store: Some(store.into()), ..self }
+    }
+
+    /// Sets what tells whether a browser can be opened. Default: this machine.
+    pub fn platform(self, platform: Surroundings) -> Self {
+        Self { platform: Arc::new(platform), ..self }
+    }
+
+    /// Sets what counts the work that a Ctrl-C should wait for.
+    pub fn in_flight(self, in_flight: InFlight) -> Self {
+        Self { in_flight, ..self }
+    }
+
+    pub(super) fn browser_or_default(&self) -> Arc<dyn Browser> {
+        self.browser.clone().unwrap_or_else(|| Arc::new(SystemBrowser::new(self.platform.browser())))
+    }
+
+    pub(super) fn store_or_default(&self) -> Arc<FallbackStore> {
+        self.store.clone().unwrap_or_else(|| {
+            // Where a person can unlock the keyring, they get the time for it.
+            let can_be_unlocked = self.platform.browser().is_ok();
+            let limit = if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT };
+            Arc::new(FallbackStore::of_user(self.keyring.then(|| KeyringStore::new(limit))))
+        })
+    }
+}
+
+impl fmt::Debug for LoginOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoginOptions")
+            .field("authgate_url", &self.authgate_url)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,275 @@
+//! A valid token at any time, for a service or for a person.
+
+mod backoff;
+mod builder;
+mod cached_token;
+mod client_credentials;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use http::HeaderValue;
+
+use crate::client::OAuthClient;
+use crate::clock::{Clock, Moment};
+use crate::error::Result;
+use crate::flight::SingleFlight;
+use crate::http::{HttpClient, Retry};
+use crate::secret::Secret;
+use crate::token::{Freshness, Token};
+use backoff::Backoff;
+pub use builder::TokenSourceBuilder;
+pub(crate) use cached_token::CachedToken;
+
+/// How long before its expiry a token is refreshed, unless the builder says otherwise.
+const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
+
+/// A valid token at any time: fetched when first wanted, refreshed before it expires, shared by all
+/// clones.
+///
+/// ```no_run
+/// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
+/// use authgate_core::TokenSource;
+///
+/// let tokens = TokenSource::builder(client).scopes(["read"]).build();
+/// let authorization = tokens.header().await?; // "Bearer ...", never printed
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A service's token comes from the client credentials grant, as above; a person's from
+/// `Session::token_source` (feature `login`). Everything else is the same for both:
+///
+/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, no allocation.
+/// * Shortly before expiry one task refreshes the token in the background while every caller still
+///   gets the one in memory. If that fails, another attempt follows; an error never replaces a valid
+///   token.
+/// * Without a valid token all callers share one request and its outcome. After a failure they get
+///   its error at once for a second, doubled with each failure up to half a minute, or as long as
+///   the server asked for.
+/// * A caller who stops waiting cancels the request of no other caller.
+///
+/// It must be used within a tokio runtime. A request and its connection belong to the runtime that
+/// needed them first; when that runtime is shut down, the next caller starts a new request.
+#[derive(Debug, Clone)]
+pub struct TokenSource {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    refresher: Arc<Refresher>,
+    flight: SingleFlight<Arc<CachedToken>>,
+}
+
+/// What a flight needs. It holds no [`Shared`], so dropping the source ends the flight.
+struct Refresher {
+    next: Box<dyn NextToken>,
+    clock: Arc<dyn Clock>,
+    http: HttpClient,
+    expiry_delta: Duration,
+    cached: ArcSwapOption<CachedToken>,
+    backoff: Backoff,
+}
+
+/// Where the next token comes from: the one thing in which a service and a person differ.
+pub(crate) trait NextToken: fmt::Debug + Send + Sync {
+    /// Gets a token to replace `current`, which is about to expire, has expired or was refused by an
+    /// API. `retry` says how often the request may be sent where sending it twice does no harm.
+    fn next<'a>(&'a self, current: Option<&'a Token>, retry: Retry) -> TokenFuture<'a>;
+}
+
+pub(crate) type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token>> + Send + 'a>>;
+
+/// A token for a call.
+pub(crate) enum Obtained {
+    /// It was in memory.
+    Cached(Arc<CachedToken>),
+    /// This call waited for it, so an API that refuses it would refuse the next one too.
+    Fetched(Arc<CachedToken>),
+}
+
+impl TokenSource {
+    /// Builds a source for a service; `client` must have a secret.
+    pub fn builder(client: OAuthClient) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(client)
+    }
+
+    /// Builds a source that has a token already.
+    #[cfg(feature = "login")]
+    pub(crate) fn beginning_with(token: Token, next: Box<dyn NextToken>, client: &OAuthClient) -> Self {
+        let source = Self::new(next, client, DEFAULT_EXPIRY_DELTA);
+        // A token that no header can carry was refused when it was read.
+        let token = CachedToken::new(token, DEFAULT_EXPIRY_DELTA).ok();
+        source.shared.refresher.cached.store(token.map(Arc::new));
+        source
+    }
+
+    fn new(next: Box<dyn NextToken>, client: &OAuthClient, expiry_delta: Duration) -> Self {
+        let refresher = Refresher {
+            next,
+            clock: Arc::clone(client.clock()),
+            http: client.http().clone(),
+            expiry_delta,
+            cached: ArcSwapOption::empty(),
+            backoff: Backoff::default(),
+        };
+        Self {
+            shared: Arc::new(Shared { refresher: Arc::new(refresher), flight: SingleFlight::new("fetching a token") }),
+        }
+    }
+
+    /// Returns a valid token.
+    ///
+    /// # Errors
+    ///
+    /// As for [`OAuthClient::client_credentials`], and only when there is no valid token. For a
+    /// person's login that the server has ended, [`Error::needs_login`](crate::Error::needs_login)
+    /// is true.
+    pub async fn token(&self) -> Result<Arc<Token>> {
+        match self.obtain().await? {
+            Obtained::Cached(token) | Obtained::Fetched(token) => Ok(token.token().clone()),
+        }
+    }
+
+    /// Returns the `Authorization` header for a valid token.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TokenSource::token`].
+    pub async fn header(&self) -> Result<HeaderValue> {
+        match self.in_memory(|token| token.header()) {
+            Some(header) => Ok(header),
+            None => Ok(self.fetch().await?.header()),
+        }
+    }
+
+    /// Gives up a token that an API has refused: the next caller gets a new one.
+    ///
+    /// Nothing happens when it is no longer the current token, so many calls that failed with one
+    /// token cause one refresh.
+    pub fn invalidate(&self, access_token: &Secret) {
+        let cached = &self.shared.refresher.cached;
+        let refused = cached.load();
+        if let Some(token) = refused.as_ref().filter(|token| token.access_token() == access_token) {
+            cached.compare_and_swap(&refused, Some(Arc::new(token.expired())));
+        }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.shared.refresher.clock.now()
+    }
+
+    pub(crate) fn http(&self) -> &HttpClient {
+        &self.shared.refresher.http
+    }
+
+    pub(crate) async fn obtain(&self) -> Result<Obtained> {
+        match self.in_memory(Arc::clone) {
+            Some(token) => Ok(Obtained::Cached(token)),
+            None => Ok(Obtained::Fetched(self.fetch().await?)),
+        }
+    }
+
+    /// Takes what the caller wants of the token in memory, if it is valid; starts a refresh when due.
+    fn in_memory<T>(&self, take: impl FnOnce(&Arc<CachedToken>) -> T) -> Option<T> {
+        let cached = self.shared.refresher.cached.load();
+        let token = cached.as_ref()?;
+        match token.freshness(self.now()) {
+            Freshness::Fresh(_) | Freshness::Unlimited => {}
+            Freshness::Expiring(_) => self.refresh_in_background(),
+            Freshness::Expired(_) => return None,
+        }
+        Some(take(token))
+    }
+
+    #[cold]
+    fn refresh_in_background(&self) {
+        let Shared { refresher, flight } = &*self.shared;
+        flight.start_in_background(|| refresher.is_refresh_due(), || refresher.clone().refresh());
+    }
+
+    #[cold]
+    async fn fetch(&self) -> Result<Arc<CachedToken>> {
+        let Shared { refresher, flight } = &*self.shared;
+        let fetch = || flight.join(|| refresher.known_outcome(), || refresher.clone().fetch());
+        match fetch().await {
+            // The failed flight was a background refresh, which makes one attempt only, and it began
+            // while the old token was valid. A caller who waits gets a retried request.
+            Err(_) if !refresher.has_standing_error() => fetch().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Gets a token to replace one that an API has refused. The refused one stays in memory until
+    /// then: another API may accept it.
+    pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
+        let Shared { refresher, flight } = &*self.shared;
+        flight.join(|| refresher.successor_of(refused), || refresher.clone().fetch()).await
+    }
+}
+
+impl Refresher {
+    /// Every call inside the margin asks for a refresh. Another caller's may just have succeeded, and
+    /// failures are spaced.
+    fn is_refresh_due(&self) -> bool {
+        let now = self.clock.now();
+        let cached = self.cached.load();
+        let is_expiring = cached.as_ref().is_some_and(|token| matches!(token.freshness(now), Freshness::Expiring(_)));
+        is_expiring && self.backoff.is_over(now)
+    }
+
+    /// What callers without a token get without a request: the token that another caller has just
+    /// fetched, or an error that is too recent to ask again.
+    fn known_outcome(&self) -> Option<Result<Arc<CachedToken>>> {
+        let now = self.clock.now();
+        let cached = self.cached.load_full();
+        let valid = cached.filter(|token| !matches!(token.freshness(now), Freshness::Expired(_)));
+        valid.map(Ok).or_else(|| self.backoff.standing_error(now).map(Err))
+    }
+
+    fn has_standing_error(&self) -> bool {
+        self.backoff.standing_error(self.clock.now()).is_some()
+    }
+
+    /// What another caller has got to replace `refused`, or the error that is too recent to ask again.
+    fn successor_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
+        let successor = self.cached.load_full().filter(|token| token.access_token() != refused.access_token());
+        successor.map(Ok).or_else(|| self.backoff.standing_error(self.clock.now()).map(Err))
+    }
+
+    /// Callers wait: the request is retried.
+    async fn fetch(self: Arc<Self>) -> Result<Arc<CachedToken>> {
+        let outcome = self.request(Retry::Idempotent).await;
+        if let Err(error) = &outcome {
+            self.backoff.record_foreground(error, self.clock.now());
+        }
+        outcome
+    }
+
+    /// No caller waits: one attempt, and the next one after a pause.
+    async fn refresh(self: Arc<Self>) -> Result<Arc<CachedToken>> {
+        let outcome = self.request(Retry::Never).await;
+        if let Err(error) = &outcome {
+            self.backoff.record_background(error, self.clock.now());
+        }
+        outcome
+    }
+
+    async fn request(&self, retry: Retry) -> Result<Arc<CachedToken>> {
+        let current = self.cached.load_full();
+        let token = self.next.next(current.as_ref().map(|current| &**current.token()), retry).await?;
+        let token = Arc::new(CachedToken::new(token, self.expiry_delta)?);
+        self.cached.store(Some(token.clone()));
+        self.backoff.clear();
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("TokenSource").field(&self.refresher.next).finish()
+    }
+}

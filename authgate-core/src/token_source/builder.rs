@@ -1,0 +1,54 @@
+//! What can be set before a service's token source is used.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::client_credentials::ClientCredentials;
+use super::{DEFAULT_EXPIRY_DELTA, TokenSource};
+use crate::client::OAuthClient;
+
+/// Builds a service's [`TokenSource`]; made by [`TokenSource::builder`].
+pub struct TokenSourceBuilder {
+    grant: ClientCredentials,
+    expiry_delta: Duration,
+}
+
+impl TokenSourceBuilder {
+    pub(super) fn new(client: OAuthClient) -> Self {
+        let grant = ClientCredentials { client, scopes: Vec::new(), parameters: Vec::new() };
+        Self { grant, expiry_delta: DEFAULT_EXPIRY_DELTA }
+    }
+
+    /// Sets the scopes to ask for. Without any, the server grants all that the client may have.
+    #[must_use]
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.grant.scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a parameter to each token request, such as Auth0's `audience`.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.grant.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets how long before its expiry a token is refreshed. Default: 30 s.
+    #[must_use]
+    pub fn expiry_delta(self, expiry_delta: Duration) -> Self {
+        Self { expiry_delta, ..self }
+    }
+
+    /// Builds the source. Nothing is fetched before a token is wanted.
+    pub fn build(self) -> TokenSource {
+        let client = self.grant.client.clone();
+        TokenSource::new(Box::new(self.grant), &client, self.expiry_delta)
+    }
+}
+
+impl fmt::Debug for TokenSourceBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { grant, expiry_delta } = self;
+        formatter.debug_struct("TokenSourceBuilder").field("grant", grant).field("expiry_delta", expiry_delta).finish()
+    }
+}
