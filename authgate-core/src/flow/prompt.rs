@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -56,6 +57,29 @@ pub trait Prompt: Send + Sync {
 
     /// Nothing is waited for any more: what [`Prompt::waiting`] has shown can go.
     fn waited(&self) {}
+}
+
+/// So that a caller can keep hold of the prompt that it hands to a login.
+impl<P: Prompt + ?Sized> Prompt for Arc<P> {
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        (**self).authorization_url(prompt);
+    }
+
+    fn device_code(&self, prompt: &DevicePrompt<'_>) {
+        (**self).device_code(prompt);
+    }
+
+    fn notice(&self, notice: &Notice) {
+        (**self).notice(notice);
+    }
+
+    fn waiting(&self, remaining: Duration) {
+        (**self).waiting(remaining);
+    }
+
+    fn waited(&self) {
+        (**self).waited();
+    }
 }
 
 /// The default prompt: plain lines on standard error.

@@ -9,16 +9,11 @@
 #[path = "../it/support/stored_token.rs"]
 mod stored_token;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use authgate_core::client::AuthorizationUrl;
-use authgate_core::flow::{
-    DevicePrompt, InFlight, NoBrowser, Notice, Prompt, RedirectUri, Surroundings, System, SystemBrowser,
-};
-use authgate_core::login::{LoginContext, LoginOptions};
+use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt, Surroundings, System};
 use authgate_core::store::{FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore};
-use authgate_core::{FlowMode, HttpClient, Result, Secret, authenticate};
+use authgate_core::{LoginOptions, Result, Secret, authenticate};
 
 use stored_token::{CLIENT, line, token};
 
@@ -123,35 +118,25 @@ fn numbered(number: &str) -> StoredToken {
 
 /// Logs in as a new run would, with nothing in memory, where nobody is to answer a prompt.
 async fn log_in(url: &str) -> Result<String> {
-    let options = LoginOptions {
-        authgate_url: url.to_owned(),
-        client_id: CLIENT.to_owned(),
-        client_secret: Some(Secret::from("client-secret")),
-        scopes: vec!["profile".to_owned(), "email".to_owned()],
-        flow_mode: FlowMode::Auto,
-        redirect_uri: RedirectUri::default(),
-    };
-    let context = LoginContext {
-        http: HttpClient::default(),
-        store: Arc::new(FallbackStore::of_user(None)),
-        prompt: Arc::new(Nobody),
-        browser: Arc::new(SystemBrowser::new(Err(NoBrowser::Ci))),
-        surroundings: Arc::new(Surroundings {
+    let options = LoginOptions::new(url, CLIENT)
+        .client_secret(Secret::from("client-secret"))
+        .scopes(["profile", "email"])
+        .keyring(false)
+        .prompt(Nobody)
+        .platform(Surroundings {
             system: System::Unix,
             terminal: false,
             variable: Box::new(|name| (name == "CI").then(|| "1".to_owned())),
             find_program: Box::new(|_| None),
-        }),
-        in_flight: InFlight::default(),
-    };
-    let session = authenticate(options, context).await?;
+        });
+    let session = authenticate(options).await?;
     Ok(session.token().access_token.expose().to_owned())
 }
 
 struct Nobody;
 
 impl Prompt for Nobody {
-    fn authorization_url(&self, _: &AuthorizationUrl) {}
+    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
     fn device_code(&self, _: &DevicePrompt<'_>) {}
     fn notice(&self, _: &Notice) {}
 }

@@ -35,7 +35,7 @@ async fn a_refused_token_that_cannot_be_replaced_is_warned_of() {
     tokens.header().await.unwrap();
     server.inject(Endpoint::Api, Fault::status(401), Times::Always);
     server.inject(Endpoint::Token, Fault::oauth_error(401, "invalid_client"), Times::Always);
-    let url = format!("{}/api/data", server.url()).parse().unwrap();
-    assert_eq!(BearerAuth::new(tokens).get(url).await.unwrap().status(), 401);
+    let url = format!("{}/api/data", server.url());
+    assert_eq!(BearerAuth::new(tokens).get(url).send().await.unwrap().status(), 401);
     assert_warned(&["the API refused the token, and there is no other", "invalid_client"]);
 }

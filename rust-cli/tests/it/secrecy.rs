@@ -53,7 +53,7 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
         .await
         .unwrap();
     let (client, home) = (server.confidential_client(), Home::new());
-    home.place(".env", &settings(&server));
+    home.place(".env", settings(&server));
     let mut shown = String::new();
     let mut note = |ended: Ended| {
         shown += &ended.stdout;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use authgate_core::client::AuthorizationUrl;
-use authgate_core::flow::{DevicePrompt, Notice, Prompt};
+use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
 use authgate_core::store::{FallbackStore, FileStore, LoginLock, MemoryStore, StoredToken, TokenStore};
 use authgate_core::{Error, Result, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
@@ -17,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::support::flow::Recorder;
 use crate::support::fragile::{Fragile, Shared};
-use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, options, strict_server, unattended};
+use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, folder};
 
 const LOAD: [bool; 3] = [true, false, false];
@@ -30,7 +29,7 @@ fn in_file(path: &Path) -> Arc<FallbackStore> {
 }
 
 async fn resume(server: &DevServer, store: &Arc<FallbackStore>, prompt: &Arc<Recorder>) -> Result<Session> {
-    authenticate(options(server.url()), unattended(store.clone(), prompt.clone())).await
+    authenticate(unattended(server.url(), store.clone(), prompt.clone())).await
 }
 
 /// A machine with a keyring that can be made to fail, and a file.
@@ -80,8 +79,7 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
         () = refresh.arrived() => {}
     }
     // The next one waits for the lock, which the refresh still holds, and uses what it brings.
-    let context = unattended(store, prompt.clone());
-    let next = tokio::spawn(authenticate(options(server.url()), context));
+    let next = tokio::spawn(authenticate(unattended(server.url(), store, prompt.clone())));
     until("the wait for the lock", || !prompt.lines().is_empty()).await;
     assert_snapshot!(prompt.said(), @"notice: Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it");
     refresh.release();
@@ -100,7 +98,7 @@ async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     machine.keep(&revoked);
     machine.file.save(CLIENT, &living).unwrap();
     let mut session = machine.resume().await.unwrap();
-    session.userinfo().await.unwrap();
+    session.validate().await.unwrap();
     assert!(session.is_logged_in() && session.token().access_token == living.access_token);
     assert_eq!((machine.keyring.content(), machine.file.load(CLIENT).unwrap()), (None, Some(living)));
     assert_eq!(machine.said(), "");
@@ -114,7 +112,7 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     machine.file.save(CLIENT, &in_file).unwrap();
     machine.keyring.fail(LOAD);
     let mut session = machine.resume().await.unwrap();
-    session.userinfo().await.unwrap();
+    session.validate().await.unwrap();
     assert_eq!(session.token().access_token, in_file.access_token);
     assert_eq!(machine.keyring.content(), Some(in_keyring));
     assert_snapshot!(machine.said(), @"notice: fragile: cannot load. The login is kept in file [folder]/tokens.json, as plain text; an older login may lie in the keyring");
@@ -146,12 +144,12 @@ async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
     let mut session = machine.resume().await.unwrap();
     machine.server.revoke(kept.access_token.expose());
     machine.keyring.fail(LOAD);
-    assert!(session.userinfo().await.is_err());
+    assert!(session.validate().await.is_err());
     assert_eq!((machine.keyring.content(), machine.prompt.count("revoked")), (Some(kept), 0));
 
     machine.keyring.fail([false; 3]);
     let mut session = machine.resume().await.unwrap();
-    session.userinfo().await.unwrap();
+    session.validate().await.unwrap();
     assert_eq!(machine.server.count(Endpoint::Token), 1);
 }
 
@@ -208,8 +206,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         };
         let store = FallbackStore::new(vec![Box::new(Asking(memory, panics))], LoginLock::beside(&path));
         let store = Arc::new(store);
-        let (options, context) = (options(server.url()), unattended(store.clone(), Arc::new(Recorder::default())));
-        let struck = tokio::spawn(authenticate(options, context)).await;
+        let struck = tokio::spawn(authenticate(unattended(server.url(), store.clone(), Recorder::default()))).await;
         match struck {
             Ok(Err(error)) => {
                 assert!(matches!(error, Error::Interrupted { .. }) && error.is_transient(), "{error}");
@@ -229,8 +226,8 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
 struct Speechless;
 
 impl Prompt for Speechless {
-    fn authorization_url(&self, url: &AuthorizationUrl) {
-        panic!("{url}");
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        panic!("{prompt}");
     }
 
     fn device_code(&self, code: &DevicePrompt<'_>) {
@@ -247,12 +244,11 @@ async fn a_refreshed_token_is_saved_before_any_notice() {
     let (server, (_folder, path)) = (strict_server().await, folder());
     let store = in_file(&path);
     store.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
-    let mut options = options(server.url());
-    options.scopes.push("not-granted".to_owned());
-    let outcome = authenticate(options.clone(), unattended(store.clone(), Arc::new(Speechless))).await;
+    let options = unattended(server.url(), store, Speechless).scopes(["profile", "email", "not-granted"]);
+    let outcome = authenticate(options.clone()).await;
     assert!(matches!(outcome, Err(Error::Interrupted { .. })), "{outcome:?}");
 
     let prompt = Arc::new(Recorder::default());
-    authenticate(options, unattended(store, prompt.clone())).await.unwrap();
+    authenticate(options.prompt(prompt.clone())).await.unwrap();
     assert_eq!((server.count(Endpoint::Token), prompt.text().as_str()), (1, ""));
 }

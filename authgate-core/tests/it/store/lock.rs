@@ -245,7 +245,7 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
     let lock = home.file(".lock");
     // Nor is a temporary about: it is past taking the lock, and not yet at writing.
     let has_temporary = || names_in(home.path()).iter().any(|name| name.contains(".authgate-rust-"));
-    let orders = File::open(home.place("orders", &"save 1\n".repeat(MANY))).unwrap();
+    let orders = File::open(home.place("orders", "save 1\n".repeat(MANY))).unwrap();
     let saver = run(&home, "file").stdin(orders).stdout(Stdio::null()).start();
     let pid = Pid::from_raw(saver.id().cast_signed()).unwrap();
     let start = Instant::now();

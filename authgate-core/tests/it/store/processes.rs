@@ -50,7 +50,7 @@ async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
     let home = Home::new();
     home.replace(r#"{"data": {"bystander": "{}"}}"#);
     let orders: Vec<_> = (0..saves()).map(|number| format!("save {number}\n")).collect();
-    let orders = home.place("orders", &orders.concat());
+    let orders = home.place("orders", orders.concat());
     let ours = (0..SAVERS).map(|number| {
         let client_id = format!("rust-{number}");
         let run = store_process::run(&home, "file").with("CLIENT_ID", &client_id);

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use authgate_core::client::AuthorizationUrl;
 use authgate_core::flow::{
-    AuthCodeOptions, Browser, DevicePrompt, Login, Notice, Opening, Prompt, RedirectUri, run_auth_code_flow,
+    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Login, Notice, Opening, Prompt, RedirectUri,
+    run_auth_code_flow,
 };
 use authgate_core::{DiscoveryClient, Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{Client, DevServer};
@@ -53,8 +53,8 @@ impl Recorder {
 }
 
 impl Prompt for Recorder {
-    fn authorization_url(&self, url: &AuthorizationUrl) {
-        self.lines().push(format!("url: {url}"));
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        self.lines().push(format!("url: {}", prompt.url));
     }
 
     fn device_code(&self, code: &DevicePrompt<'_>) {

@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use authgate_core::flow::{Browser, InFlight, NoBrowser, Prompt, RedirectUri, Surroundings, System, SystemBrowser};
-use authgate_core::login::{LoginContext, LoginOptions};
+use authgate_core::flow::{Browser, Prompt, RedirectUri, Surroundings, System};
 use authgate_core::store::{FallbackStore, LoginLock, StoredToken};
-use authgate_core::{Error, FlowMode, HttpClient, Result, Secret, Session, authenticate};
+use authgate_core::{Error, FlowMode, LoginOptions, Result, Secret, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use tokio::task::JoinHandle;
 
@@ -35,31 +34,19 @@ pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
     stored
 }
 
-pub(crate) fn options(url: &str) -> LoginOptions {
-    LoginOptions {
-        authgate_url: url.to_owned(),
-        client_id: CLIENT.to_owned(),
-        client_secret: Some(Secret::from(CLIENT_SECRET)),
-        scopes: vec!["profile".to_owned(), "email".to_owned()],
-        flow_mode: FlowMode::Auto,
-        redirect_uri: RedirectUri::default(),
-    }
-}
-
-pub(crate) fn unattended(store: Arc<FallbackStore>, prompt: Arc<dyn Prompt>) -> LoginContext {
-    LoginContext {
-        http: HttpClient::default(),
-        store,
-        prompt,
-        browser: Arc::new(SystemBrowser::new(Err(NoBrowser::Ci))),
-        surroundings: Arc::new(Surroundings {
+/// A login at a machine where nobody is.
+pub(crate) fn unattended(url: &str, store: Arc<FallbackStore>, prompt: impl Prompt + 'static) -> LoginOptions {
+    LoginOptions::new(url, CLIENT)
+        .client_secret(Secret::from(CLIENT_SECRET))
+        .scopes(["profile", "email"])
+        .store(store)
+        .prompt(prompt)
+        .platform(Surroundings {
             system: System::Unix,
             terminal: false,
             variable: Box::new(|name| (name == "CI").then(|| "1".to_owned())),
             find_program: Box::new(|_| None),
-        }),
-        in_flight: InFlight::default(),
-    }
+        })
 }
 
 /// A login at a desktop that has begun, with no store to look into or to keep its token in.
@@ -84,25 +71,21 @@ impl Person {
     ) -> Self {
         server.register_redirect_uri(redirect_uri);
         let prompt = Arc::new(Recorder::default());
-        let options = LoginOptions {
-            client_id: server.public_client().id.clone(),
-            client_secret: None,
-            flow_mode,
-            redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
-            ..options(server.url())
-        };
         let no_store = FallbackStore::new(vec![], LoginLock::nowhere("a test needs none"));
-        let context = LoginContext {
-            browser: Arc::new(browser),
-            surroundings: Arc::new(Surroundings {
+        let options = LoginOptions::new(server.url(), &server.public_client().id)
+            .scopes(["profile", "email"])
+            .flow_mode(flow_mode)
+            .redirect_uri(RedirectUri::parse(redirect_uri).unwrap())
+            .store(no_store)
+            .prompt(prompt.clone())
+            .browser(browser)
+            .platform(Surroundings {
                 system: System::Unix,
                 terminal,
                 variable: Box::new(|name| (name == "DISPLAY").then(|| ":0".to_owned())),
                 find_program: Box::new(|name| (name == "xdg-open").then(|| PathBuf::from("/usr/bin/xdg-open"))),
-            }),
-            ..unattended(Arc::new(no_store), prompt.clone())
-        };
-        let login = tokio::spawn(authenticate(options, context));
+            });
+        let login = tokio::spawn(authenticate(options));
         Self { server, prompt, login }
     }
 

@@ -42,7 +42,7 @@ impl Api {
     /// The body of an answer with this fault.
     async fn body(&self, fault: Fault, limit: usize) -> Body {
         self.server.inject(Endpoint::Api, fault, Times::Once);
-        read_body(self.bearer.get(self.url.clone()).await.unwrap(), limit).await
+        read_body(self.bearer.get(&self.url).send().await.unwrap(), limit).await
     }
 
     fn refuse(&self, times: Times) {
@@ -51,7 +51,7 @@ impl Api {
 }
 
 async fn status(bearer: BearerAuth, url: Url) -> u16 {
-    bearer.get(url).await.unwrap().status().as_u16()
+    bearer.get(url).send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
@@ -154,13 +154,13 @@ async fn a_redirect_does_not_take_the_token_along() {
 async fn a_refused_url_is_sent_no_token_and_costs_none() {
     let api = Api::start().await;
     for url in ["http://api.example/", "https://user:canary@api.example/", "ftp://api.example/"] {
-        let error = api.bearer.get(url.parse().unwrap()).await.unwrap_err();
+        let error = api.bearer.get(url).send().await.unwrap_err();
         assert!(matches!(error, Error::Config(_)) && !error.to_string().contains("canary"), "{error}");
     }
     api.server.assert_requests([]);
 
     let allowing = api.bearer.clone().with_plain_http(PlainHttp::Anywhere);
-    let error = allowing.get("http://api.invalid/".parse().unwrap()).await.unwrap_err();
+    let error = allowing.get("http://api.invalid/").send().await.unwrap_err();
     assert!(matches!(error, Error::Transport { .. }), "{error}");
     assert!(error.is_transient() && error.to_string().contains("cannot reach http://api.invalid/"), "{error}");
 }
@@ -174,7 +174,7 @@ async fn an_error_of_the_connection_shows_no_query() {
 
     let nobody = Port::free();
     api.url.set_port(Some(nobody.number())).unwrap();
-    let refused = api.bearer.get(api.url).await.unwrap_err();
+    let refused = api.bearer.get(api.url).send().await.unwrap_err();
     for error in [lost, refused] {
         let cause = error.source().unwrap();
         let shown = format!("{error} {error:?} {cause} {cause:?}");

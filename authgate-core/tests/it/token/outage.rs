@@ -105,7 +105,7 @@ async fn header(tokens: TokenSource) -> Result<HeaderValue> {
 
 /// The status of a call to an API.
 async fn call((bearer, url): (BearerAuth, Url)) -> Result<u16> {
-    Ok(bearer.get(url).await?.status().as_u16())
+    Ok(bearer.get(url).send().await?.status().as_u16())
 }
 
 /// A server of short-lived tokens at this port, and a source that has one, on paused time.
