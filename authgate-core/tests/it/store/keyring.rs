@@ -90,7 +90,7 @@ async fn a_keyring_that_was_never_set_up_opens_no_window() {
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
-async fn a_locked_keyring_is_asked_once_and_no_more() {
+async fn a_locked_keyring_is_given_up_for_the_file() {
     let session = Session::unlocked();
     assert_eq!(in_session(&session, "keyring").ask("save 1").await, "saved");
     session.lock();
