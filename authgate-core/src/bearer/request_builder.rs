@@ -41,7 +41,7 @@ impl<'a> RequestBuilder<'a> {
             let name = HeaderName::try_from(name.as_ref())
                 .map_err(|_| Error::config("the API's request has a header whose name is not valid"))?;
             let value = HeaderValue::try_from(value.as_ref()).map_err(|_| {
-                Error::config(format!("the API's request has a {name} header whose value is not valid"))
+                Error::config(format!("the API's request has a header {name} whose value is not valid"))
             })?;
             request.headers_mut().insert(name, value);
             Ok(())

@@ -4,3 +4,5 @@ mod auto; // which flow is chosen, and what takes over when it fails
 mod faults; // a stored login at a server or with a store that fails
 #[cfg(unix)]
 mod processes; // two processes with one expired login
+#[cfg(unix)]
+mod token_source; // a token while a program runs
