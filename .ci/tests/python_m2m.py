@@ -1,4 +1,4 @@
-"""The Python SDK runs rust-m2m's six steps: the dev server is not made to fit the Rust client only."""
+"""The Python SDK runs rust-m2m's six steps."""
 
 import os
 
