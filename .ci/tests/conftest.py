@@ -1,17 +1,22 @@
 import json
+import pathlib
 import subprocess
 import sys
 
 import pytest
+import sessions
 import support
+
+HERE = pathlib.Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
 def programs():
     """The paths of the built programs, by name."""
     # With the examples, Cargo turns on the same features as for `cargo test`, and builds nothing twice.
-    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--examples", "--message-format=json-render-diagnostics"]
-    built = subprocess.run(command, cwd=support.HERE, stdout=subprocess.PIPE, text=True, check=True)
+    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--examples"]
+    command += ["--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return {message["target"]["name"]: message["executable"] for message in messages if message.get("executable")}
 
@@ -30,7 +35,7 @@ def home(tmp_path):
 @pytest.fixture
 def session(request, home):
     """A session of the kind that the test asks for, by default without a bus."""
-    open_session = getattr(request, "param", support.without_bus)
+    open_session = getattr(request, "param", sessions.without_bus)
     with open_session(home) as session:
         yield session
         session.close()
@@ -44,7 +49,7 @@ def rust(programs, session, server):
 @pytest.fixture
 def python(session, server):
     """The Python SDK, in the interpreter that runs the tests."""
-    return support.PythonCli(session, server, sys.executable, "-u", support.HERE / "python_cli.py")
+    return support.PythonCli(session, server, sys.executable, "-u", HERE / "python_cli.py")
 
 
 @pytest.fixture

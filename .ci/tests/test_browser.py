@@ -7,6 +7,7 @@ Pictures of all pages, light, dark and narrow, are written to the folder that SC
 import os
 import pathlib
 import shlex
+import shutil
 import socket
 import stat
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +30,7 @@ class Browser:
 
     def __init__(self, profile, pictures):
         options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
+        options.binary_location = shutil.which("chromium")
         for option in (
             "headless",
             "no-sandbox",
@@ -46,7 +47,7 @@ class Browser:
         ):
             options.add_argument(f"--{option}")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        service = webdriver.ChromeService(executable_path="/usr/bin/chromedriver")
+        service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
         self.driver = webdriver.Chrome(options=options, service=service)
         self.driver.set_page_load_timeout(support.LIMIT)
         self._pictures = pictures
@@ -259,7 +260,9 @@ def test_a_browser_that_allowed_it_is_not_asked_again(browser, start, launcher, 
 
 def test_curl_gets_200_with_print_access_token(programs, rust, session, server):
     rust.log_in()
-    script = 'curl --silent --noproxy "*" --write-out " %{http_code}" --header "Authorization: Bearer $("$1" --print-access-token)" "$2"'
+    script = """curl --silent --noproxy '*' --write-out ' %{http_code}' \\
+        --header "Authorization: Bearer $("$1" --print-access-token)" "$2"
+    """
     variables = {"AUTHGATE_URL": server.url, "CLIENT_ID": support.CLIENT_ID}
     curl = session.start("sh", "-c", script, "sh", programs["rust-cli"], f"{server.url}/oauth/userinfo", **variables)
     assert curl.succeeds().printed.endswith(" 200")
@@ -296,15 +299,14 @@ def test_a_second_answer_is_told_that_it_comes_second(browser, server, start, la
     assert not file.path.exists()
 
 
+SCRIPT = "The%20database%20is%20down%3Cscript%3Ealert(1)%3C/script%3E"
+
+
 @pytest.mark.parametrize(
     ("parameters", "headline", "picture"),
     [
         ({"code": "bogus"}, "Login failed", "08-failed"),
-        (
-            {"error": "server_error", "error_description": "The%20database%20is%20down%3Cscript%3Ealert(1)%3C/script%3E"},
-            "The server refused",
-            "09-refused",
-        ),
+        ({"error": "server_error", "error_description": SCRIPT}, "The server refused", "09-refused"),
         ({"code": "a", "error": "b"}, "Login failed", "10-unusable"),
     ],
     ids=["bad-code", "server-error", "code-and-error"],

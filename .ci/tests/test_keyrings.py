@@ -1,18 +1,18 @@
 """rust-cli keeps its login in the keyring, and in the file where no keyring works."""
 
 import pytest
-import support
+import sessions
 
-with_keyring = pytest.mark.parametrize("session", [support.unlocked_keyring], indirect=True, ids=["unlocked"])
+with_keyring = pytest.mark.parametrize("session", [sessions.unlocked_keyring], indirect=True, ids=["unlocked"])
 
 # The sessions in which no keyring works, and within how many seconds a login and a later run end
 # there. The two polls of a login take more than 1 s. A bus that does not answer is given 3 s.
 LIMITS = {
-    support.without_bus: 4,
-    support.without_keyring: 4,
-    support.locked_keyring: 10,
-    support.never_set_up: 10,
-    support.silent_bus: 10,
+    sessions.without_bus: 4,
+    sessions.without_keyring: 4,
+    sessions.locked_keyring: 10,
+    sessions.never_set_up: 10,
+    sessions.silent_bus: 10,
 }
 NAMES = [open_session.__name__ for open_session in LIMITS]
 where_no_keyring_works = pytest.mark.parametrize("session", LIMITS, indirect=True, ids=NAMES)

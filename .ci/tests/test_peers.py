@@ -2,16 +2,18 @@
 
 import datetime
 import json
+import pathlib
 import stat
 import sys
 import time
 
 import pytest
+import sessions
 import support
 from support import CLIENT_ID
 
 in_file_and_keyring = pytest.mark.parametrize(
-    "session", [support.without_bus, support.unlocked_keyring], indirect=True, ids=["file", "keyring"]
+    "session", [sessions.without_bus, sessions.unlocked_keyring], indirect=True, ids=["file", "keyring"]
 )
 
 
@@ -74,33 +76,36 @@ def test_rust_cli_uses_and_refreshes_a_python_login(rust, python, stored):
 
 def test_python_takes_the_six_steps_of_rust_m2m(session, server):
     service = {"CLIENT_ID": "dev-service", "CLIENT_SECRET": "dev-service-secret"}
-    script = str(support.HERE / "python_m2m.py")
+    script = pathlib.Path(__file__).with_name("python_m2m.py")
     session.start(sys.executable, script, AUTHGATE_URL=server.url, **service).succeeds()
 
 
 # ---------------------------------------------------------------------------- Go's and Bash's notation
 
 
+ONLY_IN_GO = {"scope": "profile email", "id_token": "header.payload.signature"}
+
+
 def test_entries_in_go_notation_are_read(rust, file):
     rust.log_in()
     token = file.access_token
-    in_an_hour = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
-    file.change(expires_at=f"{in_an_hour:%Y-%m-%dT%H:%M:%SZ}", scope="profile email", id_token="header.payload.signature")
+    expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(file.entry()["expires_at"]))
+    file.change(expires_at=expiry, **ONLY_IN_GO)
     assert rust.token() == token
 
 
 def test_entries_in_go_notation_stay_in_it(rust, file):
     rust.log_in()
     token = file.access_token
-    in_go = {"scope": "profile email", "id_token": "header.payload.signature"}
     for expired in "2020-01-01T00:00:00Z", "2020-01-01T08:00:00.123456789+08:00":
-        file.change(expires_at=expired, **in_go)
+        file.change(expires_at=expired, **ONLY_IN_GO)
         refreshed = rust.token()
         assert refreshed != token
         token = refreshed
         entry = file.entry()
-        assert expires_in_an_hour(datetime.datetime.fromisoformat(entry["expires_at"]).timestamp())
-        assert in_go.items() <= entry.items()
+        expiry = datetime.datetime.strptime(entry["expires_at"], "%Y-%m-%dT%H:%M:%S%z")
+        assert expires_in_an_hour(expiry.timestamp())
+        assert ONLY_IN_GO.items() <= entry.items()
         assert len(entry) == 7
 
 
@@ -146,8 +151,10 @@ NEIGHBOURS = [
 def among_neighbours(rust, file):
     """A login that has expired, in a file with other things that rust-cli has saved once already."""
     rust.log_in()
-    in_data = [*NEIGHBOURS[:2], f'"{CLIENT_ID}": {json.dumps(json.dumps(file.entry()))}', NEIGHBOURS[2]]
-    file.path.write_text("{\n  \"data\": {\n    %s\n  },\n  %s,\n  %s\n}\n" % (",\n    ".join(in_data), *NEIGHBOURS[3:]))
+    login = f'"{CLIENT_ID}": {json.dumps(json.dumps(file.entry()))}'
+    clients = ",\n    ".join([*NEIGHBOURS[:2], login, NEIGHBOURS[2]])
+    others = ",\n  ".join(NEIGHBOURS[3:])
+    file.path.write_text(f'{{\n  "data": {{\n    {clients}\n  }},\n  {others}\n}}\n')
     expire_bytes(file)
     rust.token()
     expire_bytes(file)
