@@ -1,4 +1,4 @@
-"""The Python SDK runs rust-m2m's six steps: the dev server is not made to fit the Rust client only."""
+"""The Python SDK runs rust-m2m's six steps."""
 
 import os
 
@@ -9,9 +9,7 @@ from authgate.oauth.client import OAuthClient
 
 url = os.environ["AUTHGATE_URL"]
 metadata = DiscoveryClient(url).fetch()
-client = OAuthClient(
-    os.environ["CLIENT_ID"], metadata.to_endpoints(), client_secret=os.environ["CLIENT_SECRET"]
-)
+client = OAuthClient(os.environ["CLIENT_ID"], metadata.to_endpoints(), client_secret=os.environ["CLIENT_SECRET"])
 tokens = TokenSource(client, scopes=["profile", "email"], expiry_delta=30.0)
 response = httpx.get(metadata.userinfo_endpoint, auth=BearerAuth(tokens))
 print("Status:", response.status_code)

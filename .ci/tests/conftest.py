@@ -1,0 +1,68 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import sessions
+import support
+
+HERE = pathlib.Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """The paths of the built programs, by name."""
+    # With the examples, Cargo turns on the same features as for `cargo test`, and builds nothing twice.
+    command = ["cargo", "build", "--locked", "--workspace", "--bins", "--examples"]
+    command += ["--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+    messages = map(json.loads, built.stdout.splitlines())
+    return {message["target"]["name"]: message["executable"] for message in messages if message.get("executable")}
+
+
+@pytest.fixture
+def server(programs):
+    with support.DevServer(programs["authgate-dev-server"], "--rotate-refresh-tokens") as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path
+
+
+@pytest.fixture
+def session(request, home):
+    """A session of the kind that the test asks for, by default without a bus."""
+    open_session = getattr(request, "param", sessions.without_bus)
+    with open_session(home) as session:
+        yield session
+        session.close()
+
+
+@pytest.fixture
+def rust(programs, session, server):
+    return support.RustCli(session, server, programs["rust-cli"])
+
+
+@pytest.fixture
+def python(session, server):
+    """The Python SDK, in the interpreter that runs the tests."""
+    return support.PythonCli(session, server, sys.executable, "-u", HERE / "python_cli.py")
+
+
+@pytest.fixture
+def file(session):
+    return support.TokenFile(session)
+
+
+@pytest.fixture
+def keyring(session):
+    return support.Keyring(session)
+
+
+@pytest.fixture
+def stored(session, file, keyring):
+    """The stored login, in the place that a session of this kind has for it."""
+    return keyring if session.has_bus else file
