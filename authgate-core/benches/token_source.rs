@@ -1,10 +1,10 @@
-//! What a call pays for a token in memory, beside the least that it could pay.
+//! Measures the cost of a token in memory, next to the lowest possible cost.
 //!
 //! ```console
 //! $ cargo bench -p authgate-core --bench token_source
 //! ```
 
-#![allow(clippy::unwrap_used, reason = "a benchmark ends where something is not as it must be")]
+#![allow(clippy::unwrap_used, reason = "a benchmark stops at the first failure")]
 
 use std::hint::black_box;
 
@@ -22,7 +22,7 @@ fn main() {
     divan::main();
 }
 
-/// A source with a token in memory; runtime and server are kept alive with it.
+/// A source with a token in memory; it keeps its runtime and server alive.
 struct Warm {
     runtime: Runtime,
     tokens: TokenSource,
@@ -47,7 +47,7 @@ impl Warm {
     }
 }
 
-/// The floor: one look at the clock, one clone of a header.
+/// The lowest possible cost: one clock read and one clone of a header.
 #[divan::bench]
 fn clock_read_and_header_clone(bencher: Bencher<'_, '_>) {
     let warm = Warm::up();
@@ -67,7 +67,8 @@ fn header_in_memory_by_threads(bencher: Bencher<'_, '_>) {
     bencher.bench(|| poll_once(warm.tokens.header()));
 }
 
-/// A token in memory needs no waiting, so the future is ready when it is first polled.
+/// Polls a future once. A token in memory needs no waiting, so the future is ready at the first
+/// poll.
 fn poll_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

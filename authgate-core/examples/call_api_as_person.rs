@@ -1,13 +1,13 @@
 //! A person logs in, and the program calls an API as that person for as long as it runs.
 //!
-//! The base is `rust-cli`; the one idea more is `session.token_source()`, which refreshes the token
-//! in the background, under the same lock as every other program of this person.
+//! It builds on `rust-cli` and adds `session.token_source()`, which refreshes the token in the
+//! background, under the same lock as every other program of this person.
 //!
 //! ```console
 //! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --features login --example call_api_as_person
 //! ```
 //!
-//! Not handled here: a login that the server ends while the program runs. The call then fails with
+//! It does not handle a login that the server ends while the program runs. The call then fails with
 //! an error for which `needs_login()` is true, and only `authenticate` helps.
 
 use std::time::Duration;
@@ -28,12 +28,12 @@ async fn main() -> Result<()> {
         .scopes(["profile", "email"])
         .plain_http(settings.plain_http);
 
-    // The stored login, or a new one by browser or device code.
+    // Use the stored login, or log in by browser or device code.
     let mut session = authenticate(options).await?;
     let user = session.validate().await?;
     println!("Logged in as {}", user.name.as_deref().unwrap_or("somebody without a name"));
 
-    // The credential: clone it into every task that calls the API.
+    // `api` carries the credential: clone it into every task that calls the API.
     let api = BearerAuth::new(session.token_source());
     let userinfo = session.client().endpoints().userinfo_url.clone();
     let url = settings.api_url.or(userinfo).context("set API_URL to the API to call")?;

@@ -4,9 +4,9 @@
 //! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --example client_credentials
 //! ```
 //!
-//! Against a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL` and
-//! `PROTECTED_API_URL` in the environment or in a file `.env`. It needs no discovery, so any OAuth
-//! 2.0 server will do.
+//! To use a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL` and
+//! `PROTECTED_API_URL` in the environment or in a file `.env`. The program needs no discovery, so
+//! any OAuth 2.0 server will do.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use authgate_core::{
 };
 use url::Url;
 
-/// How much of an API's answer is kept.
+/// How many bytes of an API's answer we read.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// How much of an error's answer is shown.
+/// How many characters of an error's answer we show.
 const EXCERPT_LENGTH: usize = 200;
 
 struct Configuration {
@@ -81,7 +81,7 @@ impl Configuration {
     }
 }
 
-/// Obtains an access token; says what went wrong if there is none.
+/// Obtains an access token; prints what went wrong if there is none.
 async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) -> Option<Arc<Token>> {
     println!("Requesting token from: {}", text::printable_url(&configuration.token_url));
     match tokens.token().await {
@@ -98,7 +98,7 @@ async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) ->
     }
 }
 
-/// Calls the API with a valid token; says what went wrong if it gives no answer to use.
+/// Calls the API with a valid token; prints what went wrong if there is no usable answer.
 async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     println!("Calling protected API: {}", text::printable_url(&url));
     let api = BearerAuth::new(tokens);
@@ -125,7 +125,7 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     Some(body.printable() + cut)
 }
 
-/// Tells the three kinds of failure apart: the server said no, the server was not reached, the
+/// Tells the three kinds of failure apart: the server refused, the server was not reached, the
 /// answer cannot be used.
 fn explain(error: &Error, during: &str) {
     match error {

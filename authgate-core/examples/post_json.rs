@@ -1,7 +1,7 @@
 //! A service posts JSON to an API.
 //!
-//! The base is `client_credentials`; the one idea more is a body, which is sent again when the API
-//! answers 401 and a new token may fare better.
+//! It builds on `client_credentials` and adds a body. The body is sent again if the API answers
+//! 401, because a new token may work.
 //!
 //! ```console
 //! $ cargo run -p authgate-dev-server -- sh -c \

@@ -1,10 +1,11 @@
-//! A token that is fetched once, kept, and renewed in time; and the pitfalls on the way.
+//! Fetches a token once, keeps it in memory and refreshes it in time, and shows the pitfalls on the
+//! way.
 //!
 //! ```console
 //! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --example token_provider
 //! ```
 //!
-//! Against a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL`, `PROTECTED_API_URL`
+//! To use a server of your own, set `CLIENT_ID`, `CLIENT_SECRET`, `TOKEN_URL`, `PROTECTED_API_URL`
 //! and, if the server wants one, `SCOPE` in the environment or in a file `.env`.
 
 use std::process::ExitCode;
@@ -45,22 +46,22 @@ async fn run() -> Result<()> {
         OAuthClient::new(client_id.expose(), Endpoints::from_token_url(token_url), HttpClient::new(plain_http));
     let client = public_client.clone().with_secret(client_secret);
 
-    // One token: a request each time.
+    // One token without a provider takes one request each time.
     let token = get_access_token(&client, &scopes).await?;
     println!("Access token: {}", token.access_token.masked());
 
-    // The same through a provider: a request for the first call, memory for the second, renewal
-    // before it expires. A server that does not say when that is: after 300 seconds.
+    // A provider sends a request for the first call, takes the token from memory for the second,
+    // and refreshes it before it expires. If the server gives no lifetime, it assumes 300 seconds.
     let provider = TokenSource::builder(client.clone()).scopes(scopes).build();
     println!("Current token: {}", provider.token().await?.access_token.masked());
     println!("Current token: {} (from memory)", provider.token().await?.access_token.masked());
 
-    // A protected call.
+    // Call a protected API with the provider's token.
     let api = BearerAuth::new(provider);
     let (data, server_date) = call_protected_resource(&api, api_url).await?;
     println!("{data}");
 
-    // Pitfall: a missing client secret. Nothing is sent.
+    // Pitfall: a missing client secret. We send nothing.
     if let Err(error) = get_access_token(&public_client, &[]).await {
         println!("Missing client secret: {error}");
     }
@@ -70,11 +71,11 @@ async fn run() -> Result<()> {
         println!("Incorrect scope: {error}");
     }
 
-    // Pitfall: clock skew. Expiry here counts from the request by a clock that does not step, so
-    // it harms us little; an API that checks the token's own times may refuse it all the same.
+    // Pitfall: clock skew. We count expiry from the request by a clock that does not step, so skew
+    // harms us little; but an API that checks the token's own times may still refuse it.
     println!("Clock skew: {}", clock_skew(server_date.as_deref()));
 
-    // Pitfall: rate limiting, as get_access_token below deals with it.
+    // Pitfall: rate limiting, which `get_access_token` below handles.
     println!("Rate limiting: {BACK_OFF_ATTEMPTS} tries, at least {} s apart", BACK_OFF.as_secs());
     Ok(())
 }
@@ -82,10 +83,10 @@ async fn run() -> Result<()> {
 const BACK_OFF: Duration = Duration::from_secs(5);
 const BACK_OFF_ATTEMPTS: u32 = 3;
 
-/// Asks for a token, and again when the server says 429.
+/// Requests a token, and again when the server answers 429.
 ///
-/// The library has done so for up to ten seconds already, honouring `Retry-After`. This is for
-/// whoever has more time than that, such as a nightly job.
+/// The library has already done so for up to ten seconds, honouring `Retry-After`. This is for a
+/// program with more time than that, such as a nightly job.
 async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Token, authgate_core::Error> {
     let mut attempt = 1;
     loop {
@@ -101,7 +102,7 @@ async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Tok
     }
 }
 
-/// The API's answer, and the server's idea of the time.
+/// Returns the API's answer and the server's `Date`.
 async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, Option<String>)> {
     let response = api.get(url).header("Accept", "application/json").send().await?;
     let response = response.error_for_status().map_err(reqwest::Error::without_url)?;

@@ -29,9 +29,9 @@ const OPERATION: &str = "API call";
 /// # }
 /// ```
 ///
-/// A token goes only to a URL that is https, or http on this machine, and never along with a
-/// redirect: a 3xx is returned as it is. The connections are those of the token source, so a call to
-/// the server that issued the token opens none of its own.
+/// It sends a token only to a URL that is https, or http on this machine. It follows no redirect
+/// with a token, but returns a 3xx as it is. It uses the connections of the token source, so a call
+/// to the server that issued the token opens no new one.
 #[derive(Debug, Clone)]
 pub struct BearerAuth {
     tokens: TokenSource,
@@ -39,7 +39,7 @@ pub struct BearerAuth {
 }
 
 impl BearerAuth {
-    /// Attaches the tokens of `tokens`.
+    /// Creates a client that attaches the tokens of `tokens`.
     pub fn new(tokens: TokenSource) -> Self {
         Self { http: tokens.http().clone(), tokens }
     }
@@ -61,23 +61,24 @@ impl BearerAuth {
         self.request(Method::POST, url)
     }
 
-    /// Begins a request with any method. A URL that is none is an error of
-    /// [`send`](RequestBuilder::send).
+    /// Begins a request with any method. If `url` is not a URL, [`send`](RequestBuilder::send)
+    /// returns the error.
     pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder<'_> {
         RequestBuilder::new(self, method, url.as_ref())
     }
 
-    /// Sends a request that was made elsewhere, with a valid token, and returns its answer.
+    /// Sends a request that was built elsewhere, with a valid token, and returns its answer.
     ///
-    /// When the API refuses the token with 401, a new one is fetched, and if the request's body can
-    /// be sent again the request is sent once more. A second 401 is returned, and so is the first
-    /// when there is no new token, or when the token was fetched for this very call: another one
-    /// would be refused too, and is not asked for during the next 30 s.
+    /// When the API refuses the token with 401, we fetch a new token and send the request once
+    /// more. If the request's body cannot be sent again, we return the 401, and the next call
+    /// fetches a new token. We return a second 401 as it is. We also return the first 401 when
+    /// there is no new token, or when the token was fetched for this very call: the API would
+    /// refuse another token too, so we do not ask for one during the next 30 s.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for a URL that no token may go to, before anything is sent;
-    /// [`Error::Transport`] when no answer comes; otherwise as for [`TokenSource::token`].
+    /// [`Error::Transport`] when no answer arrives; otherwise as for [`TokenSource::token`].
     pub async fn execute(&self, request: Request) -> Result<Response> {
         check_url(request.url(), self.http.plain_http())
             .map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")))?;
@@ -98,8 +99,8 @@ impl BearerAuth {
         Ok(response)
     }
 
-    /// Sends the request with another token than the refused one; returns `refusal` when there is
-    /// no other token.
+    /// Sends the request with another token than the refused one; returns `refusal` if there is no
+    /// other token.
     async fn send_again(&self, request: Request, refused: &CachedToken, refusal: Response) -> Result<Response> {
         let token = match self.tokens.replace(refused).await {
             Ok(token) => token,

@@ -1,4 +1,4 @@
-//! The OAuth 2.0 client: one method for each request it can make.
+//! The OAuth 2.0 client, with one method for each request that it can make.
 
 #[cfg(feature = "login")]
 mod authorization_request;
@@ -30,8 +30,8 @@ pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
 ///
-/// With a secret it is a confidential client and shows the secret in every request of its own
-/// (RFC 6749 section 2.3); without one it is a public client and sends its `client_id` only.
+/// With a secret it is a confidential client and sends the secret in every request of its own (RFC
+/// 6749 section 2.3); without one it is a public client and sends its `client_id` only.
 ///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {
@@ -56,36 +56,36 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
-    /// A public client.
+    /// Creates a public client.
     pub fn new(client_id: impl Into<String>, endpoints: Endpoints, http: HttpClient) -> Self {
         Self { client_id: client_id.into(), client_secret: None, endpoints, http, clock: Arc::new(SystemClock) }
     }
 
-    /// With a secret it is a confidential client; `None` leaves it a public one.
+    /// Makes this a confidential client; `None` leaves it a public one.
     #[must_use]
     pub fn with_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
         Self { client_secret: client_secret.into(), ..self }
     }
 
-    /// Overrides how the secret is shown, which discovery otherwise decides.
+    /// Overrides how the client sends its secret, which discovery otherwise decides.
     #[must_use]
     pub fn with_client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.endpoints.client_authentication = method;
         self
     }
 
-    /// Counts the lifetime of tokens by another clock.
+    /// Measures the lifetime of tokens by another clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
 
-    /// The client's identifier.
+    /// Returns the client's identifier.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Where this client sends what.
+    /// Returns the endpoints of the server.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
@@ -98,30 +98,31 @@ impl OAuthClient {
         &self.clock
     }
 
-    /// Asks what the server knows of a token (RFC 7662): for resource servers.
+    /// Asks the server about a token (RFC 7662), as a resource server does.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without an introspection endpoint; else as the request fails.
+    /// [`Error::Config`] without an introspection endpoint; otherwise the error of the request.
     pub async fn introspect(&self, token: &Secret) -> Result<Introspection> {
         let url = configured(self.endpoints.introspection_url.as_ref(), "introspection")?;
         let answer = self.post("introspection", url, &[("token", token.expose())], Retry::Idempotent).await?;
         Ok(Introspection::read(&answer.object()?))
     }
 
-    /// Gives one token back (RFC 7009). The other token of a login stays alive: give back both.
+    /// Revokes one token (RFC 7009). The other token of a login stays valid, so revoke both.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without a revocation endpoint; else as the request fails. A token that
-    /// the server does not know is no error (section 2.2).
+    /// [`Error::Config`] without a revocation endpoint; otherwise the error of the request. A token
+    /// that the server does not know is no error (section 2.2).
     pub async fn revoke(&self, token: &Secret) -> Result<()> {
         let url = configured(self.endpoints.revocation_url.as_ref(), "revocation")?;
         self.post("revocation", url, &[("token", token.expose())], Retry::Idempotent).await?;
         Ok(())
     }
 
-    /// A grant: the client and what it shows go to the token endpoint, and a token comes back.
+    /// Sends a grant with the client's credentials to the token endpoint and reads the token in the
+    /// answer.
     async fn grant(
         &self,
         operation: &'static str,
@@ -135,7 +136,7 @@ impl OAuthClient {
         token_response::read(operation, url, obtained, answer.object()?)
     }
 
-    /// A form with the client's credentials, authenticated as discovery says.
+    /// Posts a form with the client's credentials, authenticated as discovery says.
     async fn post(
         &self,
         operation: &'static str,
@@ -170,7 +171,7 @@ impl OAuthClient {
         self.http.send(operation, request, retry).await
     }
 
-    /// The client's credentials, each form-encoded as RFC 6749 section 2.3.1 wants it.
+    /// Builds the client's Basic credentials, each form-encoded as RFC 6749 section 2.3.1 requires.
     fn basic(&self, secret: &Secret) -> Result<HeaderValue> {
         let encode = |value: &str| byte_serialize(value.as_bytes()).collect::<String>();
         let credentials = BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(secret.expose())));

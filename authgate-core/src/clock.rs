@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// Tells how much time has passed; handed in wherever expiry is decided, so that tests can hold it.
+/// Tells how much time has passed. Code that decides expiry takes a clock, so that tests can stop
+/// it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,29 +22,29 @@ use std::time::Duration;
 /// assert_eq!(Stopped.now().since(Moment::after_start(Duration::ZERO)).as_secs(), 60);
 /// ```
 pub trait Clock: Debug + Send + Sync {
-    /// The present moment.
+    /// Returns the present moment.
     fn now(&self) -> Moment;
 }
 
 /// A reading of a [`Clock`]: only the time between two readings of the same clock means anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// By a clock that never steps.
+    /// The reading of a clock that never steps.
     steady: Duration,
-    /// By the wall clock, where the steady one stands still in suspend; else zero.
+    /// The reading of the wall clock if the steady clock stops during suspend, otherwise zero.
     wall: Duration,
 }
 
 impl Moment {
-    /// A moment this long after the clock's own, arbitrary, start.
+    /// Returns the moment `elapsed` after the clock's arbitrary start.
     pub const fn after_start(elapsed: Duration) -> Self {
         Self { steady: elapsed, wall: Duration::ZERO }
     }
 
-    /// The time from `earlier` to this moment; zero if `earlier` is later.
+    /// Returns the time from `earlier` to this moment; zero if `earlier` is later.
     ///
-    /// Where two clocks have been read, the one that saw more time pass is believed: a token is
-    /// taken for expired too early rather than too late.
+    /// If two clocks were read, we believe the one that saw more time pass, so that a token counts
+    /// as expired too early rather than too late.
     pub fn since(self, earlier: Self) -> Duration {
         let steady = self.steady.saturating_sub(earlier.steady);
         let wall = self.wall.saturating_sub(earlier.wall);
@@ -51,14 +52,14 @@ impl Moment {
     }
 }
 
-/// The clock of the machine: one that counts time asleep and does not step when the date is set.
+/// The machine's clock, which counts time asleep and does not step when somebody sets the date.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 #[cfg(target_os = "linux")]
 impl Clock for SystemClock {
-    /// `CLOCK_BOOTTIME`: `Instant` reads `CLOCK_MONOTONIC`, which stands still in suspend, and a
-    /// laptop would wake up with a token that looks fresh.
+    /// Reads `CLOCK_BOOTTIME`. `Instant` reads `CLOCK_MONOTONIC`, which stops during suspend, so a
+    /// laptop would wake up with a token that only looks fresh.
     fn now(&self) -> Moment {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -69,8 +70,8 @@ impl Clock for SystemClock {
 
 #[cfg(not(target_os = "linux"))]
 impl Clock for SystemClock {
-    /// `Instant` may stand still in suspend and `SystemTime` may step: both are read, and either
-    /// may say that a token has expired.
+    /// Reads both clocks, because `Instant` may stop during suspend and `SystemTime` may step.
+    /// Either clock may show that a token has expired.
     fn now(&self) -> Moment {
         use std::sync::LazyLock;
         use std::time::{Instant, SystemTime};

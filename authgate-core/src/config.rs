@@ -1,4 +1,4 @@
-//! Settings: who we are, and which server we trust.
+//! Settings: which client we are, and which server we trust.
 
 mod environment;
 mod url;
@@ -15,42 +15,43 @@ pub use environment::Environment;
 pub use url::{PlainHttp, Query, parse_url};
 pub(crate) use url::{check_url, is_loopback};
 
-/// What the programs are told by the environment or `.env`.
+/// The settings that a program reads from the environment or `.env`.
 ///
 /// `Debug` shows neither the secret nor the query of a URL.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// `AUTHGATE_URL`: the server, which is also the issuer; as it was written.
+    /// `AUTHGATE_URL`: the server's URL as it was written, which is also the issuer.
     pub authgate_url: String,
     /// `CLIENT_ID`.
     pub client_id: String,
-    /// `CLIENT_SECRET`: what makes the client a confidential one (RFC 6749 section 2.1).
+    /// `CLIENT_SECRET`: makes the client a confidential one (RFC 6749 section 2.1).
     pub client_secret: Option<Secret>,
     /// `API_URL`: the protected API to call instead of the userinfo endpoint.
     pub api_url: Option<Url>,
-    /// `AUTHGATE_ALLOW_HTTP`: whether plain http is let through to other machines.
+    /// `AUTHGATE_ALLOW_HTTP`: whether plain http to other machines is allowed.
     pub plain_http: PlainHttp,
 }
 
 impl Settings {
-    /// For a service: `AUTHGATE_URL`, `CLIENT_ID` and `CLIENT_SECRET` are required.
+    /// Reads a service's settings: `AUTHGATE_URL`, `CLIENT_ID` and `CLIENT_SECRET` are required.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) that names every missing variable, or the one whose value is refused.
+    /// [`Error::Config`](crate::Error::Config), which names every missing variable, or the variable
+    /// whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id, client_secret] =
             environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
         Self::checked(environment, &authgate_url, &client_id, Some(client_secret))
     }
 
-    /// For a person: `AUTHGATE_URL` and `CLIENT_ID` are required; `CLIENT_SECRET` makes the client
-    /// a confidential one.
+    /// Reads a person's settings: `AUTHGATE_URL` and `CLIENT_ID` are required, and `CLIENT_SECRET`
+    /// makes the client a confidential one.
     ///
     /// # Errors
     ///
-    /// As for [`Settings::for_service`].
+    /// Returns the errors of [`Settings::for_service`].
     pub fn for_person(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id] = environment.require(["AUTHGATE_URL", "CLIENT_ID"])?;
         Self::checked(environment, &authgate_url, &client_id, environment.get("CLIENT_SECRET")?)
@@ -77,7 +78,7 @@ impl Settings {
         })
     }
 
-    /// What the user should be told at each run because a setting weakens it.
+    /// Returns a warning to show in each run, if a setting weakens security.
     pub fn warning(&self) -> Option<&'static str> {
         (self.plain_http == PlainHttp::Anywhere).then_some(
             "AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them",
@@ -98,11 +99,11 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Whether `AUTHGATE_ALLOW_HTTP` lets plain http through to other machines.
+/// Returns whether `AUTHGATE_ALLOW_HTTP` allows plain http to other machines.
 ///
 /// # Errors
 ///
-/// As for [`Environment::switch`].
+/// Returns the errors of [`Environment::switch`].
 pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
     let is_allowed = environment.switch("AUTHGATE_ALLOW_HTTP")?;
     Ok(if is_allowed { PlainHttp::Anywhere } else { PlainHttp::Loopback })

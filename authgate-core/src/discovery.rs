@@ -20,10 +20,10 @@ pub use metadata::{ClientAuthentication, Endpoints, Metadata};
 
 const OPERATION: &str = "discovery";
 const WELL_KNOWN_PATH: &str = "/.well-known/openid-configuration";
-/// AuthGate's own `Cache-Control`; endpoints do not move more often.
+/// The value in AuthGate's own `Cache-Control`; endpoints do not move more often.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
 
-/// Fetches a server's metadata and keeps it for an hour; concurrent callers share one request.
+/// Fetches a server's metadata and caches it for an hour; concurrent callers share one request.
 ///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {
@@ -55,11 +55,12 @@ struct Fetcher {
 }
 
 impl DiscoveryClient {
-    /// For the server at `authgate_url`, which is also its issuer; one trailing slash is the same.
+    /// Creates a client for the server at `authgate_url`, which is also its issuer. One trailing
+    /// slash makes no difference.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the URL is refused by the rule of [`parse_url`].
+    /// [`Error::Config`] when the rule of [`parse_url`] refuses the URL.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = metadata::without_trailing_slash(authgate_url);
         parse_url("the server's URL", issuer, http.plain_http(), Query::Refused)?;
@@ -76,7 +77,7 @@ impl DiscoveryClient {
         }))
     }
 
-    /// Keeps the metadata by another clock, and for another time than an hour.
+    /// Caches the metadata for `time_to_live` instead of an hour, and measures it by `clock`.
     #[must_use]
     pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
         let Fetcher { issuer, url, http, .. } = &*self.shared.fetcher;
@@ -94,12 +95,12 @@ impl DiscoveryClient {
         Self { shared: Arc::new(Shared { fetcher: Arc::new(fetcher), flight: SingleFlight::new(OPERATION) }) }
     }
 
-    /// The server's metadata, from memory if it is fresh enough.
+    /// Returns the server's metadata, from memory if it is fresh enough.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] when the document is another issuer's or names an endpoint that no
-    /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] as the
+    /// [`Error::Protocol`] when the document belongs to another issuer or names an endpoint that no
+    /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
     /// request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
         let Shared { fetcher, flight } = &*self.shared;

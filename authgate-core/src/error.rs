@@ -1,4 +1,4 @@
-//! What can go wrong, sorted by what the caller can do about it.
+//! Errors, sorted by what the caller can do about them.
 
 mod listener;
 mod transport;
@@ -9,43 +9,43 @@ pub use listener::ListenerFailure;
 pub(crate) use transport::causes;
 pub use transport::{Cause, TransportFailure};
 
-/// The result of everything in this crate that can fail.
+/// The result of every fallible operation in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation failed. One variant for each decision that a caller can take.
+/// The reason why an operation failed, with one variant for each decision that a caller can take.
 ///
-/// The text says what happened, where, and what to do next; it is safe to print: strings from a
-/// server have been escaped and shortened, and secrets have been taken out. What lies beneath is
-/// in [`source`](std::error::Error::source), once. An error is cheap to clone, because one failed
-/// request is reported to everyone who waited for it.
+/// The message says what happened, where, and what to do next. It is safe to print: we escape and
+/// shorten text from a server and take secrets out. [`source`](std::error::Error::source) returns
+/// the underlying cause, which the message does not repeat. An error is cheap to clone, because
+/// every caller who waited for a failed request gets a copy.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting or an argument is missing or wrong. Nothing was sent; mend it and start again.
+    /// A setting or an argument is missing or wrong. We sent nothing; correct it and start again.
     #[error("{0}")]
     Config(String),
 
-    /// The server was not reached, or the connection ended before the whole answer was there.
+    /// We did not reach the server, or the connection ended before the whole answer arrived.
     #[error("{operation}: {failure} {url}{}{}", through(.proxy.as_deref()), .failure.advice(.proxy.is_some()))]
     Transport {
-        /// What was being done, such as `discovery`.
+        /// The operation, such as `discovery`.
         operation: &'static str,
-        /// Where, without its query.
+        /// The URL, without its query.
         url: String,
-        /// The proxy that it was asked through, without its credentials.
+        /// The proxy that the request went through, without its credentials.
         proxy: Option<String>,
-        /// How it failed.
+        /// How the connection failed.
         failure: TransportFailure,
-        /// What the system or the TLS library said.
+        /// The message of the system or of the TLS library.
         source: Cause,
     },
 
     /// The server understood the request and refused it (RFC 6749 section 5.2, RFC 6750 section 3).
     #[error("{operation}: {url} answered {status} {code}{}{}", explained(.description.as_deref()), next_step(.code, *.retry_after))]
     OAuth {
-        /// What was being done, such as `client credentials grant`.
+        /// The operation, such as `client credentials grant`.
         operation: &'static str,
-        /// Where, without its query.
+        /// The URL, without its query.
         url: String,
         /// The HTTP status.
         status: u16,
@@ -53,43 +53,43 @@ pub enum Error {
         code: String,
         /// The server's explanation, if it gave one.
         description: Option<String>,
-        /// How long the server asks to wait before the next try.
+        /// How long the server asks us to wait before the next attempt.
         retry_after: Option<Duration>,
     },
 
-    /// The answer is not what the protocol says: an error page, a broken body, a body without end.
-    /// Something between here and the server may have sent it; what is stored is still good.
+    /// The answer does not follow the protocol: an error page, a malformed body, an endless body. A
+    /// machine between us and the server may have sent it, so the stored tokens are still good.
     #[error("{operation}: {url} answered {status}, {reason}{}", wait(*.retry_after))]
     Response {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
-        /// Where, without its query.
+        /// The URL, without its query.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// What is wrong with the answer.
+        /// The problem with the answer.
         reason: String,
-        /// How long the server asks to wait before the next try.
+        /// How long the server asks us to wait before the next attempt.
         retry_after: Option<Duration>,
     },
 
     /// The answer breaks a rule that protects the token (another issuer, a redirect, a plain http
-    /// endpoint, an unusable token) or says that there is nothing at this address. Asking again
-    /// will not help.
+    /// endpoint, an unusable token), or the server has nothing at this address. Asking again will
+    /// not help.
     #[error("{operation}: {url}: {reason}")]
     Protocol {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
-        /// Where, without its query.
+        /// The URL, without its query.
         url: String,
-        /// The HTTP status, where that is what is wrong.
+        /// The HTTP status, if the status is the problem.
         status: Option<u16>,
-        /// Which rule was broken, and what to check.
+        /// Says which rule was broken, and what to check.
         reason: String,
     },
 
-    /// The person said no, in the browser or on the device page (RFC 6749 section 4.1.2.1, RFC 8628
-    /// section 3.5). Do not ask again.
+    /// Access denied: the person declined in the browser or on the device page (RFC 6749 section
+    /// 4.1.2.1, RFC 8628 section 3.5). Do not ask again.
     #[error("login: it was refused by the person who was asked{}. Start again if that was a mistake", explained(.description.as_deref()))]
     Denied {
         /// The server's explanation, if it gave one.
@@ -105,53 +105,55 @@ pub enum Error {
         description: Option<String>,
     },
 
-    /// Nobody logged in within the time for it. Another try may succeed, or another flow.
+    /// The time limit passed before the person logged in. Another attempt or another flow may
+    /// succeed.
     #[error("login: {reason}")]
     LoginExpired {
-        /// What was waited for, how long, and what to do next.
+        /// Says what we waited for, how long, and what to do next.
         reason: String,
     },
 
-    /// Somebody came back from the login with the right state and a request that is not what the
-    /// protocol says. The login is over, because a code may have leaked; start again.
+    /// The browser came back with the right state, but its request does not follow the protocol.
+    /// The login is over, because its code may have leaked; start again.
     #[error("login: the browser came back with {reason}. Start again")]
     Callback {
-        /// What is wrong with the request.
+        /// The problem with the request.
         reason: String,
     },
 
-    /// The redirect URI's address cannot be listened on, mostly because another program does.
+    /// We cannot listen on the redirect URI's address, mostly because another program does.
     #[error("login: cannot listen on {address}: {failure}. {}", .failure.advice())]
     Listener {
         /// The address, such as `127.0.0.1:8088`.
         address: String,
-        /// Why not.
+        /// Why listening failed.
         failure: ListenerFailure,
-        /// What the system said.
+        /// The message of the system.
         source: Cause,
     },
 
-    /// No browser can be opened here, or opening it failed. The URL can still be opened by hand.
+    /// We cannot open a browser here, or opening it failed. The person can still open the URL by
+    /// hand.
     #[error("no browser can be opened here: {reason}")]
     BrowserUnavailable {
-        /// Why.
+        /// Why we cannot open a browser.
         reason: String,
     },
 
-    /// The server does not let this client log in by device code; a browser may do.
+    /// The server does not let this client log in with a device code; a browser may work.
     #[error(
         "the device flow is not available: {reason}. Log in with a browser, or enable the device grant in the client's registration"
     )]
     DeviceFlowUnavailable {
-        /// Why.
+        /// Why the device flow is not available.
         reason: String,
     },
 
-    /// The server has used up what we showed it, and the answer to that was lost on the way. The
-    /// login may have been approved; only another one helps.
+    /// The server used up our code, but its answer was lost on the way. The person may have
+    /// approved the login; only a new login helps.
     #[error("{operation}: the login was perhaps approved, and the server's answer was lost on the way: start again")]
     AnswerLost {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
     },
 
@@ -159,28 +161,29 @@ pub enum Error {
     #[error("the login has ended: log in again")]
     LoginEnded,
 
-    /// A place where tokens are kept cannot be read or written now. It says nothing about the token
-    /// itself: one that is in memory serves on, and one that is stored may be there next time.
+    /// We cannot read or write a token store now. This says nothing about the token itself: a token
+    /// in memory still works, and a stored one may be readable next time.
     #[error("{place}: {reason}")]
     Store {
-        /// Which place: a path, or the keyring.
+        /// The store: a path, or the keyring.
         place: String,
-        /// What is wrong there, and what to do next.
+        /// The problem with the store, and what to do next.
         reason: String,
     },
 
-    /// The task that worked on it ended without a result: its runtime was shut down, or it panicked.
-    /// The next call starts anew.
+    /// The task that did the work ended without a result: its runtime was shut down, or it
+    /// panicked. The next call starts a new task.
     #[error("{operation}: the task that was working on it ended without a result; try again")]
     Interrupted {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
     },
 }
 
 impl Error {
-    /// Whether the failure may pass by itself, so that nothing stored should be given up for it:
-    /// the network, a time-out, 429, any 5xx, an answer that is not OAuth, a locked keyring.
+    /// Returns whether the failure may pass by itself: the network, a timeout, 429, any 5xx, an
+    /// answer that is not OAuth, a locked keyring. Do not give up anything stored for such a
+    /// failure.
     ///
     /// ```
     /// # use authgate_core::Error;
@@ -196,7 +199,7 @@ impl Error {
         }
     }
 
-    /// Whether only a new login helps: the server has refused the grant for good
+    /// Returns whether only a new login helps: the server has refused the grant for good
     /// (`invalid_grant`, RFC 6749 section 5.2), or there is no login.
     pub fn needs_login(&self) -> bool {
         match self {
@@ -206,7 +209,7 @@ impl Error {
         }
     }
 
-    /// How long the server asks to wait before the next try, where it said so.
+    /// Returns how long the server asks us to wait before the next attempt, if it said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::OAuth { retry_after, .. } | Self::Response { retry_after, .. } => *retry_after,
@@ -214,8 +217,8 @@ impl Error {
         }
     }
 
-    /// The HTTP status of an answer that is an error or cannot be read; `None` where no answer came,
-    /// and where one with status 200 breaks a rule.
+    /// Returns the HTTP status of an answer that is an error or cannot be read; `None` if no answer
+    /// arrived, or if an answer with status 200 breaks a rule.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::OAuth { status, .. } | Self::Response { status, .. } => Some(*status),

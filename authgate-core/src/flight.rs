@@ -1,4 +1,4 @@
-//! One request for everyone who wants the same thing at the same time.
+//! One request for all callers who want the same thing at the same time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -14,10 +14,10 @@ const LONGEST_FLIGHT: Duration = Duration::from_secs(45);
 
 /// Lets concurrent callers share one task.
 ///
-/// The work runs in a task of its own, so that a caller who goes away takes nobody's answer along.
-/// Dropping this ends the task. A task that dies without a result (a panic, a runtime that was shut
-/// down) is noticed by those who wait and forgotten by the next caller. The lock is held while
-/// callers join, never while the work is done.
+/// The work runs in a task of its own, so that a caller who goes away does not cancel it for the
+/// others. Dropping this aborts the task. If the task dies without a result (a panic, a runtime
+/// that was shut down), the waiting callers notice it, and the next caller starts a new one.
+/// Callers hold the lock while they join, never while the work is done.
 pub(crate) struct SingleFlight<T> {
     operation: &'static str,
     current: Mutex<Option<Flight<T>>>,
@@ -37,14 +37,15 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 
     /// Joins the flight in progress, or starts one.
     ///
-    /// `cached` is asked once more with the lock held: the last flight may have landed since the
-    /// caller looked. It must see what a flight has stored before that flight's result is out, so
-    /// the work itself does the storing.
+    /// We call `cached` again under the lock, because the last flight may have landed since the
+    /// caller looked. The work itself must store its result, so that `cached` sees it before the
+    /// flight's result is published.
     ///
     /// # Errors
     ///
-    /// The work's own; [`Error::Interrupted`] when the task ended without a result, twice: the
-    /// first time may be another runtime's end, and says nothing about this caller's.
+    /// The error of the work itself; [`Error::Interrupted`] when the task ended without a result
+    /// twice. The first time may be due to the end of another runtime, which says nothing about the
+    /// runtime of this caller.
     pub(crate) async fn join<F>(&self, cached: impl Fn() -> Option<Result<T>>, work: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,
@@ -64,14 +65,15 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
             match arrival.map(|result| result.ok().and_then(|result| result.clone())) {
                 Ok(Some(result)) => return result,
                 Ok(None) => {}
-                // Its runtime lives, and nobody drives it: nothing will ever come of it.
+                // Timed out: the task belongs to a runtime that no thread is polling. Abandon it
+                // and start over here.
                 Err(_) => self.abandon(&landed),
             }
         }
         Err(Error::Interrupted { operation: self.operation })
     }
 
-    /// Ends the flight that this receiver belongs to, unless another has taken its place.
+    /// Aborts the flight that this receiver belongs to, unless another flight has replaced it.
     fn abandon(&self, landed: &Landed<T>) {
         let mut current = self.lock();
         if let Some(flight) = current.take_if(|flight| flight.landed.same_channel(landed)) {
@@ -79,8 +81,8 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         }
     }
 
-    /// Starts a flight that nobody waits for, unless one is in progress or another caller is just
-    /// starting one.
+    /// Starts a flight that no caller waits for, unless one is in progress or another caller is
+    /// just starting one.
     pub(crate) fn start_in_background<F>(&self, is_due: impl FnOnce() -> bool, work: impl FnOnce() -> F)
     where
         F: Future<Output = Result<T>> + Send + 'static,
@@ -96,7 +98,8 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         }
     }
 
-    /// Nothing can be half done under this lock, so one that a panic has poisoned is as good.
+    /// Locks the current flight. No change under this lock can be half done, so a lock that a panic
+    /// has poisoned is still good.
     fn lock(&self) -> MutexGuard<'_, Option<Flight<T>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,14 +110,14 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         let (landing, landed) = watch::channel(None);
         let task = tokio::spawn(async move {
             let result = work.await;
-            // Whoever wanted it may be gone.
+            // This fails only if no caller is left to receive the result.
             let _ = landing.send(Some(result));
         });
         Self { landed, task: task.abort_handle() }
     }
 
     fn is_in_progress(&self) -> bool {
-        // An error means that the task is gone.
+        // An error means that the task has ended.
         self.landed.has_changed().is_ok() && self.landed.borrow().is_none()
     }
 }

@@ -1,7 +1,7 @@
-//! What the fuzz targets need beside the public interface: to have requests answered without a
-//! server, and the callback address visited without a socket.
+//! Additions to the public interface for the fuzz targets: they answer requests without a server,
+//! and send requests to the callback address without a socket.
 //!
-//! Compiled under `cfg(fuzzing)` only, which `cargo fuzz` sets.
+//! Compiled only under `cfg(fuzzing)`, which `cargo fuzz` sets.
 
 #[cfg(feature = "login")]
 pub use crate::flow::{Callback, Visited};

@@ -1,4 +1,4 @@
-//! The HTTP client that everything in this crate talks through.
+//! The HTTP client for every request of this crate.
 
 mod answer;
 mod authorization;
@@ -37,22 +37,22 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 
-/// An HTTP client made for tokens: clones share their connections.
+/// An HTTP client made for tokens; clones share their connections.
 ///
-/// It follows no redirect (a token would go along), sends nothing to a URL that the rule of
+/// It follows no redirect (the token would go along), sends nothing to a URL that
 /// [`parse_url`](crate::config::parse_url) refuses, gives up after 5 s without a connection and
-/// 30 s without a whole answer, keeps no cookies, and sends no referrer. Loopback is never asked
-/// through a proxy; other hosts honour `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+/// 30 s without a whole answer, stores no cookies, and sends no referrer. It never uses a proxy for
+/// loopback; for other hosts it honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
-/// Making one costs nothing: what a URL needs is built when the first such URL is asked, so that
-/// a run over http reads no certificates.
+/// Creating a client costs nothing. We build what a URL needs on the first request to such a URL,
+/// so that a run over http reads no certificates.
 #[derive(Clone, Default)]
 pub struct HttpClient {
     plain_http: PlainHttp,
     routes: Arc<Routes>,
 }
 
-/// The ways to a server, each made on first use.
+/// The routes to a server, each built on first use.
 #[derive(Default)]
 struct Routes {
     loopback: OnceLock<Route>,
@@ -67,28 +67,28 @@ struct Route {
 }
 
 impl HttpClient {
-    /// A client that lets plain http through as `plain_http` says.
+    /// Returns a client that allows plain http as `plain_http` says.
     pub fn new(plain_http: PlainHttp) -> Self {
         Self { plain_http, routes: Arc::default() }
     }
 
-    /// The same client and connections under another rule for plain http.
+    /// Returns the same client and connections with another rule for plain http.
     #[must_use]
     pub fn with_plain_http(self, plain_http: PlainHttp) -> Self {
         Self { plain_http, ..self }
     }
 
-    /// Where this client lets plain http through.
+    /// Returns where this client allows plain http.
     pub fn plain_http(&self) -> PlainHttp {
         self.plain_http
     }
 
-    /// Sends a request as it is, once, and returns whatever answer comes, its body yet to be read.
+    /// Sends a request once, unchanged, and returns any answer, with its body still unread.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] for a URL that no token may go to, certificates that cannot be read, or a
-    /// proxy that cannot be used; [`Error::Transport`] when no answer comes.
+    /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
     pub async fn execute(&self, operation: &'static str, request: reqwest::Request) -> Result<reqwest::Response> {
         let url = request.url().clone();
         check_url(&url, self.plain_http)
@@ -102,8 +102,8 @@ impl HttpClient {
         route.client.execute(request).await.map_err(|error| transport_error(operation, &url, proxy, &error))
     }
 
-    /// Sends a request of the OAuth protocol, again where `retry` allows it, and returns the
-    /// answer if its status is 200.
+    /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer if its status
+    /// is 200.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
@@ -115,7 +115,7 @@ impl HttpClient {
 
     async fn send_once(&self, operation: &'static str, request: &reqwest::Request) -> Result<Answer> {
         let sent = SentSecrets::of(request);
-        // Only a streamed body cannot be cloned, and these bodies are in memory.
+        // Only a streamed body cannot be cloned, and our bodies are in memory.
         let Some(request) = request.try_clone() else {
             return Err(Error::config(format!("{operation}: the request has a body that can be sent only once")));
         };
@@ -196,12 +196,12 @@ fn any_cause<E: std::error::Error + 'static>(error: &reqwest::Error, is_it: impl
     causes(error).filter_map(|cause| cause.downcast_ref()).any(is_it)
 }
 
-/// A GET that wants JSON.
+/// Builds a GET request that asks for JSON.
 pub(crate) fn get_json(url: &Url) -> reqwest::Request {
     request(reqwest::Method::GET, url)
 }
 
-/// A POST of a form that wants JSON.
+/// Builds a POST request with a form that asks for JSON.
 pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> reqwest::Request {
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let form = Bytes::from_owner(Zeroizing::new(form.into_bytes()));
@@ -213,7 +213,7 @@ pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a
 
 fn request(method: reqwest::Method, url: &Url) -> reqwest::Request {
     let mut request = reqwest::Request::new(method, url.clone());
-    // Without it a rate limit may answer with a page for people.
+    // Without this header, a rate limiter may answer with a page for people.
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     request
 }

@@ -1,4 +1,4 @@
-//! Reading a JSON Web Token that we were handed (RFC 7519), without verifying it.
+//! Reads a JSON Web Token (RFC 7519) without verifying it.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// A claim of a JWT, if it is a JWT and the claim a string.
+/// Returns a claim of a JWT; `None` if the token is not a JWT or the claim is not a string.
 ///
-/// Unverified: AuthGate signs with a key that clients do not have. It is good for *not* doing
-/// something, such as sending a token to another server than the one that it names.
+/// The claim is unverified, because AuthGate signs with a key that clients do not have. Use it only
+/// for *not* doing something, such as sending a token to a server other than the one that it names.
 pub(crate) fn unverified_claim(token: &Secret, name: &str) -> Option<String> {
     let payload = token.expose().split('.').nth(1)?.trim_end_matches('=');
     let claims = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?);

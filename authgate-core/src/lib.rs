@@ -1,7 +1,7 @@
 //! OAuth 2.0 and OpenID Connect for clients of an AuthGate server, and of others that speak the
 //! same protocols.
 //!
-//! A service that authenticates itself and calls an API, from top to bottom:
+//! A service gets a token and calls an API:
 //!
 //! ```no_run
 //! use authgate_core::{BearerAuth, DiscoveryClient, HttpClient, OAuthClient, Secret, TokenSource};
@@ -19,19 +19,20 @@
 //! # }
 //! ```
 //!
-//! For a person, `authenticate` (with the cargo feature `login`) finds the stored login or runs the
-//! flow that fits.
+//! To log a person in, call `authenticate` (cargo feature `login`). It uses the stored login or
+//! runs the flow that fits the environment.
 //!
 //! The names are those of AuthGate's Python and Go SDKs, so that code can be read side by side.
-//! Everything asynchronous needs a tokio runtime. Nothing here prints, reads standard input or
-//! ends the process; what is worth knowing besides results goes to [`tracing`].
+//! Asynchronous functions need a tokio runtime. The library never prints, reads standard input or
+//! ends the process; events that are worth knowing besides results go to [`tracing`].
 //!
-//! [`reqwest`] is built without a default for the cryptography. A `reqwest::Client` of your own, in
-//! the same program, wants `rustls::crypto::ring::default_provider().install_default()` first, or
-//! reqwest's default features; the ones in here do not.
+//! [`reqwest`] is built without a default cryptography provider. A program that builds a
+//! `reqwest::Client` of its own must first call
+//! `rustls::crypto::ring::default_provider().install_default()`, or enable reqwest's default
+//! features. The clients in this crate need neither.
 //!
-//! The modules in layers, each using only its own and those with a smaller number, and none in a
-//! circle:
+//! The modules form layers. A module uses only its own layer and layers with smaller numbers, and
+//! no modules depend on each other in a circle:
 //!
 //! | layer | modules |
 //! | --- | --- |
@@ -44,10 +45,10 @@
 //! | 6 | `login` |
 //! | 7 | `fuzzing` |
 //!
-//! `store`, `flow` and `login` come with the cargo feature `login`, which a service does not
-//! need; `fuzzing` is there for the fuzz targets only.
+//! `store`, `flow` and `login` need the cargo feature `login`, which a service can leave out.
+//! `fuzzing` exists for the fuzz targets only.
 
-// What the user sees is the program's business.
+// Only the programs decide what the user sees, so the library must not print.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod clock;
@@ -96,5 +97,5 @@ pub use secret::{Secret, mask};
 pub use token::{Freshness, Token};
 pub use token_source::TokenSource;
 
-// Their types are in the signatures here.
+// Our public signatures use types of these crates.
 pub use {reqwest, url};

@@ -8,11 +8,11 @@ use crate::error::Result;
 use crate::http::{Retry, bearer, get_json};
 use crate::secret::Secret;
 
-/// Who a token belongs to (OpenID Connect Core section 5.3).
+/// The person that a token belongs to (OpenID Connect Core section 5.3).
 ///
 /// Members that the server left out, or sent with another type, are `None`: AuthGate sends most of
-/// them only with the scope `profile` or `email`. All are as the server wrote them: pass them
-/// through [`printable`](crate::text::printable) before a person sees them.
+/// them only with the scope `profile` or `email`. All are as the server wrote them, so pass them
+/// through [`printable`](crate::text::printable) before you show them to a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserInfo {
@@ -22,13 +22,13 @@ pub struct UserInfo {
     pub iss: Option<String>,
     /// The full name.
     pub name: Option<String>,
-    /// The short name that the person goes by.
+    /// The short name that the person uses.
     pub preferred_username: Option<String>,
-    /// The address of a picture.
+    /// The URL of a picture.
     pub picture: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// Whether the server has checked that the address is the person's.
+    /// Whether the server has verified that the address is the person's.
     pub email_verified: Option<bool>,
     /// When the profile was last changed, in epoch seconds.
     pub updated_at: Option<i64>,
@@ -40,13 +40,13 @@ pub struct UserInfo {
 pub struct TokenInfo {
     /// Whether the token can be used.
     pub active: bool,
-    /// The person's identifier, or `client:` and the client's for a machine.
+    /// The person's identifier, or `client:` and the client's identifier for a machine.
     pub user_id: Option<String>,
-    /// The client it was issued to.
+    /// The client that the token was issued to.
     pub client_id: Option<String>,
-    /// Its scopes, separated by spaces.
+    /// The token's scopes, separated by spaces.
     pub scope: Option<String>,
-    /// Its expiry in epoch seconds.
+    /// The token's expiry in epoch seconds.
     pub exp: Option<i64>,
     /// The issuer.
     pub iss: Option<String>,
@@ -60,9 +60,9 @@ impl OAuthClient {
     /// # Errors
     ///
     /// [`Error::Config`](crate::Error::Config) without a userinfo endpoint;
-    /// [`Error::OAuth`](crate::Error::OAuth) with `invalid_token` for a
-    /// token that has expired or was revoked, and for a machine's (`User not found`); else as the
-    /// request fails.
+    /// [`Error::OAuth`](crate::Error::OAuth) with `invalid_token` for a token that has expired or
+    /// was revoked, and for a machine's token (`User not found`); otherwise the error of the
+    /// request.
     pub async fn userinfo(&self, access_token: &Secret) -> Result<UserInfo> {
         let url = configured(self.endpoints().userinfo_url.as_ref(), "userinfo")?;
         let object = self.get("userinfo", url, access_token).await?;
@@ -82,7 +82,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// As for [`OAuthClient::userinfo`].
+    /// Returns the errors of [`OAuthClient::userinfo`].
     pub async fn token_info(&self, access_token: &Secret) -> Result<TokenInfo> {
         let url = configured(self.endpoints().token_info_url.as_ref(), "tokeninfo")?;
         let object = self.get("tokeninfo", url, access_token).await?;
@@ -104,7 +104,7 @@ impl OAuthClient {
     }
 }
 
-/// A member that is a string and says something.
+/// Returns a member, if it is a string and not empty.
 fn string(object: &Map<String, Value>, name: &str) -> Option<String> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -1,18 +1,18 @@
-//! Values that must not be seen: they cannot print themselves, and their memory is wiped on drop.
+//! Values that must stay secret: they cannot print themselves, and their memory is wiped on drop.
 
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// How much of a token is shown: as much as the other clients show, and too little to use one.
+/// How many characters of a token we show: as many as the other clients, and too few to use it.
 const SHOWN_CHARACTERS: usize = 8;
 
-/// A client secret, a token, a code: anything that grants access to whoever holds it.
+/// A client secret, a token or a code: anything that grants access to its holder.
 ///
-/// It has no `Display`, its `Debug` is redacted, `==` takes the same time wherever the difference
-/// lies, and the memory is overwritten when it is dropped (best effort: a copy that the HTTP stack
-/// or the kernel makes is out of reach).
+/// It has no `Display`, its `Debug` is redacted, `==` takes the same time wherever two values
+/// differ, and its memory is overwritten on drop (best effort: we cannot reach a copy that the HTTP
+/// stack or the kernel makes).
 ///
 /// ```
 /// use authgate_core::Secret;
@@ -25,24 +25,27 @@ const SHOWN_CHARACTERS: usize = 8;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The value itself. Every use is a place where it could leak: keep them few.
+    /// Returns the value itself. Each call is a place where the value could leak, so make few
+    /// calls.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The value, shortened by [`mask`] for people to see.
+    /// Returns the value, shortened by [`mask`] for display.
     pub fn masked(&self) -> String {
         mask(Some(self))
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the value is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a header can carry it as a token: visible ASCII only (RFC 6750 section 2.1).
+    /// Returns whether a header can carry the value as a token: visible ASCII only (RFC 6750
+    /// section 2.1).
     pub(crate) fn is_visible_ascii(&self) -> bool {
-        // Not `all`, which stops at the first other character and so looks at one at a time.
+        // We do not use `all`, because it stops at the first other character and so looks at one
+        // byte at a time.
         self.0.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic())
     }
 }
@@ -73,10 +76,10 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
-/// Shortens a token for display: its first 8 characters and `...`, or `****` when it has no more
-/// than that, or when there is none.
+/// Shortens a token for display to its first 8 characters and `...`. Returns `****` if the token
+/// has at most 8 characters, or if there is no token.
 ///
-/// This is the only place that decides how much of a token is shown.
+/// Only this function decides how much of a token is shown.
 ///
 /// ```
 /// use authgate_core::{Secret, mask};

@@ -1,18 +1,18 @@
 //! Makes text from a server safe to show.
 //!
-//! Whatever a server sends is hostile until it has been here: an escape sequence can rewrite the
-//! terminal, a BiDi control can make one URL look like another, and a megabyte of description
-//! hides the line that matters.
+//! Treat all text from a server as hostile until it has passed through here: an escape sequence can
+//! rewrite the terminal, a BiDi control can make one URL look like another, and a megabyte of
+//! description hides the line that matters.
 
 use std::fmt::Write;
 
 use url::Url;
 
-/// Characters of a server's explanation that are shown.
+/// How many characters of a server's explanation we show.
 pub(crate) const EXPLANATION_LENGTH: usize = 300;
 
-/// One line of text: control, BiDi and invisible characters are written as visible escapes, line
-/// breaks and tabs included.
+/// Makes a text one safe line: control, BiDi and invisible characters, including line breaks and
+/// tabs, become visible escapes.
 ///
 /// ```
 /// assert_eq!(authgate_core::text::printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\nc");
@@ -21,7 +21,7 @@ pub fn printable(text: &str) -> String {
     escape(text, |_| false)
 }
 
-/// Like [`printable`], and at most `limit` characters long; a cut is marked with `...`.
+/// Escapes like [`printable`] and cuts the result to `limit` characters; `...` marks the cut.
 pub fn excerpt(text: &str, limit: usize) -> String {
     let start = text.char_indices().nth(limit).map_or(text, |(end, _)| &text[..end]);
     let safe = printable(start);
@@ -32,19 +32,19 @@ pub fn excerpt(text: &str, limit: usize) -> String {
     }
 }
 
-/// A whole body for people to read: line breaks and tabs stay, every other character that
-/// [`printable`] would escape is escaped, bytes that are not UTF-8 appear as U+FFFD.
+/// Escapes a whole body for display: line breaks and tabs stay, every other character that
+/// [`printable`] escapes is escaped, and bytes that are not UTF-8 become U+FFFD.
 pub fn printable_body(body: &[u8]) -> String {
     escape(&String::from_utf8_lossy(body), |character| matches!(character, '\n' | '\t'))
 }
 
-/// A URL as it may be shown: without user name, password, query and fragment, all of which can
-/// carry credentials.
+/// Returns a URL for display, without user name, password, query and fragment, because each of them
+/// can carry credentials.
 pub fn printable_url(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // These fail only for a URL without a host, which has no credentials either.
+    // These calls fail only for a URL without a host, which has no credentials either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     printable(url.as_str())
@@ -63,11 +63,11 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
     safe
 }
 
-/// Whether a character acts on the terminal or hides in the text instead of showing itself: what
-/// Unicode calls controls, formats and default ignorables.
+/// Returns whether a character acts on the terminal or hides in the text instead of showing itself:
+/// Unicode calls these controls, formats and default ignorables.
 ///
-/// Left alone are the marks that enclose digits, which are seen, and the variation selectors up to
-/// U+FE0F, without which a red heart is a black one.
+/// We leave two groups alone: the marks that enclose digits, which are visible, and the variation
+/// selectors up to U+FE0F, without which a red heart turns black.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -1,4 +1,4 @@
-//! Tokens, and how long they are good for.
+//! Tokens and their lifetime.
 
 use std::time::Duration;
 
@@ -11,39 +11,40 @@ use crate::secret::Secret;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Token {
-    /// What opens the API: visible ASCII, never empty.
+    /// The access token for the API: visible ASCII, never empty.
     pub access_token: Secret,
-    /// What gets the next token without a person, if the server gave one.
+    /// The refresh token, if the server gave one. It gets the next token without a person.
     pub refresh_token: Option<Secret>,
-    /// The OpenID Connect ID token, if `openid` was granted. Its signature is not checked here.
+    /// The OpenID Connect ID token, if `openid` was granted. We do not check its signature.
     pub id_token: Option<Secret>,
-    /// Always `Bearer`: a token of any other type is refused.
+    /// Always `Bearer`, because we refuse a token of any other type.
     pub token_type: String,
-    /// The granted scopes, separated by spaces, where the server named them; else those asked for.
+    /// The granted scopes, separated by spaces, if the server named them; otherwise the requested
+    /// ones.
     pub scope: Option<String>,
-    /// When the request for it was about to be sent.
+    /// The moment just before the request for the token was sent.
     pub obtained: Moment,
-    /// How long it is good for from then on; `None` when the server did not say.
+    /// How long the token is valid from then on; `None` if the server did not say.
     pub lifetime: Option<Duration>,
 }
 
 /// Whether a token can be used, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// The server did not say how long it is good for: use it until it is refused.
+    /// The server did not say how long the token is valid: use it until it is refused.
     Unlimited,
-    /// Good for this long.
+    /// Valid for this long.
     Fresh(Duration),
-    /// Still good for this long, but within the margin: it is time to renew it.
+    /// Still valid for this long, but within the margin: refresh it now.
     Expiring(Duration),
     /// Expired this long ago.
     Expired(Duration),
 }
 
 impl Token {
-    /// How fresh the token is at `now`, when it is to be renewed `margin` before it expires.
+    /// Returns how fresh the token is at `now`, if it is refreshed `margin` before it expires.
     ///
-    /// Expiry counts from before the request was sent by the client's own clock: neither the
+    /// We count from before the request was sent, by the client's own clock, so that neither the
     /// network's delay nor a wrong date on either side makes an expired token look fresh.
     pub fn freshness(&self, now: Moment, margin: Duration) -> Freshness {
         let Some(lifetime) = self.lifetime else {
@@ -57,8 +58,8 @@ impl Token {
         }
     }
 
-    /// Keeps what an answer to a refresh leaves out: the refresh token stays valid then, the scope is
-    /// the same (RFC 6749 sections 5.1 and 6), and the person too.
+    /// Copies from `previous` what the answer to a refresh left out: the refresh token stays valid,
+    /// and the scope (RFC 6749 sections 5.1 and 6) and the person are the same.
     #[must_use]
     pub(crate) fn or_from(mut self, previous: &Self) -> Self {
         self.refresh_token = self.refresh_token.or_else(|| previous.refresh_token.clone());
@@ -67,7 +68,8 @@ impl Token {
         self
     }
 
-    /// A server that says nothing of the scope has granted what was asked for (RFC 6749 section 5.1).
+    /// Sets the scope to `scopes` if the server named none, because it then granted what we asked
+    /// for (RFC 6749 section 5.1).
     #[must_use]
     pub(crate) fn or_asked_for(mut self, scopes: &[String]) -> Self {
         if self.scope.is_none() && !scopes.is_empty() {
@@ -76,9 +78,9 @@ impl Token {
         self
     }
 
-    /// The scopes of `requested` that the token lacks; none when the server did not name any.
+    /// Returns the scopes of `requested` that the token lacks; none if the server did not name any.
     ///
-    /// A server may grant less than was asked for, and says so only here (RFC 6749 section 3.3).
+    /// A server may grant less than we asked for, and says so only here (RFC 6749 section 3.3).
     pub fn missing_scopes<'a>(&self, requested: &'a [String]) -> Vec<&'a str> {
         let granted: Vec<&str> = match &self.scope {
             Some(scope) => scope.split(' ').collect(),

@@ -22,7 +22,7 @@ API_URL, if set, is called instead of the server's userinfo endpoint.";
 
 const SCOPES: [&str; 2] = ["profile", "email"];
 
-/// How much of the answer is kept and printed.
+/// How many bytes of the answer we read and print.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 fn main() -> ExitCode {
@@ -42,11 +42,11 @@ fn main() -> ExitCode {
     })
 }
 
-/// One thread is enough for one request after the other, and starts faster.
+/// Runs on one thread, which is enough for one request after the other and starts faster.
 fn start() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(run());
-    // Not waiting for a name server that does not answer.
+    // Do not wait for a name server that does not answer.
     runtime.shutdown_background();
     outcome
 }
@@ -65,7 +65,8 @@ async fn run() -> Result<ExitCode> {
     let client =
         OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
 
-    // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
+    // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second
+    // expiry delta
     let tokens = TokenSource::builder(client).scopes(SCOPES).expiry_delta(Duration::from_secs(30)).build();
 
     // 4. Wraps the token source in a BearerAuth HTTP client
@@ -98,7 +99,7 @@ async fn run() -> Result<ExitCode> {
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Fewer scopes than asked for may explain the answer.
+/// Reports the scopes that the server did not grant, because they may explain the answer.
 async fn say_what_was_not_granted(tokens: &TokenSource) {
     let Ok(token) = tokens.token().await else { return };
     let missing = token.missing_scopes(&SCOPES.map(str::to_owned)).join(" ");
@@ -108,7 +109,7 @@ async fn say_what_was_not_granted(tokens: &TokenSource) {
 }
 
 fn print(status: u16, body: &Body) -> io::Result<()> {
-    // Not println!, which panics when the reader has gone.
+    // `println!` would panic if the reader has gone.
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "Status: {status}")?;
     writeln!(stdout, "Body: {}", body.printable())?;
@@ -118,7 +119,7 @@ fn print(status: u16, body: &Body) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
+/// Writes a message to standard error and ignores a failure, on which `eprintln!` would panic.
 fn say(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }

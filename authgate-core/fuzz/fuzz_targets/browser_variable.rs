@@ -1,4 +1,4 @@
-//! The value of `BROWSER`.
+//! Fuzzes the value of `BROWSER`.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Visits to the callback address: one for each part between lines of `---`, and then the real one.
+//! Fuzzes requests to the callback address: each part between lines of `---` is one request, and
+//! the real one follows.
 
 #![no_main]
 
@@ -20,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut callback = Callback::new(STATE, ISSUER);
         let text = String::from_utf8_lossy(bytes);
         let mut parts = text.split("---\n");
-        // Each visit that brings nothing costs its time limit; a few tell what many would.
+        // Send the parts one by one, then the real request, until one of them ends the login.
         let outcome = loop {
             let Some(part) = parts.next() else { break visit(&mut callback, REAL).await };
             if let Some(outcome) = visit(&mut callback, part.as_bytes()).await {
@@ -43,7 +44,7 @@ async fn visit(callback: &mut Callback, bytes: &[u8]) -> Option<Result<Secret>> 
     visited.outcome
 }
 
-/// Without the escapes of a URL.
+/// Decodes the escapes of a URL.
 fn decoded(text: &str) -> String {
     url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| format!("{name}={value}&")).collect()
 }

@@ -1,4 +1,5 @@
-//! What a device is given to show a person, and what it is answered when it asks for the token.
+//! Fuzzes the answers to a device: the codes that it shows to a person, and the token that it polls
+//! for.
 
 #![no_main]
 

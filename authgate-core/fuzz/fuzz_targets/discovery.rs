@@ -1,4 +1,4 @@
-//! The discovery document, read over https and over http.
+//! Fuzzes the discovery document, read over https and over http.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The file `.env`.
+//! Fuzzes the file `.env`.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! What a server answers that refuses: the error, the challenge, and how long it asks to wait.
+//! Fuzzes the answers of a server that refuses: the error, the challenge, and how long it asks to
+//! wait.
 
 #![no_main]
 
@@ -15,7 +16,7 @@ use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_e
 use libfuzzer_sys::fuzz_target;
 use tokio::time::Instant;
 
-/// No attempt is begun later than this after the first.
+/// No attempt begins later than this after the first.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fuzz_target!(|bytes: &[u8]| {

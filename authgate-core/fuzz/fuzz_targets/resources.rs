@@ -1,4 +1,4 @@
-//! What a server says of a token: userinfo, tokeninfo, introspection.
+//! Fuzzes a server's descriptions of a token: userinfo, tokeninfo, introspection.
 
 #![no_main]
 

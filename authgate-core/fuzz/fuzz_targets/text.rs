@@ -1,4 +1,4 @@
-//! Text from a server, on its way to a person.
+//! Fuzzes text from a server that we show to a person.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The token file, with whatever other programs have left in it.
+//! Fuzzes the token file, with anything that other programs have left in it.
 
 #![no_main]
 

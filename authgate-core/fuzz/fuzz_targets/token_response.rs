@@ -1,4 +1,4 @@
-//! What the token endpoint answers to each grant.
+//! Fuzzes the token endpoint's answers to each grant.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A URL that a person has written: the server's, an API's, or where the browser comes back to.
+//! Fuzzes a URL that a person has written: the server's, an API's, or the redirect URI.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: answers in the notation of the seeds, and a client to read them.
+//! Shared by the fuzz targets: answers in the notation of the seeds, and a client to read them.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -9,11 +9,11 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// The server that nobody asks.
+/// The server in every URL; no request reaches it.
 pub const ISSUER: &str = "https://auth.example.com";
 
-/// Answers all requests from now on as `bytes` say: the status, a header a line, an empty line, and
-/// the body. What is no status or no header is left out.
+/// From now on, answers all requests as `bytes` say: the status, one header per line, an empty
+/// line, and the body. An invalid status or header is left out.
 pub fn answer_with(bytes: &[u8]) {
     let mut answer = Response::new(Vec::new());
     let mut rest = bytes;
@@ -42,7 +42,7 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     line
 }
 
-/// A confidential client of a server with every endpoint.
+/// Creates a confidential client of a server that has every endpoint which the targets call.
 pub fn client(secret: &str) -> OAuthClient {
     let endpoint = |path: &str| Url::parse(&format!("{ISSUER}{path}")).expect("a URL");
     let mut endpoints = Endpoints::from_token_url(endpoint("/oauth/token"));
@@ -53,7 +53,7 @@ pub fn client(secret: &str) -> OAuthClient {
     OAuthClient::new("client-1", endpoints, HttpClient::default()).with_secret(Secret::from(secret))
 }
 
-/// Runs to the end, on a clock that stands still: a pause between two attempts takes no time.
+/// Runs a future to its end on a paused clock, so that a pause between two attempts takes no time.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,7 +65,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// A folder for the files of this process.
+/// Returns a folder for the files of this process.
 pub fn folder() -> &'static Path {
     static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
     FOLDER.path()

@@ -12,8 +12,8 @@ use url::form_urlencoded::Serializer;
 use super::BearerAuth;
 use crate::error::{Error, Result};
 
-/// A request that [`BearerAuth`] will send. A mistake on the way, such as a header that is none, is
-/// the error of [`send`](Self::send).
+/// A request that [`BearerAuth`] will send. If a step fails, for example for an invalid header,
+/// [`send`](Self::send) returns the error.
 #[derive(Debug)]
 #[must_use = "nothing is sent before `send`"]
 pub struct RequestBuilder<'a> {
@@ -35,7 +35,7 @@ impl<'a> RequestBuilder<'a> {
         })
     }
 
-    /// Sets a header; `Authorization` is replaced by the token's.
+    /// Sets a header; the token's header replaces `Authorization`.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.change(|request| {
             let name = HeaderName::try_from(name.as_ref())
@@ -54,7 +54,7 @@ impl<'a> RequestBuilder<'a> {
         self.body_of_type("application/x-www-form-urlencoded", form)
     }
 
-    /// Sets the body to a value as JSON.
+    /// Sets the body to `value` as JSON.
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_vec(value) {
             Ok(json) => self.body_of_type("application/json", json),
@@ -70,7 +70,7 @@ impl<'a> RequestBuilder<'a> {
         })
     }
 
-    /// Limits the time from the start of the request to the end of its answer's body.
+    /// Limits the time from the start of the request to the end of the answer's body.
     pub fn timeout(self, limit: Duration) -> Self {
         self.change(|request| {
             *request.timeout_mut() = Some(limit);
@@ -82,7 +82,8 @@ impl<'a> RequestBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a request that cannot be built; otherwise as for [`BearerAuth::execute`].
+    /// [`Error::Config`] for a request that cannot be built; otherwise as for
+    /// [`BearerAuth::execute`].
     pub async fn send(self) -> Result<Response> {
         self.api.execute(self.request?).await
     }

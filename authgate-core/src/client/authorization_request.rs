@@ -1,4 +1,4 @@
-//! The URL that a person's browser is sent to, and what must be remembered until it comes back.
+//! The URL to open in a person's browser, and what we must remember until the browser comes back.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::token::Token;
 /// Random bytes in a state and a nonce: 256 bits, as in a PKCE verifier.
 const RANDOM_BYTES: u32 = 32;
 
-/// What the request sets itself; an endpoint that has one of these in its own query loses it there.
+/// The parameters that the request sets itself; we drop them from the endpoint's own query.
 const OWN_PARAMETERS: [&str; 8] = [
     "response_type",
     "client_id",
@@ -28,19 +28,19 @@ const OWN_PARAMETERS: [&str; 8] = [
     "nonce",
 ];
 
-/// One login through the browser, about to begin: made anew for each attempt.
+/// One browser login that is about to begin; each attempt needs a new one.
 ///
 /// `Debug` shows neither the URL's state nor the verifier.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AuthorizationRequest {
-    /// Where the person logs in. It names the state, so it is for that person only.
+    /// The URL at which the person logs in. It contains the state, so show it to that person only.
     pub url: AuthorizationUrl,
-    /// What the answer must carry again (RFC 6749 section 10.12): 256 random bits.
+    /// The value that the answer must carry again (RFC 6749 section 10.12): 256 random bits.
     pub state: Secret,
-    /// What proves at the exchange that we began this login (RFC 7636 section 4.1).
+    /// The secret that proves at the exchange that we began this login (RFC 7636 section 4.1).
     pub code_verifier: Secret,
-    /// What the ID token must carry again, when `openid` was asked for (OpenID Connect Core
+    /// The value that the ID token must carry again, if `openid` was requested (OpenID Connect Core
     /// section 3.1.2.1).
     pub nonce: Option<Secret>,
 }
@@ -50,7 +50,7 @@ pub struct AuthorizationRequest {
 pub struct AuthorizationUrl(Url);
 
 impl AuthorizationUrl {
-    /// The URL to open, as the parser writes it: http or https, and no control characters.
+    /// Returns the URL to open, as the parser writes it: http or https, and no control characters.
     pub fn url(&self) -> &Url {
         &self.0
     }
@@ -72,13 +72,14 @@ impl OAuthClient {
     /// Builds the request for the authorization code grant (RFC 6749 section 4.1.1) with PKCE S256
     /// (RFC 7636), whatever challenge methods the server's discovery document lists.
     ///
-    /// `redirect_uri` is sent to the letter, because the server compares it to the letter. The
+    /// We send `redirect_uri` unchanged, because the server compares it character by character. The
     /// endpoint's own query stays.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] when the server has no authorization endpoint, when that endpoint has a
-    /// fragment (section 3.1) or is plain http to another machine, or when `redirect_uri` is no URL.
+    /// fragment (section 3.1) or is plain http to another machine, or when `redirect_uri` is not a
+    /// URL.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -123,9 +124,9 @@ impl OAuthClient {
 }
 
 impl AuthorizationRequest {
-    /// Whether the ID token, if there is one, belongs to this request (OpenID Connect Core section
-    /// 3.1.3.7, rule 11). One without a nonce, or that cannot be read, says nothing: PKCE has tied
-    /// the code to this request already.
+    /// Returns whether the ID token, if there is one, belongs to this request (OpenID Connect Core
+    /// section 3.1.3.7, rule 11). We accept an ID token without a nonce and one that we cannot
+    /// read, because PKCE has tied the code to this request already.
     pub fn is_answered_by(&self, token: &Token) -> bool {
         match (&self.nonce, token.id_token.as_ref().and_then(|id_token| unverified_claim(id_token, "nonce"))) {
             (Some(expected), Some(nonce)) => *expected == Secret::from(nonce),
@@ -138,8 +139,8 @@ fn random() -> Secret {
     Secret::from(CsrfToken::new_random_len(RANDOM_BYTES).into_secret())
 }
 
-/// The endpoint without the parameters that would otherwise appear twice (RFC 6749 section 3.1);
-/// the others keep their spelling.
+/// Removes the parameters that would otherwise appear twice (RFC 6749 section 3.1) from the
+/// endpoint's query; the others keep their spelling.
 fn without_own_parameters(endpoint: &Url) -> Url {
     let mut endpoint = endpoint.clone();
     let is_own = |pair: &&str| {

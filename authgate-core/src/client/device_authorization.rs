@@ -18,55 +18,56 @@ const REQUEST: &str = "device authorization";
 const POLL: &str = "device code grant";
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// When the server does not say (RFC 8628 section 3.2).
+/// The polling interval if the server does not name one (RFC 8628 section 3.2).
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// However eager the server.
+/// The shortest polling interval, even if the server asks for a shorter one.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-/// When the server does not say, or says more: nobody looks at a code for longer.
+/// The lifetime of a code if the server names none or a longer one, because no person looks at a
+/// code for longer.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// Characters of a user code that a person would still type.
+/// The most characters of a user code that a person would still type.
 const USER_CODE_LENGTH: usize = 40;
 const URI_LENGTH: usize = 2048;
 
-/// What the server gave the device (RFC 8628 section 3.2), checked: all but the device code may be
-/// shown as it is.
+/// The server's answer to the device (RFC 8628 section 3.2), checked. Everything except the device
+/// code may be shown as it is.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DeviceAuth {
-    /// What the device polls with. Never shown (section 5.2).
+    /// The code that the device polls with. Never show it (section 5.2).
     pub device_code: Secret,
-    /// What the person types: visible ASCII, at most 40 characters.
+    /// The code that the person types: visible ASCII, at most 40 characters.
     pub user_code: String,
-    /// Where the person types it: https, or http by the client's rule for it.
+    /// The page on which the person types the code: https, or http if the client's rule allows it.
     pub verification_uri: Url,
-    /// The same with the code in it, for a QR code; only when it is on the same site.
+    /// The same page with the code in its URL, for a QR code; only if it is on the same site.
     pub verification_uri_complete: Option<Url>,
-    /// How long the code is good for, counted from `requested`; at most 30 minutes.
+    /// How long the code is valid, counted from `requested`; at most 30 minutes.
     pub expires_in: Duration,
-    /// The least time between two polls.
+    /// The shortest time between two polls.
     pub interval: Duration,
-    /// When the code was about to be asked for.
+    /// The moment just before the code was requested.
     pub requested: Moment,
 }
 
 impl OAuthClient {
-    /// Asks for a device code and a user code (RFC 8628 section 3.1).
+    /// Requests a device code and a user code (RFC 8628 section 3.1).
     ///
-    /// A missing or unusable `interval` means 5 s, a missing or unusable `expires_in` 30 minutes,
-    /// and a longer one is cut to that.
+    /// A missing or unusable `interval` means 5 s. A missing or unusable `expires_in` means 30
+    /// minutes, and a longer one is cut to that.
     ///
     /// # Errors
     ///
     /// [`Error::DeviceFlowUnavailable`] when the server has no such endpoint or this client may not
     /// use it; [`Error::Protocol`] when the answer lacks a code or an address, or has one that must
-    /// not be shown; else as the request fails.
+    /// not be shown; otherwise the error of the request.
     pub async fn request_device_code(&self, scopes: &[String]) -> Result<DeviceAuth> {
         let url = configured(self.endpoints().device_authorization_url.as_ref(), REQUEST)?;
         let scope = scopes.join(" ");
         let parameters = [("scope", scope.as_str())];
         let parameters = if scope.is_empty() { &parameters[..0] } else { &parameters[..] };
         let requested = self.clock().now();
-        // A code that nobody has seen does no harm, so the request may be repeated.
+        // A code that no person has seen does no harm, so we may repeat the request.
         let answer = self.post(REQUEST, url, parameters, Retry::Idempotent).await.map_err(unavailable)?;
         DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| Error::Protocol {
             operation: REQUEST,
@@ -76,14 +77,14 @@ impl OAuthClient {
         })
     }
 
-    /// Asks once whether the person has approved (RFC 8628 section 3.4). Nothing is retried here:
-    /// the caller polls.
+    /// Polls once whether the person has approved (RFC 8628 section 3.4). We do not retry a failed
+    /// request here, because the caller polls.
     ///
     /// # Errors
     ///
     /// [`Error::OAuth`] with the codes of section 3.5: `authorization_pending`, `slow_down` (its
-    /// `retry_after` is the new interval, where the server named one), `expired_token` and
-    /// `access_denied`; else as the request fails.
+    /// `retry_after` is the new interval, if the server named one), `expired_token` and
+    /// `access_denied`; otherwise the error of the request.
     pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
         let parameters = [("grant_type", GRANT_TYPE), ("device_code", device.device_code.expose())];
         self.grant(POLL, self.endpoints().client_authentication, &parameters, Retry::Never).await
@@ -91,12 +92,12 @@ impl OAuthClient {
 }
 
 impl DeviceAuth {
-    /// Whether the page is on another site than `server`, which the person should be told.
+    /// Returns whether the page is on another site than `server`, which the person should be told.
     pub fn is_elsewhere(&self, server: &Url) -> bool {
         self.verification_uri.origin() != server.origin()
     }
 
-    /// Reads the answer; the error is the reason for refusing it.
+    /// Reads the answer; the error says why we refuse it.
     fn read(answer: &Map<String, Value>, requested: Moment, plain_http: PlainHttp) -> Result<Self, String> {
         let device_code = string(answer, "device_code").ok_or("the answer has no device_code")?;
         let user_code = string(answer, "user_code").ok_or("the answer has no user_code")?.trim();
@@ -104,7 +105,7 @@ impl DeviceAuth {
         if user_code.is_empty() || user_code.len() > USER_CODE_LENGTH || !user_code.bytes().all(is_typed) {
             return Err("the user_code is not one that a person can type".to_owned());
         }
-        // Some servers kept the name of an early draft.
+        // Some servers still use the name from an early draft.
         let verification_uri = string(answer, "verification_uri")
             .or_else(|| string(answer, "verification_url"))
             .ok_or("the answer has no verification_uri")?;
@@ -133,14 +134,15 @@ impl DeviceAuth {
     }
 }
 
-/// A page that a person may be sent to. What is shown later is what the parser made of it: without
-/// control characters, and with the host in ASCII.
+/// Parses the address of a page for a person. We later show the parser's version of it, which has
+/// no control characters and the host in ASCII.
 fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
     if uri.len() > URI_LENGTH {
         return Err(format!("the {name} is longer than any address that a person can type"));
     }
     let url = Url::parse(uri).map_err(|reason| format!("the {name} is not a URL ({reason})"))?;
-    // The rule for endpoints, which have no fragment; a page may have one.
+    // A page may have a fragment, but an endpoint may not: check everything else by the rule for
+    // endpoints.
     let mut without_fragment = url.clone();
     without_fragment.set_fragment(None);
     check_url(&without_fragment, plain_http).map_err(|reason| format!("the {name} is refused: {reason}"))?;

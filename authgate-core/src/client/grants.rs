@@ -1,4 +1,4 @@
-//! The grants: what a client shows the token endpoint, and how often it may.
+//! The grants: what a client sends to the token endpoint, and how often it may.
 
 use url::Url;
 
@@ -10,10 +10,10 @@ use crate::secret::Secret;
 use crate::token::Token;
 
 impl OAuthClient {
-    /// The client credentials grant (RFC 6749 section 4.4): a token for the client itself.
+    /// Requests a token for the client itself: the client credentials grant (RFC 6749 section 4.4).
     ///
-    /// No scope asks for all that the client may have. `extra_parameters` are what some servers
-    /// want beside it, such as `audience`.
+    /// Without scopes it asks for all that the client may have. Use `extra_parameters` for servers
+    /// that want more, such as `audience`.
     ///
     /// # Errors
     ///
@@ -47,16 +47,17 @@ impl OAuthClient {
         Ok(token.or_asked_for(scopes))
     }
 
-    /// The refresh token grant (RFC 6749 section 6): the next token in place of `previous`.
+    /// Requests the next token in place of `previous`: the refresh token grant (RFC 6749 section
+    /// 6).
     ///
-    /// What the answer leaves out, refresh token and scope, is carried over from `previous`. The
-    /// request is sent once, and again only where the server cannot have seen it: with rotation
-    /// on, a refresh token that is shown twice ends the login.
+    /// If the answer leaves out the refresh token or the scope, the new token takes it over from
+    /// `previous`. We send the request once, and again only if the server cannot have seen it: with
+    /// rotation on, using a refresh token twice ends the login.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `previous` has no refresh token; [`Error::OAuth`], for which
-    /// [`Error::needs_login`] tells whether the login has ended; else as for
+    /// [`Error::Config`] when `previous` has no refresh token; [`Error::OAuth`] when the server
+    /// refuses, and [`Error::needs_login`] then tells whether the login has ended; otherwise as for
     /// [`OAuthClient::client_credentials`].
     pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
         const OPERATION: &str = "refresh token grant";
@@ -69,15 +70,16 @@ impl OAuthClient {
         Ok(self.grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent).await?.or_from(previous))
     }
 
-    /// The authorization code grant (RFC 6749 section 4.1.3) with PKCE (RFC 7636 section 4.5).
+    /// Exchanges an authorization code for a token (RFC 6749 section 4.1.3) with PKCE (RFC 7636
+    /// section 4.5).
     ///
-    /// `redirect_uri` must be the one of [`OAuthClient::authorize_url`], to the letter. A code is
-    /// good for one use, so the request is sent again only where the server cannot have seen it.
+    /// `redirect_uri` must be exactly the one of [`OAuthClient::authorize_url`]. A code is
+    /// valid for one use, so we repeat the request only if the server cannot have seen it.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `redirect_uri` is no URL; [`Error::OAuth`] when the server refuses
-    /// (`invalid_grant`: the code has expired or was used before); else as for
+    /// [`Error::Config`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
+    /// (`invalid_grant`: the code has expired or was used before); otherwise as for
     /// [`OAuthClient::client_credentials`].
     pub async fn exchange_auth_code(&self, code: &Secret, redirect_uri: &str, code_verifier: &Secret) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
@@ -90,7 +92,8 @@ impl OAuthClient {
             ("redirect_uri", redirect_uri),
             ("code_verifier", code_verifier.expose()),
         ];
-        // Discovery does not count here: AuthGate reads the secret of this grant from the body only.
+        // Ignore discovery here, because AuthGate reads the secret of this grant from the body
+        // only.
         self.grant(OPERATION, ClientAuthentication::Body, &parameters, Retry::OnlyUnsent).await
     }
 }

@@ -1,27 +1,27 @@
-//! What a server says of a token to those who ask about it.
+//! The server's answer to an introspection request.
 
 use serde_json::{Map, Value};
 
-/// What a server says of a token (RFC 7662 section 2.2).
+/// A server's description of a token (RFC 7662 section 2.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Introspection {
-    /// Whether the token can be used; when it cannot, nothing else is told.
+    /// Whether the token can be used. If it cannot, all other fields are empty.
     pub active: bool,
     /// The token's scopes, separated by spaces.
     pub scope: Option<String>,
-    /// The client it was issued to.
+    /// The client that the token was issued to.
     pub client_id: Option<String>,
-    /// Who it belongs to.
+    /// The subject that the token belongs to.
     pub sub: Option<String>,
-    /// Its expiry in epoch seconds.
+    /// The token's expiry in epoch seconds.
     pub exp: Option<i64>,
 }
 
 impl Introspection {
     pub(super) fn read(object: &Map<String, Value>) -> Self {
         let active = object.get("active").and_then(Value::as_bool).unwrap_or_default();
-        // Other members of an inactive token must not be trusted, even if a server sends them.
+        // We must not trust other members of an inactive token, even if a server sends them.
         if !active {
             return Self::default();
         }

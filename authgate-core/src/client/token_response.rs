@@ -1,4 +1,4 @@
-//! The token endpoint's answer, read generously, and its way to a [`Token`].
+//! Reads the token endpoint's answer leniently and makes it a [`Token`].
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
 
-/// A token said to live longer is taken to live this long, which keeps every sum with it in range.
+/// We cap a longer lifetime at this, which keeps every sum with it in range.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Reads the token in an answer (RFC 6749 section 5.1). Members of another type than the RFC's count
-/// as missing.
+/// Reads the token in an answer (RFC 6749 section 5.1). Members of another type than the RFC's
+/// count as missing.
 ///
 /// # Errors
 ///
@@ -31,7 +31,8 @@ pub(super) fn read(
     let refused =
         |reason: String| Err(Error::Protocol { operation, url: text::printable_url(url), status: None, reason });
     let lifetime = answer.get("expires_in").and_then(lifetime);
-    // Taken out, not copied: what is left behind would not be wiped.
+    // Take the member out instead of copying it: a copy that stays in the answer would not be
+    // wiped.
     let mut member = |name: &str| match answer.remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -43,7 +44,7 @@ pub(super) fn read(
         return refused("the access_token has characters that no token has".to_owned());
     }
     match member("token_type") {
-        // Required by RFC 6749 section 5.1; a server that leaves it out means the common one.
+        // RFC 6749 section 5.1 requires it; a server that leaves it out means the common type.
         None => {
             tracing::warn!(operation, url = text::printable_url(url), "the answer has no token_type: taken for Bearer");
         }
@@ -65,8 +66,9 @@ pub(super) fn read(
     })
 }
 
-/// Seconds as a number or as digits in a string; `null` says nothing. A value that is no number, or
-/// negative, expires at once: the token serves the call that fetched it.
+/// Reads seconds as a number or as digits in a string; `null` means that the server did not say. A
+/// value that is not a number, or is negative, expires at once: the token serves the call that
+/// fetched it.
 fn lifetime(value: &Value) -> Option<Duration> {
     if value.is_null() {
         return None;

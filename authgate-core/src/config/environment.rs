@@ -1,4 +1,4 @@
-//! The process environment over an optional `.env` file.
+//! The process environment and an optional `.env` file.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A `.env` larger than this is not one.
+/// A real `.env` is smaller than this, so we refuse a larger file.
 const FILE_LIMIT: u64 = 64 * 1024;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Variables from the process environment and, where it says nothing, from `.env`.
+/// Variables from the process environment or, if it does not set them, from `.env`.
 ///
-/// The file is read from the current directory only, because one that lies in a parent directory
-/// may be somebody else's. The process environment is never written to. Its `Debug` shows names,
-/// no values.
+/// We read the file in the current directory only, because a file in a parent directory may belong
+/// to somebody else. We never write to the process environment. `Debug` shows the names, but no
+/// values.
 pub struct Environment {
     file: HashMap<String, Secret>,
 }
@@ -28,23 +28,23 @@ pub struct Environment {
 impl Environment {
     /// Reads `.env` in the current directory, if there is one.
     ///
-    /// Values mean what [dotenvy] makes of them: `$NAME` is expanded unless single-quoted, the
-    /// first of two entries of one name counts.
+    /// [dotenvy] parses the values: it expands `$NAME` unless single-quoted. If two entries have
+    /// the same name, the first one counts.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the file is no regular file, cannot be read, is larger than 64 KiB,
-    /// is not UTF-8, has a malformed entry, or one that grows beyond 64 KiB when expanded; the
-    /// message names the line, never its content.
+    /// [`Error::Config`] when the file is not a regular file, cannot be read, is larger than 64
+    /// KiB, is not UTF-8, has a malformed entry, or has an entry that grows beyond 64 KiB when
+    /// expanded. The message names the line, never its content.
     pub fn load() -> Result<Self> {
         Self::load_from(Path::new(".env"))
     }
 
-    /// Like [`Environment::load`], from another file.
+    /// Reads another file in the same way as [`Environment::load`].
     ///
     /// # Errors
     ///
-    /// As for [`Environment::load`].
+    /// Returns the errors of [`Environment::load`].
     pub fn load_from(path: &Path) -> Result<Self> {
         let file = match read_file(path) {
             Ok(text) => parse(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)),
@@ -54,9 +54,9 @@ impl Environment {
         file.map(|file| Self { file }).map_err(|reason| Error::config(format!("{}: {reason}", path.display())))
     }
 
-    /// The variable's value; `None` when it is unset, empty or blank.
+    /// Returns the variable's value; `None` if it is unset, empty or blank.
     ///
-    /// A variable that is set but empty in the process environment hides the one in the file.
+    /// An empty variable in the process environment hides the one in the file.
     ///
     /// # Errors
     ///
@@ -72,12 +72,12 @@ impl Environment {
         Ok(value.filter(|value| !value.expose().trim().is_empty()))
     }
 
-    /// Whether a variable that is `1` or `0` is on; unset, it is off.
+    /// Returns whether a variable that is `1` or `0` is on. An unset variable is off.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is anything else: `false` would be a yes to one program and a no
-    /// to another.
+    /// [`Error::Config`] for any other value: one program would read `false` as a yes, another as a
+    /// no.
     pub fn switch(&self, name: &str) -> Result<bool> {
         match self.get(name)?.as_ref().map(Secret::expose) {
             None | Some("0") => Ok(false),
@@ -88,11 +88,11 @@ impl Environment {
         }
     }
 
-    /// The values of all these variables, in their order.
+    /// Returns the values of all these variables, in the same order.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names every missing variable at once and says what to do.
+    /// [`Error::Config`], which names every missing variable at once and says what to do.
     pub fn require<const N: usize>(&self, names: [&str; N]) -> Result<[Secret; N]> {
         let mut values = Vec::with_capacity(N);
         let mut missing = Vec::new();
@@ -117,7 +117,7 @@ impl Environment {
         })
     }
 
-    /// Whether an empty variable takes the place of one that says something.
+    /// Returns whether an empty variable in the environment hides a value in the file.
     fn hides(&self, name: &str) -> bool {
         let in_file = self.file.get(name).is_some_and(|value| !value.expose().trim().is_empty());
         in_file && std::env::var_os(name).is_some()
@@ -151,7 +151,8 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
     match file.take(FILE_LIMIT + 1).read_to_string(&mut text) {
         Ok(_) if text.len() as u64 > FILE_LIMIT => Err(because("is larger than 64 KiB")),
         Ok(_) => {
-            // Without a last line break dotenvy takes trailing white space for an unfinished entry.
+            // Without a final line break, dotenvy takes trailing white space for an unfinished
+            // entry.
             text.push('\n');
             Ok(text)
         }
@@ -160,7 +161,7 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
     }
 }
 
-/// Opens without waiting: a FIFO of that name would otherwise hold the program up for ever.
+/// Opens the file without waiting, because a FIFO with its name would block the program forever.
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -179,13 +180,13 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
     loop {
         let before = lines_read.get();
         let first_line = || {
-            // The parser has passed over what stands before the entry without a word.
+            // The parser has silently skipped the blank lines and comments before the entry.
             let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
             before + passed_over + 1
         };
         match entries.next() {
             None => return Ok(variables),
-            // Entries that name the one before twice would double it with each line.
+            // If each entry named the previous one twice, every line would double the value.
             Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
                 return Err(format!("line {} grows beyond 64 KiB by the variables that it names", first_line()));
             }
@@ -209,7 +210,8 @@ fn is_blank_or_comment(line: &str) -> bool {
     line.is_empty() || line.starts_with('#')
 }
 
-/// Hands out one physical line a read and counts them: dotenvy's errors carry a column, no line.
+/// Hands out one physical line per read and counts them, because dotenvy's errors carry a column
+/// but no line.
 struct Lines<'a> {
     rest: &'a [u8],
     count: &'a Cell<usize>,

@@ -1,14 +1,14 @@
-//! The rule for every URL that a secret or a token is sent to.
+//! The rule for every URL to which we send a secret or a token.
 
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
 use crate::text;
 
-/// Where plain `http` is let through: a token sent over it can be read by everyone on the way.
+/// The hosts for which we allow plain `http`. Everyone on the way can read a token sent over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PlainHttp {
-    /// To this machine only: `localhost`, 127.0.0.0/8, `[::1]`.
+    /// Only to this machine: `localhost`, 127.0.0.0/8, `[::1]`.
     #[default]
     Loopback,
     /// To every host, because the user asked for it.
@@ -18,19 +18,19 @@ pub enum PlainHttp {
 /// Whether a URL may carry a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
-    /// A server's own address never does.
+    /// No query, because a server's own address never has one.
     Refused,
-    /// A token or API URL may.
+    /// A query is allowed, as in a token or API URL.
     Allowed,
 }
 
-/// Reads a URL that was given as `name`, and refuses one that no token may go to.
+/// Parses a URL that was given as `name`, and refuses one that no token may go to.
 ///
 /// # Errors
 ///
-/// [`Error::Config`] with that name and the reason: not a URL, a scheme other than
-/// `https` or (as `plain_http` allows) `http`, a user name or password, a fragment, a query where
-/// none may be, white space or control characters. The URL's password is not in the message.
+/// [`Error::Config`] with that name and the reason: not a URL, a scheme other than `https` or (as
+/// `plain_http` allows) `http`, a user name or password, a fragment, a query where none is allowed,
+/// white space or control characters. The message does not contain the URL's password.
 ///
 /// ```
 /// use authgate_core::config::{PlainHttp, Query, parse_url};
@@ -39,7 +39,8 @@ pub enum Query {
 /// assert!(parse_url("API_URL", "http://api.example.com", PlainHttp::Loopback, Query::Allowed).is_err());
 /// ```
 pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -> Result<Url> {
-    // The parser would drop some of these and percent-encode others; nobody means to write them.
+    // The parser would drop some of these characters and percent-encode others, but nobody means to
+    // write them.
     if value.chars().any(|character| character.is_whitespace() || character.is_control()) {
         return Err(Error::config(format!(
             "{name} contains white space or a control character: write it as one plain URL"
@@ -60,7 +61,7 @@ pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -
         .map_err(|reason| Error::config(format!("{name} is refused: {reason}")))
 }
 
-/// The rule itself, for a URL from any source; the reason of a refusal is safe to print.
+/// Applies the rule to a URL from any source; the reason for a refusal is safe to print.
 pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> {
     match url.scheme() {
         "https" => {}
@@ -83,7 +84,7 @@ pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> 
     Ok(())
 }
 
-/// Whether the URL's host is this machine, by name or by address.
+/// Returns whether the URL's host is this machine, by name or by address.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

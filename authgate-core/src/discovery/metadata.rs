@@ -1,4 +1,4 @@
-//! The discovery document, checked, and the endpoints it leads to.
+//! Reads and checks the discovery document, and finds the endpoints in it.
 
 use std::fmt;
 
@@ -8,38 +8,40 @@ use url::Url;
 use crate::config::{PlainHttp, check_url};
 use crate::text;
 
-/// What a server says of itself (OpenID Connect Discovery 1.0 section 3), checked.
+/// A server's metadata (OpenID Connect Discovery 1.0 section 3), checked.
 ///
-/// OpenID Connect libraries refuse AuthGate's document, because it has no `jwks_uri` where the
-/// server signs with a shared key; this reads what an OAuth client needs and no more.
+/// OpenID Connect libraries refuse AuthGate's document, because it has no `jwks_uri` if the server
+/// signs with a shared key. We read only the parts that an OAuth client needs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metadata {
     /// The issuer, without a trailing slash.
     pub issuer: String,
-    /// Where tokens are granted.
+    /// The endpoint that grants tokens.
     pub token_endpoint: Url,
-    /// Where a person's browser is sent to log in.
+    /// The page that a person's browser opens to log in.
     pub authorization_endpoint: Option<Url>,
-    /// Where a device asks for a code (RFC 8628); derived when the document does not name it.
+    /// The endpoint that gives a device a code (RFC 8628); derived if the document does not name
+    /// it.
     pub device_authorization_endpoint: Url,
-    /// Who a token belongs to.
+    /// The endpoint that says who a token belongs to.
     pub userinfo_endpoint: Option<Url>,
-    /// Where a token is given back (RFC 7009).
+    /// The endpoint that revokes a token (RFC 7009).
     pub revocation_endpoint: Option<Url>,
-    /// Where a resource server asks about a token (RFC 7662); derived when the document does not name it.
+    /// The endpoint that a resource server asks about a token (RFC 7662); derived if the document
+    /// does not name it.
     pub introspection_endpoint: Url,
-    /// AuthGate's own description of a token; always derived.
+    /// AuthGate's own endpoint that describes a token; always derived.
     pub tokeninfo_endpoint: Url,
-    /// How clients may authenticate at the token endpoint; empty when the document does not say.
+    /// How clients may authenticate at the token endpoint; empty if the document does not say.
     pub token_endpoint_auth_methods_supported: Vec<String>,
     /// Whether every authorization answer carries `iss` (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
 }
 
 impl Metadata {
-    /// Reads a discovery document; the error is the reason for refusing it. `is_https` tells how it
-    /// was fetched, whatever case the issuer's scheme is written in.
+    /// Reads a discovery document; the error says why we refuse it. `is_https` says how the
+    /// document was fetched, whatever the case of the issuer's scheme.
     pub(super) fn read(
         document: &Map<String, Value>,
         issuer: &str,
@@ -47,7 +49,8 @@ impl Metadata {
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
         let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
-        // Required to be identical (section 4.3); AuthGate and its SDKs agree to differ by one slash.
+        // Section 4.3 requires the two to be identical; AuthGate and its SDKs allow them to differ
+        // by one slash.
         if without_trailing_slash(named) != issuer {
             if named.is_empty() {
                 return Err("the document names no issuer, so it is none of OpenID Connect discovery: check the \
@@ -84,7 +87,7 @@ impl Metadata {
         })
     }
 
-    /// The endpoints as [`OAuthClient`](crate::OAuthClient) takes them.
+    /// Returns the endpoints in the form that [`OAuthClient`](crate::OAuthClient) takes.
     pub fn to_endpoints(&self) -> Endpoints {
         Endpoints {
             issuer: Some(self.issuer.clone()),
@@ -100,11 +103,11 @@ impl Metadata {
         }
     }
 
-    /// The body when the document lists `client_secret_post`, else Basic.
+    /// Chooses the body if the document lists `client_secret_post`, otherwise Basic.
     ///
-    /// Both are open at most servers, and the body has no pitfalls: AuthGate compares Basic
-    /// credentials as sent, without the form-decoding of RFC 6749 section 2.3.1, so that a secret
-    /// with `+`, `/`, `%` or `:` gets through in the body only.
+    /// Most servers accept both, and the body has no pitfalls: AuthGate compares Basic credentials
+    /// as sent, without the form-decoding of RFC 6749 section 2.3.1, so a secret with `+`, `/`, `%`
+    /// or `:` works in the body only.
     fn client_authentication(&self) -> ClientAuthentication {
         let methods = &self.token_endpoint_auth_methods_supported;
         if methods.iter().any(|method| method == "client_secret_post") {
@@ -115,7 +118,7 @@ impl Metadata {
     }
 }
 
-/// How a confidential client shows its secret (RFC 6749 section 2.3.1).
+/// How a confidential client sends its secret (RFC 6749 section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAuthentication {
     /// `client_id` and `client_secret` in the form: `client_secret_post`.
@@ -124,14 +127,14 @@ pub enum ClientAuthentication {
     Basic,
 }
 
-/// Where a client sends what; from [`Metadata::to_endpoints`] or by hand.
+/// The addresses of a server's endpoints, from [`Metadata::to_endpoints`] or set by hand.
 ///
-/// `Debug` shows no query: one that was given by hand may carry a key.
+/// `Debug` shows no query, because a query that was set by hand may carry a key.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Endpoints {
-    /// The issuer, without a trailing slash, where discovery has told it; what the `iss` of an
-    /// authorization answer is compared with (RFC 9207 section 2.4).
+    /// The issuer, without a trailing slash, if discovery named it. We compare it with the `iss` of
+    /// an authorization answer (RFC 9207 section 2.4).
     pub issuer: Option<String>,
     /// Whether every authorization answer must carry `iss`.
     pub authorization_response_iss_parameter_supported: bool,
@@ -154,7 +157,8 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// For a server without discovery: a token endpoint, and the secret in the form.
+    /// Creates the endpoints of a server without discovery: a token endpoint, and the secret in the
+    /// form.
     pub fn from_token_url(token_url: Url) -> Self {
         Self {
             issuer: None,
@@ -181,7 +185,8 @@ impl fmt::Debug for Endpoints {
     }
 }
 
-/// Which endpoints a document may name: an https issuer only https ones, whatever else is allowed.
+/// The endpoints that a document may name. An https issuer may name only https ones, whatever else
+/// is allowed.
 struct EndpointRule {
     https_only: bool,
     plain_http: PlainHttp,

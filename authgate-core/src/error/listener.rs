@@ -1,8 +1,8 @@
-//! Why a port cannot be listened on.
+//! Why we cannot listen on a port.
 
 use std::fmt;
 
-/// Why the redirect URI's address cannot be listened on.
+/// Why we cannot listen on the redirect URI's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListenerFailure {
@@ -10,7 +10,7 @@ pub enum ListenerFailure {
     Taken,
     /// The system reserves the port, or a policy forbids it.
     Forbidden,
-    /// Anything else.
+    /// The system gave another reason.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! How a connection fails, and what to say about it.
+//! How a connection fails, and what we advise.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,34 +10,35 @@ use crate::text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportFailure {
-    /// Nobody listens at that address, or at the proxy's.
+    /// No program listens at that address, or at the proxy's.
     Refused,
-    /// The host is unknown or cannot be reached, or a proxy will not let us through.
+    /// The host is unknown or unreachable, or a proxy refuses to connect us.
     Unreachable,
-    /// The URL begins with `https`, and whoever listens there does not speak TLS.
+    /// The URL begins with `https`, but the program at that address does not speak TLS.
     NotTls,
-    /// The two sides found no way to encrypt the connection.
+    /// The two sides could not agree on how to encrypt the connection.
     Handshake,
-    /// The server's certificate is not one that this machine trusts.
+    /// This machine does not trust the server's certificate.
     Certificate,
-    /// No connection was made in time.
+    /// We could not connect in time.
     ConnectTimedOut,
-    /// The connection was made, but the answer did not come in time.
+    /// We connected, but the answer did not arrive in time.
     AnswerTimedOut,
-    /// The connection ended before the whole answer was there.
+    /// The connection ended before the whole answer arrived.
     Broken,
-    /// The URL begins with `http`, and the answer is not HTTP: it may be TLS.
+    /// The URL begins with `http`, but the answer is not HTTP; it may be TLS.
     NotHttp,
 }
 
 impl TransportFailure {
-    /// Whether the server cannot have seen the request: even a request that must not be sent twice
-    /// may be sent again.
+    /// Returns whether the server cannot have seen the request. If so, even a request that must not
+    /// be sent twice may be sent again.
     pub fn is_before_sending(self) -> bool {
         !matches!(self, Self::AnswerTimedOut | Self::Broken | Self::NotHttp)
     }
 
-    /// Whether the next attempt would fail in the same way: somebody has to change something first.
+    /// Returns whether the next attempt would fail in the same way until somebody changes
+    /// something.
     pub(crate) fn is_lasting(self) -> bool {
         matches!(self, Self::NotTls | Self::Certificate | Self::NotHttp)
     }
@@ -80,10 +81,10 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-/// What lies beneath an [`Error::Transport`](super::Error::Transport): the innermost message, made safe to print.
+/// The innermost message of an [`Error::Transport`](super::Error::Transport), made safe to print.
 ///
-/// The error itself is not kept: the HTTP client's carries the URL with its query, and the TLS
-/// library's quotes names out of the server's certificate.
+/// We do not keep the error itself: the HTTP client's error carries the URL with its query, and the
+/// TLS library's error quotes names from the server's certificate.
 #[derive(Debug, Clone)]
 pub struct Cause(Arc<str>);
 
@@ -102,8 +103,8 @@ impl fmt::Display for Cause {
 
 impl StdError for Cause {}
 
-/// An error and what caused it, outermost first. An `io::Error` that wraps another error skips it
-/// in `source`; here it is not skipped.
+/// Iterates over an error and its causes, outermost first. An `io::Error` that wraps another error
+/// skips it in `source`; we do not.
 pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {

@@ -1,4 +1,4 @@
-//! The one place that reads what a server of the OAuth protocol answers.
+//! Reads the answers of an OAuth server; no other module does.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::retry::{LONGEST_WAIT, retry_after};
 use crate::error::{Error, Result};
 use crate::text::{self, EXPLANATION_LENGTH};
 
-/// Characters of an unreadable body that are shown.
+/// How many characters of an unreadable body we show.
 const EXCERPT_LENGTH: usize = 200;
 
 /// An answer with status 200.
@@ -30,8 +30,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a response; every status but 200 becomes the error that it means. An error's text is
-    /// freed of the secrets that were `sent`, which a careless server echoes.
+    /// Reads a response; every status but 200 becomes the error that it means. We take the `sent`
+    /// secrets out of the error's text, because a careless server echoes them.
     pub(super) async fn read(
         operation: &'static str,
         url: &Url,
@@ -59,8 +59,8 @@ impl Answer {
         }
     }
 
-    /// The body as a JSON object with each member once: of two, the next reader might take the
-    /// other one.
+    /// Returns the body as a JSON object. We refuse an object that names a member twice, because
+    /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
         match serde_json::from_slice(&self.body) {
             Ok(Object { members, repeats_one: false }) => Ok(members),
@@ -69,11 +69,11 @@ impl Answer {
         }
     }
 
-    /// The error that this answer is, if it is one.
+    /// Returns the error in this answer, if it is one.
     fn refusal(&self) -> Option<Error> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
         let member = |name: &str| object.as_ref()?.get(name).filter(|value| !value.is_null() && *value != "");
-        // Some servers answer 200 with an error in it.
+        // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error") {
             let description = member("error_description").map(|value| self.shown(value, EXPLANATION_LENGTH));
             let error = self.oauth_error(self.shown(code, 100), description);
@@ -100,15 +100,16 @@ impl Answer {
         }
     }
 
-    /// `error` and `error_description` of the first Bearer challenge that has them (RFC 6750
-    /// section 3), among those of all `WWW-Authenticate` headers.
+    /// Returns `error` and `error_description` of the first Bearer challenge that has them (RFC
+    /// 6750 section 3), from all `WWW-Authenticate` headers.
     fn bearer_challenge(&self) -> Option<(String, Option<String>)> {
         if self.status.is_success() {
             return None;
         }
         let mut headers = self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|header| header.to_str().ok());
         headers.find_map(|header| {
-            // Before it is taken apart: a quote in a secret would end a parameter in the middle of it.
+            // Redact before parsing: a quote in a secret would end a parameter in the middle of the
+            // secret.
             let header = self.sent.redacted(header);
             let challenges = ChallengeParser::new(&header).map_while(Result::ok);
             let mut bearer = challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
@@ -144,7 +145,7 @@ impl Answer {
         self.unreadable("which is not a JSON object")
     }
 
-    /// The error that also tells what came instead.
+    /// Builds an error that also shows what arrived instead.
     fn unreadable(&self, reason: &str) -> Error {
         let content_type = match self.header(&CONTENT_TYPE) {
             Some(content_type) => text::excerpt(&self.sent.redacted(content_type), 100),
@@ -153,14 +154,15 @@ impl Answer {
         let body = String::from_utf8_lossy(&self.body);
         let body = match self.sent.redacted(body.trim()) {
             body if body.is_empty() => "an empty body".to_owned(),
-            // An answer that was meant to carry a token may carry one, whatever else is wrong with it.
+            // An answer that was meant to carry a token may still contain one, so we do not show
+            // it.
             _ if self.status.is_success() && !self.sent.asked_in_public() => "a body that is not shown".to_owned(),
             body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
         };
         self.unexpected(format!("{reason} ({content_type}; {body})"))
     }
 
-    /// A member of an error answer as one safe line, whatever its type.
+    /// Shows a member of an error answer as one safe line, whatever its type.
     fn shown(&self, value: &Value, limit: usize) -> String {
         match value {
             Value::String(text) => text::excerpt(&self.sent.redacted(text), limit),
@@ -194,7 +196,8 @@ impl Answer {
     }
 }
 
-/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not tell.
+/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
+/// report.
 struct Object {
     members: Map<String, Value>,
     repeats_one: bool,
@@ -224,7 +227,8 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// The `slow_down` of a device flow may name the new interval in its body (RFC 8628 section 3.5).
+/// Raises the wait of a `slow_down` error to the new interval, which the server may name in the
+/// body (RFC 8628 section 3.5).
 fn slowed_down(mut error: Error, interval: f64) -> Error {
     if let Error::OAuth { code, retry_after, .. } = &mut error
         && code == "slow_down"
@@ -235,7 +239,7 @@ fn slowed_down(mut error: Error, interval: f64) -> Error {
     error
 }
 
-/// A number of seconds, which some servers write as a string.
+/// Reads a number of seconds, which some servers write as a string.
 pub(crate) fn seconds(value: &Value) -> Option<f64> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),

@@ -1,4 +1,4 @@
-//! The header that carries a token.
+//! The `Authorization` header that carries a token.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -9,8 +9,8 @@ use crate::secret::Secret;
 
 const SCHEME: &[u8] = b"Bearer ";
 
-/// The `Authorization` header for a token (RFC 6750 section 2.1): marked so that no log shows it,
-/// and wiped from memory when its last clone is gone.
+/// Builds the `Authorization` header for a token (RFC 6750 section 2.1). The header is marked so
+/// that no log shows it, and is wiped from memory when its last clone is dropped.
 pub(crate) fn bearer(access_token: &Secret) -> Result<HeaderValue> {
     let token = access_token.expose().as_bytes();
     let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
@@ -22,8 +22,9 @@ pub(crate) fn bearer(access_token: &Secret) -> Result<HeaderValue> {
     Ok(header)
 }
 
-/// The clones of a header share one counter, which is kept beside this: on cache lines of its own,
-/// so that counting the clones of one header does not slow down those of another.
+/// The text of a header. All clones of a header share one counter, which is allocated beside the
+/// text. The alignment puts it on cache lines of its own, so that counting the clones of one header
+/// does not slow down those of another.
 #[repr(align(128))]
 struct Text(Zeroizing<Vec<u8>>);
 

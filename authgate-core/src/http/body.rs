@@ -1,13 +1,13 @@
-//! Reading bodies that may have no end.
+//! Reads response bodies, which may be endless.
 
 use crate::error::{Error, Result};
 use crate::http::transport_error;
 use crate::text;
 
-/// What was read of a body by [`read_body`].
+/// The part of a body that [`read_body`] has read.
 #[derive(Debug, Clone)]
 pub struct Body {
-    /// The bytes, at most as many as were asked for.
+    /// The bytes, up to the limit.
     pub bytes: Vec<u8>,
     /// Why reading stopped.
     pub end: BodyEnd,
@@ -16,16 +16,16 @@ pub struct Body {
 /// Why reading a body stopped.
 #[derive(Debug, Clone)]
 pub enum BodyEnd {
-    /// The body was read to its end.
+    /// We read the body to its end.
     Complete,
-    /// The body is longer than was asked for; the rest was not read.
+    /// The body is longer than the limit; we did not read the rest.
     Truncated,
-    /// The connection was lost on the way; the bytes are what came before.
+    /// The connection was lost on the way; the bytes are those that arrived before.
     Lost(Error),
 }
 
 impl Body {
-    /// The body for people to read: [`text::printable_body`] of its bytes.
+    /// Returns the body for display: [`text::printable_body`] of its bytes.
     pub fn printable(&self) -> String {
         text::printable_body(&self.bytes)
     }
@@ -33,7 +33,7 @@ impl Body {
 
 /// Reads at most `limit` bytes of a response's body, as they arrive.
 ///
-/// Bytes past the limit are neither kept nor waited for: the connection is given up instead.
+/// We neither store bytes past the limit nor wait for them, but give up the connection.
 pub async fn read_body(response: reqwest::Response, limit: usize) -> Body {
     read("reading the answer", response, limit).await
 }
@@ -57,9 +57,9 @@ async fn read(operation: &'static str, mut response: reqwest::Response, limit: u
     Body { bytes, end }
 }
 
-/// Reads a whole body of the protocol; `None` when it is larger than 1 MiB.
+/// Reads the whole body of a protocol answer; returns `None` if it is larger than 1 MiB.
 pub(super) async fn read_whole_body(operation: &'static str, response: reqwest::Response) -> Result<Option<Vec<u8>>> {
-    /// No document of the protocol comes near it.
+    /// No document of the protocol is nearly as large.
     const LIMIT: usize = 1024 * 1024;
 
     let body = read(operation, response, LIMIT).await;

@@ -1,4 +1,4 @@
-//! Answers without a server.
+//! Answers requests without a server.
 
 use std::cell::RefCell;
 
@@ -8,12 +8,12 @@ thread_local! {
     static ANSWER: RefCell<Option<Response<Vec<u8>>>> = const { RefCell::new(None) };
 }
 
-/// From now on every request that this thread would send is answered so, and none is sent.
+/// From now on, answers every request of this thread with `answer` and sends none.
 pub fn answer_with(answer: Response<Vec<u8>>) {
     ANSWER.set(Some(answer));
 }
 
-/// The answer to every request, once there is one.
+/// Returns the answer to every request, if there is one.
 pub(super) fn answer() -> Option<reqwest::Response> {
     ANSWER.with_borrow(Clone::clone).map(reqwest::Response::from)
 }

@@ -1,5 +1,5 @@
-//! Which proxy stands between us and a server. The HTTP client reads the same variables by the same
-//! code, but says nothing of a proxy that fails, and passes over one that it does not understand.
+//! Finds the proxy between us and a server. The HTTP client reads the same variables with the same
+//! code, but it does not name a proxy that fails, and it ignores one that it does not understand.
 
 use std::env;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// The proxies that the environment names for URLs of one scheme.
 pub(super) struct Proxies {
     matcher: Matcher,
-    /// The variable whose value is no proxy that can be used.
+    /// The variable whose value is not a usable proxy.
     unusable: Option<&'static str>,
 }
 
@@ -27,19 +27,20 @@ impl Proxies {
         match named.filter(|(_, value)| !is_usable(value)) {
             None => Self { matcher: Matcher::from_env(), unusable: None },
             Some((variable, _)) => {
-                // Any proxy will do to learn which URLs would have gone through the one that is meant.
+                // Any proxy will do here: we only need to know which URLs would have used the
+                // unusable one.
                 let no_proxy = first_set(["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
                 Self { matcher: Matcher::builder().all("http://proxy").no(no_proxy).build(), unusable: Some(variable) }
             }
         }
     }
 
-    /// The proxy that this URL is asked through, without its credentials.
+    /// Returns the proxy for this URL, without its credentials.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when there is to be one and it cannot be used: to go past it might be what
-    /// it was set up to prevent.
+    /// [`Error::Config`] when this URL needs a proxy that cannot be used. We do not go around the
+    /// proxy, because it may be there to prevent direct connections.
     pub(super) fn between_us_and(&self, url: &Url) -> Result<Option<String>> {
         let Some(proxy) = url.as_str().parse().ok().and_then(|uri: Uri| self.matcher.intercept(&uri)) else {
             return Ok(None);
@@ -55,7 +56,7 @@ impl Proxies {
     }
 }
 
-/// The spelling that wins and what it says, unless that is nothing.
+/// Returns the spelling that wins and its value, unless the value is empty.
 fn first_set(spellings: [&'static str; 2]) -> Option<(&'static str, String)> {
     let set = spellings.into_iter().find_map(|name| Some((name, env::var_os(name)?)));
     set.map(|(name, value)| (name, value.to_string_lossy().into_owned())).filter(|(_, value)| !value.is_empty())
@@ -70,8 +71,9 @@ fn is_http(proxy: &Intercept) -> bool {
     matches!(proxy.uri().scheme_str(), Some("http" | "https"))
 }
 
-/// A host and perhaps a port: neither a port that is no number, which would be taken for the
-/// scheme's own, nor a part of a password that holds an `@`.
+/// Returns whether the proxy is a host with an optional port. We refuse a port that is not a
+/// number, because it would be taken for the scheme's default, and the rest of a password that
+/// contains an `@`.
 fn is_place(proxy: &Intercept) -> bool {
     proxy.uri().authority().is_some_and(|authority| match authority.port_u16() {
         Some(port) => authority.as_str() == format!("{}:{port}", authority.host()),

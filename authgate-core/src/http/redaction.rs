@@ -1,4 +1,4 @@
-//! Taking out of an answer what the request has told in confidence.
+//! Removes the secrets of a request from the text of its answer.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use url::form_urlencoded::{byte_serialize, parse};
 
 use crate::secret::Secret;
 
-/// Parameters of a request that are no secret, and whose values an explanation may need.
+/// The request parameters that are not secret, and whose values an explanation may need.
 const PUBLIC_PARAMETERS: [&str; 8] =
     ["grant_type", "client_id", "scope", "redirect_uri", "audience", "resource", "token_type_hint", "response_type"];
 
-/// Everything in a request that its answer must not show again, in every spelling that a careless
-/// server may echo it in.
+/// The secrets of a request, which its answer must not show again, in every spelling in which a
+/// careless server may echo them.
 #[derive(Clone)]
 pub(super) struct SentSecrets {
     spellings: Vec<Secret>,
@@ -38,13 +38,13 @@ impl SentSecrets {
         let spellings: BTreeSet<String> =
             secrets.iter().filter(|secret| !secret.is_empty()).flat_map(spellings).collect();
         let mut spellings: Vec<Secret> = spellings.into_iter().map(Secret::from).collect();
-        // The longest first: one secret may be a part of another.
+        // The longest comes first, because one secret may be a part of another.
         spellings.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
         Self { spellings, is_form: !form.is_empty() }
     }
 
-    /// Whether anybody could have asked, and gets what everybody may read. A form, even one without
-    /// a secret, is answered with a token or a code.
+    /// Returns whether anybody could have sent this request, so that its answer is public. A form
+    /// is never public: even without a secret, the server answers it with a token or a code.
     pub(super) fn asked_in_public(&self) -> bool {
         self.spellings.is_empty() && !self.is_form
     }
@@ -54,7 +54,7 @@ impl SentSecrets {
     }
 }
 
-/// The secret in Basic credentials, without the form-encoding of RFC 6749 section 2.3.1.
+/// Reads the secret from Basic credentials, without the form-encoding of RFC 6749 section 2.3.1.
 fn password(credentials: &str) -> Option<String> {
     let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
     let (_, password) = decoded.split_once(':')?;
@@ -74,7 +74,7 @@ fn spellings(secret: &String) -> [String; 6] {
     ]
 }
 
-/// As a page shows it; quotes are written in more than one way there.
+/// Escapes a secret as a page shows it; the caller chooses one of the ways to write the quotes.
 fn in_html(secret: &str, quote: &str, apostrophe: &str) -> String {
     let escaped = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     escaped.replace('"', quote).replace('\'', apostrophe)

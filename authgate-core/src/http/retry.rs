@@ -1,4 +1,4 @@
-//! When a request is sent again, and how long the pause before it is.
+//! Decides when a request is sent again, and how long the pause before it is.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,24 +9,25 @@ use tokio::time::Instant;
 use crate::error::{Error, Result, TransportFailure};
 
 const ATTEMPTS: u32 = 3;
-/// A refused connection is refused at once: a third try so soon after tells nothing new.
+/// A refused connection fails at once, so a third attempt so soon tells us nothing new.
 const REFUSED_ATTEMPTS: u32 = 2;
-/// No attempt begins later than this after the first: somebody is waiting.
+/// No attempt begins later than this after the first, because somebody is waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BASE: Duration = Duration::from_millis(500);
-/// AuthGate counts by the minute: coming back sooner is of no use.
+/// AuthGate counts requests by the minute, so coming back sooner is of no use.
 const AFTER_TOO_MANY_REQUESTS: Duration = Duration::from_secs(5);
-/// A server that asks for more is not believed.
+/// We cap the wait that a server asks for at this.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Which failures of a request may be followed by another attempt.
+/// Which failures of a request allow another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// It changes nothing, or nothing that twice would harm.
+    /// The request changes nothing, or sending it twice does no harm.
     Idempotent,
-    /// It uses something up (a refresh token, a code): only where the server cannot have seen it.
+    /// The request uses something up (a refresh token, a code), so we repeat it only if the server
+    /// cannot have seen it.
     OnlyUnsent,
-    /// Whoever asked will ask again by itself.
+    /// We never repeat the request, because the caller will ask again by itself.
     Never,
 }
 
@@ -50,7 +51,7 @@ impl Retry {
         }
     }
 
-    /// The pause before the next attempt; `None` when there is none.
+    /// Returns the pause before the next attempt; `None` if there is no next attempt.
     fn pause(self, error: &Error, failures: u32) -> Option<Duration> {
         let attempts = match error {
             Error::Transport { failure: TransportFailure::Refused, .. } => REFUSED_ATTEMPTS,
@@ -59,7 +60,7 @@ impl Retry {
         if failures >= attempts || !self.allows(error) {
             return None;
         }
-        // Full jitter: clients that failed together do not come back together.
+        // Full jitter: clients that failed together must not come back together.
         let backoff = (BASE * 2_u32.pow(failures - 1)).mul_f64(fastrand::f64());
         let least = if error.status() == Some(429) { AFTER_TOO_MANY_REQUESTS } else { Duration::ZERO };
         Some(error.retry_after().unwrap_or_default().max(least) + backoff)
@@ -77,10 +78,10 @@ impl Retry {
     }
 }
 
-/// How long the server asks to wait: `Retry-After` in seconds or as a date (RFC 9110 section
-/// 10.2.3), else, with 429, AuthGate's `X-RateLimit-Reset` in epoch seconds, which many servers
-/// send with every answer. Dates are compared with the server's own `Date`, so that a wrong local
-/// clock does no harm.
+/// Returns how long the server asks us to wait: `Retry-After` in seconds or as a date (RFC 9110
+/// section 10.2.3), otherwise, with 429, AuthGate's `X-RateLimit-Reset` in epoch seconds, which
+/// many servers send with every answer. We compare dates with the server's own `Date`, so that a
+/// wrong local clock does no harm.
 pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
@@ -119,7 +120,7 @@ mod tests {
         Error::Response { operation: "a test", url: String::new(), status, reason: String::new(), retry_after: None }
     }
 
-    /// How often a request is sent that always fails like this.
+    /// Returns how often a request is sent that always fails with `error`.
     async fn attempts(retry: Retry, error: &Error) -> u32 {
         let attempts = Cell::new(0);
         let outcome: Result<()> = retry
@@ -149,7 +150,7 @@ mod tests {
         ] {
             assert_eq!(attempts(Retry::OnlyUnsent, &error).await, only_unsent, "{error:?}");
             let sent = attempts(Retry::Idempotent, &error).await;
-            // Two pauses of 5 s and more do not always fit.
+            // Two pauses of at least 5 s do not always fit into the time limit.
             assert!(sent == idempotent || error.status() == Some(429) && sent == 3, "{error:?}: {sent}");
             assert_eq!(attempts(Retry::Never, &error).await, 1, "{error:?}");
         }

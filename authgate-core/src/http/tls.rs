@@ -1,4 +1,4 @@
-//! Which certificate authorities are trusted. The verification itself is rustls's.
+//! Decides which certificate authorities we trust. rustls does the verification itself.
 
 #[cfg(not(any(target_os = "macos", windows)))]
 mod authorities;
@@ -10,18 +10,20 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use crate::error::{Cause, Error, Result};
 
-/// For connections that are never encrypted: reads no file, trusts nobody.
+/// Builds the configuration for connections without encryption: it reads no file and trusts nobody.
 pub(super) fn trusting_nobody() -> Result<ClientConfig> {
     Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// For https: the authorities in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set, else the system's.
+/// Builds the configuration for https: it trusts the authorities in `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` if set, otherwise the system's.
 #[cfg(not(any(target_os = "macos", windows)))]
 pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     Ok(builder()?.with_root_certificates(authorities::read()?).with_no_client_auth())
 }
 
-/// For https: the platform's verifier, and the authorities in `SSL_CERT_FILE` beside it.
+/// Builds the configuration for https: it uses the platform's verifier and also trusts the
+/// authorities in `SSL_CERT_FILE`.
 #[cfg(any(target_os = "macos", windows))]
 pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     use rustls::pki_types::CertificateDer;
@@ -42,11 +44,12 @@ pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     }
     let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::new(ring::default_provider()))
         .map_err(|error| unusable(&error))?;
-    // The platform's verifier comes from rustls's own project; there is no other way to hand it in.
+    // The platform's verifier comes from the rustls project, and rustls takes it in no other way.
     Ok(builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-/// The cryptography is handed in: a library does not install a default for the whole process.
+/// Passes the cryptography provider explicitly, because a library must not install a default for
+/// the whole process.
 fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

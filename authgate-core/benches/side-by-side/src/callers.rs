@@ -1,4 +1,4 @@
-//! Many callers of one token source, ours or the Python SDK's, and how each call fared.
+//! Many callers of one token source, ours or the Python SDK's, and the outcome of each call.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::programs::Programs;
 use crate::python::Answers;
 use crate::sample_server::SampleServer;
 
-/// How many callers there are, and what they do.
+/// How many callers there are, and how they call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) callers: usize,
-    /// Between a caller's calls.
+    /// The pause between a caller's calls.
     pub(crate) pause: Duration,
-    /// How long they call; zero: once each, and without a token to begin with.
+    /// How long the callers call. If zero, each calls once, and there is no token to begin with.
     pub(crate) lasting: Duration,
-    /// The Python SDK's margin, in seconds; ours has its own way.
+    /// The Python SDK's margin, in seconds; our client chooses its own.
     pub(crate) expiry_delta: f64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Call {
 pub(crate) enum Outcome {
     Token,
     Error,
-    /// There was no answer yet when the watch ended.
+    /// The measurement ended before an answer arrived.
     Waiting,
 }
 
@@ -48,13 +48,13 @@ impl Call {
     }
 }
 
-/// The clock that calls are timed by: Python reads the same one.
+/// Reads the clock that we time calls with; Python reads the same one.
 pub(crate) fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// Our callers, a task each.
+/// Runs our callers, one task each.
 pub(crate) async fn ours(plan: Plan, tokens: TokenSource) -> Vec<Call> {
     let end = Instant::now() + plan.lasting;
     let mut tasks = JoinSet::new();
@@ -84,14 +84,15 @@ async fn call_until(end: Instant, caller: usize, pause: Duration, tokens: TokenS
     }
 }
 
-/// The Python SDK's callers, a thread each, ready to begin.
+/// The Python SDK's callers, one thread each, ready to begin.
 pub(crate) struct PythonCallers {
     child: Child,
     answers: Answers,
 }
 
 impl PythonCallers {
-    /// Starts them; unless they are to begin without one, they have a token when this returns.
+    /// Starts the callers. They have a token when this returns, unless they are to begin without
+    /// one.
     pub(crate) fn ready(programs: &Programs, server: &SampleServer, plan: Plan) -> Result<Self> {
         let mut child = Command::new(programs.python())
             .arg(programs.script("callers.py"))
@@ -111,9 +112,9 @@ impl PythonCallers {
         Ok(Self { child, answers })
     }
 
-    /// Lets them call, and returns when they are through.
+    /// Lets the callers call, and returns their calls when they are done.
     pub(crate) fn run(mut self) -> Result<Vec<Call>> {
-        // Closing its input is the line that it waits for.
+        // Python waits for a line; closing its input ends that wait.
         drop(self.child.stdin.take());
         let calls = self.answers.rest().map(|line| parse(&line?)).collect();
         self.child.wait()?;

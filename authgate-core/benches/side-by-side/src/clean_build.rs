@@ -1,4 +1,5 @@
-//! The first build of `rust-m2m`, beside the same program on reqwest's default features.
+//! Measures the first build of `rust-m2m`, next to the same program with reqwest's default
+//! features.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,7 +11,7 @@ use crate::programs::Programs;
 use crate::rounds::Costs;
 use crate::table::{Goal, Row, time};
 
-/// What cargo calls each.
+/// The arguments that name our program to cargo.
 const OURS: [&str; 2] = ["-p", "rust-m2m"];
 
 pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
@@ -39,7 +40,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     ])
 }
 
-/// Builds as `cargo run` does, in an empty target folder.
+/// Builds a package as `cargo run` does, in an empty target folder.
 fn build(programs: &Programs, package: &[&str]) -> Result<Usage> {
     let target = programs.folder()?;
     let cargo = programs.cargo("build");
@@ -52,12 +53,12 @@ fn build(programs: &Programs, package: &[&str]) -> Result<Usage> {
         .run()
 }
 
-/// How many packages are compiled, the program itself included.
+/// Counts the packages that are compiled, including the program itself.
 fn crates(programs: &Programs, package: &[&str]) -> Result<usize> {
     let mut cargo: Command = programs.cargo("tree");
     let output = cargo.args(["--locked", "--edges", "normal,build", "--prefix", "none"]).args(package).output()?;
     ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
-    // `name v1.2.3 (*)` is one that was named before.
+    // `name v1.2.3 (*)` repeats a package that was named before.
     Ok(text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>()).collect::<BTreeSet<_>>().len())
 }

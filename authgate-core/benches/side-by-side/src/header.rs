@@ -1,4 +1,4 @@
-//! What a call pays for a token in memory: beside the least that it could pay, and beside a peer.
+//! Measures the cost of a token in memory, next to the lowest possible cost and next to a peer.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -19,7 +19,7 @@ use crate::sample_server::SampleServer;
 use crate::table::{Goal, Row, time};
 
 const ROUNDS: usize = 20;
-/// So many that two threads have long been given a core each.
+/// So many calls that the system has long given two threads a core each.
 const CALLS: u32 = 500_000;
 
 pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
@@ -42,7 +42,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     let what = "`header()` on a token in memory";
     let cost = each(ours.median());
     let allocations = allocations(programs)?;
-    // Two threads do twice the calls: their throughput is 2 / time.
+    // Two threads make twice the calls, so their throughput is 2 / time.
     let throughput = by_two.map(|seconds| 2.0 / seconds).over(&ours.map(f64::recip));
     Ok(vec![
         Row::count(what, "", "", format!("{allocations} allocations"), "0 allocations", allocations == 0),
@@ -73,10 +73,11 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     ])
 }
 
-/// The peer with a token in memory, and the server that gave it. `authorized_user` is the one of its
-/// credentials that asks a server of one's own choice, over plain http too.
+/// Returns the peer with a token in memory, and the server that issued the token. Of the peer's
+/// credentials, only `authorized_user` asks a server that we can choose, and does so over plain
+/// http too.
 fn google_cloud_auth(runtime: &Runtime) -> Result<(SampleServer, Credentials)> {
-    // It is left to the program to choose the cryptography; nothing here is encrypted.
+    // The program must choose the cryptography provider, although nothing here is encrypted.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let server = SampleServer::start(DevServer::builder())?;
     let answer = json!({ "access_token": "a".repeat(400), "expires_in": 3600, "token_type": "Bearer" });
@@ -94,7 +95,7 @@ fn google_cloud_auth(runtime: &Runtime) -> Result<(SampleServer, Credentials)> {
     Ok((server, credentials))
 }
 
-/// The seconds that so many calls take, one after the other.
+/// Returns the seconds that [`CALLS`] calls take, one after the other.
 fn calls(runtime: &Runtime, call: impl AsyncFn()) -> f64 {
     let begun = Instant::now();
     runtime.block_on(async {
@@ -105,7 +106,7 @@ fn calls(runtime: &Runtime, call: impl AsyncFn()) -> f64 {
     begun.elapsed().as_secs_f64()
 }
 
-/// The seconds that two threads take for so many calls each.
+/// Returns the seconds that two threads take for [`CALLS`] calls each.
 fn two_threads(runtime: &Runtime, tokens: &TokenSource) -> f64 {
     let begun = Instant::now();
     std::thread::scope(|scope| {

@@ -1,11 +1,11 @@
-//! What users feel, measured beside every peer in the same run:
+//! Measures what users feel, next to every peer in the same run:
 //!
 //! ```console
 //! $ cargo run --release --manifest-path authgate-core/benches/side-by-side/Cargo.toml
 //! ```
 //!
-//! Builds what it needs, runs everything and prints one table, and another for an outage. With names
-//! of parts it runs only those; `--without-build` leaves out the clean builds.
+//! It builds what it needs, runs every part and prints one table, and another for an outage. With
+//! the names of parts it runs only those; `--without-build` leaves out the clean builds.
 
 mod callers;
 mod clean_build;
@@ -71,7 +71,7 @@ fn main() -> Result<ExitCode> {
         eprintln!("measuring: {name}");
         match measure(&programs) {
             Ok(measured) => rows.extend(measured),
-            // The other parts take minutes, and are worth as much without this one.
+            // Go on, because the other parts take minutes and are just as useful without this one.
             Err(error) => {
                 is_whole = false;
                 eprintln!("error: {name}: {error:#}");

@@ -1,4 +1,5 @@
-//! What an outage of the token endpoint does to 64 callers: with ours and with the Python SDK.
+//! Measures what an outage of the token endpoint does to 64 callers of our client and of the Python
+//! SDK.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,11 +19,11 @@ use crate::table;
 
 const EXPIRES_IN: u64 = 7;
 const BEFORE: Duration = Duration::from_secs(1);
-/// Longer than a token lives.
+/// Longer than a token's lifetime.
 const OUTAGE: Duration = Duration::from_secs(12);
 /// Longer than both clients wait for an answer.
 const AFTERWARDS: Duration = Duration::from_secs(35);
-/// What is begun within this of the token's expiry is counted on neither side.
+/// Calls that begin this close to the token's expiry count on neither side.
 const BLUR: Duration = Duration::from_millis(100);
 
 const OURS: &str = "ours";
@@ -41,18 +42,18 @@ are watched for 35 s after it. A call counts as made while the token was valid b
 for each read. Ours: all defaults, a limit of 30 s for the whole answer. Requests are those during the outage. Goal:
 with ours no caller fails while the token is valid.";
 
-/// How one client fared.
+/// One client's results.
 struct Outcomes {
     requests: usize,
     failed_while_valid: usize,
     failed_after: usize,
     longest_wait_while_valid: Duration,
-    /// From the server's return to the first token.
+    /// The time from the server's return to the first token.
     recovery: Option<Duration>,
 }
 
-/// The table, and whether its goal is met. All outages at once, each with a server of its own: most
-/// of it is waiting.
+/// Measures all outages, and returns the table and whether its goal is met. The outages run at
+/// once, each with a server of its own, because most of the time is waiting.
 pub(crate) fn table(programs: &Programs) -> Result<(String, bool)> {
     let faults = [
         ("answers 503", Fault::status(503)),
@@ -102,7 +103,7 @@ fn ours(fault: &Fault) -> Result<Outcomes> {
     watch(&server, fault, || Ok(runtime.block_on(callers::ours(PLAN, tokens))))
 }
 
-/// Lets the callers call through an outage.
+/// Runs the callers through an outage.
 fn watch(server: &SampleServer, fault: &Fault, run: impl FnOnce() -> Result<Vec<Call>>) -> Result<Outcomes> {
     let requests = server.requests_at(Endpoint::Token);
     let granted = requests.first().context("no token was asked for")?.arrived_at.elapsed();
@@ -153,7 +154,7 @@ impl Outcomes {
     }
 }
 
-/// How many callers had a call that brought no token.
+/// Counts the callers that had a call without a token.
 fn failed<'a>(calls: impl Iterator<Item = &'a Call>) -> usize {
     calls.filter(|call| call.outcome != Outcome::Token).map(|call| call.caller).collect::<BTreeSet<_>>().len()
 }

@@ -1,4 +1,4 @@
-//! `rust-cli` with a login in the file, beside the same three requests by Python.
+//! Measures `rust-cli` with a login in the file, next to the same three requests in Python.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,7 +25,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
             .with("AUTHGATE_URL", server.url())
             .with("CLIENT_ID", &server.public_client().id)
     };
-    // Neither looks for a keyring: what that takes is the desktop's affair.
+    // Neither program looks for a keyring, because the time for that depends on the desktop.
     let mut python = person(&programs.python())
         .arguments([programs.script("cli.py")])
         .with("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring");
@@ -67,7 +67,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     ])
 }
 
-/// Puts a login where both clients look for one.
+/// Stores a login where both clients look for one.
 fn log_in(server: &SampleServer, home: &Path) -> Result<()> {
     let client = server.public_client();
     let tokens = server.issue_tokens(client, "profile email");

@@ -1,4 +1,4 @@
-//! A program from start to finish, and what that took.
+//! Runs a program from start to finish, and measures it.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,25 +8,25 @@ use anyhow::{Context, Result, ensure};
 
 use crate::programs::Programs;
 
-/// A program with its arguments, in an environment of its own.
+/// A program with its arguments and its own environment.
 pub(crate) struct Process {
     command: Command,
     name: String,
 }
 
-/// What one run took.
+/// The resources that one run took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
-    /// From start to exit, in seconds.
+    /// The time from start to exit, in seconds.
     pub(crate) wall: f64,
-    /// In user mode and in the kernel, in seconds.
+    /// The CPU time in user mode and in the kernel, in seconds.
     pub(crate) cpu: f64,
     /// The largest resident set, in bytes.
     pub(crate) peak_memory: f64,
 }
 
 impl Process {
-    /// Starts with an empty environment, in `folder`.
+    /// Prepares a program to run in `folder`, with no environment variable except `HOME`.
     pub(crate) fn new(programs: &Programs, folder: &Path, program: impl AsRef<OsStr>) -> Self {
         let name = program.as_ref().to_string_lossy().into_owned();
         let mut command = Command::new(programs.built("launcher"));
@@ -45,13 +45,13 @@ impl Process {
         self
     }
 
-    /// The environment of this process, as a build needs it.
+    /// Adds the environment of this process, which a build needs.
     pub(crate) fn with_environment(mut self) -> Self {
         self.command.envs(std::env::vars_os());
         self
     }
 
-    /// Runs it once; it must succeed.
+    /// Runs the program once; it must succeed.
     pub(crate) fn run(&mut self) -> Result<Usage> {
         let output = self.command.output().context("the launcher cannot be run")?;
         let text = String::from_utf8(output.stdout)?;

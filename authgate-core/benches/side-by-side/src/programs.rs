@@ -1,4 +1,4 @@
-//! The programs that are measured: built or installed once, below this package's target folder.
+//! The programs that we measure, built or installed once, below this package's target folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,18 +8,18 @@ use anyhow::{Context, Result, ensure};
 const SDK: &str = "go-authgate";
 const SDK_VERSION: &str = "0.2.2";
 
-/// Where everything is.
+/// The folders that the programs are built from and run from.
 pub(crate) struct Programs {
-    /// Built beside this one.
+    /// The folder of this program, which also holds the programs that are built with it.
     beside: PathBuf,
     workspace: PathBuf,
     package: PathBuf,
-    /// For what is made here and may be deleted.
+    /// The folder for files that we create and that may be deleted.
     pub(crate) scratch: PathBuf,
 }
 
 impl Programs {
-    /// Builds and installs what is not there yet.
+    /// Builds and installs what is missing.
     pub(crate) fn ready() -> Result<Self> {
         let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let workspace = package.join("../../..").canonicalize()?;
@@ -33,10 +33,10 @@ impl Programs {
         Ok(programs)
     }
 
-    /// The workspace's programs as a release, and those of this package that cargo leaves out when
-    /// it runs only one.
+    /// Builds the workspace's programs in release mode, and this package's other programs, which
+    /// cargo leaves out when it runs only one.
     fn build(&self) -> Result<()> {
-        // One by one, as people run them: together, each would get the other's features.
+        // Build one by one, as people run them: together, each would get the other's features.
         for package in ["rust-m2m", "rust-cli"] {
             run(self.cargo("build").args(["--locked", "--release", "--quiet", "-p", package]))?;
         }
@@ -44,8 +44,8 @@ impl Programs {
         run(self.cargo("build").args(["--locked", "--release", "--quiet", "--bins", "--manifest-path"]).arg(manifest))
     }
 
-    /// As an installation would. What a linker has just written lies in memory page by page, and
-    /// starting it takes up to a tenth longer than after a copy.
+    /// Copies the programs, as an installation would. A linker leaves its output in memory page by
+    /// page, and starting that takes up to a tenth longer than starting a copy.
     fn copy(&self) -> Result<()> {
         for name in ["rust-m2m", "rust-cli", "three-requests", "launcher", "allocations"] {
             std::fs::copy(self.beside.join(name), self.scratch.join(name))
@@ -72,7 +72,7 @@ impl Programs {
         Ok(std::fs::write(complete, "")?)
     }
 
-    /// cargo in the workspace, with the target folder that this program lies in.
+    /// Returns a cargo command in the workspace that uses this program's target folder.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let target = self.beside.parent().unwrap_or(&self.beside);
@@ -80,38 +80,39 @@ impl Programs {
         command
     }
 
-    /// A program of this package or of the workspace.
+    /// Returns the path of a program of this package or of the workspace.
     pub(crate) fn built(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
     }
 
-    /// Python with the SDK.
+    /// Returns the path of the Python that has the SDK.
     pub(crate) fn python(&self) -> PathBuf {
         self.python_folder().join("bin/python")
     }
 
-    /// Each version has its own, so that none is measured under another's name.
+    /// Returns the folder of this version of the SDK. Each version has its own folder, so that we
+    /// measure none under another's name.
     fn python_folder(&self) -> PathBuf {
         self.scratch.join(format!("python-{SDK}-{SDK_VERSION}"))
     }
 
-    /// One of the Python peers.
+    /// Returns the path of one of the Python peers.
     pub(crate) fn script(&self, name: &str) -> PathBuf {
         self.package.join("python").join(name)
     }
 
-    /// `rust-m2m` on reqwest's default features.
+    /// Returns the manifest of `rust-m2m` with reqwest's default features.
     pub(crate) fn variant(&self) -> PathBuf {
         self.package.join("reqwest-defaults/Cargo.toml")
     }
 
-    /// An empty folder, deleted when dropped.
+    /// Creates an empty folder, which is deleted on drop.
     pub(crate) fn folder(&self) -> Result<tempfile::TempDir> {
         Ok(tempfile::tempdir_in(&self.scratch)?)
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end; it must succeed.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
     let program = Path::new(command.get_program()).display();

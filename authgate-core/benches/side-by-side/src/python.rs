@@ -1,4 +1,4 @@
-//! What a Python peer says, line by line.
+//! Reads the output of a Python peer, line by line.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout};

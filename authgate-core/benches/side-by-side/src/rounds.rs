@@ -1,25 +1,25 @@
-//! Interleaved rounds: whoever is compared runs in the same round, so that a busy moment of the
-//! machine meets all of them, and medians leave it out.
+//! Interleaved rounds: all contenders run in the same round, so that a busy moment of the machine
+//! hits all of them and the medians leave it out.
 
 use std::fmt;
 
 use anyhow::Result;
 
-/// One of those compared.
+/// One of the things that we compare.
 pub(crate) struct Contender<'a> {
-    /// How often it runs in a round: more where a run is short. The median counts.
+    /// How often it runs in a round; shorter ones run more often. We count the median.
     runs: usize,
     run: Box<dyn FnMut() -> Result<f64> + 'a>,
 }
 
 impl<'a> Contender<'a> {
-    /// `run` does it once and returns its cost in whatever unit.
+    /// Creates a contender. `run` runs it once and returns its cost in any unit.
     pub(crate) fn new(runs: usize, run: impl FnMut() -> Result<f64> + 'a) -> Self {
         Self { runs, run: Box::new(run) }
     }
 }
 
-/// What one contender took, a value for each round.
+/// The costs of one contender, with one value for each round.
 #[derive(Debug, Clone)]
 pub(crate) struct Costs(Vec<f64>);
 
@@ -29,15 +29,15 @@ impl FromIterator<f64> for Costs {
     }
 }
 
-/// One contender over another, round by round.
+/// The ratio of one contender's costs to another's, round by round.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) median: f64,
-    /// Unless there was only one round.
+    /// `None` if there was only one round.
     quartiles: Option<(f64, f64)>,
 }
 
-/// Runs all contenders in each of so many rounds, in turns, after one round that does not count.
+/// Runs all contenders in turns in each of `rounds` rounds, after one round that does not count.
 pub(crate) fn interleave<const N: usize>(rounds: usize, mut contenders: [Contender<'_>; N]) -> Result<[Costs; N]> {
     let mut costs = std::array::from_fn(|_| Costs(Vec::with_capacity(rounds)));
     let most = contenders.iter().map(|contender| contender.runs).max().unwrap_or(0);
@@ -45,9 +45,9 @@ pub(crate) fn interleave<const N: usize>(rounds: usize, mut contenders: [Contend
         let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
         for turn in 0..most {
             for place in 0..N {
-                // Nobody always runs after the same one.
+                // Change the order, so that no contender always runs after the same one.
                 let index = (place + turn + round) % N;
-                // Those with fewer runs are spread over the round.
+                // Spread contenders with fewer runs over the round.
                 let contender = &mut contenders[index];
                 if (turn * contender.runs) % most < contender.runs {
                     samples[index].push((contender.run)()?);
@@ -68,14 +68,14 @@ impl Costs {
         self.quantile(0.5)
     }
 
-    /// These costs over those of the same rounds.
+    /// Divides these costs by those of the same rounds.
     pub(crate) fn over(&self, theirs: &Self) -> Ratio {
         let by_round = Self(self.0.iter().zip(&theirs.0).map(|(ours, theirs)| ours / theirs).collect());
         let quartiles = (by_round.0.len() > 1).then(|| (by_round.quantile(0.25), by_round.quantile(0.75)));
         Ratio { median: by_round.median(), quartiles }
     }
 
-    /// Each cost, changed in the same way.
+    /// Changes each cost in the same way.
     pub(crate) fn map(&self, change: impl Fn(f64) -> f64) -> Self {
         Self(self.0.iter().copied().map(change).collect())
     }

@@ -1,4 +1,4 @@
-//! The server of every row: the development server, on a thread of its own.
+//! The server for every row: the development server, on a thread of its own.
 
 use std::ops::Deref;
 
@@ -7,10 +7,10 @@ use authgate_core::{Endpoints, HttpClient, OAuthClient, Secret};
 use authgate_dev_server::{DevServer, DevServerBuilder, Endpoint};
 use tokio::runtime::Runtime;
 
-/// A running server; what can be asked of it is the development server's own.
+/// A running development server; it derefs to [`DevServer`].
 pub(crate) struct SampleServer {
     server: DevServer,
-    // Dropped last: the server's connections run here.
+    // Dropped last, because the server's connections run on it.
     _runtime: Runtime,
 }
 
@@ -21,19 +21,19 @@ impl SampleServer {
         Ok(Self { server, _runtime: runtime })
     }
 
-    /// The confidential client's secret.
+    /// Returns the confidential client's secret.
     pub(crate) fn secret(&self) -> &str {
         self.confidential_client().secret.as_deref().unwrap_or_default()
     }
 
-    /// The confidential client, ours.
+    /// Returns our client for the server's confidential client.
     pub(crate) fn client(&self) -> Result<OAuthClient> {
         let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", self.url()).parse()?);
         let client = OAuthClient::new(&self.confidential_client().id, endpoints, HttpClient::default());
         Ok(client.with_secret(Some(Secret::from(self.secret()))))
     }
 
-    /// Connections and requests so far.
+    /// Returns the number of connections and of requests so far.
     pub(crate) fn traffic(&self) -> (usize, usize) {
         (self.connections(), self.count(Endpoint::Any))
     }

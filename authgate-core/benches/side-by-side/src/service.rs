@@ -1,4 +1,5 @@
-//! `rust-m2m` from start to finish, beside the same three requests by hand, by curl and by Python.
+//! Measures `rust-m2m` from start to finish, next to the same three requests by hand, by curl and
+//! by Python.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -15,10 +16,10 @@ use crate::sample_server::SampleServer;
 use crate::table::{Goal, Row, mebibytes, time};
 
 const ROUNDS: usize = 25;
-/// Of the programs that take milliseconds, in each round.
+/// The runs in each round of programs that take milliseconds.
 const RUNS: usize = 8;
 
-/// Where systems keep all their authorities in one file.
+/// The files in which systems bundle all their authorities.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -102,13 +103,13 @@ fn record(usages: &RefCell<Vec<Usage>>, usage: Usage) -> f64 {
     usage.wall
 }
 
-/// The median of all runs: the same program takes the same memory each time.
+/// Returns the median of all runs, because the same program takes the same memory each time.
 fn peak_memory(usages: &RefCell<Vec<Usage>>) -> Costs {
     let all: Costs = usages.borrow().iter().map(|usage| usage.peak_memory).collect();
     Costs::from_iter([all.median()])
 }
 
-/// A server and the programs that ask it.
+/// A server and the programs that call it.
 struct Service<'a> {
     programs: &'a Programs,
     server: SampleServer,
@@ -133,7 +134,7 @@ impl<'a> Service<'a> {
         Ok(service)
     }
 
-    /// A program with the service's settings.
+    /// Prepares a program with the service's settings.
     fn process(&self, program: &Path) -> Process {
         let process = Process::new(self.programs, self.folder.path(), program)
             .with("AUTHGATE_URL", self.server.url())
@@ -149,8 +150,8 @@ impl<'a> Service<'a> {
         self.process(&self.programs.python()).arguments([self.programs.script("m2m.py")])
     }
 
-    /// The three requests on one connection. curl cannot read the token out of the second answer, so
-    /// it is given one beforehand: it does less than the others.
+    /// Prepares curl with the three requests on one connection. curl cannot read the token in the
+    /// second answer, so we give it a token beforehand: it does less than the others.
     fn curl(&self) -> Process {
         let (server, url) = (&self.server, self.server.url());
         let token = server.issue_tokens(server.confidential_client(), "profile email").access_token;
@@ -169,7 +170,7 @@ impl<'a> Service<'a> {
             .arguments(["--header", &format!("Authorization: Bearer {token}"), &format!("{url}/oauth/userinfo")])
     }
 
-    /// Runs it, and counts the run if it made one connection and three requests.
+    /// Runs `rust-m2m`, and counts the run if it made one connection and three requests.
     fn watch(&self, rust: &mut Process, as_planned: &Cell<usize>) -> Result<Usage> {
         let (connections, requests) = self.server.traffic();
         let usage = rust.run()?;

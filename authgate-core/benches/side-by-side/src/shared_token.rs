@@ -1,4 +1,4 @@
-//! Who waits for a token, who gets an error, and how often the server is asked.
+//! Measures who waits for a token, who gets an error, and how often the server is asked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use crate::table::Row;
 
 const SDK: &str = "Python SDK";
 
-/// Many callers, once each, none with a token yet.
+/// Many callers that call once each; none has a token yet.
 const COLD: Plan = Plan { callers: 64, pause: Duration::ZERO, lasting: Duration::ZERO, expiry_delta: 30.0 };
 
 pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
@@ -49,13 +49,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Two renewals fall due, and the endpoint takes 50 ms.
+    /// Measures two refreshes that fall due while the endpoint takes 50 ms.
     fn renewal(&self) -> Result<Row> {
         let plan = Plan {
             callers: 16,
             pause: Duration::from_millis(2),
             lasting: Duration::from_secs(9),
-            // A third of the life, as ours.
+            // A third of the token's lifetime, like ours.
             expiry_delta: 5.0 / 3.0,
         };
         let slow = || {
@@ -88,9 +88,9 @@ impl Bench<'_> {
         ))
     }
 
-    /// A renewal is due, the token lives, and the endpoint is down.
+    /// Measures a refresh that is due while the token is still valid and the endpoint is down.
     fn outage_while_valid(&self) -> Result<Row> {
-        // For Python the margin is longer than the token's life, so that a renewal is due at once.
+        // Python's margin is longer than the token's lifetime, so that a refresh is due at once.
         let plan = Plan {
             callers: 16,
             pause: Duration::from_millis(10),
@@ -106,7 +106,7 @@ impl Bench<'_> {
         go_down(&server);
         let theirs = fared(&python.run()?, &server);
 
-        // Ours never has such a margin: its clock moves to where the token has 5 s left.
+        // Our margin is never that long, so we move our clock to 5 s before the token expires.
         let server = SampleServer::start(DevServer::builder())?;
         let clock = Arc::new(MovableClock::default());
         let tokens = TokenSource::builder(server.client()?.with_clock(clock.clone())).build();
@@ -119,7 +119,8 @@ impl Bench<'_> {
         Ok(Row::count(what, SDK, say(theirs), say(ours), "0 errors, at most 3 requests", ours.0 == 0 && ours.1 <= 3))
     }
 
-    /// Every call must end as the server's answer says, a token or an error.
+    /// Measures callers without a token. Each call must end as the server's answer says: with a
+    /// token or an error.
     fn cold(&self, what: &str, fault: Option<&Fault>, goal: &str, requests: usize) -> Result<Row> {
         let start = || {
             let server = SampleServer::start(DevServer::builder())?;
@@ -139,7 +140,8 @@ impl Bench<'_> {
         Ok(Row::count(what, SDK, say_requests(theirs), say_requests(ours), goal, as_answered && ours == requests))
     }
 
-    /// The caller whose call began the request goes away; a thread of the Python SDK cannot.
+    /// Measures the others when the caller that began the request is cancelled. We cannot cancel a
+    /// thread of the Python SDK.
     fn first_caller_cancelled(&self) -> Result<Row> {
         let server = SampleServer::start(DevServer::builder())?;
         server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(100)), Times::Always);
@@ -160,7 +162,7 @@ impl Bench<'_> {
         Ok(Row::count(what, "", "", say_requests(requests), "1 request", errors(&calls) == 0 && requests == 1))
     }
 
-    /// A token that lives no longer than the usual margin.
+    /// Measures a token whose lifetime is no longer than the usual margin.
     fn short_lived(&self) -> Result<Row> {
         let plan =
             Plan { callers: 1, pause: Duration::from_millis(1), lasting: Duration::from_secs(3), expiry_delta: 30.0 };
@@ -177,7 +179,7 @@ impl Bench<'_> {
     }
 }
 
-/// A server whose answers say `expires_in` so many seconds.
+/// Builds a server whose answers have this `expires_in`.
 pub(crate) fn lifetime(expires_in: u64) -> DevServerBuilder {
     DevServer::builder().settings(|settings| settings.access_token_lifetime = Duration::from_secs(expires_in + 1))
 }
@@ -190,7 +192,7 @@ fn say_requests(requests: usize) -> String {
     if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") }
 }
 
-/// The machine's clock, moved on by hand.
+/// The machine's clock, which we can move forward.
 #[derive(Debug, Default)]
 struct MovableClock(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! The file store, beside the Python SDK's.
+//! Measures the file store, next to the Python SDK's.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -45,7 +45,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     ])
 }
 
-/// The Python SDK's store, which does what it is told.
+/// A process with the Python SDK's store, which runs the actions that we send.
 struct PythonStore {
     child: Child,
     answers: Answers,
@@ -64,7 +64,7 @@ impl PythonStore {
         Ok(Self { child, answers })
     }
 
-    /// The seconds that it takes once.
+    /// Returns the seconds that one action takes.
     fn time(&mut self, action: &str, times: u32) -> Result<f64> {
         let mut input = self.child.stdin.as_ref().context("its input is not a pipe")?;
         writeln!(input, "{action} {times}")?;
@@ -88,7 +88,7 @@ fn timed(times: u32, action: impl Fn() -> Result<()>) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64() / f64::from(times))
 }
 
-/// As long as the Python peer's.
+/// Creates a token as long as the Python peer's.
 fn token() -> Result<StoredToken> {
     let mut token = StoredToken::new(Secret::from("access-".repeat(100)));
     token.refresh_token = Some(Secret::from("refresh-".repeat(10)));

@@ -1,4 +1,4 @@
-//! The table: a row for each comparison, with its goal and whether that is met.
+//! The table: one row for each comparison, with its goal and whether the goal is met.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ pub(crate) struct Row {
     is_met: bool,
 }
 
-/// What a ratio must be.
+/// The goal for a ratio.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     AtMost(f64),
@@ -25,7 +25,7 @@ pub(crate) enum Goal {
 }
 
 impl Row {
-    /// Ours over theirs, both measured in the same rounds.
+    /// Creates a row for the ratio of ours to theirs, both measured in the same rounds.
     pub(crate) fn ratio(what: &str, against: &str, theirs: String, ours: String, ratio: &Ratio, goal: Goal) -> Self {
         let (goal, is_met) = match goal {
             Goal::AtMost(most) => (format!("at most {most}"), ratio.median <= most),
@@ -34,7 +34,7 @@ impl Row {
         Self { ratio: ratio.to_string(), ..Self::count(what, against, theirs, ours, &goal, is_met) }
     }
 
-    /// Two things that were counted.
+    /// Creates a row for two counts.
     pub(crate) fn count(
         what: &str,
         against: &str,
@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// All rows as Markdown.
+/// Formats all rows as Markdown.
 pub(crate) fn of(rows: &[Row]) -> String {
     let mut table = markdown(["what", "against", "theirs", "ours", "ratio (quartiles)", "goal", "met"]);
     for row in rows {
@@ -69,14 +69,14 @@ pub(crate) fn of(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// An empty table.
+/// Creates an empty table.
 pub(crate) fn markdown<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(header);
     table
 }
 
-/// A time in the unit that suits it.
+/// Formats a time in the unit that suits it.
 pub(crate) fn time(seconds: f64) -> String {
     let mut text = String::new();
     let (value, unit) = match seconds {
@@ -90,7 +90,7 @@ pub(crate) fn time(seconds: f64) -> String {
     text
 }
 
-/// A size in mebibytes.
+/// Formats a size in mebibytes.
 pub(crate) fn mebibytes(bytes: f64) -> String {
     format!("{:.1} MiB", bytes / (1024.0 * 1024.0))
 }

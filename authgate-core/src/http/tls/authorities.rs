@@ -1,4 +1,4 @@
-//! Reading the certificate authorities to trust.
+//! Reads the certificate authorities that we trust.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,8 +12,8 @@ use rustls_native_certs::{CertificateResult, Error as LoadError, ErrorKind, load
 use crate::error::{Cause, Error, Result};
 use crate::text;
 
-/// Where distributions keep all authorities in one file. Reading it takes a quarter of the time that
-/// the file and the directory beside it take together.
+/// The files in which distributions bundle all authorities. Reading one file takes a quarter of the
+/// time that the file and the directory beside it take together.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt", // Debian, Arch, Gentoo
     "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
@@ -21,7 +21,8 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",                  // Alpine, the BSDs
 ];
 
-/// The authorities in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set, as OpenSSL does it, else the system's.
+/// Reads the authorities in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set, as OpenSSL does, otherwise
+/// the system's.
 pub(super) fn read() -> Result<RootCertStore> {
     let file = set("SSL_CERT_FILE").map(PathBuf::from);
     let directories: Vec<PathBuf> = set("SSL_CERT_DIR").map_or_else(Vec::new, |list| env::split_paths(&list).collect());
@@ -41,7 +42,7 @@ pub(super) fn read() -> Result<RootCertStore> {
     })
 }
 
-/// What a variable says, unless that is nothing.
+/// Returns a variable's value, unless it is empty.
 fn set(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
 }
@@ -57,7 +58,7 @@ fn of_the_system() -> Result<RootCertStore> {
     })
 }
 
-/// Only a regular file is opened: to open a pipe would wait for its writer.
+/// Opens only a regular file, because opening a pipe would wait for its writer.
 fn load_file(path: &Path) -> CertificateResult {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         let kind = ErrorKind::Io { inner: io::Error::other("not a regular file"), path: path.to_owned() };
@@ -68,7 +69,7 @@ fn load_file(path: &Path) -> CertificateResult {
     load_certs_from_paths(Some(path), None)
 }
 
-/// Whatever could be read; the reason in brackets when that is nothing.
+/// Collects every certificate that was read. If there is none, returns the reason in brackets.
 fn trusting(loaded: impl IntoIterator<Item = CertificateResult>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let mut errors = Vec::new();

@@ -1,6 +1,6 @@
-//! Counts the allocations of `header()` with a token in memory, and prints them.
+//! Counts the allocations of `header()` with a token in memory, and prints the count.
 //!
-//! A program of its own, so that the counting slows down nothing that is timed.
+//! It is a program of its own, so that the counting slows down nothing that we time.
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const CALLS: usize = 100_000;
 
 fn main() -> Result<()> {
-    // One thread: while the loop runs, nothing else does.
+    // One thread, so that nothing else runs during the loop.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let allocations = runtime.block_on(async {
         let server = DevServer::start().await;

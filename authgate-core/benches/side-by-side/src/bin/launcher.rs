@@ -1,8 +1,8 @@
-//! Runs a program and prints what it cost: exit status, wall time and CPU time in nanoseconds, peak
+//! Runs a program and prints its cost: exit status, wall time and CPU time in nanoseconds, peak
 //! memory in bytes.
 //!
-//! A process of its own because Linux counts the memory of whoever starts a program towards that
-//! program's peak: the runner, with a server in it, would hide what a small program needs.
+//! It is a process of its own, because Linux counts the memory of a program's parent towards the
+//! program's peak. The runner has a server in it and would hide what a small program needs.
 
 use std::env::args_os;
 use std::process::{Command, Stdio};

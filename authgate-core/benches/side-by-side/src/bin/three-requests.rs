@@ -1,5 +1,6 @@
-//! The floor of `rust-m2m`: its three requests over plain http, written by hand on one socket. No
-//! check, no limit, no error worth reading: what is left is what the machine and the server take.
+//! The floor for `rust-m2m`: its three requests over plain http, written by hand on one socket. It
+//! has no check, no limit and no useful error, so it takes only what the machine and the server
+//! take.
 
 use std::env::var;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Sends a request and reads the body of its answer, which must be a 200 with a length.
+/// Sends a request and returns the body of its answer, which must be a 200 with a length.
 fn exchange(stream: &mut TcpStream, answers: &mut BufReader<TcpStream>, request: &str) -> Result<String> {
     stream.write_all(request.as_bytes())?;
     let mut line = String::new();
@@ -63,7 +64,7 @@ fn exchange(stream: &mut TcpStream, answers: &mut BufReader<TcpStream>, request:
     Ok(String::from_utf8(body)?)
 }
 
-/// The text of a member of a JSON object, without escapes.
+/// Returns the text of a member of a JSON object, without decoding escapes.
 fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
     Some(rest.split_once('"')?.0)
