@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_must_not_be_sent_twice_is_sent_again_only_where_nobody_can_have_seen_it() {
+    async fn a_grant_is_resent_only_where_the_server_cannot_have_seen_it() {
         use TransportFailure::{AnswerTimedOut, Broken, Certificate, ConnectTimedOut, Refused, Unreachable};
 
         for (error, only_unsent, idempotent) in [

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_back_must_be_what_was_written() {
+    fn a_save_fails_unless_the_token_is_read_back() {
         assert!(check_kept(Some("the token"), "the token").is_ok());
         for kept in [None, Some(""), Some("the toke"), Some("the token "), Some("the old one")] {
             let trouble = check_kept(kept, "the token").err().map(|trouble| (trouble.reason, trouble.lasts));
