@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends where something is wrong")]
 #![allow(clippy::missing_panics_doc, reason = "every function here panics where the test cannot go on")]
+#![allow(clippy::new_without_default, reason = "nobody asks for a default")]
+#![allow(missing_docs, reason = "a name that says it all needs no more")]
 #![allow(missing_debug_implementations, reason = "a test prints what it compares, and nothing else")]
 
 pub mod browser;

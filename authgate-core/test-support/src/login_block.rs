@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use crate::Ended;
 
-/// A login as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are those of the file")]
 pub struct StoredLogin {
     pub client_id: String,
     pub access_token: String,
@@ -51,7 +49,6 @@ pub fn masked(token: &str) -> String {
     if token.len() > 8 { format!("{}...", &token[..8]) } else { "****".to_owned() }
 }
 
-/// A claim of a JWT, unverified.
 fn claim(token: &str, name: &str) -> Value {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     serde_json::from_slice::<Value>(&payload).unwrap()[name].clone()
