@@ -1,5 +1,3 @@
-//! Several runs at once: one of them refreshes, and the others use its token.
-
 use std::fs;
 use std::time::Duration;
 

@@ -1,5 +1,3 @@
-//! A run that is killed: it leaves a whole file, and no later run waits for it.
-
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,5 +1,3 @@
-//! A login by each flow, and which of them a run takes.
-
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -154,7 +152,7 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     fs::remove_file(home.file("")).unwrap();
 
     let (_port, redirect_uri) = redirect_uri(&server);
-    let by_name = run().with("AUTHGATE_FLOW", "browser").args("--redirect-uri").arg(&redirect_uri).start();
+    let by_name = run().with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", &redirect_uri).start();
     let url = authorization_url(&by_name).await;
     by_name.says("no browser can be opened here").await;
     approve(&server, &url).await;

@@ -1,10 +1,8 @@
-//! What the program prints.
-
 use std::fmt::Write as _;
 use std::path::Path;
 
 use authgate_dev_server::{Endpoint, Fault, Times};
-use authgate_test_support::files::section;
+use authgate_test_support::files::{assert_same_steps, section};
 use authgate_test_support::{Home, Run, masked};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -293,15 +291,8 @@ fn labels(text: &str) -> Vec<&str> {
 #[test]
 fn readme_code_and_output_have_the_same_steps() {
     let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    let (readme, code, report) = (read("README.md"), read("src/main.rs"), read("src/report.rs"));
-    let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
-
-    let steps_of_readme: Vec<&str> = section(&readme, "## How It Works").lines().filter(is_step).collect();
-    let comments = code.lines().filter_map(|line| line.trim().strip_prefix("// "));
-    let steps_of_code: Vec<&str> = comments.filter(is_step).collect();
-    assert_eq!(steps_of_readme.len(), 5);
-    assert_eq!(steps_of_readme.iter().map(|step| step.replace('`', "")).collect::<Vec<_>>(), steps_of_code);
-
+    let (readme, report) = (read("README.md"), read("src/report.rs"));
+    assert_same_steps(&readme, &read("src/main.rs"), 5);
     let output = section(&readme, "## Example Output").split("```").nth(1).unwrap().trim();
     let labels = labels(output);
     assert_eq!(labels.len(), 16);

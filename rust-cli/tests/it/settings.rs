@@ -1,9 +1,6 @@
-//! Flags, variables and the `.env` file: what is used, and what is an error.
-
 use std::fmt::Write as _;
 
 use authgate_dev_server::Endpoint;
-use authgate_test_support::browser::{authorization_url, redirect_uri};
 use authgate_test_support::{Home, Run};
 use insta::assert_snapshot;
 
@@ -104,17 +101,6 @@ async fn a_flag_wins_over_its_variable() {
     let run = run(&home, &server).with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", "canary");
     let ended = run.args("--redirect-uri http://localhost:8888/callback").approved_at(&server).await;
     assert_eq!((ended.status, server.count(Endpoint::DeviceAuthorization)), (Some(0), 1), "{ended:?}");
-}
-
-#[tokio::test]
-async fn the_redirect_uri_is_sent_to_the_letter() {
-    let (server, home) = (server().await, Home::new());
-    let (_port, redirect_uri) = redirect_uri(&server);
-    let run = run_without_flow(&home, &server).with("AUTHGATE_FLOW", "browser");
-    let started = run.with("AUTHGATE_REDIRECT_URI", &redirect_uri).start();
-    let url = authorization_url(&started).await;
-    assert!(server.approve_authorization(&url).unwrap().starts_with(&redirect_uri), "{url}");
-    started.kill().await;
 }
 
 #[cfg(target_os = "linux")]

@@ -1,5 +1,3 @@
-//! Odd answers of the token endpoint, and what becomes of the login.
-
 use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::Home;
 use insta::assert_snapshot;

@@ -26,7 +26,7 @@ pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-fn code(server: &DevServer, changes: Pairs<'_>) -> String {
+pub(crate) fn code(server: &DevServer, changes: Pairs<'_>) -> String {
     let redirect = server.approve_authorization(&authorization_url(server, changes)).unwrap();
     assert!(redirect.starts_with(CALLBACK));
     assert_eq!(parameter(&redirect, "state").as_deref(), Some("the state"));
@@ -44,7 +44,7 @@ fn form<'a>(code: &'a str, changes: Pairs<'a>) -> Vec<(&'a str, &'a str)> {
     changed(&usual, changes)
 }
 
-async fn exchange(server: &DevServer, code: &str, changes: Pairs<'_>) -> Answer {
+pub(crate) async fn exchange(server: &DevServer, code: &str, changes: Pairs<'_>) -> Answer {
     token(server, &form(code, changes)).await
 }
 

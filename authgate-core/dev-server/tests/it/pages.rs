@@ -1,10 +1,8 @@
 use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer};
 
-use crate::{
-    authorization_code::{authorization_url, parameter},
-    support::{CALLBACK, PUBLIC, at, get, post},
-};
+use crate::authorization_code::{authorization_url, parameter};
+use crate::support::{CALLBACK, PUBLIC, at, get, post};
 
 /// A person who has logged in.
 struct Browser<'a> {
