@@ -11,7 +11,7 @@ pub mod browser;
 pub mod files;
 mod home; // a home folder and the login that is stored in it
 pub mod http;
-mod login_block; // the 16 lines that rust-cli prints
+mod login_block; // what rust-cli prints and says: its 16 lines, and its notices
 mod port; // ports that nobody else takes
 mod program; // runs of a built program
 pub mod python;

@@ -2,7 +2,7 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::{Ended, Home};
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, logged_in, run, server};
+use crate::support::{logged_in, run, server};
 
 async fn log_out(home: &Home, server: &DevServer) -> Ended {
     run(home, server).arg("--logout").end().await

@@ -8,22 +8,13 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Run, Started};
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, denied_at, logged_in_with_rotation, refreshes, run, server, stored};
+use crate::support::{denied_at, logged_in_with_rotation, refreshes, run, server, stored};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Makes these files another user's where root runs the test, because root may write everywhere.
-fn own(files: &[&Path]) {
-    if is_root() {
-        for file in files {
-            chown(file, Some(65534), None).unwrap();
-        }
-    }
-}
-
-/// A run as the user whom [`own`] makes the owner.
+/// A run as another user where root runs the test, because root may write everywhere.
 fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
     let run = run(home, server);
     if is_root() { run.under("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]) } else { run }
@@ -33,9 +24,13 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A run that may not write to the home folder, until its mode is 700 again.
+/// A run that may not write to its home folder, until the mode of that is 700 again.
 fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
-    own(&[home.path(), &home.file("")]);
+    for file in [home.path(), &home.file(""), &home.file(".rust-lock")] {
+        if is_root() && file.exists() {
+            chown(file, Some(65534), None).unwrap();
+        }
+    }
     set_mode(home.path(), 0o500);
     run_unprivileged(home, server)
 }
@@ -111,7 +106,6 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
         if lock_is_there {
             let lock = home.place(".authgate-tokens.json.rust-lock", "");
             set_mode(&lock, 0o400);
-            own(&[&lock]);
         }
         let before = home.text();
         let ended = run_in_read_only(&home, &server).approved_at(&server).await;

@@ -4,7 +4,7 @@ use authgate_dev_server::Endpoint;
 use authgate_test_support::{Home, Run};
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, PROGRAM, logged_in, run, run_without_flow, server};
+use crate::support::{PROGRAM, logged_in, run, run_without_flow, server};
 
 #[tokio::test]
 async fn variables_that_are_not_set_are_named_in_one_line() {
@@ -87,9 +87,8 @@ async fn a_variable_with_an_impossible_value_is_named() {
 #[tokio::test]
 async fn all_settings_can_come_from_the_env_file() {
     let (server, home) = (server().await, Home::new());
-    let (url, client_id) = (server.url(), &server.public_client().id);
-    let settings = format!("AUTHGATE_URL={url}\nCLIENT_ID={client_id}\nAUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n");
-    home.place(".env", &settings);
+    let client = format!("AUTHGATE_URL={}\nCLIENT_ID={}\n", server.url(), server.public_client().id);
+    home.place(".env", client + "AUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n");
     let ended = Run::new(PROGRAM, &home).approved_at(&server).await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     ended.says(&["keyring is off"]);

@@ -2,7 +2,7 @@ use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::Home;
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, logged_in, logged_in_with_rotation, refreshes, run, server, stored};
+use crate::support::{logged_in, logged_in_with_rotation, refreshes, run, server, stored};
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_and_saved() {
@@ -87,8 +87,8 @@ async fn a_refused_token_of_this_run_stays() {
         assert_eq!((ended.status, ended.value("TokenInfo Active")), (Some(1), "True"), "{ended:?}");
     }
     assert!(home.stored(server.public_client()).is_some());
-    assert_eq!((server.count(Endpoint::DeviceAuthorization), refreshes(&server)), (1, 1));
-    assert_eq!(server.count(Endpoint::UserInfo), 3);
+    let counts = (server.count(Endpoint::DeviceAuthorization), refreshes(&server), server.count(Endpoint::UserInfo));
+    assert_eq!(counts, (1, 1, 3));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use authgate_test_support::browser::redirect_uri;
 use authgate_test_support::{Home, Run, Terminal, http, until};
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, PROGRAM, run, server};
+use crate::support::{PROGRAM, run, server};
 
 const COLOURS: &str = "\u{1b}[1;37;40m";
 const CLEAR_LINE: &str = "\r\u{1b}[2K";

@@ -113,10 +113,8 @@ async fn introspection_needs_client_authentication() {
     assert_eq!(introspect("wrong", &access_token).await.refusal(), (401, "invalid_client".to_owned()));
     assert_eq!(introspect(SECRET.1, "unknown").await.json(), json!({ "active": false }));
     let answer = introspect(SECRET.1, &access_token).await.json();
-    assert_eq!(answer["active"], true);
-    assert_eq!(answer["scope"], "email");
-    assert_eq!(answer["client_id"], "dev-cli");
-    assert_eq!(answer["username"], "jane");
+    let shown = ["active", "scope", "client_id", "username"].map(|member| answer[member].clone());
+    assert_eq!(json!(shown), json!([true, "email", "dev-cli", "jane"]));
     server.revoke(&access_token);
     assert_eq!(introspect(SECRET.1, &access_token).await.json(), json!({ "active": false }));
 }

@@ -1,5 +1,3 @@
-//! The list of cases in `cases.md`, held against the tests of all packages.
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +13,6 @@ const PACKAGES: [(&str, &str); 5] = [
     ("../rust-m2m", "rust-m2m "),
 ];
 
-/// The tests of the continuous integration, and how the list begins their names.
-const SCRIPTS: (&str, &str) = ("../.ci/tests", ".ci/tests/");
-
 /// An item of the list.
 struct Case {
     number: u32,
@@ -26,21 +21,14 @@ struct Case {
 }
 
 #[test]
-fn every_case_names_tests_that_exist() {
-    let tests = tests();
+fn every_case_is_listed_once_with_tests_that_exist() {
+    let (tests, mut numbers) = (tests(), BTreeSet::new());
     for case in cases() {
         let number = case.number;
+        assert!(numbers.insert(number), "case {number} is listed twice");
         assert_eq!(case.tests.is_empty(), case.says_why_no_test, "case {number} needs tests, or else a reason");
         let missing: Vec<_> = case.tests.iter().filter(|test| !tests.contains(*test)).collect();
         assert!(missing.is_empty(), "case {number} names tests that do not exist: {missing:#?}");
-    }
-}
-
-#[test]
-fn no_case_is_listed_twice() {
-    let mut numbers = BTreeSet::new();
-    for case in cases() {
-        assert!(numbers.insert(case.number), "case {} is listed twice", case.number);
     }
 }
 
@@ -173,10 +161,10 @@ fn names_of_tests(code: &str) -> Vec<String> {
 
 /// The files of the continuous integration's tests: names and texts.
 fn scripts() -> Vec<(String, String)> {
-    let (folder, prefix) = SCRIPTS;
-    let names = if Path::new(folder).exists() { names_in(Path::new(folder)) } else { Vec::new() };
+    let folder = Path::new("../.ci/tests");
+    let names = if folder.exists() { names_in(folder) } else { Vec::new() };
     let scripts = names.into_iter().filter(|name| Path::new(name).extension() == Some("py".as_ref()));
-    scripts.map(|name| (format!("{prefix}{name}"), fs::read_to_string(Path::new(folder).join(name)).unwrap())).collect()
+    scripts.map(|name| (format!(".ci/tests/{name}"), fs::read_to_string(folder.join(name)).unwrap())).collect()
 }
 
 /// Whether the word `case` or `cases` stands before a number.
