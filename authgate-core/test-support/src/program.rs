@@ -138,7 +138,6 @@ impl Run {
         self.start().end().await
     }
 
-    /// Runs to the end, while a person approves the device code that it shows.
     pub async fn approved_at(self, server: &DevServer) -> Ended {
         self.start().approved_at(server).await
     }
@@ -176,7 +175,6 @@ impl Started {
         self.stdout.as_ref().map(Collected::text).unwrap_or_default()
     }
 
-    /// Writes a line to standard input, which must be piped.
     pub async fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is piped");
         stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();

@@ -93,15 +93,9 @@ impl Session {
     }
 
     pub fn lock(&self) {
-        let lock = [
-            "--session",
-            "--print-reply",
-            "--dest=org.freedesktop.secrets",
-            "/org/freedesktop/secrets",
-            "org.freedesktop.Secret.Service.Lock",
-            "array:objpath:/org/freedesktop/secrets/collection/login",
-        ];
-        assert!(self.command("dbus-send").args(lock).stdout(Stdio::null()).status().unwrap().success());
+        let lock = "--session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets \
+             org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login";
+        assert!(self.command("dbus-send").args(lock.split(' ')).stdout(Stdio::null()).status().unwrap().success());
     }
 
     /// What `secret-tool` shows of all items of a service and a user.

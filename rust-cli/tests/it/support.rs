@@ -65,12 +65,10 @@ pub(crate) async fn denied_at(server: &DevServer, run: Run) -> Ended {
     run.end().await
 }
 
-/// The login of the server's public client that is stored.
 pub(crate) fn stored(home: &Home, server: &DevServer) -> StoredLogin {
     home.stored(server.public_client()).unwrap()
 }
 
-/// How often the server was asked to refresh a login.
 pub(crate) fn refreshes(server: &DevServer) -> usize {
     let requests = server.requests_at(Endpoint::Token);
     requests.iter().filter(|request| request.parameter("grant_type") == Some("refresh_token")).count()

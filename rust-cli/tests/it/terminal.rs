@@ -17,7 +17,6 @@ fn run_in_xterm(home: &Home, server: &DevServer) -> Run {
     run(home, server).with("TERM", "xterm").with("LANG", "C.UTF-8")
 }
 
-/// Places an executable shell script.
 fn place_program(home: &Home, name: &str, script: &str) {
     let path = home.place(name, format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();

@@ -28,7 +28,6 @@ async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
 }
 
-/// The reason why a client refuses the certificate.
 async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
     let error = connect(server, name).await.unwrap_err();
     match error.get_ref().and_then(|error| error.downcast_ref()) {

@@ -133,7 +133,6 @@ fn imported_paths(code: &str) -> Vec<String> {
     paths
 }
 
-/// The paths of a use declaration.
 fn paths_of_use(tree: &str) -> Vec<String> {
     let mut prefixes = vec![String::new()];
     let mut paths = Vec::new();

@@ -20,7 +20,6 @@ impl ConnectProxy {
         Self::start(Ok(server.address())).await
     }
 
-    /// Answers every request with this status.
     pub(crate) async fn refusing_with(status: u16) -> Self {
         Self::start(Err(status)).await
     }
@@ -39,7 +38,6 @@ impl ConnectProxy {
         Self { address, requests, accepting }
     }
 
-    /// Where it listens: a host and a port.
     pub(crate) fn place(&self) -> String {
         self.address.to_string()
     }
