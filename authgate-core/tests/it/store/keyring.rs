@@ -10,8 +10,7 @@ use authgate_test_support::session::Session;
 use insta::assert_snapshot;
 
 use crate::support::store_process::{in_session, run_in_session, start};
-use crate::support::stored_token::line;
-use crate::support::stores::{CLIENT, file_in, file_with, shown, token};
+use crate::support::stores::{CLIENT, file_in, file_with, line, shown, token};
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
-use authgate_core::store::{FallbackStore, LoginLock, Notice, TokenStore};
+use authgate_core::store::{LoginLock, Notice, TokenStore};
 use authgate_test_support::files::names_in;
 use authgate_test_support::{Home, Started};
 
 use crate::support::store_process::in_home;
-use crate::support::stores::{CLIENT, file_in, token};
+use crate::support::stores::{CLIENT, file_in, only_file, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 /// For a lock that is free: a process that another test starts has a copy of it until it runs its program.
@@ -66,8 +66,8 @@ async fn a_killed_process_holds_no_lock() {
     assert_eq!(guard.unlocked_because(), None);
 }
 
-#[test]
-fn the_lock_is_held_until_its_last_guard_is_dropped() {
+#[tokio::test]
+async fn the_lock_is_held_until_its_last_guard_is_dropped() {
     let home = Home::new();
     let lock = lock_in(&home);
     let guard = lock.acquire(NO_PATIENCE).unwrap();
@@ -76,22 +76,14 @@ fn the_lock_is_held_until_its_last_guard_is_dropped() {
     assert!(lock.acquire(NO_PATIENCE).is_err(), "not even to a clone of the same lock");
     let inode = || home.file(".rust-lock").metadata().unwrap().ino();
     let before = inode();
-    drop(second);
-    lock.acquire(UNTIL_FREE).unwrap();
-    assert_eq!(inode(), before);
-}
-
-#[tokio::test]
-async fn a_guard_may_be_held_across_await() {
-    let home = Home::new();
-    let lock = lock_in(&home);
-    let guard = lock.acquire(NO_PATIENCE).unwrap();
+    // A guard may be held across an await, in another task.
     let task = tokio::spawn(async move {
         tokio::task::yield_now().await;
-        drop(guard);
+        drop(second);
     });
     task.await.unwrap();
     lock.acquire(UNTIL_FREE).unwrap();
+    assert_eq!(inode(), before);
 }
 
 #[test]
@@ -111,12 +103,6 @@ fn a_save_uses_the_lock_that_its_own_process_holds() {
     drop(guard);
     store.login_lock().acquire(UNTIL_FREE).unwrap();
     assert_eq!(names_in(home.path()), [".authgate-tokens.json", ".authgate-tokens.json.rust-lock"]);
-}
-
-fn only_file(home: &Home) -> FallbackStore {
-    let file = file_in(home);
-    let lock = file.login_lock().clone();
-    FallbackStore::new(vec![Box::new(file)], lock)
 }
 
 #[test]
