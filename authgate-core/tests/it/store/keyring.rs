@@ -9,7 +9,7 @@ use authgate_test_support::files::names_in;
 use authgate_test_support::session::Session;
 use insta::assert_snapshot;
 
-use crate::support::store_process::{in_session, run_in_session, start};
+use crate::support::store_process::{PROGRAM, in_session, start};
 use crate::support::stores::{CLIENT, file_in, file_with, line, shown, token};
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_locked_keyring_is_given_up_for_the_file() {
 #[tokio::test]
 async fn a_bus_that_never_answers_is_asked_once_and_no_more() {
     let session = Session::silent();
-    let mut keyring = start(run_in_session(&session, "keyring").with("KEYRING_LIMIT_MS", "300"));
+    let mut keyring = start(session.run(PROGRAM).args("keyring").with("KEYRING_LIMIT_MS", "300"));
     let reason = keyring.ask("load").await;
     assert_snapshot!(reason, @"error: keyring: no answer within 0.3 s; it may be locked and wait for its password: unlock it and try again");
     let asked_again = Instant::now();

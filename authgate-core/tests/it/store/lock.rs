@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
 use authgate_core::store::{LoginLock, Notice, TokenStore};
+use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
-use authgate_test_support::{Home, Started};
 
 use crate::support::store_process::in_home;
 use crate::support::stores::{CLIENT, file_in, only_file, token};
@@ -38,30 +38,20 @@ fn ago(seconds: u64) -> SystemTime {
     SystemTime::now() - Duration::from_secs(seconds)
 }
 
-/// Another process that has the login lock.
-async fn holder(home: &Home) -> Started {
-    let mut holder = in_home(home, "no-keyring");
-    assert_eq!(holder.ask("lock").await, "locked");
-    holder
-}
-
 #[tokio::test]
-async fn the_login_lock_keeps_other_processes_out_and_names_them() {
+async fn the_login_lock_names_its_process_until_that_is_killed() {
     let home = Home::new();
     // The one before had a longer number.
     let lock_file = home.place(".authgate-tokens.json.rust-lock", "4294967295\n");
-    let holder = holder(&home).await;
+    let mut holder = in_home(&home, "no-keyring");
+    assert_eq!(holder.ask("lock").await, "locked");
     let error = lock_in(&home).acquire(NO_PATIENCE).unwrap_err();
     let Error::Store { place, reason } = &error else { panic!("{error}") };
     assert_eq!(place, lock_file.to_str().unwrap());
     assert!(reason.starts_with(&format!("process {} holds", holder.id())), "{reason}");
     assert!(error.is_transient() && !error.needs_login());
-}
 
-#[tokio::test]
-async fn a_killed_process_holds_no_lock() {
-    let home = Home::new();
-    holder(&home).await.kill().await;
+    holder.kill().await;
     let guard = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     assert_eq!(guard.unlocked_because(), None);
 }
