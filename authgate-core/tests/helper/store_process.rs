@@ -51,7 +51,9 @@ enum Store {
 
 impl Store {
     fn open(name: &str) -> Self {
-        let keyring = KeyringStore::new(keyring_limit());
+        // Long enough for a keyring on a busy machine, unless the test wants it to be given up.
+        let limit = std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
+        let keyring = KeyringStore::new(Duration::from_millis(limit));
         match name {
             "file" => Self::Single(Box::new(FileStore::in_home().unwrap())),
             "keyring" => Self::Single(Box::new(keyring)),
@@ -60,12 +62,6 @@ impl Store {
             _ => panic!("no such store: {name}"),
         }
     }
-}
-
-/// Long enough for a keyring on a busy machine, unless the test wants it to be given up.
-fn keyring_limit() -> Duration {
-    let limit = std::env::var("KEYRING_LIMIT_MS").map(|limit| limit.parse().unwrap());
-    Duration::from_millis(limit.unwrap_or(25_000))
 }
 
 impl Process {

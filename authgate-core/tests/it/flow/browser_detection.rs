@@ -102,11 +102,13 @@ mod launching {
     use std::process::Command;
     use std::time::Duration;
 
+    use authgate_core::Result;
     use authgate_core::flow::{Browser, Launcher, NoBrowser, SystemBrowser};
-    use authgate_core::{Error, Result};
     use authgate_test_support::{Home, until};
     use tokio::time::{Instant, resume};
     use url::Url;
+
+    use crate::support::flow::described;
 
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
 
@@ -120,10 +122,7 @@ mod launching {
     }
 
     fn reason(outcome: Result<()>) -> String {
-        match outcome.unwrap_err() {
-            Error::BrowserUnavailable { reason } => reason,
-            other => panic!("{other}"),
-        }
+        described(&outcome.unwrap_err())
     }
 
     #[test]
@@ -162,14 +161,14 @@ mv "$0.part" "$0.seen""#;
     #[tokio::test]
     async fn a_launcher_that_fails_or_is_missing_is_told() {
         let home = Home::new();
-        assert_eq!(reason(open(script(home.path(), "exit 3"), URL).await), "sh ended with status 3");
+        assert_eq!(
+            reason(open(script(home.path(), "exit 3"), URL).await),
+            "BrowserUnavailable: no browser can be opened here: sh ended with status 3"
+        );
 
         let missing = Launcher::new(home.path().join("missing"), [""; 0]);
-        let reason_of_missing = reason(open(missing, URL).await);
-        assert!(reason_of_missing.contains("cannot be run"), "{reason_of_missing}");
-
-        let url = Url::parse(URL).unwrap();
-        let none = SystemBrowser::new(Err(NoBrowser::Ssh)).open(&url).await;
+        assert!(reason(open(missing, URL).await).contains("cannot be run"));
+        let none = SystemBrowser::new(Err(NoBrowser::Ssh)).open(&Url::parse(URL).unwrap()).await;
         assert!(reason(none).contains("SSH session"));
     }
 

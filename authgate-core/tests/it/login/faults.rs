@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::support::flow::Recorder;
 use crate::support::fragile::{Fragile, Outcome};
 use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
-use crate::support::stores::{CLIENT, file_in, only_file, shown};
+use crate::support::stores::{CLIENT, file_in, shown};
 
 async fn resume(server: &DevServer, store: &Arc<FallbackStore>, prompt: &Arc<Recorder>) -> Result<Session> {
     authenticate(unattended(server.url(), store.clone(), prompt.clone())).await
@@ -61,17 +61,15 @@ impl Machine {
 
 #[tokio::test]
 async fn a_refresh_whose_caller_has_gone_is_saved() {
-    let (server, home, prompt) = (strict_server().await, Home::new(), Arc::<Recorder>::default());
-    let store = Arc::new(only_file(&home));
-    let old = login(&server, LONG_AGO);
-    store.save(CLIENT, &old).unwrap();
+    let (machine, old) = Machine::with_login(LONG_AGO).await;
+    let (server, prompt) = (&machine.server, machine.prompt.clone());
     let refresh = server.hold(Endpoint::Token);
     tokio::select! {
-        outcome = resume(&server, &store, &prompt) => panic!("{outcome:?}"),
+        outcome = machine.resume() => panic!("{outcome:?}"),
         () = refresh.arrived() => {}
     }
     // The next one waits for the lock, which the refresh still holds, and uses what it brings.
-    let next = tokio::spawn(authenticate(unattended(server.url(), store, prompt.clone())));
+    let next = tokio::spawn(authenticate(unattended(server.url(), machine.store.clone(), prompt.clone())));
     until("the wait for the lock", || !prompt.lines().is_empty()).await;
     assert_snapshot!(prompt.said(), @"notice: Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it");
     refresh.release();
@@ -139,15 +137,12 @@ async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
 
 #[tokio::test]
 async fn a_refused_token_that_is_not_deleted_is_sent_once() {
-    let server = strict_server().await;
-    let hoarder = Fragile::new(|call| if call == "delete" { Outcome::Pretends } else { Outcome::Works });
-    hoarder.put(&login(&server, LONG_AGO));
-    server.revoke_everything();
-    let store = Arc::new(FallbackStore::new(vec![Box::new(hoarder)], LoginLock::nowhere("a test needs none")));
-    let resumed = timeout(LIMIT, async { resume(&server, &store, &Arc::default()).await }).await;
-    let error = resumed.expect("it comes to an end").unwrap_err();
+    let (machine, _revoked) = Machine::with_login(LONG_AGO).await;
+    machine.keyring.follow(|call| if call == "delete" { Outcome::Pretends } else { Outcome::Works });
+    machine.server.revoke_everything();
+    let error = timeout(LIMIT, machine.resume()).await.expect("it comes to an end").unwrap_err();
     assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
-    assert_eq!(server.count(Endpoint::Token), 1);
+    assert_eq!(machine.server.count(Endpoint::Token), 1);
 }
 
 #[tokio::test]
@@ -198,14 +193,16 @@ impl Prompt for PanicsAtNotices {
 
 #[tokio::test]
 async fn a_refreshed_token_is_saved_before_any_notice() {
-    let (server, home) = (strict_server().await, Home::new());
-    let store = Arc::new(only_file(&home));
-    store.save(CLIENT, &login(&server, LONG_AGO)).unwrap();
-    let options = unattended(server.url(), store, PanicsAtNotices).scopes(["profile", "email", "not-granted"]);
+    let (machine, _old) = Machine::with_login(LONG_AGO).await;
+    let options = unattended(machine.server.url(), machine.store.clone(), PanicsAtNotices).scopes([
+        "profile",
+        "email",
+        "not-granted",
+    ]);
     let outcome = authenticate(options.clone()).await;
     assert!(matches!(outcome, Err(Error::Interrupted { .. })), "{outcome:?}");
 
     let prompt = Arc::new(Recorder::default());
     authenticate(options.prompt(prompt.clone())).await.unwrap();
-    assert_eq!((server.count(Endpoint::Token), prompt.text().as_str()), (1, ""));
+    assert_eq!((machine.server.count(Endpoint::Token), prompt.text().as_str()), (1, ""));
 }

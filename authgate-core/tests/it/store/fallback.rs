@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 
 use crate::support::fragile::{Fragile, Outcome};
 use crate::support::store_process::{run, start};
-use crate::support::stores::{CLIENT, file_in, line, shown, token};
+use crate::support::stores::{CLIENT, line, shown, token};
 
 const ALL: &[&str] = &["load", "save", "delete"];
 
@@ -45,6 +45,15 @@ impl Stores {
         self.both.save_login(CLIENT, &token(number))
     }
 
+    /// The notices; none shows a token.
+    fn take_notices(&self) -> Vec<Notice> {
+        let notices = self.both.take_notices();
+        for shown in notices.iter().map(|notice| format!("{notice} {notice:?}")) {
+            assert!(!shown.contains("access-") && !shown.contains("refresh-"), "{shown}");
+        }
+        notices
+    }
+
     /// Saves a refreshed token: where it is kept, and what is in the stores then.
     fn refresh(&self, old: u64, new: u64) -> (Kept, [Option<u64>; 2]) {
         (self.both.save_refreshed(CLIENT, &token(old), &token(new)), self.contents())
@@ -59,28 +68,22 @@ fn number(stored: Option<StoredToken>) -> Option<u64> {
 }
 
 #[test]
-fn a_login_goes_to_the_first_store_and_leaves_the_others() {
-    let stores = Stores::with([None, Some(1)]);
-    assert!(stores.save_login(2));
-    assert_eq!((stores.contents(), stores.both.take_notices()), ([Some(2), None], vec![]));
-}
-
-#[test]
 fn a_login_that_one_store_refuses_goes_to_the_next() {
     let stores = Stores::with([Some(1), None]);
     stores.first.fail(&["save"]);
     assert!(stores.save_login(2));
     assert_eq!(stores.contents(), [None, Some(2)]);
-    let notices = stores.both.take_notices();
+    let notices = stores.take_notices();
     assert!(matches!(&notices[..], [Notice::Fallback { .. }]), "{notices:?}");
     assert_snapshot!(notices[0], @"fragile: cannot save. The login is kept in fragile, as plain text; an older login may lie in the keyring");
 }
 
 #[test]
 fn an_old_login_is_deleted_after_the_new_one_is_saved() {
-    for (first_keeps, expected) in
-        [(true, "first save, second delete"), (false, "first save, second save, first delete")]
-    {
+    for (first_keeps, expected, contents, notices) in [
+        (true, "first save, second delete", [Some(2), None], 0),
+        (false, "first save, second save, first delete", [None, Some(2)], 1),
+    ] {
         let stores = Stores::with([Some(1), Some(1)]);
         let asked = Arc::new(Mutex::new(Vec::new()));
         for (name, store, keeps) in [("first", &stores.first, first_keeps), ("second", &stores.second, true)] {
@@ -94,7 +97,8 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
         }
         assert!(stores.save_login(2));
         assert_eq!(asked.lock().unwrap().join(", "), expected);
-        assert_eq!(stores.load(), Some(2));
+        assert_eq!((stores.contents(), stores.load()), (contents, Some(2)));
+        assert_eq!(stores.take_notices().len(), notices);
     }
 }
 
@@ -106,8 +110,8 @@ fn a_failing_store_is_named_once() {
         assert_eq!(stores.load(), Some(1));
     }
     stores.save_login(2);
-    assert_eq!(stores.both.take_notices().len(), 1);
-    assert_eq!((stores.load(), stores.both.take_notices()), (Some(2), vec![]));
+    assert_eq!(stores.take_notices().len(), 1);
+    assert_eq!((stores.load(), stores.take_notices()), (Some(2), vec![]));
 }
 
 #[test]
@@ -117,7 +121,7 @@ fn a_token_that_no_store_takes_serves_this_run() {
     stores.second.fail(&["save"]);
     assert!(!stores.save_login(1));
     assert_eq!(stores.load(), Some(1));
-    let notices = stores.both.take_notices();
+    let notices = stores.take_notices();
     assert!(notices.iter().any(|notice| matches!(notice, Notice::ThisRunOnly { reasons } if reasons.len() == 2)));
 
     // A refresh later the second works again.
@@ -175,7 +179,7 @@ fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
     for contents in [[None, None], [Some(5), None]] {
         let stores = Stores::with(contents);
         assert_eq!(stores.refresh(1, 2), (Superseded, contents));
-        assert_eq!(stores.both.take_notices(), []);
+        assert_eq!(stores.take_notices(), []);
     }
 }
 
@@ -184,13 +188,13 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let stores = Stores::with([Some(1), Some(1)]);
     stores.first.fail(&["save"]);
     assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(matches!(&stores.both.take_notices()[..], [Notice::OldCopyDeleted { .. }]));
+    assert!(matches!(&stores.take_notices()[..], [Notice::OldCopyDeleted { .. }]));
 
     // It was only in a store that has failed: any other takes it.
     stores.second.fail(&["save", "delete"]);
     stores.first.fail(&[]);
     assert_eq!(stores.refresh(2, 3), (InStore, [Some(3), Some(2)]));
-    assert!(matches!(&stores.both.take_notices()[..], [Notice::OldCopyRemains { .. }]));
+    assert!(matches!(&stores.take_notices()[..], [Notice::OldCopyRemains { .. }]));
 
     // Now nothing works.
     stores.first.fail(&["save", "delete"]);
@@ -205,7 +209,7 @@ fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     let loses = |call: &str| if call == "save" { Outcome::FailsAndLoses } else { Outcome::Works };
     stores.first.follow(loses);
     assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(stores.both.take_notices().iter().any(|notice| notice.to_string().contains("from now on, as plain text")));
+    assert!(stores.take_notices().iter().any(|notice| notice.to_string().contains("from now on, as plain text")));
     // With no other place to go.
     stores.first.put(&token(2));
     stores.second.remove();
@@ -221,7 +225,7 @@ fn a_store_that_fails_after_it_was_read_loses_no_token() {
     assert_eq!(stores.load(), Some(1));
     stores.first.fail(ALL);
     assert_eq!(stores.refresh(1, 2), (InStore, [Some(1), Some(2)]));
-    assert!(stores.both.take_notices().iter().any(|notice| matches!(notice, Notice::OldCopyRemains { .. })));
+    assert!(stores.take_notices().iter().any(|notice| matches!(notice, Notice::OldCopyRemains { .. })));
     assert_eq!(stores.load(), Some(2));
 }
 
@@ -264,26 +268,4 @@ async fn without_a_home_folder_the_login_lasts_for_this_run() {
     /nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does
     the keyring is off: the login is kept in file /nonexistent/home/.authgate-tokens.json, as plain text; an older login may lie in the keyring | the login cannot be saved anywhere and lasts for this run only (/nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)
     ");
-}
-
-#[tokio::test]
-async fn a_logout_deletes_the_last_login_on_a_full_disk() {
-    let home = Home::new();
-    file_in(&home).save(CLIENT, &token(1)).unwrap();
-    let mut file = start(run(&home, "file").with_space_for("0"));
-    assert_eq!(file.ask("delete").await, "deleted");
-    assert_eq!(home.text(), None);
-}
-
-#[test]
-fn no_notice_shows_a_token() {
-    let stores = Stores::with([None, None]);
-    stores.first.fail(ALL);
-    stores.second.fail(ALL);
-    stores.save_login(1);
-    stores.refresh(1, 2);
-    for notice in stores.both.take_notices() {
-        let shown = format!("{notice} {notice:?}");
-        assert!(!shown.contains("access-") && !shown.contains("refresh-"), "{shown}");
-    }
 }

@@ -144,10 +144,6 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             }
         }
     }
-}
-
-#[test]
-fn a_device_is_no_token_file() {
     assert_snapshot!(reason(FileStore::new("/dev/null").load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
 }
 
@@ -216,7 +212,7 @@ fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
 }
 
 #[tokio::test]
-async fn on_a_full_disk_the_old_file_stays_and_no_other() {
+async fn on_a_full_disk_the_old_file_stays_until_deleted() {
     let home = Home::new();
     file_in(&home).save(CLIENT, &token(1)).unwrap();
     let before = home.text();
@@ -225,6 +221,8 @@ async fn on_a_full_disk_the_old_file_stays_and_no_other() {
     assert!(answer.starts_with("error: [home]/.authgate-tokens.json: cannot be written (File too large"), "{answer}");
     assert_eq!(home.text(), before);
     assert_eq!(home.leftovers(), [""; 0]);
+    assert_eq!(saver.ask("delete").await, "deleted");
+    assert_eq!(home.text(), None);
 }
 
 #[test]

@@ -47,9 +47,10 @@ pub(crate) async fn discover(server: &DevServer) -> Result<Arc<Metadata>> {
 
 /// A client of the dev server, by way of discovery.
 pub(crate) async fn client(server: &DevServer, registered: &Client) -> OAuthClient {
-    let endpoints = discover(server).await.unwrap().to_endpoints();
+    let http = HttpClient::default();
+    let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
     let secret = registered.secret.as_deref().map(Secret::from);
-    OAuthClient::new(&registered.id, endpoints, HttpClient::default()).with_secret(secret)
+    OAuthClient::new(&registered.id, metadata.to_endpoints(), http).with_secret(secret)
 }
 
 pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {

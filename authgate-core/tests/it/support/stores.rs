@@ -1,6 +1,8 @@
 //! What the tests of the stores share.
 
-use authgate_core::store::{FallbackStore, FileStore};
+#[cfg(unix)]
+use authgate_core::store::FallbackStore;
+use authgate_core::store::FileStore;
 use authgate_test_support::Home;
 
 pub(crate) use super::stored_token::*;
@@ -11,6 +13,7 @@ pub(crate) fn file_in(home: &Home) -> FileStore {
 }
 
 /// That file as a user's only store.
+#[cfg(unix)]
 pub(crate) fn only_file(home: &Home) -> FallbackStore {
     let file = file_in(home);
     let lock = file.login_lock().clone();
