@@ -1,8 +1,8 @@
-//! Logging a person in: through a browser on this machine, or with a code on another device.
+//! Flows that log a person in: through a browser on this machine, or with a code on another device.
 //!
 //! [`run_auth_code_flow`] opens a browser and waits for it to come back to a loopback address;
 //! [`run_device_flow`] shows a code that the person types elsewhere. [`Surroundings`] tells which
-//! of the two can work here. What a person must see goes through a [`Prompt`].
+//! of the two can work here. A [`Prompt`] shows the person what to do.
 
 mod auth_code;
 mod browser;

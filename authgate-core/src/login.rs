@@ -1,4 +1,4 @@
-//! Logging a person in once: from the stores where that is possible, else by a flow.
+//! Logs a person in once: from the stores if possible, otherwise with a flow.
 
 mod logout;
 mod next_token;
@@ -22,37 +22,40 @@ use renewal::Renewal;
 pub use session::Session;
 use stores::Stores;
 
-/// A token in a store is renewed when it has no more left than this: it should last for the run.
+/// A stored token is refreshed when it has no more than this left, because it should last for the
+/// run.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// Which flow logs a person in.
+/// The flow that logs a person in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlowMode {
-    /// The browser where one can be opened, else the device flow.
+    /// The browser if one can be opened, otherwise the device flow.
     #[default]
     Auto,
-    /// The browser, and nothing else.
+    /// The browser only.
     Browser,
-    /// The device flow, and nothing else.
+    /// The device flow only.
     Device,
 }
 
 /// Logs a person in, and returns a client and a token that are ready for use.
 ///
-/// A token in a store is used again if it is this server's, and renewed if it is about to expire;
-/// renewals of several processes are serialised, so that one of them asks and the others use what
-/// it got. Where that comes to nothing, a flow runs, and the new token is stored.
+/// Uses a stored token again if this server issued it, and refreshes it if it is about to expire.
+/// Processes refresh one at a time, so that one asks the server and the others use its token. If no
+/// stored token can be used, a flow runs, and the new token is stored.
 ///
-/// A network that is down never costs a login: only the server's word ends one, `invalid_grant` for
-/// its refresh token, or `invalid_token` where there is none. Nor does a store that cannot be written:
-/// a renewal whose outcome could not be saved is not asked for, so what is stored stays good. While
-/// its token is good, this run uses it; after that, it needs a login of its own.
+/// A network failure never ends a login. Only the server ends one, with `invalid_grant` for its
+/// refresh token, or with `invalid_token` if there is none. A store that cannot be written does not
+/// end one either: if the result of a refresh could not be saved, the server is not asked, so the
+/// stored login stays valid. This run uses the stored token while it is valid, and then needs a
+/// login of its own.
 ///
 /// # Errors
 ///
-/// As for [`DiscoveryClient::fetch`], for the flows ([`run_auth_code_flow`], [`run_device_flow`]),
-/// and, with an expired token, for [`OAuthClient::refresh_token`]; [`Error::Store`] when another
-/// process does not let go of the stores. What is stored stays stored then.
+/// The errors of [`DiscoveryClient::fetch`], of the flows ([`run_auth_code_flow`],
+/// [`run_device_flow`]), and, with an expired token, of [`OAuthClient::refresh_token`];
+/// [`Error::Store`] when another process does not release the lock of the stores. After an error,
+/// the stored login is still stored.
 ///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {
@@ -93,7 +96,7 @@ impl Login {
         Ok(Self { client, issuer: metadata.issuer.clone(), options, stores })
     }
 
-    /// A session with the stored login, renewed where that is due; `None` when only a new login
+    /// Returns a session with the stored login, refreshed if due, or `None` if only a new login
     /// helps.
     async fn resume(&self) -> Result<Option<Session>> {
         let Some(kept) = self.load().await else { return Ok(None) };
@@ -107,7 +110,8 @@ impl Login {
                 Ok(Some(Session::resumed(self.clone(), kept)))
             }
             Ok(Renewal::LoginEnded) => Ok(None),
-            // It is still good, so the renewal can wait for the next run; one is enough for this.
+            // The token is still valid, so leave the refresh to the next run. This run has tried
+            // once, which is enough.
             Err(error) if self.is_good(&kept) => {
                 self.notice(&Notice::RenewalFailed(error));
                 Ok(Some(Session::new(self.clone(), self.usable(&kept))))
@@ -121,9 +125,9 @@ impl Login {
         }
     }
 
-    /// What the stores keep for this client, if this server issued it.
+    /// Returns the login that the stores have for this client, if this server issued it.
     ///
-    /// A token whose issuer is another one, or unknown, is not sent anywhere: the settings in a
+    /// A token of another or an unknown issuer is not sent anywhere, because the settings in a
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredToken> {
         let all = self.with_store(FallbackStore::load_all).await;
@@ -135,7 +139,7 @@ impl Login {
         ours.into_iter().next()
     }
 
-    /// Whether it is of use yet, if only for a moment.
+    /// Returns whether the token is still valid, if only for a moment.
     fn is_good(&self, kept: &StoredToken) -> bool {
         !matches!(self.freshness(kept), Freshness::Expired(_))
     }
@@ -144,12 +148,12 @@ impl Login {
         self.usable(kept).freshness(self.client.clock().now(), MARGIN)
     }
 
-    /// The stored token by the clocks of this run.
+    /// Converts the stored token to the clocks of this run.
     fn usable(&self, kept: &StoredToken) -> Token {
         kept.clone().into_token(self.client.clock().now(), SystemTime::now())
     }
 
-    /// Runs the flow that fits, and stores the token that it brings.
+    /// Runs the flow that fits, and stores the token that it returns.
     async fn run_flow(&self) -> Result<Token> {
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
@@ -197,7 +201,8 @@ impl Login {
         let LoginOptions { prompt, in_flight, platform, scopes, .. } = &self.options;
         let run = || run_device_flow(&self.client, scopes, &**prompt, in_flight);
         let token = match run().await {
-            // Whoever sits there may have been called away; a script would go on for ever.
+            // A person at a terminal may have been called away, so offer another code. Without a
+            // terminal, a script would go on forever.
             Err(because @ Error::LoginExpired { .. }) if platform.terminal => {
                 self.notice(&Notice::AnotherCode { because });
                 run().await?
@@ -208,12 +213,13 @@ impl Login {
         Ok(token)
     }
 
-    /// Stores the token of a new login, and then tells the browser, if one waits, how it went.
+    /// Stores the token of a new login, and then tells the browser, if one waits, how that went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
         let _saving = self.options.in_flight.enter();
         let kept = self.stored(token);
         let save = move |store: &FallbackStore, client_id: &str| {
-            // Not between another process's refresh and its save, unless that takes too long.
+            // Take the lock so that we do not save between another process's refresh and its save.
+            // If it cannot be acquired in time, save anyway: a new login must not be lost.
             let _guard = store.lock_if_possible(LoginLock::PATIENCE);
             store.save_login(client_id, &kept)
         };

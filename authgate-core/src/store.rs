@@ -1,7 +1,7 @@
-//! Where a person's tokens are kept from one run to the next.
+//! Stores for a person's tokens, which last from one run to the next.
 //!
-//! The places are shared with AuthGate's other clients: whoever is logged in with one of them is
-//! logged in with all. [`FallbackStore`] is what a program wants; the others are its parts.
+//! AuthGate's other clients share these stores, so a person who logs in with one client is logged
+//! in with all of them. Programs use [`FallbackStore`], which combines the other stores.
 
 mod document;
 mod fallback;
@@ -29,35 +29,37 @@ pub use lock::{LoginGuard, LoginLock};
 pub use memory::MemoryStore;
 pub use notice::Notice;
 
-/// The largest number that every reader of the file takes for the same one: Python and jq read
-/// numbers as floating point.
+/// The largest integer that every reader of the file parses exactly: Python and jq read numbers as
+/// floating point.
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
 
 const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-/// A place that keeps one token for each client ID.
+/// A store with one token for each client ID.
 ///
-/// Blocking by design: a file is locked and synced, a keyring may wait for a person. In async code
-/// call it through `tokio::task::spawn_blocking`.
+/// Every method blocks, because files are locked and synced, and a keyring may wait for a person.
+/// In async code, call them through `tokio::task::spawn_blocking`.
 ///
 /// # Errors
 ///
-/// [`Error::Store`](crate::Error::Store) where the place cannot be used; its text says why and what
-/// to do. An entry that cannot be understood is no error but no token.
+/// [`Error::Store`](crate::Error::Store) when the store cannot be used; its text gives the reason
+/// and says what to do. An entry that cannot be parsed is not an error: it counts as no token.
 pub trait TokenStore: Send + Sync {
-    /// The token kept for `client_id`, if there is one that can be read.
+    /// Returns the token stored for `client_id`, or `None` if there is none that can be parsed.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>>;
 
-    /// Keeps `token` for `client_id` in place of the one before. When it returns, the token is on
-    /// the disk.
+    /// Stores `token` for `client_id` and replaces the previous one. When this returns, the token
+    /// is on the disk.
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()>;
 
-    /// Forgets the token of `client_id`; fine when there is none.
+    /// Deletes the token of `client_id`. Succeeds if there is none.
     fn delete(&self, client_id: &str) -> Result<()>;
 
-    /// Puts `new` in the place of `old`, or nothing, if `old` is still what is kept; whether it was.
+    /// Replaces `old` with `new`, or deletes it if `new` is `None`, but only if `old` is still
+    /// stored. Returns whether it was.
     ///
-    /// Another client may have put a token of its own there meanwhile, which must not be lost.
+    /// Another client may have stored its own token in the meantime, and that token must not be
+    /// lost.
     fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
         let still_stands = self.load(client_id)?.is_some_and(|current| current.is_same_grant(old));
         match new {
@@ -68,36 +70,37 @@ pub trait TokenStore: Send + Sync {
         Ok(still_stands)
     }
 
-    /// Finds out, as far as that can be told without a save, whether a token could be saved now,
-    /// before something is given up for it that cannot be had again.
+    /// Checks, as far as possible without saving, whether a token could be saved now. Call this
+    /// before giving up something that cannot be recovered, such as a refresh token.
     fn get_ready(&self) -> Result<()> {
         Ok(())
     }
 
-    /// What a person calls this place, such as `file /home/ada/.authgate-tokens.json`.
+    /// Returns the store's name for people, such as `file /home/ada/.authgate-tokens.json`.
     fn description(&self) -> String;
 
-    /// What the user should be told since the last call; each thing is told once.
+    /// Returns the notices for the user since the last call. Each notice is returned once.
     fn take_notices(&self) -> Vec<Notice> {
         Vec::new()
     }
 }
 
-/// A token as it is kept, with what must be known about it in another run.
+/// A stored token, with everything that another run must know about it.
 ///
 /// `Debug` shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredToken {
-    /// What opens the API: visible ASCII, never empty.
+    /// The access token: visible ASCII, never empty.
     pub access_token: Secret,
-    /// What gets the next token without a person.
+    /// The refresh token, which gets the next access token without a person.
     pub refresh_token: Option<Secret>,
-    /// Always some spelling of `Bearer`.
+    /// `Bearer`, in any mix of upper and lower case.
     pub token_type: String,
-    /// When it expires, in seconds since 1970 by the wall clock; `None` when that is unknown.
+    /// When the token expires, in seconds since 1970 by the wall clock; `None` if unknown.
     pub expires_at: Option<u64>,
-    /// Who issued it. A token of another issuer, or of an unknown one, must not be sent anywhere.
+    /// The authorization server that issued the token. If it is another server, or unknown, the
+    /// token must not be sent anywhere.
     pub issuer: Option<String>,
     /// The granted scopes, separated by spaces.
     pub scope: Option<String>,
@@ -106,7 +109,7 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// A Bearer token of which nothing else is known; fill in the rest.
+    /// Creates a Bearer token with no other details; fill in the rest.
     pub fn new(access_token: Secret) -> Self {
         Self {
             access_token,
@@ -119,15 +122,15 @@ impl StoredToken {
         }
     }
 
-    /// The token as `issuer` granted it, to be kept. `now` and `wall` are the same instant by the
-    /// clock that `token` was obtained by and by the wall clock, which is all that means anything
-    /// to another run.
+    /// Converts the token that `issuer` granted to its stored form. `now` and `wall` are the same
+    /// instant, by the clock that `token` was obtained by and by the wall clock. Only wall-clock
+    /// time means anything to another run.
     pub fn from_token(token: &Token, issuer: &str, now: Moment, wall: SystemTime) -> Self {
         let expires_at = token.lifetime.map(|lifetime| {
             let remaining = lifetime.saturating_sub(now.since(token.obtained));
-            // To the nearest: the next run then names the same second as this one.
+            // Round to the nearest second, so that the next run shows the same expiry as this one.
             let expiry = seconds_since_1970(wall).saturating_add(remaining).saturating_add(HALF_A_SECOND).as_secs();
-            // 0 would read as unknown.
+            // Readers take 0 to mean unknown.
             expiry.clamp(1, LARGEST_WHOLE_NUMBER)
         });
         Self {
@@ -141,7 +144,8 @@ impl StoredToken {
         }
     }
 
-    /// The token for use in this run, where `now` and `wall` are the same instant by both clocks.
+    /// Converts the stored token for use in this run. `now` and `wall` are the same instant by both
+    /// clocks.
     pub fn into_token(self, now: Moment, wall: SystemTime) -> Token {
         let lifetime =
             self.expires_at.map(|expires_at| Duration::from_secs(expires_at).saturating_sub(seconds_since_1970(wall)));
@@ -156,12 +160,12 @@ impl StoredToken {
         }
     }
 
-    /// Whether both are the same grant: what else is known about it may differ from place to place.
+    /// Returns whether both are the same grant. Their other fields may differ from store to store.
     fn is_same_grant(&self, other: &Self) -> bool {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
 
-    /// By which the newest of several tokens of a client is found.
+    /// Returns the sort key that finds the newest of a client's tokens.
     fn newness(&self) -> Newness {
         self.expires_at.map_or(Newness::Unknown, Newness::ExpiresAt)
     }
@@ -169,9 +173,9 @@ impl StoredToken {
 
 /// How new a token is; the newest is the greatest.
 ///
-/// One whose expiry is unknown counts as the newest, because only the server can tell what it is
-/// worth: it is used until it is refused, and deleted then, which brings up what another store has.
-/// The other way round a login that still lives could be passed over, or deleted as the older one.
+/// A token with an unknown expiry counts as the newest, because only the server can tell whether it
+/// still works. We use it until the server refuses it and then delete it, which uncovers the token
+/// in another store. If it counted as the oldest, we could skip or delete a login that still works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Newness {
     ExpiresAt(u64),

@@ -1,4 +1,4 @@
-//! What can be chosen on the command line, and by variables in its place.
+//! The command-line flags, and the variables that can be set instead.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use clap::{Parser, ValueEnum};
 /// and Bash clients share it. AUTHGATE_URL and CLIENT_ID say which server and client, in the environment or in a file
 /// .env in the current directory; CLIENT_SECRET is for a confidential client.
 #[derive(Debug, Parser)]
-#[allow(clippy::doc_markdown, reason = "--help shows these texts as they stand")]
+#[allow(clippy::doc_markdown, reason = "--help shows these texts unchanged")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -52,14 +52,14 @@ enum Flow {
     Device,
 }
 
-/// What holds after flags, variables and defaults.
+/// The settings that result from flags, variables and defaults.
 pub(crate) struct Choices {
     pub(crate) flow_mode: FlowMode,
     pub(crate) redirect_uri: RedirectUri,
     pub(crate) keyring: bool,
 }
 
-/// Help that was asked for, or wrong usage.
+/// Help that the user asked for, or a usage error.
 pub(crate) struct Usage(clap::Error);
 
 impl Usage {
@@ -76,7 +76,7 @@ impl Arguments {
         Self::try_parse().map_err(Usage)
     }
 
-    /// Flags win over variables.
+    /// Combines flags, variables and defaults. Flags override variables.
     pub(crate) fn over(&self, environment: &Environment) -> Result<Choices, Error> {
         let flow = match (self.flow, environment.get("AUTHGATE_FLOW")?) {
             (Some(flow), _) => flow,
@@ -103,8 +103,8 @@ impl Arguments {
     }
 }
 
-/// Names the flag where the browser was asked for by name and another flow may do: the library
-/// knows of no flags.
+/// Adds the flag for the device flow if the user chose the browser and another flow may work. The
+/// library does not know our flags.
 pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
     let without_browser =
         matches!(error, Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. });

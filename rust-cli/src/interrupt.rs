@@ -1,4 +1,4 @@
-//! Ending early: at once, but not in the middle of what must not be cut short.
+//! Ends the program early, but not in the middle of work that must not be interrupted.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,13 +9,14 @@ use tokio::time::timeout;
 
 use crate::terminal::say;
 
-/// How long a signal waits for what is under way.
+/// How long we wait for work in progress after a signal.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs `work` until it ends or a signal comes.
+/// Runs `work` until it ends or a signal arrives.
 ///
-/// After a signal it goes on only while `in_flight` counts something: a token that the server is
-/// just handing out would be lost, and with it the login. A second signal ends that as well.
+/// After a signal, `work` continues only while `in_flight` counts something. If the server is just
+/// issuing a token, that token would be lost otherwise, and the login with it. A second signal ends
+/// that as well.
 pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")?;
@@ -36,12 +37,12 @@ pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCo
         }
         Ok(ExitCode::from(status))
     });
-    // A keyring that does not answer would otherwise hold the end up.
+    // Do not wait for other threads, because a keyring that does not answer would delay the exit.
     runtime.shutdown_background();
     outcome
 }
 
-/// The signals that end a program, by the exit status that a shell gives to each.
+/// The signals that end a program, each with the exit status that a shell gives it.
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -87,7 +88,7 @@ impl Signals {
     }
 }
 
-/// Best effort: a crash should not write tokens to a disk.
+/// Disables core dumps, because a crash should not write tokens to a disk. Best effort.
 pub(crate) fn keep_secrets_out_of_core_dumps() {
     #[cfg(unix)]
     {

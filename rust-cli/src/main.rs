@@ -1,5 +1,5 @@
-//! A person logs in: OAuth 2.0 authorization code with PKCE in a browser, or a device code over
-//! SSH, against an AuthGate server. The steps are those of the README.
+//! Logs a person in at an AuthGate server: OAuth 2.0 authorization code with PKCE in a browser, or
+//! a device code over SSH. The steps are those of the README.
 //!
 //! ```console
 //! $ cargo run -p authgate-dev-server -- cargo run -p rust-cli
@@ -65,11 +65,12 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.validate().await;
-    // Nothing can be said about a login that has ended.
+    // If the login has ended, there is nothing to report, so return the error.
     let user = if session.is_logged_in() { user } else { Ok(user.map_err(advise)?) };
     if arguments.print_access_token {
         match user {
-            // It is good as far as is known, and whoever wants it may reach more than we do.
+            // The token is valid as far as we know, and its user may reach a server that we cannot,
+            // so print it.
             Err(error) if is_outage(&error) => terminal::say(format_args!("warning: {error}")),
             user => drop(user?),
         }
@@ -88,7 +89,7 @@ fn is_outage(error: &Error) -> bool {
 }
 
 fn print(text: &str, status: ExitCode) -> Result<ExitCode> {
-    // Not println!, which panics when the reader has gone.
+    // Avoid println!, which panics when the reader has gone.
     writeln!(io::stdout(), "{text}").context("the result cannot be written to standard output")?;
     Ok(status)
 }

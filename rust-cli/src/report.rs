@@ -1,4 +1,4 @@
-//! What is printed about a login: as text, to the letter of the README, or as JSON.
+//! The report about a login: as text, exactly as in the README, or as JSON.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::terminal::say;
 
-/// A login, safe to print: tokens are masked, text from the server is escaped.
+/// A login, safe to print: tokens are masked, and text from the server is escaped.
 #[derive(Serialize)]
 pub(crate) struct Report {
     #[serde(flatten)]
@@ -87,7 +87,8 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// A login of which not everything could be found out is printed, and is no success.
+    /// Returns the exit code. If a part of the login could not be found out, the rest is printed,
+    /// but the exit code is a failure.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match (&self.user, &self.token_info) {
             (User::Known { .. }, Description::Known { .. }) => ExitCode::SUCCESS,
@@ -129,7 +130,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Says what `--logout` did, and what it could not do.
+/// Reports what `--logout` did, and what it could not do.
 pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
     for (token, error) in &logout.not_revoked {
         say(format_args!(
@@ -149,7 +150,7 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
     super::print(said, status)
 }
 
-/// `Jane Doe (jane@example.com)`, or what of it is known.
+/// Returns `Jane Doe (jane@example.com)`, or the known part of it.
 fn full_name(user: &UserInfo) -> String {
     let name = user.name.as_ref().or(user.preferred_username.as_ref()).or(user.sub.as_ref());
     let name = shown(name.map_or("unknown", String::as_str));
@@ -166,7 +167,8 @@ fn in_one_line(error: &Error) -> String {
     }
 }
 
-/// Rounded to the nearest: the token was granted for whole seconds, and a moment has passed.
+/// Rounds to the nearest second, because the token was granted for whole seconds and a moment has
+/// passed.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_millis() >= 500)
 }
@@ -181,7 +183,7 @@ fn safe(text: Option<&String>) -> Option<String> {
     text.map(|text| shown(text))
 }
 
-/// As a person can read it: escaped, and no longer than a line or three.
+/// Escapes text so that a person can read it, and shortens it to a few lines.
 fn shown(text: &str) -> String {
     excerpt(text, 300)
 }

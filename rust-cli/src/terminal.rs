@@ -1,4 +1,4 @@
-//! What a person sees of a login, on standard error.
+//! Shows a login to a person, on standard error.
 
 mod qr_code;
 mod window;
@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
 
-/// Shows prompts and notices; on a real terminal also the time left, on one line that goes away.
+/// Shows prompts and notices. A real terminal also shows the time left, on a line that is cleared
+/// later.
 pub(crate) struct Terminal {
-    /// Whether the cursor can be moved back to the beginning of a line.
+    /// Whether the cursor can move back to the beginning of a line.
     can_redraw: bool,
-    /// Whether the line that goes away is there just now.
+    /// Whether the line with the time left is on the screen.
     countdown_is_shown: AtomicBool,
 }
 
-/// Tells the person, and goes on where nobody listens: `eprintln!` would panic.
+/// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = match window::size() {
         Some((columns, _)) => writeln!(io::stderr(), "{}", window::wrapped(&text.to_string(), columns)),
@@ -26,7 +27,7 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
     };
 }
 
-/// Back to the beginning of the line, and clear it.
+/// Moves back to the beginning of the line and clears it.
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 impl Terminal {
@@ -36,7 +37,8 @@ impl Terminal {
         Self { can_redraw, countdown_is_shown: AtomicBool::new(false) }
     }
 
-    /// Writes whole lines. Where nobody can see them any more, the login still goes on.
+    /// Writes whole lines, after clearing the time left. If they cannot be written, the login still
+    /// goes on.
     fn say(&self, text: &str) {
         self.waited();
         say(format_args!("{text}"));
@@ -52,7 +54,7 @@ impl Prompt for Terminal {
         self.say(&format!("{prompt}\n"));
         if let Some(picture) = prompt.verification_uri_complete.and_then(|url| qr_code::picture(url, self.can_redraw)) {
             let _ = writeln!(io::stderr(), "Or scan this:\n\n{picture}");
-            // The window may show nothing above the picture any more.
+            // The picture may have pushed the text above it out of the window, so repeat the code.
             self.say(&format!(
                 "and compare the code: {}\nor type it at {}\n",
                 prompt.user_code, prompt.verification_uri
@@ -70,7 +72,7 @@ impl Prompt for Terminal {
             self.countdown_is_shown.store(true, Ordering::Relaxed);
             let left = format!("{minutes}:{seconds:02} left ");
             let line = format!("Waiting for you to log in, {left}");
-            // One that takes two rows cannot be cleared.
+            // A line that takes two rows cannot be cleared, so use a shorter one.
             let line = if window::size().is_some_and(|(columns, _)| columns < line.len()) { left } else { line };
             let mut stderr = io::stderr();
             let _ = write!(stderr, "{CLEAR_LINE}{line}");

@@ -18,26 +18,26 @@ use crate::token::Token;
 
 const TIME_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// How a login through the browser is to go.
+/// The options of a login through the browser.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AuthCodeOptions {
-    /// Where the browser comes back to.
+    /// The redirect URI that the browser comes back to.
     pub redirect_uri: RedirectUri,
-    /// How long the person has; 5 minutes unless said otherwise.
+    /// How long the person has to log in. Default: 5 minutes.
     pub time_limit: Duration,
-    /// What a launcher that fails means.
+    /// How to go on when the browser cannot be opened.
     pub if_browser_fails: IfBrowserFails,
-    /// What counts the exchange of the code, which should not be cut short.
+    /// Counts the exchange of the code, which should not be interrupted.
     pub in_flight: InFlight,
 }
 
-/// What a browser that cannot be opened means for the login.
+/// How a login goes on when the browser cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfBrowserFails {
-    /// The address has been shown, and can be opened by hand.
+    /// Keep waiting: the address was shown, and the person can open it by hand.
     KeepWaiting,
-    /// Another flow is better: end with [`Error::BrowserUnavailable`].
+    /// End with [`Error::BrowserUnavailable`], because another flow is better.
     GiveUp,
 }
 
@@ -52,40 +52,40 @@ impl Default for AuthCodeOptions {
     }
 }
 
-/// What a login through the browser brought.
+/// The result of a login through the browser.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Login {
     /// The token.
     pub token: Token,
-    /// The page that the browser waits for: it tells how the login ended, and that is not known
-    /// before the token is stored.
+    /// The page that the browser waits for. It shows how the login ended, which is not known before
+    /// the token is stored.
     pub page: OutcomePage,
 }
 
 /// A browser that waits to hear how the login ended.
 ///
-/// Dropped without a word, it shows that the login was not finished.
+/// If this is dropped, the browser shows that the login was not finished.
 #[must_use = "the browser waits for its page"]
 pub struct OutcomePage {
     visitor: Visitor,
-    /// Until the outcome is known it tells other visits that they come too late.
+    /// Until the outcome is known, this tells other visits that they are too late.
     server: CallbackServer,
 }
 
 impl OutcomePage {
-    /// The person is logged in and the token is stored.
+    /// Shows that the person is logged in and the token is stored.
     pub async fn saved(self) {
         self.show(Page::LoggedIn).await;
     }
 
-    /// The person is logged in, and the token could not be stored: it serves this run only.
+    /// Shows that the person is logged in for this run only, because the token could not be stored.
     pub async fn not_saved(self, reason: &str) {
         self.show(Page::NotKept { reason: explanation(reason) }).await;
     }
 
     async fn show(self, page: Page) {
-        // Frees the port before the browser, which may be slow, has its page.
+        // Free the port first, because the browser may be slow to read its page.
         drop(self.server);
         self.visitor.show(page).await;
     }
@@ -99,21 +99,22 @@ impl std::fmt::Debug for OutcomePage {
 
 /// Logs a person in through a browser (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 ///
-/// It listens at the redirect URI, shows the authorization URL through `prompt`, opens it in
+/// Listens at the redirect URI, shows the authorization URL through `prompt`, opens it in
 /// `browser`, waits for the browser to come back, and exchanges the code. The caller stores the
-/// token and then tells [`Login::page`] how that went, which is when the browser gets its page.
+/// token and then tells [`Login::page`] how that went. Only then does the browser get its page.
 ///
-/// Dropping the future ends the login and frees the port at once; a code that is just being
-/// exchanged ([`Notice::Exchanging`]) is lost then.
+/// Dropping the future ends the login and frees the port at once. A code that is being exchanged
+/// ([`Notice::Exchanging`]) is lost then.
 ///
 /// # Errors
 ///
-/// * [`Error::Listener`] when the redirect URI's port is taken, [`Error::LoginExpired`] when nobody
-///   came back in time, [`Error::BrowserUnavailable`] as [`AuthCodeOptions::if_browser_fails`]
-///   says: another flow may do.
-/// * [`Error::Denied`] when the person said no, [`Error::LoginRefused`] when the server did,
-///   [`Error::Callback`] for an answer that cannot be used.
-/// * Else as for [`OAuthClient::authorize_url`] and [`OAuthClient::exchange_auth_code`].
+/// * [`Error::Listener`] when the redirect URI's port cannot be listened on,
+///   [`Error::LoginExpired`] when the browser did not come back in time,
+///   [`Error::BrowserUnavailable`] if [`AuthCodeOptions::if_browser_fails`] says so. Another flow
+///   may work.
+/// * [`Error::Denied`] when the person denied access, [`Error::LoginRefused`] when the server
+///   refused the login, [`Error::Callback`] for a response that cannot be used.
+/// * Otherwise those of [`OAuthClient::authorize_url`] and [`OAuthClient::exchange_auth_code`].
 ///
 /// ```no_run
 /// # async fn example(client: authgate_core::OAuthClient, prompt: impl authgate_core::flow::Prompt)
@@ -165,7 +166,8 @@ fn expected(client: &OAuthClient, request: &AuthorizationRequest) -> Expected {
     }
 }
 
-/// Waits for the browser. It is opened meanwhile: it may be back before its launcher has ended.
+/// Waits for the browser. Opens it at the same time, because it may be back before its launcher has
+/// ended.
 async fn wait(
     client: &OAuthClient,
     request: &AuthorizationRequest,
@@ -236,7 +238,7 @@ fn page_for(error: &Error) -> Page {
     }
 }
 
-/// An error's text is safe already; one from the caller may not be.
+/// Makes a reason safe to show. An error's text is safe already, but a caller's may not be.
 fn explanation(reason: &str) -> String {
     const LENGTH: usize = 600;
     text::excerpt(reason, LENGTH)

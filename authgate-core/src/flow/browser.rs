@@ -1,4 +1,4 @@
-//! Opening a URL in the person's browser.
+//! Opens a URL in the person's browser.
 
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
@@ -11,13 +11,14 @@ use url::Url;
 use super::surroundings::{Launcher, NoBrowser};
 use crate::error::{Cause, Error, Result};
 
-/// A launcher that has not ended by then is taken to be the browser itself.
+/// A launcher that still runs after this time is assumed to be the browser itself.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(5);
 
-/// What [`Browser::open`] returns: done when the browser is open, as far as one can tell.
+/// The future that [`Browser::open`] returns. It completes when the browser is open, as far as we
+/// can tell.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
-/// Something that opens a URL for a person to see. Tests bring their own.
+/// Opens a URL for a person to see. Tests supply their own.
 pub trait Browser: Send + Sync {
     /// Opens `url`.
     ///
@@ -26,28 +27,29 @@ pub trait Browser: Send + Sync {
     /// [`Error::BrowserUnavailable`] with the reason.
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a>;
 
-    /// Whether it is worth a try, as far as is known before one.
+    /// Returns whether opening a URL may work, as far as is known before trying.
     fn is_available(&self) -> bool {
         true
     }
 }
 
-/// The browser of the machine, opened by a program that was found to do so.
+/// The browser of this machine, opened by a launcher program.
 ///
-/// The program runs by itself: nothing that it prints is seen, a Ctrl-C at the terminal does not
-/// reach it, and `CLIENT_SECRET` is not in its environment. The URL is one argument to it, and no
-/// shell is involved.
+/// The launcher runs by itself: its output is discarded, a Ctrl-C at the terminal does not reach
+/// it, and `CLIENT_SECRET` is not in its environment. The URL is one of its arguments, and no shell
+/// is involved.
 ///
-/// The `webbrowser` crate was not used: it hands the whole environment on, it waits for text
-/// browsers, and it does not limit how long a launcher takes.
+/// We do not use the `webbrowser` crate, because it passes on the whole environment, waits for text
+/// browsers, and does not limit how long a launcher takes.
 #[derive(Debug, Clone)]
 pub struct SystemBrowser {
     launcher: Result<Launcher, NoBrowser>,
 }
 
 impl SystemBrowser {
-    /// Opens URLs by `launcher`, as [`Surroundings::browser`](super::Surroundings::browser) has
-    /// found it. Without one, opening fails with the reason.
+    /// Creates a browser that opens URLs with `launcher`, the result of
+    /// [`Surroundings::browser`](super::Surroundings::browser). If that is an error, opening fails
+    /// with the reason.
     pub fn new(launcher: Result<Launcher, NoBrowser>) -> Self {
         Self { launcher }
     }
@@ -57,8 +59,8 @@ impl Browser for SystemBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
         Box::pin(async move {
             let launcher = self.launcher.as_ref().map_err(|reason| Error::from(*reason))?;
-            // A launcher opens whatever it is given: `file:` runs programs on some systems. And a
-            // URL that begins with http cannot be taken for an option.
+            // A launcher opens every URL, and on some systems `file:` runs programs. Besides, a URL
+            // that begins with http cannot be mistaken for an option.
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(unavailable("only http and https addresses are opened"));
             }
@@ -78,7 +80,7 @@ async fn launch(launcher: &Launcher, url: &Url) -> Result<()> {
         .args(&launcher.arguments)
         .arg(url.as_str())
         .env_remove("CLIENT_SECRET")
-        // What BROWSER says has been judged; xdg-open would read it again, and less carefully.
+        // We have checked BROWSER already; xdg-open would read it again, and less carefully.
         .env_remove("BROWSER")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -91,7 +93,7 @@ async fn launch(launcher: &Launcher, url: &Url) -> Result<()> {
         command.spawn().map_err(|error| unavailable(&format!("{name} cannot be run: {}", Cause::innermost(&error))))?;
     match timeout(LAUNCH_LIMIT, child.wait()).await {
         Ok(Ok(status)) if !status.success() => Err(unavailable(&format!("{name} ended with {}", ending(status)))),
-        // Ended well, or still running: the browser itself, perhaps.
+        // The launcher succeeded, or it still runs and may be the browser itself.
         _ => Ok(()),
     }
 }

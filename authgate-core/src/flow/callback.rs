@@ -1,7 +1,7 @@
-//! The loopback server that a browser comes back to after the login (RFC 8252 section 7.3).
+//! The loopback server that the browser comes back to after the login (RFC 8252 section 7.3).
 //!
-//! Anybody on this machine, and any page in the browser, can come to it. Who does not carry the
-//! login's state is turned away, and the waiting goes on.
+//! Any program on this machine, and any page in the browser, can send it a request. It rejects
+//! every request without the login's state and keeps waiting.
 
 mod answer;
 #[cfg(fuzzing)]
@@ -33,37 +33,39 @@ pub(super) use answer::Expected;
 pub use fuzzing::{Callback, Visited};
 use listener::Listener;
 
-/// Browsers open connections ahead of need and send nothing on them.
+/// How long a browser may take to send its headers. Browsers open spare connections and send
+/// nothing on them.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
 const MOST_CONNECTIONS: usize = 32;
-/// Room for the longest URL that the parser takes, and its headers.
+/// Room for the longest URL that the parser accepts, and its headers.
 const BUFFER_SIZE: usize = 96 * 1024;
-/// How long an answered browser may take to read its page, once the login is over.
+/// How long a browser may take to read its page once the login is over.
 const PARTING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Listens until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
     listener: Arc<Listener>,
     visits: mpsc::Receiver<Visit>,
-    /// Its end tells the serving task that this is gone.
+    /// Dropping this tells the serving task that the server is gone.
     _open: watch::Sender<()>,
 }
 
-/// What a visit to the callback address turned out to be.
+/// The kind of a visit to the callback address.
 pub(super) enum Visit {
-    /// Somebody without this login's state; only the first is told of.
+    /// A request without this login's state. Only the first one is reported.
     WrongState,
-    /// The answer to this login; there is one at most.
+    /// The authorization response of this login. There is at most one.
     Answer(Arrival),
 }
 
-/// The browser has come back, and waits for its page.
+/// The browser has come back and waits for its page.
 pub(super) struct Arrival {
     pub(super) outcome: Result<Secret>,
     pub(super) visitor: Visitor,
 }
 
-/// A browser that waits for its page. Dropped, it shows that the login was not finished.
+/// A browser that waits for its page. If this is dropped, the browser shows that the login was not
+/// finished.
 #[derive(Debug)]
 pub(super) struct Visitor {
     page: oneshot::Sender<Page>,
@@ -73,7 +75,8 @@ pub(super) struct Visitor {
 impl CallbackServer {
     pub(super) async fn start(redirect_uri: &RedirectUri, expected: Expected) -> Result<Self> {
         let listener = Arc::new(Listener::bind(redirect_uri).await?);
-        // Room for all that is ever announced: one wrong visit and the answer.
+        // The server announces at most two visits: one with a wrong state, and the authorization
+        // response.
         let (announce, visits) = mpsc::channel(2);
         let (open, closed) = watch::channel(());
         let gate = Gate {
@@ -90,7 +93,7 @@ impl CallbackServer {
     pub(super) async fn visit(&mut self) -> Visit {
         match self.visits.recv().await {
             Some(visit) => visit,
-            // The serving task holds the other end for as long as this exists.
+            // The serving task holds the sender for as long as this server exists.
             None => std::future::pending().await,
         }
     }
@@ -103,10 +106,10 @@ impl Drop for CallbackServer {
 }
 
 impl Visitor {
-    /// Shows the page, and waits until the browser has it or can be waited for no longer.
+    /// Shows the page. Waits until the browser has read it, for at most `PARTING_LIMIT`.
     pub(super) async fn show(mut self, page: Page) {
         if self.page.send(page).is_ok() {
-            // An error is what is waited for: the connection's end drops its sender.
+            // This waits for an error: the sender is dropped when the connection ends.
             let _ = timeout(PARTING_LIMIT, self.gone.changed()).await;
         }
     }
@@ -119,19 +122,20 @@ async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Rece
             _ = closed.changed() => break,
             accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
                 Ok(stream) => { connections.spawn(converse(stream, gate.clone())); }
-                // Out of file descriptors, say: wait for some to be closed.
+                // The process may be out of file descriptors, so wait for some to be closed.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
-    // Whoever waits for a page gets one now; whoever waits for nothing is not waited for.
+    // Answer the pending requests for at most PARTING_LIMIT, then drop every connection.
     let _ = timeout(PARTING_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-/// One connection, one request.
+/// Serves one request on one connection.
 ///
-/// Not `axum::serve`: that has no limit for the header and waits for half a request when it ends.
+/// We do not use `axum::serve`, because it has no limit for the headers and waits for incomplete
+/// requests when it ends.
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, gate: Arc<Gate>) {
     let (connected, gone) = watch::channel(());
     let router = Router::new().fallback(answer).with_state(Reception { gate, gone });
@@ -145,7 +149,7 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
     drop(connected);
 }
 
-/// What all visits have in common.
+/// The data that all visits share.
 struct Gate {
     redirect_uri: RedirectUri,
     expected: Expected,
@@ -154,7 +158,7 @@ struct Gate {
     answered: AtomicBool,
 }
 
-/// What one connection's visit needs.
+/// The data that one connection needs.
 #[derive(Clone)]
 struct Reception {
     gate: Arc<Gate>,
@@ -170,11 +174,12 @@ async fn answer(State(Reception { gate, gone }): State<Reception>, request: Requ
 }
 
 impl Gate {
-    /// What the visit brings if it is an answer to this login, else the page that turns it away.
+    /// Returns the outcome if the request is a response to this login, otherwise the page that
+    /// rejects it.
     fn examine(&self, request: &Request) -> Result<Result<Secret>, Page> {
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
-        // A request that names its host in its first line as well is made for a proxy.
+        // A request that also names its host in the request line is meant for a proxy.
         if request.uri().authority().is_some() || !host.is_some_and(|host| self.redirect_uri.is_host(host)) {
             return Err(Page::BadRequest);
         }
@@ -185,7 +190,7 @@ impl Gate {
             return Err(Page::MethodNotAllowed);
         }
         self.expected.judge(request.uri().query().unwrap_or_default()).ok_or_else(|| {
-            // A page that comes again and again must not fill the terminal.
+            // Report only the first one, because repeated requests must not fill the terminal.
             if !self.warned.swap(true, Ordering::SeqCst) {
                 let _ = self.announce.try_send(Visit::WrongState);
             }
@@ -193,7 +198,7 @@ impl Gate {
         })
     }
 
-    /// Hands the answer on and waits for the page that tells how the login ended.
+    /// Passes the outcome on, and waits for the page that shows how the login ended.
     async fn admit(&self, outcome: Result<Secret>, gone: watch::Receiver<()>) -> Page {
         if self.answered.swap(true, Ordering::SeqCst) {
             return Page::AlreadyHandled;

@@ -1,4 +1,4 @@
-//! How long a person has.
+//! The time that a person has to log in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::{Clock, Moment};
 
-/// How often the time left is shown, and a wake-up from suspend noticed.
+/// How often we show the time left and check for a wake-up from suspend.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A moment after which waiting ends. Two clocks are read and either may end it: the runtime's,
+/// The moment when waiting ends. It reads two clocks, and either may end the wait: the runtime's,
 /// and the client's, which also counts the time that the machine was asleep.
 pub(super) struct Deadline {
     clock: Arc<dyn Clock>,
@@ -20,24 +20,24 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// Ends `limit` after `since`, which is about now.
+    /// Creates a deadline that ends `limit` after `since`, which is about now.
     pub(super) fn new(clock: Arc<dyn Clock>, since: Moment, limit: Duration) -> Self {
         Self { clock, since, started: Instant::now(), limit }
     }
 
-    /// The time left; `None` when there is none.
+    /// Returns the time left, or `None` if there is none.
     pub(super) fn remaining(&self) -> Option<Duration> {
         let elapsed = self.started.elapsed().max(self.clock.now().since(self.since));
         self.limit.checked_sub(elapsed).filter(|remaining| !remaining.is_zero())
     }
 
-    /// Waits for a second, or for `pause` or the deadline if they come first.
+    /// Waits for a second, or until `pause` or the deadline ends, if that is sooner.
     pub(super) async fn tick(&self, pause: Duration) {
         sleep(self.remaining().unwrap_or_default().min(pause).min(TICK)).await;
     }
 }
 
-/// A span for people to read, such as `5 minutes` or `90 seconds`.
+/// Formats a duration for people to read, such as `5 minutes` or `90 seconds`.
 pub(super) fn spoken(span: Duration) -> String {
     let seconds = span.as_secs();
     match (seconds / 60, seconds % 60) {

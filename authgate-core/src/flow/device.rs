@@ -10,34 +10,36 @@ use crate::client::{DeviceAuth, OAuthClient};
 use crate::error::{Error, Result};
 use crate::token::Token;
 
-/// What `slow_down` adds to the interval, for good (RFC 8628 section 3.5).
+/// The time that each `slow_down` adds to the interval permanently (RFC 8628 section 3.5).
 const SLOWER_BY: Duration = Duration::from_secs(5);
-/// A clock that runs fast (virtual machines have them) makes every poll too early: a little is
-/// added to each pause.
+/// How much longer than required each pause is. A clock that runs fast, as in some virtual
+/// machines, would otherwise make every poll too early.
 const SLACK: f64 = 0.1;
-/// A machine whose polls are still too early after so many is told so.
+/// How many `slow_down` responses it takes until we tell the person to check the clock.
 const SLOW_DOWNS_BEFORE_ADVICE: u32 = 3;
-/// A server in trouble is asked ever less often, but at least this often.
+/// The limit to which the pause grows while the server is in trouble.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Logs a person in with a code that is typed on another device (RFC 8628).
+/// Logs a person in with a code that they type on another device (RFC 8628).
 ///
-/// It asks for a code, shows it through `prompt`, and polls until the person has approved, for as
-/// long as the code is good but no longer than 30 minutes. The first poll follows after one
-/// interval. 429, 5xx, lost connections and answers that are not OAuth do not end it: the pause
-/// grows with each, up to a minute, and is as long as the server asks for.
+/// Requests a code, shows it through `prompt`, and polls until the person has approved, as long as
+/// the code is valid but for at most 30 minutes. The first poll follows after one interval. 429,
+/// 5xx, lost connections and responses that are not OAuth do not end the login: the pause grows
+/// with each, up to a minute, and is at least as long as the server asks for.
 ///
-/// Each poll is counted by `in_flight`: the one that brings the token should not be cut short.
+/// `in_flight` counts each poll, because the one that brings the token should not be interrupted.
 /// Dropping the future ends the login.
 ///
 /// # Errors
 ///
 /// * [`Error::DeviceFlowUnavailable`] when the server or the client's registration does not allow
-///   it: a browser may do.
-/// * [`Error::LoginExpired`] when the code ran out: offer a new one.
-/// * [`Error::Denied`] when the person said no.
-/// * [`Error::AnswerLost`] when it was perhaps approved: start again.
-/// * Else as for [`OAuthClient::request_device_code`] and [`OAuthClient::exchange_device_code`].
+///   this flow. A browser may work.
+/// * [`Error::LoginExpired`] when the code expired. Offer a new one.
+/// * [`Error::Denied`] when the person denied access.
+/// * [`Error::AnswerLost`] when the person may have approved, but the token was lost on its way.
+///   Start again.
+/// * Otherwise those of [`OAuthClient::request_device_code`] and
+///   [`OAuthClient::exchange_device_code`].
 ///
 /// ```no_run
 /// # async fn example(client: authgate_core::OAuthClient, prompt: impl authgate_core::flow::Prompt)
@@ -60,13 +62,14 @@ pub async fn run_device_flow(
     let mut polling = Polling::new(&device);
     loop {
         let pause = polling.pause();
-        // A server that asks for more time than is left has said the last word.
+        // If the server asks for a longer pause than the time left, no other poll can follow, so
+        // return its error.
         let too_late = deadline.remaining().is_none_or(|left| left <= pause);
         if let Some(error) = polling.failure.take_if(|error| too_late && error.retry_after().is_some()) {
             return Err(error);
         }
         wait(&deadline, pause, prompt).await.ok_or_else(|| expired(&device))?;
-        // One of the polls brings the token, and it cannot be known which.
+        // Count every poll, because any of them may bring the token.
         let _exchange = in_flight.enter();
         match client.exchange_device_code(&device).await {
             Ok(token) => return Ok(token.or_asked_for(scopes)),
@@ -75,7 +78,7 @@ pub async fn run_device_flow(
     }
 }
 
-/// Waits between two polls and shows the time left; `None` when the code has run out.
+/// Waits between two polls and shows the time left. Returns `None` when the code has expired.
 async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Option<()> {
     let started = tokio::time::Instant::now();
     loop {
@@ -88,13 +91,13 @@ async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Opti
     }
 }
 
-/// How the polls went so far.
+/// The state of the polling.
 struct Polling {
     interval: Duration,
     slow_downs: u32,
-    /// Polls without a usable answer since the last one with.
+    /// The number of polls without a usable response since the last usable one.
     failures: u32,
-    /// What the last poll failed with, if it did.
+    /// The error of the last poll, if it failed.
     failure: Option<Error>,
     /// Whether the server may have granted a token that never arrived.
     answer_may_be_lost: bool,
@@ -105,7 +108,7 @@ impl Polling {
         Self { interval: device.interval, slow_downs: 0, failures: 0, failure: None, answer_may_be_lost: false }
     }
 
-    /// The time until the next poll.
+    /// Returns the time until the next poll.
     fn pause(&self) -> Duration {
         let backoff = self.interval.saturating_mul(2_u32.saturating_pow(self.failures));
         let pause = backoff.min(LONGEST_BACKOFF).max(self.interval).mul_f64(1.0 + SLACK);
@@ -113,7 +116,7 @@ impl Polling {
         asked.map_or(pause, |asked| asked.max(pause))
     }
 
-    /// What an answer that is no token means: nothing, or the end.
+    /// Handles a response without a token: returns an error if it ends the login.
     fn go_on_after(&mut self, error: Error, device: &DeviceAuth, prompt: &dyn Prompt) -> Result<()> {
         match code(&error) {
             Some("authorization_pending") => self.answered(),
@@ -134,7 +137,8 @@ impl Polling {
         Ok(())
     }
 
-    /// The server knows the code, and it is unused: nothing can have been lost.
+    /// Resets the failures. The server knows the code, and it is unused, so no token can have been
+    /// lost.
     fn answered(&mut self) {
         self.failures = 0;
         self.failure = None;
@@ -144,7 +148,7 @@ impl Polling {
     fn slow_down(&mut self, error: &Error, prompt: &dyn Prompt) {
         self.answered();
         self.slow_downs += 1;
-        // The reply may name an interval of its own, which never makes the polls more frequent.
+        // The response may name its own interval, which never makes the polls more frequent.
         let asked = error.retry_after().unwrap_or_default();
         self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
         prompt.notice(&Notice::SlowedDown { interval: self.interval });
@@ -161,7 +165,7 @@ impl Polling {
     }
 }
 
-/// Whether the server may have used up the code for an answer that never arrived as it was meant.
+/// Returns whether the server may have used up the code for a response that did not arrive intact.
 fn may_hide_a_token(error: &Error) -> bool {
     match error {
         Error::Transport { failure, .. } => !failure.is_before_sending(),

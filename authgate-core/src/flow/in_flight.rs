@@ -1,9 +1,9 @@
-//! Work that should not be cut short.
+//! Work that should not be interrupted.
 
 use tokio::sync::watch;
 
-/// Counts what is under way that a Ctrl-C should wait for a moment: a code or a refresh token that
-/// the server is just taking, a token that is just being saved. Clones count together.
+/// Counts the work that a Ctrl-C should wait for briefly: the server is processing a code or a
+/// refresh token, or a token is being saved. Clones share one count.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -19,26 +19,26 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(watch::Sender<usize>);
 
-/// One piece of work, until it is dropped.
+/// One piece of work, which is over when this is dropped.
 #[derive(Debug)]
 #[must_use = "the work is over when this is dropped"]
 pub struct Entered(watch::Sender<usize>);
 
 impl InFlight {
-    /// Marks the beginning of a piece of work.
+    /// Starts a piece of work.
     pub fn enter(&self) -> Entered {
         self.0.send_modify(|count| *count += 1);
         Entered(self.0.clone())
     }
 
-    /// Whether nothing is under way.
+    /// Returns whether no work is in progress.
     pub fn is_idle(&self) -> bool {
         *self.0.borrow() == 0
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until no work is in progress.
     pub async fn idle(&self) {
-        // It cannot fail: the sender is right here.
+        // This cannot fail, because we hold the sender.
         let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a person is told besides what to do.
+//! Notices for the person during a login.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,69 +9,71 @@ use crate::error::Error;
 use crate::store;
 use crate::text;
 
-/// One line for the person; its `Display` is the line.
+/// One line for the person, formatted by its `Display`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The browser's turn has come.
+    /// The login waits for the browser.
     WaitingForBrowser {
-        /// Where it is to come back to.
+        /// The redirect URI that the browser comes back to.
         redirect_uri: RedirectUri,
-        /// How long it is waited for.
+        /// How long the login waits.
         limit: Duration,
     },
-    /// No browser could be opened, and the waiting goes on: the address can be opened by hand.
+    /// No browser could be opened. The login still waits, because the person can open the address
+    /// by hand.
     BrowserFailed(Error),
-    /// Somebody came back with a state that is not this login's; the waiting goes on.
+    /// A request came to the callback address with a state that is not this login's. The login
+    /// still waits.
     WrongState,
-    /// The code is being exchanged for a token: it is lost if the program ends now.
+    /// The code is being exchanged for a token. If the program ends now, the code is lost.
     Exchanging,
     /// The server asked for fewer polls.
     SlowedDown {
-        /// The time between two polls from now on.
+        /// The new time between two polls.
         interval: Duration,
     },
-    /// The server has asked for that several times.
+    /// The server has asked for fewer polls several times.
     ClockDrift,
-    /// A poll got no usable answer; the polling goes on.
+    /// A poll got no usable response. The polling goes on.
     PollFailed {
-        /// What happened.
+        /// The error of the poll.
         error: Error,
-        /// When the next poll follows.
+        /// The time until the next poll.
         pause: Duration,
     },
-    /// The device flow takes over from the browser.
+    /// The device flow replaces the browser flow.
     DeviceFlowInstead {
-        /// Why.
+        /// The error that ended the browser flow.
         because: Error,
     },
-    /// The code ran out, and the person gets another one.
+    /// The code expired, and the person gets a new one.
     AnotherCode {
-        /// How the first one ended.
+        /// The error that the first code ended with.
         because: Error,
     },
-    /// The server granted less than was asked for.
+    /// The server granted fewer scopes than were requested.
     ScopesNotGranted {
         /// The scopes that the token lacks.
         missing: Vec<String>,
     },
-    /// There is a login at another server, or at an unknown one; it is not used.
+    /// The stored login is for another server, or for an unknown one, and is not used.
     OtherIssuer {
-        /// The other server, if it is known.
+        /// The other server, if known.
         issuer: Option<String>,
-        /// The server that was asked for.
+        /// The server of this login.
         server: String,
     },
-    /// The token was not renewed, and is good for a while yet.
+    /// The refresh failed, but the token is still valid for a while.
     RenewalFailed(Error),
-    /// The token is of no more use, and was not renewed, because its successor could not be saved; a
+    /// The token no longer works and was not refreshed, because its successor could not be saved. A
     /// new login follows.
     NotRenewed(Error),
-    /// The server does not accept the stored login any more; it is deleted, and a new one follows.
+    /// The server no longer accepts the stored login, which is deleted. A new login follows.
     LoginRevoked,
-    /// The keyring, or the lock of the token file, has not been had for a second.
+    /// The keyring, or the lock of the token file, has been unavailable for a second.
     WaitingForStore,
-    /// Something about where the login is kept.
+    /// A notice about where the login is stored.
     Store(store::Notice),
 }
 
@@ -130,7 +132,7 @@ impl fmt::Display for Notice {
     }
 }
 
-/// The error with a full stop, unless it ends in a question.
+/// Formats the error with a full stop, unless it ends with a question mark.
 fn sentence(error: &Error) -> String {
     let text = error.to_string();
     if text.ends_with('?') { text } else { text + "." }

@@ -1,4 +1,4 @@
-//! What the browser shows when it comes back: one small page, without script or anything to fetch.
+//! The small page that the browser shows when it comes back. It has no script and fetches nothing.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -8,47 +8,47 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 
 const STYLE: &str = include_str!("page.css");
-/// Lets in the style above, by its hash, and nothing else: no script, no image, no frame around it.
+/// Allows the style above, by its hash, and nothing else: no script, no image, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-LKWGqa++0D9nzurfeFsUPrLuXNmMgC6qBzKioxZ0/uU='; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The end of a visit to the callback address.
+/// The page that ends a visit to the callback address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
-    /// The person is logged in and the token is kept.
+    /// The person is logged in, and the token is stored.
     LoggedIn,
-    /// The person is logged in for this run; the token could not be kept.
+    /// The person is logged in for this run only, because the token could not be stored.
     NotKept {
         /// Why.
         reason: String,
     },
-    /// The person said no.
+    /// The person denied access.
     Denied,
-    /// The server said no.
+    /// The server refused the login.
     Refused {
-        /// What it said.
+        /// The server's error.
         reason: String,
     },
-    /// The login was approved, and what followed failed.
+    /// The person approved the login, but a later step failed.
     Failed {
         /// Why.
         reason: String,
     },
-    /// The program went away before it could tell.
+    /// The program ended before the login was finished.
     Unfinished,
-    /// The answer belongs to the login and cannot be used: the login is over.
+    /// The response belongs to the login but cannot be used, so the login has ended.
     Unusable,
     /// The visit does not belong to the login.
     BadRequest,
-    /// The login has been handled already, by another visit.
+    /// Another visit has already handled the login.
     AlreadyHandled,
     /// There is no such page.
     NotFound,
-    /// Only GET leads here.
+    /// The method is not GET.
     MethodNotAllowed,
 }
 
-/// What is drawn above the headline.
+/// The drawing above the headline.
 enum Mark {
     Check,
     Cross,
@@ -161,7 +161,7 @@ impl Page {
         }
     }
 
-    /// The page as an answer, with the headers that keep it to itself: its address carries a code.
+    /// Builds the response. Its headers keep the page private, because its address contains a code.
     pub(super) fn response(&self) -> Response {
         let content = self.content();
         let mut response = Response::new(Body::from(content.html()));
@@ -202,7 +202,7 @@ impl Content<'_> {
     }
 }
 
-/// Text from elsewhere, without meaning to an HTML parser.
+/// Escapes untrusted text, so that an HTML parser sees no markup in it.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! What a person is shown during a login. The caller does the showing.
+//! Prompts for the person during a login. The caller shows them.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,10 +13,10 @@ use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
 use crate::config::is_loopback;
 use crate::text;
 
-/// Shows a person what a login wants of them.
+/// Shows a person what a login needs from them.
 ///
-/// Everything that it is handed is safe to print. The methods are called from within the login and
-/// must return at once.
+/// All values are safe to print. The login calls these methods while it runs, so they must return
+/// at once.
 ///
 /// ```
 /// use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
@@ -39,27 +39,27 @@ use crate::text;
 /// }
 /// ```
 pub trait Prompt: Send + Sync {
-    /// The address where the person logs in. Show it in any case: a launcher may say that it has
-    /// opened a browser where none appears.
+    /// Shows the address where the person logs in. Always show it: a launcher may report that it
+    /// has opened a browser when none appears.
     fn authorization_url(&self, prompt: &BrowserPrompt<'_>);
 
-    /// The code that the person types on another device. Show its text, a QR code only beside it
-    /// (RFC 8628 section 3.3.1).
+    /// Shows the code that the person types on another device. Always show it as text; a QR code
+    /// may only be shown beside it (RFC 8628 section 3.3.1).
     fn device_code(&self, code: &DevicePrompt<'_>);
 
-    /// One line about what is going on.
+    /// Shows one line about the progress of the login.
     fn notice(&self, notice: &Notice);
 
-    /// How much time the person has left; called about once a second while waiting.
+    /// Shows how much time the person has left. Called about once a second while waiting.
     fn waiting(&self, remaining: Duration) {
         let _ = remaining;
     }
 
-    /// Nothing is waited for any more: what [`Prompt::waiting`] has shown can go.
+    /// Removes the output of [`Prompt::waiting`]. Called when the waiting has ended.
     fn waited(&self) {}
 }
 
-/// So that a caller can keep hold of the prompt that it hands to a login.
+/// Lets a caller share the prompt that it passes to a login.
 impl<P: Prompt + ?Sized> Prompt for Arc<P> {
     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
         (**self).authorization_url(prompt);
@@ -100,18 +100,19 @@ impl Prompt for StandardError {
     }
 }
 
-/// `eprintln!` would panic where standard error is closed; the login goes on instead.
+/// Writes a line and ignores failures. If standard error is closed, `eprintln!` would panic, but
+/// the login should go on.
 fn write_line(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// What the browser flow shows; its `Display` is the whole text, of several lines.
+/// The text that the browser flow shows; its `Display` is the whole text, of several lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrowserPrompt<'a> {
-    /// Where the person logs in.
+    /// The address where the person logs in.
     pub url: &'a AuthorizationUrl,
-    /// Whether a browser is being opened there.
+    /// Whether a browser is being opened at that address.
     pub opens_browser: bool,
 }
 
@@ -126,25 +127,25 @@ impl fmt::Display for BrowserPrompt<'_> {
     }
 }
 
-/// What the device flow shows; its `Display` is the whole text, of several lines.
+/// The text that the device flow shows; its `Display` is the whole text, of several lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DevicePrompt<'a> {
-    /// What to type.
+    /// The code that the person types.
     pub user_code: &'a str,
-    /// Where to type it.
+    /// The page where the person types it.
     pub verification_uri: &'a Url,
-    /// What a QR code may contain, if anything.
+    /// The URL for a QR code, if there is one.
     pub verification_uri_complete: Option<&'a Url>,
-    /// The server that asks, as the issuer or by its address.
+    /// The authorization server: its issuer, or its address if the issuer is unknown.
     pub server: String,
-    /// Whether the page is on another site than the server's endpoints.
+    /// Whether the page is on a different site from the server's endpoints.
     pub is_elsewhere: bool,
-    /// Who will be let in.
+    /// The client that gets access.
     pub client_id: String,
-    /// What it asks for.
+    /// The scopes that the client requests.
     pub scopes: Vec<String>,
-    /// How long the code is good for.
+    /// How long the code is valid.
     pub expires_in: Duration,
 }
 
@@ -165,7 +166,8 @@ impl<'a> DevicePrompt<'a> {
         }
     }
 
-    /// What to say beside every code (RFC 8628 section 5.4): somebody else may have sent it.
+    /// The warning to show with every code (RFC 8628 section 5.4), because another person may have
+    /// sent the code.
     pub const WARNING: &'static str =
         "Continue only if you started this login yourself: whoever enters the code lets this program in.";
 }

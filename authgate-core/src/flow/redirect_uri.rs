@@ -1,4 +1,4 @@
-//! Where the browser comes back to.
+//! The redirect URI that the browser comes back to.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 
 const HTTP_PORT: u16 = 80;
 
-/// A loopback redirect URI (RFC 8252 section 7.3), checked.
+/// A checked loopback redirect URI (RFC 8252 section 7.3).
 ///
-/// The server compares it to the letter, so it is sent as it was written; its host, port and path
-/// are what is listened on. The default is `http://127.0.0.1:8088/callback`.
+/// The server compares it character by character, so we send it exactly as it was written. We
+/// listen on its host, port and path. The default is `http://127.0.0.1:8088/callback`.
 ///
 /// ```
 /// use authgate_core::flow::RedirectUri;
@@ -36,12 +36,12 @@ enum LoopbackHost {
 }
 
 impl RedirectUri {
-    /// Reads a redirect URI.
+    /// Parses a redirect URI.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is not plain http to `localhost`, 127.0.0.0/8 or `[::1]`, does not
-    /// name its port, names port 0, or has a query, a fragment or a user name.
+    /// [`Error::Config`] when it is not plain http to `localhost`, 127.0.0.0/8 or `[::1]`, when it
+    /// has no port or port 0, or when it has a query, a fragment or a user name.
     pub fn parse(written: &str) -> Result<Self> {
         let refused = |reason: &str| {
             Err(Error::config(format!(
@@ -65,18 +65,18 @@ impl RedirectUri {
         }
     }
 
-    /// The URI as it was written.
+    /// Returns the URI as it was written.
     pub fn as_str(&self) -> &str {
         &self.written
     }
 
-    /// The path that the browser asks for.
+    /// Returns the path that the browser requests.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where to listen, and whether that address may be missing: a browser that is told
-    /// `localhost` takes either of two.
+    /// Returns the addresses to listen on, and whether each may be missing. A browser may use
+    /// either of two addresses for `localhost`.
     pub(super) fn addresses(&self) -> Vec<(SocketAddr, Presence)> {
         let at = |address: IpAddr| SocketAddr::new(address, self.port);
         match self.host {
@@ -88,8 +88,8 @@ impl RedirectUri {
         }
     }
 
-    /// Whether a `Host` header is ours. A page elsewhere whose name was made to lead here (DNS
-    /// rebinding) sends its own.
+    /// Returns whether a `Host` header is ours. A page elsewhere whose name was made to lead here
+    /// (DNS rebinding) sends its own name.
     pub(super) fn is_host(&self, header: &str) -> bool {
         let host = match self.host {
             LoopbackHost::Localhost => "localhost".to_owned(),
@@ -125,8 +125,8 @@ pub(super) enum Presence {
     Optional,
 }
 
-/// The port as it stands in the text: the parser forgets an `:80` that was written. Only for that,
-/// because the parser takes more notations for a URL than this does.
+/// Returns the port as it is written, because the URL parser drops an explicit `:80`. Use it for
+/// that only: the parser accepts more notations than this function.
 fn written_port(uri: &str) -> Option<u16> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split('/').next()?;

@@ -1,4 +1,4 @@
-//! Whether a browser can be opened here, and by what.
+//! Finds out whether a browser can be opened here, and with which program.
 
 mod browser_variable;
 
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// What the decision depends on; [`Surroundings::of_this_machine`] looks, a test makes its own.
+/// The facts that the decision depends on. [`Surroundings::of_this_machine`] looks them up; a test
+/// supplies its own.
 ///
 /// ```
 /// use authgate_core::flow::{NoBrowser, Surroundings, System};
@@ -24,29 +25,29 @@ use crate::error::Error;
 pub struct Surroundings {
     /// The operating system.
     pub system: System,
-    /// Whether somebody sits at a terminal.
+    /// Whether a person sits at a terminal.
     pub terminal: bool,
-    /// Reads a variable of the environment.
+    /// Reads an environment variable.
     pub variable: Lookup<String>,
-    /// Finds an executable by its name, or by its whole path.
+    /// Finds an executable by its name or its whole path.
     pub find_program: Lookup<PathBuf>,
 }
 
-/// Looks something up by its name.
+/// A function that looks something up by its name.
 pub type Lookup<T> = Box<dyn Fn(&str) -> Option<T> + Send + Sync>;
 
 /// An operating system, as far as browsers are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
-    /// macOS: there is always a browser.
+    /// macOS, which always has a browser.
     MacOs,
-    /// Windows: there is always a browser.
+    /// Windows, which always has a browser.
     Windows,
-    /// Linux and the others, WSL among them.
+    /// Linux and the others, including WSL.
     Unix,
 }
 
-/// A program that opens a URL, which it gets as one argument after its own.
+/// A program that opens a URL, which it receives as one argument after its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launcher {
     pub(super) program: PathBuf,
@@ -54,12 +55,12 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// A launcher; the URL follows after `arguments`.
+    /// Creates a launcher. The URL follows after `arguments`.
     pub fn new(program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
     }
 
-    /// The program.
+    /// Returns the program.
     pub fn program(&self) -> &Path {
         &self.program
     }
@@ -69,13 +70,14 @@ impl Launcher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoBrowser {
-    /// It would open on the far machine (`SSH_CONNECTION`, `SSH_TTY`), even with a `DISPLAY`.
+    /// This is an SSH session (`SSH_CONNECTION`, `SSH_TTY`). The browser would open on the remote
+    /// machine, even with a `DISPLAY`.
     Ssh,
-    /// The browser is on another machine than the port that it comes back to.
+    /// The browser and the port that it comes back to are on different machines.
     RemoteContainer,
-    /// `CI` is set: nobody is there.
+    /// `CI` is set, so no person is there.
     Ci,
-    /// No terminal: nobody is there.
+    /// There is no terminal, so no person is there.
     NoTerminal,
     /// Neither `DISPLAY` nor `WAYLAND_DISPLAY` is set.
     NoDisplay,
@@ -105,7 +107,7 @@ impl From<NoBrowser> for Error {
 }
 
 impl Surroundings {
-    /// What is around this process.
+    /// Looks up the facts for this process.
     pub fn of_this_machine() -> Self {
         let system = if cfg!(target_os = "macos") {
             System::MacOs
@@ -122,11 +124,11 @@ impl Surroundings {
         }
     }
 
-    /// What opens a browser here that the person at the terminal sees.
+    /// Returns the program that opens a browser which the person at the terminal can see.
     ///
     /// # Errors
     ///
-    /// The first reason against it.
+    /// The first reason why no browser can be opened.
     pub fn browser(&self) -> Result<Launcher, NoBrowser> {
         if self.is_set("SSH_CONNECTION") || self.is_set("SSH_TTY") {
             return Err(NoBrowser::Ssh);
@@ -143,7 +145,8 @@ impl Surroundings {
         self.launcher()
     }
 
-    /// Whether no flow has a chance, because nobody is there to see it: `CI` and no terminal.
+    /// Returns whether no flow can work, because no person is there to see it: `CI` is set and
+    /// there is no terminal.
     pub fn is_unattended(&self) -> bool {
         self.is_yes("CI") && !self.terminal
     }
@@ -151,14 +154,14 @@ impl Surroundings {
     fn launcher(&self) -> Result<Launcher, NoBrowser> {
         let found = |name: &str| (self.find_program)(name).map(|program| Launcher::new(program, [""; 0]));
         let launcher = match self.system {
-            // By its whole path: Windows would look for it in the current folder as well.
+            // Use the whole path, because Windows would also search the current folder.
             System::Windows => {
                 let root = self.value("SystemRoot").unwrap_or_else(|| r"C:\Windows".to_owned());
                 let program = format!(r"{root}\System32\rundll32.exe");
                 Some(Launcher::new(program, ["url.dll,FileProtocolHandler"]))
             }
             System::MacOs => self.named_browser().or_else(|| found("open")),
-            // It opens the browser of the Windows around it, for which no display is needed.
+            // wslview opens the browser of the surrounding Windows, which needs no display.
             System::Unix if self.is_wsl() && (self.find_program)("wslview").is_some() => {
                 self.named_browser().or_else(|| found("wslview"))
             }
@@ -182,7 +185,8 @@ impl Surroundings {
         self.value(name).is_some()
     }
 
-    /// Some set `CI=false` to say that it is none.
+    /// Returns whether the variable is set to anything but `false` or `0`. Some people set
+    /// `CI=false` to say that this is not CI.
     fn is_yes(&self, name: &str) -> bool {
         self.value(name).is_some_and(|value| !matches!(value.as_str(), "false" | "0"))
     }
@@ -202,7 +206,8 @@ impl fmt::Debug for Surroundings {
     }
 }
 
-/// Looks where the system would, but never in the current folder, which may be anybody's.
+/// Searches where the system would, but never in the current folder, because another user may own
+/// it.
 fn find_program(name: &str) -> Option<PathBuf> {
     let path = Path::new(name);
     if path.is_absolute() {

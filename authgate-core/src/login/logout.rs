@@ -1,31 +1,34 @@
-//! Logging a person out: at the server, and wherever the token is kept.
+//! Logs a person out, at the server and in every store.
 
 use super::{Login, LoginOptions, Stores};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::{FallbackStore, StoredToken};
 
-/// What came of [`logout`].
+/// The result of [`logout`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Logout {
-    /// Whether anybody was logged in.
+    /// Whether a login was stored.
     pub was_logged_in: bool,
-    /// What the server has not confirmed, each with the reason: it may still accept that token.
+    /// The tokens whose revocation the server has not confirmed, each with the reason. The server
+    /// may still accept them.
     pub not_revoked: Vec<(&'static str, Error)>,
-    /// Where the token could not be deleted, each with the reason.
+    /// The errors of the stores that could not delete the token.
     pub not_deleted: Vec<Error>,
 }
 
-/// Logs a person out: gives the tokens of every stored login back to the server (RFC 7009), refresh
-/// and access token each on its own because revoking one leaves the other alive, and deletes them. Deleting does not
-/// wait for the server's word: what it did not confirm is in the report.
+/// Logs a person out: revokes the tokens of every stored login at the server (RFC 7009), and
+/// deletes them. Revokes the refresh token and the access token separately, because revoking one
+/// leaves the other valid. Deletes them even if the server does not confirm; the report lists the
+/// tokens that it did not confirm.
 ///
-/// The token of another server, or of an unknown one, is deleted and not sent anywhere.
+/// A token of another server, or of an unknown one, is deleted and not sent anywhere.
 ///
 /// # Errors
 ///
-/// [`Error::Store`] when another process does not let go of the stores; nothing is done then.
+/// [`Error::Store`] when another process does not release the lock of the stores. In that case,
+/// nothing is revoked or deleted.
 pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let stores = Stores::new(&options);
     let _guard = stores.lock().await?;
@@ -39,7 +42,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
     Ok(Logout { was_logged_in, not_revoked, not_deleted })
 }
 
-/// Gives the tokens of every login back; returns those that the server did not take, and why.
+/// Revokes the tokens of every login. Returns those that were not revoked, and why.
 async fn revoke_all(options: &LoginOptions, stores: &Stores, found: Vec<StoredToken>) -> Vec<(&'static str, Error)> {
     let issuer = options.authgate_url.strip_suffix('/').unwrap_or(&options.authgate_url);
     let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|token| token.issuer.as_deref() == Some(issuer));
@@ -62,7 +65,7 @@ async fn revoke_all(options: &LoginOptions, stores: &Stores, found: Vec<StoredTo
     not_revoked
 }
 
-/// The refresh token first: with it, whoever has it can get further access tokens.
+/// Returns the refresh token first, because its holder can get further access tokens.
 fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
     let refresh_token = kept.refresh_token.as_ref().map(|token| ("refresh token", token));
     refresh_token.into_iter().chain([("access token", &kept.access_token)])

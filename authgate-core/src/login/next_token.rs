@@ -1,4 +1,4 @@
-//! A person's next token, while a program runs.
+//! Gets a person's next token while a program runs.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::token::Token;
 use crate::token_source::{NextToken, TokenFuture, TokenSource};
 
 impl Login {
-    /// A source of this person's tokens, beginning with `token`. It never opens a browser and shows
-    /// the person nothing.
+    /// Returns a source of this person's tokens that begins with `token`. It never opens a browser
+    /// and shows the person nothing.
     pub(super) fn token_source(&self, token: &Token) -> TokenSource {
         let mut login = self.clone();
         login.options.prompt = Arc::new(Unattended);
@@ -34,7 +34,7 @@ impl NextToken for Login {
     }
 }
 
-/// The prompt of a background refresh: notices go to the log.
+/// The prompt of a background refresh, which writes notices to the log.
 struct Unattended;
 
 impl Prompt for Unattended {

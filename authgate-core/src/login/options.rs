@@ -1,4 +1,4 @@
-//! Who logs in where, and with what.
+//! The options of a login.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::http::HttpClient;
 use crate::secret::Secret;
 use crate::store::{FallbackStore, KeyringStore};
 
-/// What a login needs to know. Everything but the server and the client has a default.
+/// The options of a login. Everything but the server and the client has a default.
 ///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {
@@ -42,7 +42,7 @@ pub struct LoginOptions {
 }
 
 impl LoginOptions {
-    /// A public client at a server, whose URL is also its issuer.
+    /// Creates the options for a public client at a server whose URL is also its issuer.
     pub fn new(authgate_url: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self {
             authgate_url: authgate_url.into(),
@@ -66,7 +66,7 @@ impl LoginOptions {
         Self { client_secret: client_secret.into(), ..self }
     }
 
-    /// Sets the scopes to ask for. Default: none, which leaves the choice to the server.
+    /// Sets the scopes to request. Default: none, which leaves the choice to the server.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
     }
@@ -76,7 +76,7 @@ impl LoginOptions {
         Self { flow_mode, ..self }
     }
 
-    /// Sets where the browser comes back to. Default: `http://127.0.0.1:8088/callback`.
+    /// Sets the redirect URI. Default: `http://127.0.0.1:8088/callback`.
     pub fn redirect_uri(self, redirect_uri: RedirectUri) -> Self {
         Self { redirect_uri, ..self }
     }
@@ -86,34 +86,35 @@ impl LoginOptions {
         Self { http: self.http.with_plain_http(plain_http), ..self }
     }
 
-    /// Sets whether the login may be kept in the OS keyring. Default: yes. Otherwise the keyring is
+    /// Sets whether the login may be stored in the OS keyring. Default: yes. If not, the keyring is
     /// not touched at all.
     pub fn keyring(self, keyring: bool) -> Self {
         Self { keyring, ..self }
     }
 
-    /// Sets what shows things to the person. Default: plain text on standard error.
+    /// Sets the prompt that the person sees. Default: plain text on standard error.
     pub fn prompt(self, prompt: impl Prompt + 'static) -> Self {
         Self { prompt: Arc::new(prompt), ..self }
     }
 
-    /// Sets what opens a URL. Default: the browser of this machine, where one can be opened.
+    /// Sets the browser that opens a URL. Default: the browser of this machine, if one can be
+    /// opened.
     pub fn browser(self, browser: impl Browser + 'static) -> Self {
         Self { browser: Some(Arc::new(browser)), ..self }
     }
 
-    /// Sets where logins are kept. Default: the keyring, and `~/.authgate-tokens.json` where there
+    /// Sets where logins are stored. Default: the keyring, and `~/.authgate-tokens.json` if there
     /// is none.
     pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
         Self { store: Some(store.into()), ..self }
     }
 
-    /// Sets what tells whether a browser can be opened. Default: this machine.
+    /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
     pub fn platform(self, platform: Surroundings) -> Self {
         Self { platform: Arc::new(platform), ..self }
     }
 
-    /// Sets what counts the work that a Ctrl-C should wait for.
+    /// Sets the counter of the work that a Ctrl-C should wait for.
     pub fn in_flight(self, in_flight: InFlight) -> Self {
         Self { in_flight, ..self }
     }
@@ -124,7 +125,7 @@ impl LoginOptions {
 
     pub(super) fn store_or_default(&self) -> Arc<FallbackStore> {
         self.store.clone().unwrap_or_else(|| {
-            // Where a person can unlock the keyring, they get the time for it.
+            // If a person can unlock the keyring, give them the time for it.
             let can_be_unlocked = self.platform.browser().is_ok();
             let limit = if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT };
             Arc::new(FallbackStore::of_user(self.keyring.then(|| KeyringStore::new(limit))))

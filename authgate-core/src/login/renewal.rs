@@ -1,4 +1,4 @@
-//! Renewing a stored login without getting into another process's way.
+//! Refreshes a stored login without getting in another process's way.
 
 use crate::error::{Error, Result};
 use crate::flow::Notice;
@@ -6,29 +6,29 @@ use crate::store::{self, Kept, StoredToken};
 
 use super::Login;
 
-/// What came of a renewal.
+/// The outcome of a refresh.
 pub(super) enum Renewal {
-    /// The server has given this in place of the old one.
+    /// The token that the server returned in place of the old one.
     Renewed(StoredToken),
-    /// Another process has put this there.
+    /// The token that another process has stored.
     Found(StoredToken),
-    /// The server has ended the login, or there is nothing to renew it with.
+    /// The server has ended the login, or there is nothing to refresh it with.
     LoginEnded,
-    /// The server was not asked: what it would have given could not be saved, and the refresh token
-    /// in the stores would be used up.
+    /// The server was not asked, because its new token could not have been saved, and the stored
+    /// refresh token would be used up.
     NotPossible(Error),
 }
 
 impl Login {
-    /// Renews `stale`, one process at a time.
+    /// Refreshes `stale`, one process at a time.
     ///
-    /// It runs in a task of its own: a refresh token that the server has taken is used up, so a
-    /// caller who goes away must not take the answer along.
+    /// Runs in a task of its own: a refresh token is used up once the server has accepted it, so a
+    /// caller that is dropped must not take the response with it.
     ///
     /// # Errors
     ///
-    /// As for [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token); [`Error::Store`]
-    /// when another process does not let go of the lock.
+    /// The errors of [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token);
+    /// [`Error::Store`] when another process does not release the lock.
     pub(super) async fn renew(&self, stale: &StoredToken) -> Result<Renewal> {
         let (login, stale) = (self.clone(), stale.clone());
         match tokio::spawn(async move { login.renew_locked(stale).await }).await {
@@ -40,13 +40,14 @@ impl Login {
     async fn renew_locked(&self, stale: StoredToken) -> Result<Renewal> {
         let _guard = self.stores.lock().await?;
         let mut refused = None;
-        // Each round ends the renewal or takes one token out of the stores.
+        // Each round ends the refresh or deletes one token from the stores.
         loop {
-            // Whoever had the lock before may have renewed it, or logged out; and a client in
-            // another language does not know our lock.
+            // The previous holder of the lock may have refreshed the token or logged out, and a
+            // client in another language does not know our lock, so read the stores again.
             let current = match self.load().await {
                 Some(current) if refused.as_ref() != Some(&current) => current,
-                // Still there, in a store that says that it has deleted it: without end otherwise.
+                // No token is left, or the one that we deleted in the last round is back although
+                // the store reported success. Stop, or this would loop forever.
                 _ => return Ok(self.ended(refused.is_some())),
             };
             if self.is_news(&current, &stale) {
@@ -62,13 +63,13 @@ impl Login {
             let _asking = self.options.in_flight.enter();
             match self.client.refresh_token(&self.usable(&current)).await {
                 Ok(token) => {
-                    // Saved before anything else: a terminal may keep a notice waiting.
+                    // Save first, because a terminal may block on a notice.
                     let renewal = self.keep_renewed(current, self.stored(&token)).await;
                     self.tell_missing_scopes(&token);
                     return Ok(renewal);
                 }
-                // For good: the token is of no more use to anybody, and what another client may
-                // have got in its place is there now.
+                // invalid_grant is final, so delete our copies. If another client refreshed first,
+                // the next round finds its token.
                 Err(error) if error.needs_login() => {
                     if !self.delete_refused(current.clone()).await {
                         return Ok(self.ended(true));
@@ -80,8 +81,8 @@ impl Login {
         }
     }
 
-    /// The end of a login. That the server has revoked it is said only here: until then another
-    /// client's token may have taken its place.
+    /// Ends the login. Reports a revocation only here, because until then another client's token
+    /// may have replaced the revoked one.
     fn ended(&self, was_revoked: bool) -> Renewal {
         if was_revoked {
             self.notice(&Notice::LoginRevoked);
@@ -94,10 +95,11 @@ impl Login {
         self.with_store(move |store, client_id| store.get_ready(client_id, &current)).await
     }
 
-    /// Deletes a token that is of no more use, wherever it still stands; whether that could be done.
+    /// Deletes a token that no longer works from every store that still has it. Returns whether
+    /// that succeeded.
     ///
-    /// On a full disk it stays, and the next run finds it refused once more. A new login does not
-    /// wait for that.
+    /// On a full disk the token stays, and the server refuses it once more in the next run. A new
+    /// login does not wait for its deletion.
     pub(super) async fn delete_refused(&self, refused: StoredToken) -> bool {
         let deleted = self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await;
         if let Err(error) = &deleted {
@@ -106,7 +108,7 @@ impl Login {
         deleted.is_ok()
     }
 
-    /// Whether somebody else has put a good token in the place of `stale`.
+    /// Returns whether another process has replaced `stale` with a valid token.
     fn is_news(&self, current: &StoredToken, stale: &StoredToken) -> bool {
         current.access_token != stale.access_token && self.is_good(current)
     }

@@ -11,68 +11,68 @@ use crate::store::StoredToken;
 use crate::token::Token;
 use crate::token_source::TokenSource;
 
-/// A client and a token that are ready for use; made by [`authenticate`](super::authenticate).
+/// A client and a token that are ready for use, returned by [`authenticate`](super::authenticate).
 ///
 /// `Debug` shows no secret.
 #[derive(Debug)]
 pub struct Session {
     login: Login,
     token: Token,
-    /// The token as it lay in the stores, if it was not got in this run.
+    /// The stored token, if this run did not obtain it and has not tried it yet.
     untried: Option<StoredToken>,
-    /// Whether the server has refused the token, and no other has taken its place.
+    /// Whether the server has refused the token and no other has replaced it.
     is_over: bool,
 }
 
 impl Session {
-    /// With a token out of the stores, which the server may have revoked.
+    /// Creates a session with a stored token, which the server may have revoked.
     pub(super) fn resumed(login: Login, kept: StoredToken) -> Self {
         Self { token: login.usable(&kept), login, untried: Some(kept), is_over: false }
     }
 
-    /// With a token got in this run.
+    /// Creates a session with a token that this run obtained or that it should not replace.
     pub(super) fn new(login: Login, token: Token) -> Self {
         Self { login, token, untried: None, is_over: false }
     }
 
-    /// The client.
+    /// Returns the client.
     pub fn client(&self) -> &OAuthClient {
         &self.login.client
     }
 
-    /// The token.
+    /// Returns the token.
     pub fn token(&self) -> &Token {
         &self.token
     }
 
-    /// Returns a source of this person's tokens, for [`BearerAuth`](crate::BearerAuth) and everything
-    /// else that runs longer than one token lives. Keep it and clone it.
+    /// Returns a source of this person's tokens, for [`BearerAuth`](crate::BearerAuth) and
+    /// everything else that runs for longer than one token is valid. Keep it and clone it.
     ///
-    /// It refreshes in the background, under the same lock as every other process, saves before it
-    /// uses, and takes over a token that another process has refreshed. It never opens a browser or
-    /// prompts: when the server has ended the login, callers get an error for which
+    /// It refreshes in the background, under the same lock as every other process, saves a token
+    /// before it uses it, and takes over a token that another process has refreshed. It never opens
+    /// a browser or prompts: when the server has ended the login, callers get an error for which
     /// [`Error::needs_login`] is true.
     pub fn token_source(&self) -> TokenSource {
         self.login.token_source(&self.token)
     }
 
-    /// Whether anybody is logged in: not after [`validate`](Session::validate) has found the token
-    /// refused, and the new login has come to nothing.
+    /// Returns whether the person is logged in: not after [`validate`](Session::validate) has found
+    /// the token refused and the new login has failed.
     pub fn is_logged_in(&self) -> bool {
         !self.is_over
     }
 
-    /// Asks who is logged in, and so finds out whether the server still accepts the token.
+    /// Asks the server who is logged in, and so finds out whether it still accepts the token.
     ///
-    /// When it refuses a token from the stores, the token is renewed once; when that is refused as
-    /// well, the login has been revoked: the token is deleted and the person logs in again. Where a
-    /// new token could not be saved, they log in for this run, and what is stored stays. A token that
-    /// was got in this run is not replaced, because another would fare no better.
+    /// If the server refuses a stored token, the token is refreshed once. If the server refuses the
+    /// refresh as well, the login has been revoked: the token is deleted, and the person logs in
+    /// again. If a new token could not be saved, they log in for this run, and the stored login
+    /// stays. A token that this run obtained is not replaced, because another would fare no better.
     ///
     /// # Errors
     ///
-    /// As for [`OAuthClient::userinfo`], and for [`authenticate`](super::authenticate) where the
-    /// person logs in again; [`Error::Protocol`] when the answer is about another person than the
+    /// The errors of [`OAuthClient::userinfo`], and of [`authenticate`](super::authenticate) if the
+    /// person logs in again; [`Error::Protocol`] when the response is about another person than the
     /// ID token.
     pub async fn validate(&mut self) -> Result<UserInfo> {
         loop {
@@ -92,12 +92,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As for [`OAuthClient::token_info`].
+    /// The errors of [`OAuthClient::token_info`].
     pub async fn token_info(&self) -> Result<TokenInfo> {
         self.client().token_info(&self.token.access_token).await
     }
 
-    /// Gets a token in the place of one that the server has refused.
+    /// Replaces a token that the server has refused.
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
         match self.login.renew(&refused).await? {
             Renewal::Renewed(kept) => self.token = self.login.usable(&kept),
@@ -106,8 +106,8 @@ impl Session {
                 self.is_over = true;
                 if refused.refresh_token.is_none() {
                     self.login.forget(refused.clone()).await?;
-                    // Another store may have another login. Still there, in a store that says that it
-                    // has deleted it, this one is none.
+                    // Another store may have another login. If the store reports that it deleted
+                    // the refused token but still returns it, that is not another login.
                     if let Some(kept) = self.login.load().await.filter(|kept| *kept != refused) {
                         self.try_next(kept);
                         return Ok(());
@@ -137,8 +137,9 @@ impl Session {
         Ok(())
     }
 
-    /// The subject of both must be the same (OpenID Connect Core section 5.3.2): a token of another
-    /// person may have been slipped in. An ID token that cannot be read says nothing.
+    /// Checks that the ID token has the same subject (OpenID Connect Core section 5.3.2), because
+    /// an attacker may have substituted another person's token. An ID token that cannot be parsed
+    /// is ignored.
     fn check_subject(&self, user: &UserInfo) -> Result<()> {
         let expected = self.token.id_token.as_ref().and_then(|token| unverified_claim(token, "sub"));
         match (expected, &user.sub) {
@@ -163,7 +164,7 @@ impl Login {
     }
 }
 
-/// Whether the server says that it does not accept the token any more (RFC 6750 section 3.1).
+/// Returns whether the server no longer accepts the token (RFC 6750 section 3.1).
 fn is_refused(error: &Error) -> bool {
     matches!(error, Error::OAuth { status: 401, code, .. } if code == "invalid_token")
 }

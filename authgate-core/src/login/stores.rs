@@ -1,4 +1,4 @@
-//! The stores of one login, which block, from code that must not.
+//! Runs the blocking stores of one login from async code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::flow::{Notice, Prompt};
 use crate::store::{FallbackStore, LoginGuard, LoginLock, TokenStore};
 
-/// Work with the stores that takes longer than this is worth a line.
+/// The person is told about work with the stores that takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The stores, for one client.
@@ -28,13 +28,13 @@ impl Stores {
         }
     }
 
-    /// Takes the lock that serialises refreshes; see [`FallbackStore::lock`].
+    /// Takes the lock that serializes refreshes; see [`FallbackStore::lock`].
     pub(super) async fn lock(&self) -> Result<LoginGuard> {
         self.run(|store, _| store.lock(LoginLock::PATIENCE)).await
     }
 
-    /// Runs work that waits for files, keyrings and locks on a thread for such work, says so when it
-    /// takes long, and passes on the notices of the stores.
+    /// Runs work that waits for files, keyrings and locks on a thread for such work. Tells the
+    /// person if it takes long, and passes on the notices of the stores.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static,
@@ -50,7 +50,7 @@ impl Stores {
         for notice in self.store.take_notices() {
             self.prompt.notice(&Notice::Store(notice));
         }
-        // The work is never cancelled; a panic goes on where it would have.
+        // The work is never cancelled, so an error is a panic; resume it here.
         outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }

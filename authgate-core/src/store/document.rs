@@ -1,20 +1,20 @@
-//! The token file as a JSON document of which only our own part is understood.
+//! The token file as a JSON document of which we understand only our own part.
 //!
-//! Other programs keep things in it too, so whatever is not ours stays as the text it was: a
-//! document that is parsed into values and written anew would change numbers, escapes and order.
+//! Other programs store data in it too, so we leave everything else as its original text. If we
+//! parsed the document into values and wrote it anew, its numbers, escapes and order would change.
 
 use zeroize::Zeroizing;
 
 use super::object::{Object, quoted};
 
-/// The entries that all clients share: for each client ID a string.
+/// The member that all clients share. It has a string for each client ID.
 const ENTRIES: &str = "data";
 
-/// What this client keeps beside them: for each client ID an object.
+/// The member for this client's own data. It has an object for each client ID.
 const RECORDS: &str = "authgate-rust";
 
-/// The whole file, over the bytes that were read: what stays as it is is not copied, for there are
-/// tokens in it.
+/// The whole file, borrowed from the bytes that were read. Unchanged parts are not copied, because
+/// they may contain tokens.
 pub(super) struct Document<'a>(Object<'a>);
 
 impl<'a> Document<'a> {
@@ -22,25 +22,25 @@ impl<'a> Document<'a> {
         Self(Object::default())
     }
 
-    /// `None` unless it is an object whose `data`, if any, is an object. An empty file is one that
-    /// nobody has written to yet.
+    /// Parses the file. Returns `None` unless it is an object whose `data`, if any, is an object.
+    /// An empty file counts as an empty document, because no program has written to it yet.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         if bytes.trim_ascii().is_empty() {
             return Some(Self::empty());
         }
         let members = Object::parse(std::str::from_utf8(bytes).ok()?)?;
-        // A value that has been read is an object if it begins as one.
+        // The value was parsed before, so if it begins like an object, it is one.
         let is_ours = members.get(ENTRIES).is_none_or(|entries| entries.starts_with('{'));
         is_ours.then_some(Self(members))
     }
 
-    /// The text of the client's entry, if it is a string.
+    /// Returns the text of the client's entry, if it is a string.
     pub(super) fn entry(&self, client_id: &str) -> Option<Zeroizing<String>> {
         let entry = self.part(ENTRIES).get(client_id).map(serde_json::from_str)?;
         entry.ok().map(Zeroizing::new)
     }
 
-    /// The JSON text of the client's record.
+    /// Returns the JSON text of the client's record.
     pub(super) fn record(&self, client_id: &str) -> Option<Zeroizing<String>> {
         self.part(RECORDS).get(client_id).map(|record| Zeroizing::new(record.to_owned()))
     }
@@ -53,7 +53,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Whether there was anything to remove.
+    /// Removes the client's entry and record. Returns whether there was anything to remove.
     pub(super) fn remove(&mut self, client_id: &str) -> bool {
         let had_record = self.part(RECORDS).get(client_id).is_some();
         self.remove_record(client_id);
@@ -64,7 +64,7 @@ impl<'a> Document<'a> {
         had_entry || had_record
     }
 
-    /// Whether the file says no more than none would.
+    /// Returns whether the document means the same to every client as a missing file.
     pub(super) fn is_empty(&self) -> bool {
         self.0.names().all(|name| name == ENTRIES) && self.part(ENTRIES).is_empty()
     }

@@ -1,4 +1,4 @@
-//! The keyring where it works, else the file: one store made of both.
+//! The keyring if it works, otherwise the file: one store made of both.
 
 mod saving;
 mod told;
@@ -17,17 +17,18 @@ use super::notice::Notice;
 use super::{StoredToken, TokenStore};
 use crate::error::{Error, Result};
 
-/// Tokens in the first store that works, by default the keyring and then the file.
+/// Stores tokens in the first store that works, by default the keyring and then the file.
 ///
-/// A store that works today may have been out of reach yesterday, so both are read and the newest
-/// token counts; what is written goes where it keeps them from growing apart. A token that no store
-/// takes is kept in memory: it serves this run.
+/// A store that works today may have failed yesterday, so we read all stores and use the newest
+/// token, and we write in such a way that they do not diverge. A token that no store accepts is in
+/// memory and serves this run.
 ///
-/// Whoever changes a store, or asks a server for a new token, holds [`FallbackStore::lock`].
+/// A caller that changes a store, or asks a server for a new token, must hold
+/// [`FallbackStore::lock`].
 pub struct FallbackStore {
-    /// In order of preference.
+    /// The stores, in order of preference.
     stores: Vec<Box<dyn TokenStore>>,
-    /// Why a store that should be among them is not.
+    /// Why a store is missing from the list.
     missing: Vec<String>,
     memory: MemoryStore,
     lock: LoginLock,
@@ -35,14 +36,15 @@ pub struct FallbackStore {
 }
 
 impl FallbackStore {
-    /// Uses `stores`, the preferred one first, under `lock`: where a [`FileStore`] is among them a
-    /// clone of its [`login_lock`](FileStore::login_lock), or its saves would wait for it.
+    /// Uses `stores`, the preferred one first, under `lock`. If a [`FileStore`] is among them,
+    /// `lock` must be a clone of its [`login_lock`](FileStore::login_lock), because its saves would
+    /// otherwise wait for the lock that the caller holds.
     pub fn new(stores: Vec<Box<dyn TokenStore>>, lock: LoginLock) -> Self {
         Self { stores, missing: Vec::new(), memory: MemoryStore::default(), lock, told: Mutex::default() }
     }
 
-    /// The user's stores: `keyring`, and the file in the home folder. Without `keyring` the user's
-    /// keyring is not touched at all.
+    /// Uses the user's stores: `keyring`, and the file in the home folder. Without `keyring`, the
+    /// user's keyring is not touched at all.
     pub fn of_user(keyring: Option<KeyringStore>) -> Self {
         let is_off = keyring.is_none();
         let mut stores: Vec<Box<dyn TokenStore>> = Vec::new();
@@ -64,12 +66,13 @@ impl FallbackStore {
         }
     }
 
-    /// Takes the lock under which tokens are renewed and stores changed; waits for whoever has it,
-    /// at most `patience`. It may be held across `await`, but taking it blocks the thread.
+    /// Takes the lock for refreshing tokens and changing stores. Waits at most `patience` while
+    /// another process holds it. The lock may be held across `await`, but taking it blocks the
+    /// thread.
     ///
     /// # Errors
     ///
-    /// As for [`LoginLock::acquire`].
+    /// The errors of [`LoginLock::acquire`].
     pub fn lock(&self, patience: Duration) -> Result<LoginGuard> {
         let guard = self.lock.acquire(patience)?;
         if let Some(reason) = guard.unlocked_because() {
@@ -78,11 +81,11 @@ impl FallbackStore {
         Ok(guard)
     }
 
-    /// As [`FallbackStore::lock`], for a new login, which is to be saved even where the lock is not to
-    /// be had; a notice says so then.
+    /// Takes the lock like [`FallbackStore::lock`], but for a new login, which must be saved even
+    /// if the lock cannot be acquired. In that case, adds a notice.
     ///
-    /// The file stays whole, because the other clients' lock is taken all the same, and there a renewal
-    /// that goes on meanwhile replaces nothing but the token that it has renewed.
+    /// The file stays whole, because its save still takes the other clients' lock. If another
+    /// process refreshes at the same time, it replaces only the token that it refreshed.
     pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
         self.lock(patience).unwrap_or_else(|error| {
             let reason = error.to_string();
@@ -91,31 +94,32 @@ impl FallbackStore {
         })
     }
 
-    /// Forgets `refused` wherever it still stands; a token that somebody else has put there stays.
+    /// Deletes `refused` from every store that still has it. A token that another client has stored
+    /// in its place stays.
     ///
     /// # Errors
     ///
-    /// The first failure, after every store has been asked.
+    /// The first failure, after every store was tried.
     pub fn delete_refused(&self, client_id: &str, refused: &StoredToken) -> Result<()> {
-        // The memory never fails.
+        // Memory never fails.
         let _ = self.memory.replace(client_id, refused, None);
         let outcomes: Vec<_> =
             self.holding(client_id, refused).map(|store| store.replace(client_id, refused, None)).collect();
         outcomes.into_iter().collect::<Result<Vec<_>>>().map(|_| ())
     }
 
-    /// Finds out whether every store that holds `token` could be written, before the token is used
-    /// up: where its successor cannot be saved, it would be used a second time.
+    /// Checks whether every store that has `token` can be written, before the token is used up. If
+    /// its successor could not be saved, a program would use the old token a second time.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] of the first that could not.
+    /// [`Error::Store`] of the first store that cannot be written.
     pub fn get_ready(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         self.holding(client_id, token).try_for_each(TokenStore::get_ready)
     }
 
-    /// Every login that the stores keep for this client, the newest first: the one that expires
-    /// last, or of which that is unknown. A store that cannot be read is left out, with a notice.
+    /// Returns every login stored for this client, the newest first: those with an unknown expiry,
+    /// then the one that expires last. A store that cannot be read is skipped, with a notice.
     pub fn load_all(&self, client_id: &str) -> Vec<StoredToken> {
         let mut all: Vec<StoredToken> = self.memory.load(client_id).ok().flatten().into_iter().collect();
         for (index, store) in self.stores.iter().enumerate() {
@@ -131,7 +135,7 @@ impl FallbackStore {
         all
     }
 
-    /// The stores in which `token` was when they were last read.
+    /// Returns the stores that had `token` when they were last read or written.
     fn holding(&self, client_id: &str, token: &StoredToken) -> impl Iterator<Item = &dyn TokenStore> {
         self.stores
             .iter()
@@ -140,8 +144,8 @@ impl FallbackStore {
             .map(|(_, store)| store.as_ref())
     }
 
-    /// Forgets the client's token in every store, whatever becomes of the others; returns why one
-    /// may still lie somewhere.
+    /// Deletes the client's token from every store, even if some of them fail. Returns the errors
+    /// of those that may still have one.
     pub fn delete_everywhere(&self, client_id: &str) -> Vec<Error> {
         self.forget(client_id);
         let mut failures = Vec::new();
@@ -154,7 +158,8 @@ impl FallbackStore {
         failures
     }
 
-    /// Whether `token` is in the store, or was when it could last be read.
+    /// Returns whether `token` is in the store. If the store cannot be read now, returns whether it
+    /// was there the last time.
     fn holds(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
         match self.stores[index].load(client_id) {
             Ok(found) => found.is_some_and(|found| found.is_same_grant(token)),
@@ -171,29 +176,31 @@ impl FallbackStore {
     }
 
     fn forget(&self, client_id: &str) {
-        // The memory never fails.
+        // Memory never fails.
         let _ = self.memory.delete(client_id);
     }
 
-    /// Nothing can be half done under this lock, so one that a panic has poisoned is as good.
+    /// No change under this lock can be half done, so the value is still valid if a panic has
+    /// poisoned it.
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl TokenStore for FallbackStore {
-    /// The first of [`FallbackStore::load_all`]; this never fails.
+    /// Returns the first of [`FallbackStore::load_all`]. Never fails.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
         Ok(self.load_all(client_id).into_iter().next())
     }
 
-    /// As [`FallbackStore::save_login`]: it never fails, because memory takes what no store does.
+    /// Saves like [`FallbackStore::save_login`]. Never fails, because memory accepts a token that
+    /// no store does.
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         self.save_login(client_id, token);
         Ok(())
     }
 
-    /// As [`FallbackStore::delete_everywhere`]; the first failure is returned.
+    /// Deletes like [`FallbackStore::delete_everywhere`]. Returns the first failure.
     fn delete(&self, client_id: &str) -> Result<()> {
         self.delete_everywhere(client_id).into_iter().next().map_or(Ok(()), Err)
     }

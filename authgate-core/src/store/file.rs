@@ -1,4 +1,4 @@
-//! Tokens in a file that AuthGate's other clients use too.
+//! A store in a file that AuthGate's other clients use too.
 
 use std::cell::Cell;
 use std::fs::{File, OpenOptions};
@@ -19,48 +19,51 @@ use super::peer_lock::PeerLock;
 use super::{StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 
-/// The file in the home folder.
+/// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
 
-/// A file larger than this is not one of tokens, of which a large one takes a few KiB.
+/// The size limit of the file, in bytes. Even a large token file takes only a few KiB, so a larger
+/// file is something else.
 const SIZE_LIMIT: u64 = 4 * 1024 * 1024;
 
-/// By how much the file may grow when a token takes the place of another.
+/// How many bytes the file may grow when one token replaces another.
 const ROOM_FOR_A_TOKEN: usize = 8 * 1024;
 
-/// How often a change is begun anew because our lock was taken over while we stood still.
+/// How often we start a change over because another client took over our lock while this process
+/// was stopped.
 const CHANGE_ATTEMPTS: u32 = 3;
 
-/// On Windows a virus scanner or a reader keeps a file from being replaced, for moments.
+/// How often we try to replace the file. On Windows, a virus scanner or a reader can block that for
+/// moments.
 const RENAME_ATTEMPTS: u32 = if cfg!(windows) { 20 } else { 1 };
 const RENAME_PAUSE: Duration = Duration::from_millis(50);
 
 /// A JSON file with the tokens of all clients, by default `~/.authgate-tokens.json`.
 ///
-/// A change replaces the file as a whole, synced to the disk, so that neither a crash nor a full
-/// disk takes away what was there. It is readable by its owner only, and whatever in it is not this
-/// client's entry stays as it was.
+/// A change replaces the whole file and syncs it to the disk, so neither a crash nor a full disk
+/// destroys the previous content. Only the owner can read the file. Everything in it that is not
+/// this client's entry stays as it was.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
     lock: LoginLock,
     notices: Mutex<Vec<Notice>>,
-    /// Held during a change, so that the threads of this process come one after the other.
+    /// Held during a change, so that the threads of this process change the file one at a time.
     changing: Mutex<()>,
 }
 
 impl FileStore {
-    /// The tokens in the file at `path`, which need not exist yet; its folder must.
+    /// Creates a store for the file at `path`, which need not exist yet; its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self { lock: LoginLock::beside(&path), path, notices: Mutex::default(), changing: Mutex::default() }
     }
 
-    /// The tokens in the home folder.
+    /// Creates a store for the file in the home folder.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or no absolute path.
+    /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
     pub fn in_home() -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable).map(PathBuf::from).filter(|home| home.is_absolute());
@@ -70,14 +73,14 @@ impl FileStore {
         })
     }
 
-    /// The lock of this file. A caller that reads, asks a server and saves holds it throughout;
-    /// [`save`](TokenStore::save) and [`delete`](TokenStore::delete) take it themselves where no
-    /// clone of it is held.
+    /// Returns the lock of this file. A caller that reads the store, asks a server and saves must
+    /// hold it throughout. [`save`](TokenStore::save) and [`delete`](TokenStore::delete) take it
+    /// themselves if no clone of it is held.
     pub fn login_lock(&self) -> &LoginLock {
         &self.lock
     }
 
-    /// Reads, changes and replaces the file. `edit` says whether there is anything to write.
+    /// Reads, changes and replaces the file. `edit` returns whether there is anything to write.
     fn change(&self, edit: impl Fn(&mut Document<'_>) -> bool) -> Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if own_file::check_folder(&self.path)? {
@@ -95,7 +98,8 @@ impl FileStore {
             }
             let replacement = match self.prepare(&document.to_text()) {
                 Ok(replacement) => replacement,
-                // An empty file says no more than none, and to remove it takes no space.
+                // The new file could not be written, perhaps because the disk is full. An empty
+                // file means the same as none, so remove the file, which needs no space.
                 Err(_) if document.is_empty() && !is_damaged && peers.is_held() => return self.remove(),
                 Err(error) => return Err(error),
             };
@@ -106,15 +110,17 @@ impl FileStore {
         Err(own_file::store_error(&self.path, "other programs keep changing it: try again"))
     }
 
-    /// What is in the file: nothing where there is none.
+    /// Returns the content of the file; empty if there is no file.
     fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
         let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))? else {
             return Ok(Zeroizing::default());
         };
         self.repair_permissions(&file, &metadata);
-        // What is cut off here is no whole object any more, or lacks only blanks.
+        // Read at most SIZE_LIMIT. A truncated file fails to parse and is handled as damaged,
+        // unless only blanks were cut off.
         let size = metadata.len().min(SIZE_LIMIT);
-        // With room for all of it: a buffer that grows leaves copies of the tokens behind.
+        // Allocate the whole buffer first, because a buffer that grows leaves copies of the tokens
+        // in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0)));
         file.take(size).read_to_end(&mut bytes).map_err(|error| own_file::io_error(&self.path, "read", &error))?;
         Ok(bytes)
@@ -137,7 +143,7 @@ impl FileStore {
     #[expect(clippy::unused_self, reason = "as on Unix")]
     fn repair_permissions(&self, _: &File, _: &std::fs::Metadata) {}
 
-    /// A new file with all of `text`, on the disk and under another name.
+    /// Writes all of `text` to a new file under another name, and syncs it to the disk.
     fn prepare(&self, text: &str) -> Result<NamedTempFile> {
         let mut replacement = own_file::temporary(&self.path)?;
         replacement
@@ -166,7 +172,7 @@ impl FileStore {
         Ok(())
     }
 
-    /// Sets a file aside that we cannot understand and must replace: somebody may want it back.
+    /// Renames a file that we cannot parse and must replace, because its owner may want it back.
     fn keep_damaged(&self) -> Result<()> {
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
         let copy = own_file::with_suffix(&self.path, &format!(".corrupt-{time}"));
@@ -181,8 +187,8 @@ impl FileStore {
         Ok(())
     }
 
-    /// Makes the new name last through a power cut. Where that cannot be done the file is right all
-    /// the same.
+    /// Syncs the folder, so that the new name survives a power cut. If that fails, the file is
+    /// still correct.
     fn sync_folder(&self) {
         if cfg!(unix)
             && let Err(error) = File::open(own_file::folder(&self.path)).and_then(|folder| folder.sync_all())
@@ -198,14 +204,15 @@ impl FileStore {
         }
     }
 
-    /// Nothing can be half done under this lock, so one that a panic has poisoned is as good.
+    /// No change under this lock can be half done, so the value is still valid if a panic has
+    /// poisoned it.
     fn notices(&self) -> MutexGuard<'_, Vec<Notice>> {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl TokenStore for FileStore {
-    /// Takes no lock: the file is only ever replaced as a whole.
+    /// Takes no lock, because the file is only ever replaced as a whole.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
         Ok(Document::parse(&self.read()?).and_then(|document| read(&document, client_id)))
     }
@@ -220,7 +227,7 @@ impl TokenStore for FileStore {
         })
     }
 
-    /// Compared and changed under the peers' lock, in one step.
+    /// Compares and changes in one step, under the other clients' lock.
     fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
         let stands = Cell::new(false);
         self.change(|document| {
@@ -237,15 +244,15 @@ impl TokenStore for FileStore {
         Ok(stands.get())
     }
 
-    /// Waits out even the lock of another client that has just died.
+    /// Waits long enough even for the lock of a client that has just crashed to become stale.
     fn get_ready(&self) -> Result<()> {
         own_file::check_folder(&self.path)?;
         let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         let _peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::UNTIL_STALE)?;
         let present = self.path.symlink_metadata().map_or(0, |metadata| metadata.len().min(SIZE_LIMIT));
         let next = vec![0; usize::try_from(present).unwrap_or(0) + ROOM_FOR_A_TOKEN];
-        // A full disk takes an empty file as well. What is written need not be synced for that: ext4,
-        // XFS and Btrfs set its space aside at once.
+        // A full disk still accepts an empty file, so write as many bytes as the next save will
+        // need. They need no sync: ext4, XFS and Btrfs reserve the space at once.
         let written = own_file::temporary(&self.path)?.write_all(&next);
         written.map_err(|error| own_file::io_error(&self.path, "written", &error))
     }

@@ -1,8 +1,9 @@
-//! The text in which one token is kept, and the record beside it.
+//! The text form of a stored token, and the record beside it.
 //!
-//! The text is what all AuthGate's clients share, so it has exactly the keys that the strictest of
-//! them takes. What it has no room for (issuer, scope, ID token) is in a record of our own, tied to
-//! its token: another client that saves a new token knows nothing of the record.
+//! All of AuthGate's clients share the text, so it has exactly the keys that the strictest of them
+//! accepts. It has no room for the issuer, the scope and the ID token, so we store those in a
+//! record of our own. The record names its token by a digest, because another client that saves a
+//! new token does not know of the record.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,10 +15,11 @@ use super::{LARGEST_WHOLE_NUMBER, StoredToken};
 use crate::jwt::unverified_claim;
 use crate::secret::Secret;
 
-/// What Go writes for a time that was never set.
+/// The time that Go writes if no time was set.
 const UNSET_TIME_OF_GO: &str = "0001-01-01T00:00:00Z";
 
-/// The token in `text`, completed from `record`; `None` when there is none that can be used.
+/// Parses the token in `text` and completes it from `record`. Returns `None` if there is no usable
+/// token.
 pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     let entry = Object::parse(text)?;
     let access_token = entry.string("access_token").map(Secret::from)?;
@@ -41,10 +43,10 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     })
 }
 
-/// The text for `token`, in place of `previous`.
+/// Formats `token` as the text that replaces `previous`.
 ///
-/// Go's client reads only its own notation of the time, Python's only a number: whoever has
-/// written the entry before is taken to be the one who reads it next.
+/// Go's client reads only its own time format, and Python's reads only a number. We assume that the
+/// client that wrote the previous text reads the next one too, so we use its format.
 pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>) -> Zeroizing<String> {
     let previous = previous.and_then(Object::parse).unwrap_or_default();
     let notation_of_go = is_in_notation_of_go(&previous);
@@ -68,7 +70,7 @@ pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>
     object(&members)
 }
 
-/// The record beside the text; `None` when there is nothing to keep in it.
+/// Formats the record beside the text. Returns `None` if there is nothing to store in it.
 pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
     let known = [
         ("issuer", token.issuer.as_deref()),
@@ -80,19 +82,20 @@ pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
     (members.len() > 1).then(|| object(&members))
 }
 
-/// A JSON object in the spacing of Python's.
+/// Formats a JSON object with the spacing that Python uses.
 fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
     let members: Vec<String> = members.iter().map(|(key, value)| format!(r#""{key}": {value}"#)).collect();
     Zeroizing::new(format!("{{{}}}", members.join(", ")))
 }
 
-/// The record, if it belongs to this very token.
+/// Parses the record if it belongs to this very token.
 fn read_record<'a>(record: &'a str, access_token: &Secret) -> Option<Object<'a>> {
     let record = Object::parse(record)?;
     (record.string("access_token_sha256")? == digest(access_token.expose())).then_some(record)
 }
 
-/// Seconds since 1970 in whatever notation; what cannot be understood, or says 0, is unknown.
+/// Parses an expiry in any format into seconds since 1970. Returns `None`, which means unknown, if
+/// it cannot be parsed or is 0.
 fn expiry(text: &str) -> Option<u64> {
     let seconds = match serde_json::from_str(text).ok()? {
         Value::Number(number) => whole(number.as_f64()?),

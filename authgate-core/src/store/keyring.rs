@@ -1,4 +1,4 @@
-//! Tokens in the keyring of the desktop, which AuthGate's Python client uses too.
+//! A store in the desktop's keyring, which AuthGate's Python client uses too.
 
 mod items;
 
@@ -15,18 +15,18 @@ use self::items::{Item, Trouble};
 use super::{Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 
-/// What all clients share.
+/// The service name that all clients share.
 const SERVICE: &str = "authgate";
 
-/// What this client keeps beside it.
+/// The service name for this client's own records.
 const RECORD_SERVICE: &str = "authgate-rust";
 
-/// The keyring: Secret Service on Linux and the BSDs, Keychain on macOS, Credential Manager on
-/// Windows.
+/// A store in the keyring: Secret Service on Linux and the BSDs, Keychain on macOS, Credential
+/// Manager on Windows.
 ///
-/// A keyring may wait for a person, and a session bus that is there may never answer. So it is
-/// asked on a thread of its own, for a limited time; one that has not answered by then, or is
-/// locked, is not asked again by this value. Nothing is written to find out whether it works.
+/// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on a
+/// thread of its own and for a limited time. If it does not answer in time, or is locked, this
+/// store does not ask it again. We write nothing just to find out whether it works.
 pub struct KeyringStore {
     limit: Duration,
     state: Mutex<State>,
@@ -42,21 +42,22 @@ enum State {
 type Question = Box<dyn FnOnce() + Send>;
 
 impl KeyringStore {
-    /// How long a keyring may take when nobody is there to unlock it.
+    /// How long the keyring may take when no person is there to unlock it.
     pub const LIMIT: Duration = Duration::from_secs(3);
 
-    /// How long to wait where a person can unlock it.
+    /// How long the keyring may take when a person can unlock it.
     pub const LIMIT_FOR_A_PERSON: Duration = Duration::from_secs(60);
 
-    /// The keyring of the user's session; each operation may take `limit`. Nothing is asked yet.
+    /// Creates a store for the keyring of the user's session. Each operation may take `limit`. This
+    /// does not contact the keyring yet.
     pub fn new(limit: Duration) -> Self {
         Self { limit, state: Mutex::new(State::NotAsked), has_answered: AtomicBool::new(false) }
     }
 
-    /// Has `question` answered on the keyring's thread.
+    /// Runs `question` on the keyring's thread and returns the answer.
     ///
-    /// A question asks [`Permission`] before each thing that it changes: after a time-out the
-    /// caller has turned to another store, and what is written later would be out of date there.
+    /// A question must check [`Permission`] before each change. After a timeout, the caller has
+    /// turned to another store, so a later write would leave an outdated token in the keyring.
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
@@ -73,7 +74,7 @@ impl KeyringStore {
         let (reply, answer) = mpsc::sync_channel(1);
         let question: Question = Box::new({
             let permission = permission.clone();
-            // Whoever asked may be gone.
+            // The caller may have stopped waiting, so ignore a reply that cannot be sent.
             move || drop(reply.send(question(&permission)))
         });
         let trouble = match thread.send(question).map(|()| answer.recv_timeout(self.limit)) {
@@ -106,7 +107,7 @@ impl TokenStore for KeyringStore {
         self.ask(move |permission| {
             let text = token_item(&client_id)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
-            // The record is an extra: a token is good without it.
+            // The record is optional: a token works without it.
             let record = record_item(&client_id).and_then(|item| item.read(permission)).unwrap_or_default();
             Ok(format::read(&text, record.as_deref().map(String::as_str)))
         })
@@ -130,8 +131,8 @@ impl TokenStore for KeyringStore {
         })
     }
 
-    /// In a keyring that has never answered there is nothing of which we know: who could not log
-    /// in with it need not fail to log out.
+    /// Deletes the client's items. If the keyring has never answered, we know of no token in it, so
+    /// this succeeds: a person who could not log in with the keyring can still log out.
     fn delete(&self, client_id: &str) -> Result<()> {
         let client_id = client_id.to_owned();
         let deleted = self.ask(move |permission| {
@@ -141,7 +142,8 @@ impl TokenStore for KeyringStore {
         if self.has_answered.load(Ordering::Relaxed) { deleted } else { Ok(()) }
     }
 
-    /// Of several items only the one with `old` goes: another may be a login that lives.
+    /// When it deletes, and several items match, deletes only those with `old`: another may be a
+    /// login that still works.
     fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
         if !self.load(client_id)?.is_some_and(|current| current.is_same_grant(old)) {
             return Ok(false);
@@ -171,7 +173,7 @@ impl fmt::Debug for KeyringStore {
     }
 }
 
-/// Whether the caller still waits.
+/// The permission to change the keyring, valid while the caller still waits.
 #[derive(Clone)]
 struct Permission(Arc<AtomicBool>);
 
@@ -190,11 +192,12 @@ fn token_item(client_id: &str) -> Result<Item, Trouble> {
 }
 
 fn record_item(client_id: &str) -> Result<Item, Trouble> {
-    // Each is tied to its token, and useless beside another one's.
+    // Each record is useless with any token but its own, so none counts as newer than another.
     Item::new(RECORD_SERVICE, client_id, |_| Some(Newness::ExpiresAt(0)))
 }
 
-/// The thread ends with its store, or hangs until the process ends: nothing waits for it then.
+/// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process
+/// ends, and no code waits for it.
 fn start_thread() -> Result<Sender<Question>> {
     let (questions, inbox) = mpsc::channel::<Question>();
     thread::Builder::new()
@@ -208,5 +211,5 @@ fn keyring_error(reason: impl Into<String>) -> Error {
     Error::Store { place: "keyring".to_owned(), reason: reason.into() }
 }
 
-/// What an item holds.
+/// The text of an item.
 type Text = Zeroizing<String>;

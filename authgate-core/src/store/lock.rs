@@ -1,9 +1,9 @@
-//! The lock that keeps two runs from renewing one login at the same time.
+//! The lock that keeps two runs from refreshing one login at the same time.
 //!
-//! A server that rotates refresh tokens ends the login when an old one comes back, so whoever wants
-//! to renew takes this lock, reads the store again, and only then asks. The kernel keeps the lock:
-//! it is free as soon as its holder is gone, whatever happened. The file itself is never removed,
-//! because two processes could then lock two files of one name.
+//! A server that rotates refresh tokens ends the login when an old one comes back. A process that
+//! wants to refresh therefore takes this lock, reads the store again, and only then asks the
+//! server. The kernel releases the lock as soon as its holder ends, for whatever reason. We never
+//! remove the lock file, because two processes could then lock two files of the same name.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -18,12 +18,12 @@ use crate::error::{Error, Result};
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Temporaries older than this are left by a crash.
+/// Temporary files older than this were left by a crash.
 const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(60);
 
-/// The lock of one token file, also used when the token is in the keyring.
+/// The lock of one token file. It also protects the token when it is in the keyring.
 ///
-/// Clones are the same lock: what one of them holds, the stores that were given another may use.
+/// Clones share the lock: while one of them holds it, the stores that have another may use it.
 #[derive(Clone)]
 pub struct LoginLock {
     place: Place,
@@ -36,28 +36,30 @@ enum Place {
     Nowhere(String),
 }
 
-/// The lock, held until every clone of this is dropped; it may be held across `await`.
+/// The lock is held until every clone of this guard is dropped. It may be held across `await`.
 #[derive(Debug, Clone)]
 pub struct LoginGuard(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
-    /// Locked; the lock ends when it is closed.
+    /// The locked file. Closing it releases the lock.
     file: Option<File>,
-    /// Why there is nothing that could be locked.
+    /// Why no lock file could be locked.
     unlocked_because: Option<String>,
 }
 
 impl LoginLock {
-    /// As long as a renewal by another process may take: wait this long before giving up.
+    /// How long to wait for the lock before giving up: as long as another process may take to
+    /// refresh.
     pub const PATIENCE: Duration = Duration::from_secs(75);
 
-    /// The lock of the token file `store_file`: the file `<store_file>.rust-lock`.
+    /// Creates the lock of the token file `store_file`: the file `<store_file>.rust-lock`.
     pub fn beside(store_file: impl Into<PathBuf>) -> Self {
         Self::new(Place::Beside(store_file.into()))
     }
 
-    /// For where there is no place for a lock: it is had at once and keeps nobody out.
+    /// Creates a lock for use where no lock file is possible. It is acquired at once and excludes
+    /// no other process.
     pub fn nowhere(reason: impl Into<String>) -> Self {
         Self::new(Place::Nowhere(reason.into()))
     }
@@ -66,15 +68,15 @@ impl LoginLock {
         Self { place, current: Arc::default() }
     }
 
-    /// Takes the lock; waits for whoever has it, at most `patience`. Blocks the thread.
+    /// Takes the lock. Waits at most `patience` while another process holds it. Blocks the thread.
     ///
-    /// Where nothing can be locked (no home folder of ours, a file system without locks) the guard
-    /// is had at once, and [`LoginGuard::unlocked_because`] says so.
+    /// If no file can be locked (no home folder of ours, a file system without locks), this returns
+    /// a guard at once, and [`LoginGuard::unlocked_because`] gives the reason.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when another process keeps it longer than that, with its process ID, or
-    /// when the lock file is not one that can be trusted (a link, another user's).
+    /// [`Error::Store`] when another process holds the lock for longer (the text gives its process
+    /// ID), or when the lock file cannot be trusted (a link, another user's).
     pub fn acquire(&self, patience: Duration) -> Result<LoginGuard> {
         let held = Arc::new(match &self.place {
             Place::Beside(store_file) => Held::acquire(store_file, patience)?,
@@ -84,14 +86,15 @@ impl LoginLock {
         Ok(LoginGuard(held))
     }
 
-    /// The lock that a clone of this holds just now, or else a new one.
+    /// Returns the lock that a clone holds now, or takes it.
     pub(super) fn share_or_acquire(&self, patience: Duration) -> Result<LoginGuard> {
         let shared = self.current().upgrade();
         shared.map_or_else(|| self.acquire(patience), |held| Ok(LoginGuard(held)))
     }
 
-    /// The lock that a clone of this holds just now, or else a guard that keeps nobody out, for what
-    /// has to be done even where the lock is not to be had. Nothing under it waits for the lock again.
+    /// Returns the lock that a clone holds now, or a guard that excludes no other process. Use this
+    /// for work that must be done even if the lock cannot be acquired. While the guard exists, no
+    /// store waits for the lock again.
     pub(super) fn share_or_do_without(&self, reason: String) -> LoginGuard {
         let mut current = self.current();
         let held = current.upgrade().unwrap_or_else(|| {
@@ -102,7 +105,7 @@ impl LoginLock {
         LoginGuard(held)
     }
 
-    /// It is replaced whole, so one that a panic has poisoned is as good.
+    /// The value is always replaced whole, so it is still valid if a panic has poisoned the mutex.
     fn current(&self) -> MutexGuard<'_, Weak<Held>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,12 +121,12 @@ impl fmt::Debug for LoginLock {
 }
 
 impl LoginGuard {
-    /// Why this keeps nobody out, if that is so: the user should be told.
+    /// Returns why this guard excludes no other process, if that is so. The user should be told.
     pub fn unlocked_because(&self) -> Option<&str> {
         self.0.unlocked_because.as_deref()
     }
 
-    /// Whether no other process can have the lock.
+    /// Returns whether no other process can have the lock.
     pub(super) fn excludes_others(&self) -> bool {
         self.0.file.is_some()
     }
@@ -148,7 +151,8 @@ impl Held {
                     remove_what_crashes_left(store_file);
                     return Ok(Self { file: Some(file), unlocked_because: None });
                 }
-                // Somebody removed the file: the lock on it keeps out only those who had it open.
+                // The file was removed in the meantime, so our lock excludes only processes that
+                // had it open. Try again with the new file.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
@@ -165,16 +169,17 @@ impl Held {
 }
 
 enum Unopened {
-    /// Something is there that must not be used.
+    /// The path has something that must not be used.
     Refused(Error),
-    /// Nothing can be made there.
+    /// No file can be created there.
     NoPlace(String),
 }
 
 fn open(path: &Path) -> Result<File, Unopened> {
     let missing = || Unopened::NoPlace(format!("{}: cannot be made", own_file::shown(path)));
     let opened = own_file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false));
-    // A lock needs no right to write: what cannot be written any more, another run may still hold.
+    // Fall back to read-only: flock needs no write permission, and another process may still hold
+    // the lock.
     let opened = opened.or_else(|error| match own_file::open(path, OpenOptions::new().read(true)) {
         Ok(Some(found)) => Ok(Some(found)),
         _ => Err(error),
@@ -193,10 +198,10 @@ fn is_at(path: &Path, file: &File) -> bool {
     }
 }
 
-/// Writes down who we are for those who wait. The lock does not depend on it.
+/// Writes our process ID for the processes that wait. The lock does not depend on it.
 ///
-/// As wide as any number, so that it covers the one before: emptying the file first would make ext4
-/// write it to the disk when it is closed.
+/// The text is as wide as any process ID, so it covers the previous one. If we emptied the file
+/// first, ext4 would write it to the disk when it is closed.
 fn sign(file: &mut File) {
     let _ = file.write_all(format!("{:<10}\n", std::process::id()).as_bytes());
 }
@@ -216,7 +221,7 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
     )
 }
 
-/// Best effort: what stays is tried again by the next run.
+/// Removes temporary files that a crash left. Best effort: the next run tries again.
 fn remove_what_crashes_left(store_file: &Path) {
     let prefix = own_file::temporary_prefix(store_file);
     let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else { return };

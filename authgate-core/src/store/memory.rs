@@ -1,4 +1,4 @@
-//! Tokens that last as long as the process.
+//! A store that lasts as long as the process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{StoredToken, TokenStore};
 use crate::error::Result;
 
-/// Keeps tokens in memory only. It never fails.
+/// Stores tokens in memory only. Never fails.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<HashMap<String, StoredToken>>);
 
@@ -31,7 +31,8 @@ impl TokenStore for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Nothing can be half done under this lock, so one that a panic has poisoned is as good.
+    /// No change under this lock can be half done, so the value is still valid if a panic has
+    /// poisoned it.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, StoredToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

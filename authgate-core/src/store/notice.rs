@@ -1,84 +1,84 @@
-//! What the user should be told about where the tokens are.
+//! Notices for the user about where the tokens are stored.
 
 use std::fmt;
 
-/// Something that a store did or found which its user should hear of.
+/// Something that a store did or found and that the user should know.
 ///
 /// The library never prints: a program takes these from
 /// [`take_notices`](super::TokenStore::take_notices) and shows them, one line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The keyring was not touched, because the caller said so.
+    /// The caller turned the keyring off, so the store did not use it.
     KeyringOff {
-        /// Where tokens are kept instead.
+        /// Where tokens are stored instead.
         used: String,
     },
-    /// A store that was to be used first cannot be used.
+    /// A preferred store cannot be used, so the next one is used.
     Fallback {
-        /// Where tokens are kept instead.
+        /// Where tokens are stored instead.
         used: String,
-        /// Which store, and why not.
+        /// Which store failed, and why.
         reason: String,
     },
-    /// A renewed token could not be written where the old one was.
+    /// A refreshed token could not be written where the old one was.
     Moved {
-        /// Where it is kept from now on.
+        /// Where the token is stored from now on.
         used: String,
     },
-    /// A store other than the first cannot be read.
+    /// The last store, which has no fallback after it, cannot be read.
     Unreadable {
-        /// Which store, and why not.
+        /// Which store failed, and why.
         reason: String,
     },
-    /// No store took the token: it serves this run only.
+    /// No store accepted the token, so it serves this run only.
     ThisRunOnly {
-        /// Each store, and why not.
+        /// Each store, and why it did not accept the token.
         reasons: Vec<String>,
     },
-    /// A token that has been replaced was deleted, because its successor could not be written
-    /// there: sent once more, it would end the login.
+    /// The old token was deleted, because the refreshed one could not be written over it. If a
+    /// program sent the old one again, the server would end the login.
     OldCopyDeleted {
-        /// Which store, and why its successor is not there.
+        /// Which store, and why it does not have the refreshed token.
         reason: String,
     },
-    /// A token that has been replaced could neither be overwritten nor deleted.
+    /// An old token could be neither overwritten nor deleted after a refresh.
     OldCopyRemains {
         /// Which store, and why.
         reason: String,
     },
-    /// Others could read the file; now they cannot.
+    /// Other users could read the file; now they cannot.
     PermissionsRepaired {
         /// The file.
         place: String,
     },
-    /// Others can read the file, and that could not be changed.
+    /// Other users can read the file, and its permissions could not be changed.
     OthersCanRead {
         /// The file.
         place: String,
         /// Why not.
         reason: String,
     },
-    /// Others can replace the files in the folder.
+    /// Other users can replace the files in the folder.
     FolderIsOpen {
         /// The folder.
         place: String,
     },
-    /// The file was damaged and has been replaced; what was in it is kept.
+    /// The file was damaged and has been replaced. The damaged file was renamed.
     DamagedFileKept {
         /// The file.
         place: String,
-        /// Where the damaged one is now.
+        /// The new path of the damaged file.
         copy: String,
     },
-    /// Nothing keeps two runs from renewing the token at the same time.
+    /// No lock is available, so two runs may refresh the token at the same time.
     NotLocked {
         /// Why not.
         reason: String,
     },
-    /// The lock was not to be had, and a new login does not wait for it any longer.
+    /// The lock could not be acquired, so a new login is saved without it.
     LockPassedOver {
-        /// Which lock, and why not.
+        /// Which lock, and why it could not be acquired.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A JSON object of which only some members are understood.
+//! A JSON object of which we understand only some members.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// A JSON object whose members are kept as the text they were, in their order.
+/// A JSON object that keeps the original text and order of its members.
 #[derive(Default)]
 pub(super) struct Object<'a>(Vec<Member<'a>>);
 
@@ -37,12 +37,14 @@ impl<'a> Object<'a> {
         serde_json::from_str(text).ok()
     }
 
-    /// Of two members with one name the last counts, as for Python and jq.
+    /// Returns the member. If two members have the same name, the last one counts, as in Python and
+    /// jq.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|member| member.name == name).map(|member| member.value.as_str())
     }
 
-    /// The member as a string that says something: no client tells an empty one from none.
+    /// Returns the member if it is a non-empty string. All clients treat an empty string like a
+    /// missing one.
     pub(super) fn string(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.get(name)?).ok().filter(|text: &String| !text.is_empty())
     }
@@ -67,7 +69,7 @@ impl<'a> Object<'a> {
         self.0.retain(|member| member.name != name);
     }
 
-    /// Indented by two spaces for each level, as the other clients write it.
+    /// Formats the object with two spaces of indentation per level, as the other clients do.
     pub(super) fn to_text(&self, level: usize) -> String {
         if self.0.is_empty() {
             return "{}".to_owned();
@@ -104,13 +106,14 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// The name that a key spells. One that is no text (half a surrogate pair) is nobody's that we know.
+/// Decodes the name that a key spells. A key that is not valid text (half a surrogate pair) becomes
+/// an empty name, which is none that we use.
 fn name(key: &str) -> Cow<'_, str> {
     serde_json::from_str(key)
         .map_or_else(|_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned), Cow::Borrowed)
 }
 
-/// A JSON string.
+/// Returns `text` as a JSON string.
 pub(super) fn quoted(text: &str) -> serde_json::Value {
     serde_json::Value::from(text)
 }

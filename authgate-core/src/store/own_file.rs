@@ -1,8 +1,8 @@
-//! Opens and makes files so that nobody can slip in another one.
+//! Opens and creates files so that no other user can substitute one.
 //!
-//! A token file lies at a known path, and whoever can put a link, a pipe or a file of their own
-//! there could read the tokens or have something overwritten. So nothing is followed, and what was
-//! opened is checked by its descriptor: a path can change its meaning between two calls.
+//! A token file has a known path. A user who can put a link, a pipe or a file of their own there
+//! could read the tokens, or make us overwrite another file. We therefore follow no link, and check
+//! the opened file by its descriptor, because a path can change its meaning between two calls.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -13,17 +13,17 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::text;
 
-/// How an error is reported that concerns `path`.
+/// Creates an error about `path`.
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
     Error::Store { place: shown(path), reason: reason.into() }
 }
 
-/// A path as it may be shown.
+/// Formats a path so that it is safe to print.
 pub(super) fn shown(path: &Path) -> String {
     text::printable(&path.display().to_string())
 }
 
-/// What failed, in the system's words and in a person's.
+/// Creates an error with the system's message and advice for the user.
 pub(super) fn io_error(path: &Path, action: &str, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::NotFound => ": the folder does not exist; make it, or set HOME to one that does",
@@ -38,7 +38,7 @@ pub(super) fn io_error(path: &Path, action: &str, error: &io::Error) -> Error {
     store_error(path, format!("cannot be {action} ({error}){advice}"))
 }
 
-/// Opens `path` if it is a file of ours; `None` when there is none.
+/// Opens `path` if it is a file of ours. Returns `None` if there is no file.
 pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(File, Metadata)>> {
     let file = match do_not_follow(options).open(path) {
         Ok(file) => file,
@@ -58,9 +58,9 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(Fil
     }
 }
 
-/// The folder of `path`, which is no one else's to write in.
+/// Checks the folder of `path`, which must not belong to another user.
 ///
-/// Returns whether others can write in it all the same.
+/// Returns whether other users can still write in it.
 pub(super) fn check_folder(path: &Path) -> Result<bool> {
     let folder = folder(path);
     let metadata = std::fs::metadata(folder).map_err(|error| io_error(folder, "used", &error))?;
@@ -70,7 +70,7 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     folder_is_open(folder, &metadata)
 }
 
-/// A new empty file beside `path` that only we can read, under a name that nobody can foresee. It
+/// Creates an empty file beside `path` that only we can read, with an unpredictable name. The file
 /// is removed when it is dropped.
 pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
     tempfile::Builder::new()
@@ -80,18 +80,18 @@ pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
         .map_err(|error| io_error(path, "written", &error))
 }
 
-/// What the names of all our temporaries beside `path` begin with.
+/// Returns the prefix of the names of all our temporary files beside `path`.
 pub(super) fn temporary_prefix(path: &Path) -> String {
     format!("{}.authgate-rust-", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// A name beside `path` that nothing has.
+/// Returns an unused path beside `path`.
 pub(super) fn unused_path(path: &Path) -> PathBuf {
     let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
     folder(path).join(temporary_prefix(path) + &random)
 }
 
-/// `path` with something behind its name.
+/// Returns `path` with `suffix` after its name.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -127,7 +127,7 @@ mod unix {
     use super::store_error;
     use crate::error::Result;
 
-    /// Which file it is, whatever it is called.
+    /// Identifies a file regardless of its name.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(in super::super) struct Identity(u64, u64);
 
@@ -141,7 +141,7 @@ mod unix {
         metadata.uid() == rustix::process::geteuid().as_raw()
     }
 
-    /// Neither through a link nor, when it is a pipe, until someone opens its other end.
+    /// Makes opening fail for a link, and return at once for a pipe that has no other end.
     pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
         options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
     }
@@ -158,8 +158,9 @@ mod unix {
         }
     }
 
-    /// A folder of another user is refused (root's is not: `/tmp` is one): with `sudo`, `HOME` may
-    /// be the user's, and a file made there would lock them out.
+    /// Returns whether other users can write in the folder. Refuses a folder of another user: with
+    /// `sudo`, `HOME` may be the user's, and a file created there would lock them out. Accepts a
+    /// folder of root's, because `/tmp` is one.
     pub(super) fn folder_is_open(folder: &Path, metadata: &Metadata) -> Result<bool> {
         const WRITABLE_BY_OTHERS: u32 = 0o022;
         const STICKY: u32 = 0o1000;
@@ -179,7 +180,7 @@ mod elsewhere {
 
     use crate::error::Result;
 
-    /// Which file it is, as nearly as can be told here.
+    /// Identifies a file as well as this system allows.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(in super::super) struct Identity(Option<SystemTime>, Option<SystemTime>);
 
@@ -189,7 +190,7 @@ mod elsewhere {
         }
     }
 
-    /// The profile folder keeps others out here.
+    /// Always true, because the profile folder keeps other users out here.
     pub(in super::super) fn is_ours(_: &Metadata) -> bool {
         true
     }

@@ -1,9 +1,9 @@
 //! The lock file that AuthGate's other clients take before they change the token file.
 //!
-//! Whoever creates `<file>.lock` has it, and removes it afterwards. One that is left behind by a
-//! crash is taken over when it is 30 s old. The other clients do so by removing whatever is there;
-//! here it is moved aside first and looked at, so that a lock which somebody has taken in between
-//! can be put back.
+//! The client that creates `<file>.lock` holds the lock, and removes the file afterwards. Once a
+//! lock file that a crash left is 30 s old, the next client takes it over. The other clients then
+//! remove whichever file is there. We move it aside and look at it first, so that we can put back a
+//! lock that another client has taken in the meantime.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,27 +17,27 @@ use crate::error::{Error, Result};
 const PAUSE: Duration = Duration::from_millis(100);
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-/// What a lock of this client begins with.
+/// The text that marks a lock file as this client's.
 const MARK: &str = "authgate-rust ";
 
-/// The lock, held until it is dropped: around reading, changing and renaming, never around a
-/// request, because Python's client gives up after 5 s.
+/// The lock, held until it is dropped. Hold it while reading, changing and renaming the file, but
+/// never during a request, because Python's client gives up after 5 s.
 pub(super) struct PeerLock {
     path: PathBuf,
     file: File,
 }
 
 impl PeerLock {
-    /// As long as the other clients try.
+    /// How long to wait for the lock: as long as the other clients do.
     pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-    /// Long enough for the lock of a dead process to become stale.
+    /// How long to wait if the lock of a dead process must have time to become stale.
     pub(super) const UNTIL_STALE: Duration = Duration::from_secs(35);
 
-    /// Takes the lock of `store_file`.
+    /// Takes the lock of `store_file`. Gives up after `patience`.
     ///
-    /// `excludes_others` says that the login lock is held. Only then is ours marked, and so a lock
-    /// with our mark that is found there is one that a crash has left. It gives up after `patience`.
+    /// `excludes_others` says that we hold the login lock. Only then do we mark our lock file, so a
+    /// marked file that we find while we hold the login lock was left by a crash.
     pub(super) fn acquire(store_file: &Path, excludes_others: bool, patience: Duration) -> Result<Self> {
         let path = own_file::with_suffix(store_file, ".lock");
         let tries = patience.as_millis() / PAUSE.as_millis();
@@ -45,7 +45,8 @@ impl PeerLock {
             match Occupant::of(&path)? {
                 None => {
                     let made = if excludes_others {
-                        // Made anew each time: a wait that a signal ends must not leave it behind.
+                        // Create the file anew each time, because a wait that a signal ends must
+                        // not leave it behind.
                         Candidate::new(store_file)?.put_in_place(&path)?
                     } else {
                         create(&path)?
@@ -67,8 +68,8 @@ impl PeerLock {
         ))
     }
 
-    /// Whether the lock is still this one: a process that was stopped for half a minute finds it
-    /// taken over.
+    /// Returns whether the lock is still ours. If this process is stopped for half a minute,
+    /// another client takes it over.
     pub(super) fn is_held(&self) -> bool {
         let identity = |metadata: io::Result<_>| metadata.ok().map(|metadata| Identity::of(&metadata));
         let ours = identity(self.file.metadata());
@@ -77,7 +78,8 @@ impl PeerLock {
 }
 
 impl Drop for PeerLock {
-    /// Only our own lock is removed. Where that fails it goes stale, which others know to handle.
+    /// Removes the lock only if it is still ours. If that fails, it becomes stale, and the other
+    /// clients can handle that.
     fn drop(&mut self) {
         if self.is_held() {
             let _ = std::fs::remove_file(&self.path);
@@ -85,10 +87,10 @@ impl Drop for PeerLock {
     }
 }
 
-/// A lock that is ready to be put in place.
+/// A lock file that is ready to be put in place.
 ///
-/// It is written under another name and linked to its own, so that nobody ever sees one without
-/// our mark in it: such a one could not be told from another program's.
+/// We write it under another name and link it to its own, so that no client ever sees it without
+/// our mark. We could not tell an unmarked lock from another program's.
 struct Candidate {
     file: File,
     path: tempfile::TempPath,
@@ -103,7 +105,7 @@ impl Candidate {
         Ok(Self { file, path, mark })
     }
 
-    /// The lock; `None` when somebody else has it.
+    /// Puts the lock in place. Returns its file, or `None` if another client has the lock.
     fn put_in_place(self, lock: &Path) -> Result<Option<File>> {
         match std::fs::hard_link(&self.path, lock) {
             Ok(()) => Ok(Some(self.file)),
@@ -112,7 +114,8 @@ impl Candidate {
         }
     }
 
-    /// For file systems without hard links: a crash between the two steps leaves an unmarked lock.
+    /// Creates the lock directly, on file systems without hard links. A crash between the two steps
+    /// leaves an unmarked lock.
     fn create_in_place(self, lock: &Path) -> Result<Option<File>> {
         let mut created = create(lock)?;
         if let Some(file) = &mut created {
@@ -122,7 +125,8 @@ impl Candidate {
     }
 }
 
-/// A lock without our mark, as the other clients make it; `None` when somebody else has it.
+/// Creates a lock without our mark, as the other clients do. Returns `None` if another client has
+/// the lock.
 fn create(lock: &Path) -> Result<Option<File>> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -134,11 +138,12 @@ fn create(lock: &Path) -> Result<Option<File>> {
     }
 }
 
-/// The lock that is in our way.
+/// The existing lock that we must wait for or remove.
 struct Occupant {
     identity: Identity,
     is_marked: bool,
-    /// Time since it was made, or until it will have been made: clocks get set.
+    /// The age of the lock. If its time is in the future, because a clock was set, this is the time
+    /// until then.
     distance: Duration,
 }
 
@@ -157,7 +162,8 @@ impl Occupant {
         }))
     }
 
-    /// A lock of our own that still has, or has kept because of a crash, its first name too.
+    /// Recognizes a lock of our own that still has its first name too, because it is being linked
+    /// or a crash interrupted that.
     fn still_being_linked(lock: &Path, error: Error) -> Result<Option<Self>> {
         let metadata = match lock.symlink_metadata() {
             Ok(metadata) if metadata.is_file() && own_file::is_ours(&metadata) => metadata,
@@ -177,7 +183,7 @@ impl Occupant {
         (self.is_marked && excludes_others) || self.distance > STALE_AFTER
     }
 
-    /// Removes this lock, and no other that has come in its place.
+    /// Removes this lock, but no other that has replaced it.
     fn evict(&self, store_file: &Path, lock: &Path) -> Result<()> {
         let aside = own_file::unused_path(store_file);
         match std::fs::rename(lock, &aside) {
@@ -187,15 +193,16 @@ impl Occupant {
         }
         let moved = aside.symlink_metadata().map(|metadata| Identity::of(&metadata));
         if moved.ok() != Some(self.identity) {
-            // Somebody else has taken over, and works under this lock. Where a third one has made
-            // theirs meanwhile, nothing can be put back.
+            // Another client has taken over and works under this lock, so put it back. This fails
+            // if a third client has created its own in the meantime.
             let _ = std::fs::hard_link(&aside, lock);
         }
         std::fs::remove_file(&aside).map_err(|error| own_file::io_error(&aside, "removed", &error))
     }
 }
 
-/// On a full disk the lock does without: should a crash leave it, it goes stale as any other.
+/// Writes the mark. On a full disk, the lock has none; if a crash leaves it, it becomes stale like
+/// any other.
 fn write_mark(lock: &mut File, mark: &str) {
     let _ = lock.write_all(mark.as_bytes());
 }

@@ -11,7 +11,6 @@ mod stored_token;
 
 use std::time::Duration;
 
-use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt, Surroundings, System};
 use authgate_core::store::{FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore};
 use authgate_core::{LoginOptions, Result, Secret, authenticate};
 
@@ -116,27 +115,12 @@ fn numbered(number: &str) -> StoredToken {
     token(number.parse().unwrap())
 }
 
-/// Logs in as a new run would, with nothing in memory, where nobody is to answer a prompt.
+/// Logs in as a new run would, with nothing in memory.
 async fn log_in(url: &str) -> Result<String> {
     let options = LoginOptions::new(url, CLIENT)
         .client_secret(Secret::from("client-secret"))
         .scopes(["profile", "email"])
-        .keyring(false)
-        .prompt(Nobody)
-        .platform(Surroundings {
-            system: System::Unix,
-            terminal: false,
-            variable: Box::new(|name| (name == "CI").then(|| "1".to_owned())),
-            find_program: Box::new(|_| None),
-        });
+        .keyring(false);
     let session = authenticate(options).await?;
     Ok(session.token().access_token.expose().to_owned())
-}
-
-struct Nobody;
-
-impl Prompt for Nobody {
-    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
-    fn device_code(&self, _: &DevicePrompt<'_>) {}
-    fn notice(&self, _: &Notice) {}
 }

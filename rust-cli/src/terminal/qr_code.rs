@@ -1,28 +1,30 @@
-//! A QR code made of characters.
+//! Draws a QR code with characters.
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
 use super::window;
 
-/// White on black, whatever the terminal's colours: not every scanner reads a picture with the two
-/// exchanged.
+/// White on black, in every colour scheme of the terminal, because some scanners cannot read a
+/// picture with the two colours exchanged.
 const WHITE_ON_BLACK: &str = "\u{1b}[1;37;40m";
 const USUAL_COLOURS: &str = "\u{1b}[0m";
 
-/// The rows that are wanted below the picture: the code and the address between two empty ones, and
+/// The rows that we need below the picture: the code and the address between two empty ones, and
 /// the time left.
 const ROWS_BELOW: usize = 5;
 
-/// The URL as a QR code, if the terminal can show it: it must be one, wide enough, and know the
-/// block characters.
+/// Returns the URL as a QR code if standard error can show it: it must be a terminal, large enough,
+/// and able to show the block characters.
 pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String> {
     if !is_terminal || !speaks_utf8() {
         return None;
     }
-    // A screen is not scratched or stained, so the least redundancy makes the smallest picture.
+    // A screen has no scratches or stains, so use the least redundancy, which makes the smallest
+    // picture.
     let code = QrCode::with_error_correction_level(url.as_ref(), EcLevel::L).ok()?;
-    // The characters are drawn in the foreground's colour, which is the white one.
+    // The characters have the foreground colour, which is white here, so they draw the light
+    // modules.
     let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     let (width, height) = (picture.lines().next()?.chars().count(), picture.lines().count());
     let (columns, rows) = window::size()?;
@@ -37,7 +39,7 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
 
 fn speaks_utf8() -> bool {
     if cfg!(windows) {
-        return false; // The code page of the console cannot be known from here.
+        return false; // We cannot find out the code page of the console.
     }
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()

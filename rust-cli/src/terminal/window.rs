@@ -1,6 +1,6 @@
-//! The window that standard error is shown in.
+//! The window that shows standard error.
 
-/// Columns and rows; `None` where there is no window, or nobody says how large it is.
+/// Returns the columns and rows, or `None` if there is no window or its size is unknown.
 #[cfg(unix)]
 pub(super) fn size() -> Option<(usize, usize)> {
     let window = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
@@ -12,8 +12,8 @@ pub(super) fn size() -> Option<(usize, usize)> {
     None
 }
 
-/// Breaks lines between words, where a narrow window would break them within one. What is indented
-/// is there to be copied, and stays in one piece.
+/// Breaks lines between words, because a narrow window would break them within a word. An indented
+/// line is there to be copied, so it stays in one piece.
 pub(super) fn wrapped(text: &str, columns: usize) -> String {
     let lines: Vec<String> = text
         .split('\n')

@@ -1,4 +1,4 @@
-//! What a visit to the callback address says.
+//! Checks the authorization response in a visit to the callback address.
 
 use url::form_urlencoded;
 
@@ -6,25 +6,25 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::text;
 
-/// No server's code comes near it.
+/// The longest code that we accept, in bytes. No server's code is nearly as long.
 const CODE_LENGTH: usize = 4096;
 
-/// What an authorization answer must carry to be this login's.
+/// The values that an authorization response must have to belong to this login.
 #[derive(Debug)]
 pub(in crate::flow) struct Expected {
     pub(in crate::flow) state: Secret,
-    /// The issuer, where it is known.
+    /// The issuer, if known.
     pub(in crate::flow) issuer: Option<String>,
-    /// Whether the server has promised to name itself (RFC 9207 section 3).
+    /// Whether the server has promised to name its issuer (RFC 9207 section 3).
     pub(in crate::flow) issuer_required: bool,
 }
 
 impl Expected {
-    /// The code that an authorization answer brings (RFC 6749 section 4.1.2), or the error that
-    /// ends the login; `None` when it is not an answer to this login.
+    /// Returns the code of an authorization response (RFC 6749 section 4.1.2), or the error that
+    /// ends the login. Returns `None` if the query is not a response to this login.
     ///
-    /// The state is looked at before everything else: an `error` that anybody can send must not
-    /// end a login.
+    /// Checks the state first, because any program can send an `error`, which must not end the
+    /// login.
     pub(super) fn judge(&self, query: &str) -> Option<Result<Secret>> {
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let values = |name: &str| parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| &**value).collect();
@@ -47,7 +47,8 @@ impl Expected {
         }))
     }
 
-    /// RFC 9207 section 2.4: a code that another server has issued must not be shown to this one.
+    /// Checks the issuer (RFC 9207 section 2.4), because a code from another server must not be
+    /// sent to this one.
     fn check_issuer(&self, issuers: &[&str]) -> Result<()> {
         let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
         match (issuers, &self.issuer) {
@@ -79,12 +80,14 @@ fn unusable<T>(reason: &str) -> Result<T> {
     Err(Error::Callback { reason: reason.to_owned() })
 }
 
-/// Visible ASCII (RFC 6749 appendix A.11). What was no UTF-8 has become U+FFFD and is none.
+/// Returns whether the code is visible ASCII (RFC 6749 appendix A.11). Invalid UTF-8 was decoded as
+/// U+FFFD, which is not ASCII.
 fn is_code(code: &str) -> bool {
     (1..=CODE_LENGTH).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-/// A `%` without two hexadecimal digits, which the parser would let stand as it is.
+/// Returns whether a `%` lacks its two hexadecimal digits. The parser would leave such a `%` as it
+/// is.
 fn has_broken_escape(query: &str) -> bool {
     query.split('%').skip(1).any(|rest| {
         let digits = rest.as_bytes().get(..2).unwrap_or_default();

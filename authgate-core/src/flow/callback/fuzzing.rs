@@ -1,4 +1,4 @@
-//! Visits to the callback address without a socket.
+//! Visits to the callback address without a socket, for fuzzing.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,17 +19,18 @@ pub struct Callback {
     visits: mpsc::Receiver<Visit>,
 }
 
-/// What came of a visit.
+/// The result of a visit.
 #[derive(Debug)]
 pub struct Visited {
-    /// What the visitor was sent.
+    /// The bytes that the visitor was sent.
     pub answer: Vec<u8>,
-    /// The code, or why the login is over; `None` when the wait goes on.
+    /// The code, or the error that ended the login; `None` if the login still waits.
     pub outcome: Option<Result<Secret>>,
 }
 
 impl Callback {
-    /// Waits for an answer that carries `state` and, where it names an issuer, this one.
+    /// Creates a login that waits for a response with `state` and, if the response names an issuer,
+    /// with this one.
     pub fn new(state: &str, issuer: &str) -> Self {
         let (announce, visits) = mpsc::channel(2);
         let expected = Expected { state: Secret::from(state), issuer: Some(issuer.to_owned()), issuer_required: false };
@@ -43,12 +44,12 @@ impl Callback {
         Self { gate: Arc::new(gate), visits }
     }
 
-    /// One connection on which these bytes come. A visitor that brings an outcome gets the page of
-    /// a login that was not finished.
+    /// Sends these bytes on one connection. A visitor that brings an outcome gets the page of a
+    /// login that was not finished.
     pub async fn visit(&mut self, bytes: &[u8]) -> Visited {
         let (mut browser, server) = duplex(bytes.len().max(64 * 1024));
         let conversation = tokio::spawn(converse(server, self.gate.clone()));
-        // Its end may be closed before it has read everything.
+        // The server may close its end before it has read everything.
         let _ = browser.write_all(bytes).await;
         let mut visited = Visited { answer: Vec::new(), outcome: None };
         {

@@ -11,21 +11,23 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::error::{Cause, Error, ListenerFailure, Result};
 use crate::flow::redirect_uri::{Presence, RedirectUri};
 
-/// One or two listeners that can be closed while another task waits for them: whoever closes them
-/// has freed the port when the call returns.
+/// One or two listeners that can be closed while another task waits for them. The port is free as
+/// soon as `close` returns.
 pub(super) struct Listener(Mutex<Vec<TcpListener>>);
 
 impl Listener {
-    /// Listens where `redirect_uri` leads.
+    /// Listens at the addresses of `redirect_uri`.
     ///
-    /// Tokio sets `SO_REUSEADDR` except on Windows, and that is right: on Unix it allows a port
-    /// whose last connections linger, on Windows it would allow one that another program listens on.
+    /// Tokio sets `SO_REUSEADDR` except on Windows, and that is right. On Unix, it allows a port
+    /// whose last connections linger. On Windows, it would allow a port that another program
+    /// listens on.
     pub(super) async fn bind(redirect_uri: &RedirectUri) -> Result<Self> {
         let mut listeners = Vec::new();
         for (address, presence) in redirect_uri.addresses() {
             match TcpListener::bind(address).await {
                 Ok(listener) => listeners.push(listener),
-                // A machine without IPv6 has no `[::1]`; one where somebody listens there has.
+                // A machine without IPv6 has no `[::1]`, so ignore the error. If the port is in use
+                // there, `[::1]` exists, and the error counts.
                 Err(error) if presence == Presence::Optional && error.kind() != io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(refused(address, &error)),
             }
@@ -33,7 +35,7 @@ impl Listener {
         Ok(Self(Mutex::new(listeners)))
     }
 
-    /// The next connection; waits for ever once closed.
+    /// Returns the next connection. Waits forever once the listener is closed.
     pub(super) async fn accept(&self) -> io::Result<TcpStream> {
         poll_fn(|context| {
             for listener in self.lock().iter() {

@@ -1,12 +1,12 @@
-//! The variable `BROWSER`: programs to try, separated by colons, `%s` standing for the URL.
+//! The variable `BROWSER`: programs to try, separated by colons, with `%s` for the URL.
 
 use std::path::{Path, PathBuf};
 
 use super::Launcher;
 
-/// These would take over the terminal that the login is shown on.
+/// Browsers that would take over the terminal that shows the login.
 const TEXT_BROWSERS: [&str; 8] = ["w3m", "lynx", "links", "links2", "elinks", "browsh", "carbonyl", "www-browser"];
-/// These would read the URL, or an argument that carries it, as commands.
+/// Programs that would read the URL, or an argument that contains it, as commands.
 const INTERPRETERS: [&str; 20] = [
     "sh",
     "bash",
@@ -30,16 +30,16 @@ const INTERPRETERS: [&str; 20] = [
     "su",
 ];
 
-/// The first program of `BROWSER` that can be used.
+/// Returns the first program of `BROWSER` that can be used.
 ///
-/// The URL becomes one argument, the last; no shell ever sees it. An entry that wants more than
-/// that (quotes, `%s` inside an argument, a shell) is passed over.
+/// The URL becomes the last argument, and no shell ever sees it. An entry that needs more than that
+/// (quotes, `%s` inside an argument, a shell) is skipped.
 pub(super) fn launcher(variable: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
     variable.split(':').find_map(|entry| from_entry(entry.trim(), find_program))
 }
 
 fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
-    // A path may have spaces in it.
+    // A path may contain spaces, so try the whole entry first.
     if let Some(program) = find_program(entry).filter(|program| is_browser(program)) {
         return Some(Launcher::new(program, [""; 0]));
     }
@@ -49,7 +49,7 @@ fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Op
     if arguments.last() == Some(&"%s") {
         arguments.pop();
     }
-    // A program may start another one, as nohup and setsid do.
+    // A program may start another one, as nohup and setsid do, so check the arguments as well.
     let is_plain =
         |argument: &&str| !argument.contains(['%', '"', '\'', '\\', '`', '$']) && is_browser(Path::new(argument));
     arguments.iter().all(is_plain).then(|| Launcher::new(program, arguments))

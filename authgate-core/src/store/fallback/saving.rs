@@ -1,4 +1,4 @@
-//! Writing to several stores so that they do not grow apart.
+//! Saves to several stores so that they do not diverge.
 
 use super::FallbackStore;
 use crate::error::Error;
@@ -10,16 +10,17 @@ use crate::store::{StoredToken, TokenStore};
 pub enum Kept {
     /// In at least one store.
     InStore,
-    /// Only in memory: no store took it.
+    /// Only in memory, because no store accepted it.
     ThisRunOnly,
-    /// Nowhere: another program has logged out, or in again, while this one was refreshing. What
-    /// it left is to be read again.
+    /// Nowhere, because another program logged out, or logged in again, during the refresh. The
+    /// stores must be read again.
     Superseded,
 }
 
 impl FallbackStore {
-    /// Keeps the token of a new login: in the first store that takes it, and nowhere else. Whether
-    /// one took it; if not, it is in memory and serves this run.
+    /// Saves the token of a new login in the first store that accepts it, and deletes the client's
+    /// token from the others. Returns whether a store accepted it; if not, the token is in memory
+    /// and serves this run.
     pub fn save_login(&self, client_id: &str, token: &StoredToken) -> bool {
         let Some(used) = self.save_in_first(client_id, token, |_| true, Vec::new()) else {
             return false;
@@ -37,10 +38,11 @@ impl FallbackStore {
         true
     }
 
-    /// Keeps the token that a refresh of `old` has given: in every store that holds `old`, because
-    /// a program that finds it there and uses it again would end the login.
+    /// Saves the token that a refresh of `old` returned, in every store that has `old`. If a
+    /// program found `old` there and used it again, the server would end the login.
     ///
-    /// What an answer to a refresh may leave out, scope and ID token, is taken from `old`.
+    /// A refresh response may omit the scope and the ID token. In that case, they are copied from
+    /// `old`.
     pub fn save_refreshed(&self, client_id: &str, old: &StoredToken, new: &StoredToken) -> Kept {
         let mut new = new.clone();
         new.scope = new.scope.or_else(|| old.scope.clone());
@@ -60,7 +62,7 @@ impl FallbackStore {
                         empty.push(index);
                     }
                 }
-                // It was written, and something after that failed.
+                // The token was written, and only a later step failed.
                 Err(_) if matches!(store.load(client_id), Ok(Some(there)) if there.is_same_grant(&new)) => {
                     saved = true;
                     self.told().found(client_id, index, Some(&new));
@@ -69,7 +71,9 @@ impl FallbackStore {
                     self.delete_copy(client_id, index, old, &error);
                     failures.push(error.to_string());
                 }
-                // It was there and is gone: half a save has taken it along, or somebody its folder.
+                // The store held the old token and is now empty: our failed write removed it, or
+                // its folder was deleted. Count that as a failure, so that another store gets the
+                // new token.
                 Err(error) if self.held(client_id, index, old) && matches!(store.load(client_id), Ok(None)) => {
                     failures.push(error.to_string());
                 }
@@ -84,7 +88,7 @@ impl FallbackStore {
         } else if failures.is_empty() && !was_in_memory {
             Kept::Superseded
         } else if let Some(used) = self.save_in_first(client_id, &new, |index| empty.contains(&index), failures) {
-            // The first store is the one that nobody has to be warned of.
+            // Only a move to a plain-text store deserves a notice.
             if used > 0 {
                 self.told().notice(Notice::Moved { used: self.stores[used].description() });
             }
@@ -94,8 +98,8 @@ impl FallbackStore {
         }
     }
 
-    /// The index of the store that took it; `None` when it is in memory only. `reasons` are those
-    /// why other stores did not.
+    /// Saves `token` in the first allowed store that accepts it. Returns the store's index, or
+    /// `None` if the token is in memory only. `reasons` says why other stores did not accept it.
     fn save_in_first(
         &self,
         client_id: &str,
@@ -119,13 +123,13 @@ impl FallbackStore {
         }
         reasons.extend(failed.iter().map(|(_, error)| error.to_string()));
         reasons.extend(self.missing.iter().cloned());
-        // The memory takes everything.
+        // Memory accepts every token.
         let _ = self.memory.save(client_id, token);
         self.told().this_run_only(reasons);
         None
     }
 
-    /// Removes a token that has been used up from where its successor cannot be written.
+    /// Deletes a used-up token from a store that its successor could not be written to.
     fn delete_copy(&self, client_id: &str, index: usize, old: &StoredToken, failure: &Error) {
         let deleted = self.stores[index].replace(client_id, old, None);
         let reason = failure.to_string();

@@ -1,4 +1,4 @@
-//! What a fallback store has seen and has to tell.
+//! The tokens that a fallback store has read, and the notices that it has yet to give.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,15 +6,15 @@ use crate::error::Error;
 use crate::store::notice::Notice;
 use crate::store::{StoredToken, TokenStore};
 
-/// Notices not yet taken, and what is needed to give each only once.
+/// The notices that were not taken yet, and the data needed to give each only once.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) notices: Vec<Notice>,
-    /// The stores that could not be used: one line about each is enough.
+    /// The stores that could not be used. One notice about each is enough.
     troubled: HashSet<usize>,
-    /// Whether it was said that nothing could be locked.
+    /// Whether the user was told that no lock is available.
     said_not_locked: bool,
-    /// What each client's entry in each store was when last read.
+    /// Each client's token in each store, when it was last read or written.
     held: HashMap<(String, usize), StoredToken>,
 }
 
@@ -31,13 +31,14 @@ impl Told {
         }
     }
 
-    /// Says that no store took the token, and why; the same reason is then told for nothing else.
+    /// Adds the notice that no store accepted the token, and why. Drops a notice about the lock
+    /// with one of the same reasons.
     pub(super) fn this_run_only(&mut self, reasons: Vec<String>) {
         self.notices.retain(|notice| !matches!(notice, Notice::NotLocked { reason } if reasons.contains(reason)));
         self.notice(Notice::ThisRunOnly { reasons });
     }
 
-    /// Says that a store cannot be used, and which is used instead.
+    /// Adds the notice that a store cannot be used, and which one is used instead.
     pub(super) fn trouble(&mut self, index: usize, error: &Error, next: Option<&dyn TokenStore>) {
         if self.troubled.insert(index) {
             let reason = error.to_string();
@@ -56,7 +57,7 @@ impl Told {
         }
     }
 
-    /// What the store held when last read.
+    /// Returns the token that the store had when it was last read or written.
     pub(super) fn held(&self, client_id: &str, index: usize) -> Option<&StoredToken> {
         self.held.get(&(client_id.to_owned(), index))
     }

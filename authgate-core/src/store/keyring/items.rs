@@ -1,4 +1,4 @@
-//! One item of the keyring, as seen from the keyring's thread.
+//! One item of the keyring, used on the keyring's thread.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,17 +10,17 @@ use super::{Newness, Permission, Text};
 use crate::error::Cause;
 use crate::text;
 
-/// How Python's library marks its items on the Secret Service. It replaces only an item that has
-/// this mark too, and would otherwise put a second one beside ours.
+/// The attribute that Python's keyring library sets on its items in the Secret Service. It replaces
+/// only items that have this attribute, and would otherwise create a second one beside ours.
 const MARK: (&str, &str) = ("application", "Python keyring library");
 
-/// Whether items are found by attributes, of which several can match.
+/// Whether the keyring finds items by attributes, in which case several can match.
 const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_os = "ios"))));
 
-/// The item of one service and user, or several that claim to be it.
+/// The item of one service and user, or several items that match both.
 pub(super) struct Item {
     entry: Entry,
-    /// How new an item with this text is; `None` when the text means nothing to us.
+    /// Returns how new an item with this text is, or `None` if we cannot parse the text.
     newness: fn(&str) -> Option<Newness>,
 }
 
@@ -32,8 +32,8 @@ impl Item {
         Ok(Self { entry: Entry::new(service, user)?, newness })
     }
 
-    /// The text of the item, of several that of the newest; the others are deleted unless they may
-    /// be logins that live.
+    /// Returns the text of the item, or of the newest one if there are several. Deletes the others
+    /// unless they may be logins that still work.
     pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
         self.newest(Others::MayLive, permission)
     }
@@ -49,9 +49,9 @@ impl Item {
         }
     }
 
-    /// Writes `text`, and makes sure that it is there.
+    /// Writes `text`, and checks that the keyring stored it.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
-        // Several items become one by this.
+        // This reduces several items to one.
         self.newest(Others::AreReplaced, permission)?;
         permission.check()?;
         self.entry.set_password(text)?;
@@ -73,7 +73,8 @@ impl Item {
         }
     }
 
-    /// Deletes the item if `is_meant` says so of its text, of several those of which it does.
+    /// Deletes the item if `is_meant` returns true for its text; if there are several, each one for
+    /// which it does.
     pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool, permission: &Permission) -> Result<(), Trouble> {
         let delete_if_meant = |entry: &Entry, text: Option<Text>| match text {
             Some(text) if is_meant(&text) => delete(entry, permission),
@@ -89,7 +90,9 @@ impl Item {
         }
     }
 
-    /// One that cannot be read at all (rather than understood) ends this: it may be the newest.
+    /// Returns the text of the newest item and deletes those that are superfluous. Fails if an item
+    /// cannot be read at all, because it may be the newest. An item that can be read but not parsed
+    /// is superfluous.
     fn keep_newest(&self, found: &[Entry], others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
         let (mut understood, mut superfluous) = (Vec::new(), Vec::new());
         for entry in found {
@@ -101,13 +104,13 @@ impl Item {
         understood.sort_by_key(|&(newness, ..)| Reverse(newness));
         let mut understood = understood.into_iter();
         let newest = if let Some((newness, text, _)) = understood.next() {
-            // Which one is older is known only where all of them say when they expire.
+            // We know which items are older only if all of them have an expiry.
             if others == Others::AreReplaced || newness != Newness::Unknown {
                 superfluous.extend(understood.map(|(.., entry)| entry));
             }
             Some(text)
         } else {
-            // Where none means anything to us, one is as good as another.
+            // We can parse none of them, so keep any one.
             superfluous.pop();
             None
         };
@@ -116,16 +119,16 @@ impl Item {
     }
 }
 
-/// What becomes of the items beside the newest that mean something to us.
+/// How to treat the items that we can parse, apart from the newest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Others {
-    /// Each may be a login that lives, unless it is known to be older.
+    /// Keep each one that is not known to be older, because it may be a login that still works.
     MayLive,
-    /// What is about to be written takes the place of them all.
+    /// Delete all of them, because the text about to be written replaces them.
     AreReplaced,
 }
 
-/// `None` for an item whose content is no text.
+/// Returns the item's text, or `None` if its content is not text.
 fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
     match entry.get_password() {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
@@ -134,7 +137,8 @@ fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
     }
 }
 
-/// Some keyrings take a text without a word and keep less, or nothing.
+/// Checks that the keyring stored all of the text. Some keyrings report success and store less, or
+/// nothing.
 fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
     if kept == Some(written) {
         return Ok(());
@@ -150,10 +154,11 @@ fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
     }
 }
 
-/// Why the keyring cannot be used, in a person's words.
+/// Why the keyring cannot be used, in words for the user.
 pub(super) struct Trouble {
     pub(super) reason: String,
-    /// Whether it will be the same next time, so that asking again would only bother the person.
+    /// Whether the next attempt would fail in the same way, so that asking again would only bother
+    /// the person.
     pub(super) lasts: bool,
 }
 
@@ -183,13 +188,14 @@ impl From<Error> for Trouble {
             }
             Error::Ambiguous(_) => Self::passing("another program has just added a second item: try again"),
             Error::NoEntry => Self::passing("another program has just removed the item: try again"),
-            // The other messages may quote what is kept.
+            // The other messages may quote the stored text.
             _ => Self::passing("it failed"),
         }
     }
 }
 
-/// Why no keyring could be connected to. The cause is mostly a socket's, and tells a person nothing.
+/// Explains why no keyring could be reached. The cause is usually a socket error, which tells a
+/// person nothing.
 fn no_keyring(error: &Error) -> String {
     match error {
         Error::PlatformFailure(_) => "there is none in this session, as over SSH, in a container or under cron",

@@ -19,8 +19,7 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
     ] {
         assert_eq!(RedirectUri::parse(good).unwrap().as_str(), good);
     }
-    let mut errors = Vec::new();
-    for refused in [
+    let errors = [
         "http://127.0.0.1/callback",
         "http://[::1]/callback",
         "http:127.0.0.1/://localhost:99/",
@@ -36,9 +35,9 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
         "http://127.0.0.1:8088 /callback",
         "http://127.0.0.1:99999/callback",
         "callback",
-    ] {
-        errors.push(described(&RedirectUri::parse(refused).expect_err(refused)));
-    }
+    ]
+    .map(|refused| described(&RedirectUri::parse(refused).expect_err(refused)));
+    let mut errors = errors.to_vec();
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
     Config: the redirect URI names no port: write it like http://127.0.0.1:[port]/callback, as it is registered
