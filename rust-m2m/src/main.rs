@@ -65,8 +65,7 @@ async fn run() -> Result<ExitCode> {
     let client =
         OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
 
-    // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second
-    // expiry delta
+    // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
     let tokens = TokenSource::builder(client).scopes(SCOPES).expiry_delta(Duration::from_secs(30)).build();
 
     // 4. Wraps the token source in a BearerAuth HTTP client
