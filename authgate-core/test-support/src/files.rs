@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The names in a folder, sorted.
 pub fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -28,4 +27,15 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
 pub fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
     let (_, rest) = markdown.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
     rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+}
+
+/// The README and the comments in the code number the same steps.
+#[track_caller]
+pub fn assert_same_steps(readme: &str, code: &str, count: usize) {
+    let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
+    let how_it_works = section(readme, "## How It Works").replace('`', "");
+    let steps: Vec<_> = how_it_works.lines().filter(is_step).collect();
+    let comments = code.lines().filter_map(|line| line.trim().strip_prefix("// "));
+    assert_eq!(steps.len(), count);
+    assert_eq!(steps, comments.filter(is_step).collect::<Vec<_>>());
 }

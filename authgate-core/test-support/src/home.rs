@@ -13,19 +13,11 @@ const FILE: &str = ".authgate-tokens.json";
 #[derive(Debug)]
 pub struct Home(TempDir);
 
-impl Default for Home {
-    fn default() -> Self {
+impl Home {
+    pub fn new() -> Self {
         Self(TempDir::new().unwrap())
     }
-}
 
-impl Home {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Where it is.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -48,7 +40,6 @@ impl Home {
         self.write(&client.id, tokens.refresh_token.as_deref().unwrap_or(""), &tokens.access_token, now + expires_in);
     }
 
-    /// Stores a new login of the server's public client.
     pub fn log_in(&self, server: &DevServer, expires_in: i64) -> IssuedTokens {
         let client = server.public_client();
         let tokens = server.issue_tokens(client, "profile email");
@@ -56,7 +47,6 @@ impl Home {
         tokens
     }
 
-    /// Makes the stored login expire.
     pub fn expire(&self, client: &Client) {
         let stored = self.stored(client).unwrap();
         self.write(&client.id, &stored.refresh_token, &stored.access_token, Timestamp::now().as_second() - 60);
@@ -85,29 +75,24 @@ impl Home {
         }
     }
 
-    /// Puts another client's entry beside the login.
     pub fn add_neighbour(&self) {
         let mut document = self.document().unwrap();
         document["data"]["neighbour"] = "theirs".into();
         self.replace(&document.to_string());
     }
 
-    /// Whether the other client's entry is as it was.
     pub fn has_neighbour(&self) -> bool {
         self.document().is_some_and(|document| document["data"]["neighbour"] == "theirs")
     }
 
-    /// The text of the token file; `None` when there is none.
     pub fn text(&self) -> Option<String> {
         std::fs::read_to_string(self.file("")).ok()
     }
 
-    /// The token file as JSON.
     pub fn document(&self) -> Option<Value> {
         self.text().map(|text| serde_json::from_str(&text).unwrap())
     }
 
-    /// The login that is stored for this client.
     pub fn stored(&self, client: &Client) -> Option<StoredLogin> {
         let document = self.document()?;
         let entry: Value = serde_json::from_str(document["data"][&client.id].as_str()?).unwrap();

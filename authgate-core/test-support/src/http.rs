@@ -8,7 +8,6 @@ use url::{Position, Url, form_urlencoded};
 
 use crate::LIMIT;
 
-/// Names and values.
 pub type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 /// An HTTP answer, read to the end of its connection.
@@ -23,22 +22,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// A string member of the body.
     pub fn text(&self, member: &str) -> String {
         self.json()[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}")).to_owned()
     }
 
-    /// Status and OAuth error code of a refusal.
     pub fn refusal(&self) -> (u16, String) {
         (self.status, self.text("error"))
     }
@@ -55,29 +50,24 @@ impl From<&str> for Answer {
     }
 }
 
-/// Asks for a page by its URL.
 pub async fn get(url: &str) -> Answer {
     get_with(url, &[]).await
 }
 
-/// Asks for a page by its URL, with these headers.
 pub async fn get_with(url: &str, headers: Pairs<'_>) -> Answer {
     send(&address(url), &request("GET", url, headers, "")).await
 }
 
-/// Posts a form.
 pub async fn post(url: &str, headers: Pairs<'_>, form: Pairs<'_>) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
     send(&address(url), &request("POST", url, &headers, &body)).await
 }
 
-/// Sends these bytes and reads what comes.
 pub async fn send(address: &str, request: &str) -> Answer {
     Answer::from(converse(TcpStream::connect(address).await.unwrap(), request).await.as_str())
 }
 
-/// Sends these bytes and returns every byte that comes back.
 pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     timeout(LIMIT * 2, converse_at_length(stream, request)).await.expect("an answer comes at all")
 }
@@ -105,7 +95,6 @@ pub fn request(method: &str, url: &str, headers: Pairs<'_>, body: &str) -> Strin
     )
 }
 
-/// Host and port of a URL.
 pub fn address(url: &str) -> String {
     let url = Url::parse(url).unwrap();
     format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap())

@@ -3,13 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends where something is wrong")]
 #![allow(clippy::missing_panics_doc, reason = "every function here panics where the test cannot go on")]
+#![allow(clippy::new_without_default, reason = "nobody asks for a default")]
+#![allow(missing_docs, reason = "a name that says it all needs no more")]
 #![allow(missing_debug_implementations, reason = "a test prints what it compares, and nothing else")]
 
 pub mod browser;
 pub mod files;
 mod home; // a home folder and the login that is stored in it
 pub mod http;
-mod login_block; // the 16 lines that rust-cli prints
+mod login_block; // what rust-cli prints and says: its 16 lines, and its notices
 mod port; // ports that nobody else takes
 mod program; // runs of a built program
 pub mod python;

@@ -4,11 +4,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::Ended;
+use crate::{Ended, Home};
 
-/// A login as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are those of the file")]
 pub struct StoredLogin {
     pub client_id: String,
     pub access_token: String,
@@ -51,7 +49,6 @@ pub fn masked(token: &str) -> String {
     if token.len() > 8 { format!("{}...", &token[..8]) } else { "****".to_owned() }
 }
 
-/// A claim of a JWT, unverified.
 fn claim(token: &str, name: &str) -> Value {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     serde_json::from_slice::<Value>(&payload).unwrap()[name].clone()
@@ -63,5 +60,40 @@ impl Ended {
     pub fn shows(&self, stored: &StoredLogin, server: &DevServer) {
         assert_eq!(self.status, Some(0), "{self:?}");
         assert_eq!(self.stdout, stored.block(server, self.number("Expires In")), "{}", self.stderr);
+    }
+
+    /// The run printed the whole block about the login of the server's public client that is stored now.
+    #[track_caller]
+    pub fn shows_stored(&self, home: &Home, server: &DevServer) {
+        self.shows(&home.stored(server.public_client()).unwrap(), server);
+    }
+
+    /// The run showed the login of the server's user and left nothing behind; what it said.
+    #[track_caller]
+    pub fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String {
+        assert_eq!((self.status, self.value("Subject")), (Some(0), server.user().subject.as_str()), "{self:?}");
+        assert_eq!(home.leftovers(), [""; 0]);
+        self.notices()
+    }
+
+    /// The run failed before it had anything to print; what it said.
+    #[track_caller]
+    pub fn failure(&self, status: i32) -> String {
+        self.fails_with(status, &[]);
+        self.notices()
+    }
+
+    /// What the run said, without the lines that say nothing about the test at hand: the prompt, of which a mark
+    /// stays, why no browser is opened, where the login is stored, and that a slow disk takes its time.
+    pub fn notices(&self) -> String {
+        let unsaid =
+            ["the keyring is off: ", "Waiting for the place where the login is kept", "no browser can be opened"];
+        let said = self.said();
+        let lines = said.split_inclusive('\n').filter(|line| !unsaid.iter().any(|start| line.starts_with(start)));
+        let said: String = lines.collect();
+        let Some((before, prompt)) = said.split_once("To log in") else { return said };
+        let end = if prompt.starts_with(" to") { "lets this program in.\n\n" } else { "or use the device flow\n" };
+        let (_, after) = prompt.split_once(end).unwrap();
+        format!("{before}[prompt]\n{after}")
     }
 }

@@ -24,7 +24,6 @@ impl Port {
         port.is_free().then_some(port)
     }
 
-    /// The port's number.
     pub fn number(&self) -> u16 {
         self.number
     }
@@ -34,7 +33,6 @@ impl Port {
         TcpListener::bind((Ipv4Addr::LOCALHOST, self.number)).is_ok()
     }
 
-    /// The redirect URI with this host and port.
     pub fn redirect_uri(&self, host: &str) -> String {
         format!("http://{host}:{}/callback", self.number)
     }

@@ -15,6 +15,7 @@ use crate::Terminal;
 use crate::{Home, LIMIT, redact, until};
 
 /// One run of a built program, with nothing in its environment but what the test says.
+#[must_use]
 pub struct Run {
     command: Command,
     home: PathBuf,
@@ -36,7 +37,6 @@ impl Run {
     }
 
     /// The same run, started by another program, which gets its command line behind these arguments.
-    #[must_use]
     pub fn under(self, program: &str, arguments: &[&str]) -> Self {
         let run = self.command.as_std();
         let mut command = Command::new(program);
@@ -48,42 +48,33 @@ impl Run {
 
     /// The same run, for which no file may grow beyond this number of blocks: `0` is a full disk.
     #[cfg(unix)]
-    #[must_use]
     pub fn with_space_for(self, blocks: &str) -> Self {
         self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks])
     }
 
     /// The same run, in which the system answers every one of these calls with this error. Needs strace.
     #[cfg(target_os = "linux")]
-    #[must_use]
     pub fn refusing(self, calls: &str, error: &str) -> Self {
         let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
         self.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
     }
 
-    /// Sets a variable.
-    #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Sets the server and its confidential client.
-    #[must_use]
     pub fn as_service_of(self, server: &DevServer) -> Self {
         let client = server.confidential_client();
         let secret = client.secret.as_deref().unwrap();
         self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &client.id).with("CLIENT_SECRET", secret)
     }
 
-    /// Sets the server and its public client.
-    #[must_use]
     pub fn as_person_at(self, server: &DevServer) -> Self {
         self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &server.public_client().id)
     }
 
     /// Trusts the authorities of these servers, and no others.
-    #[must_use]
     pub fn trusting(self, servers: &[&DevServer]) -> Self {
         let bundle: String = servers.iter().filter_map(|server| server.certificate_authority()).collect();
         let path = self.home.join("authority.pem");
@@ -91,43 +82,32 @@ impl Run {
         self.with("SSL_CERT_FILE", path.to_str().unwrap())
     }
 
-    /// Replaces the current folder, which is the home folder otherwise.
-    #[must_use]
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
     }
 
     /// Adds arguments, separated by blanks.
-    #[must_use]
     pub fn args(mut self, arguments: &str) -> Self {
         self.command.args(arguments.split(' '));
         self
     }
 
-    /// Adds one argument, blanks included.
-    #[must_use]
     pub fn arg(mut self, argument: &str) -> Self {
         self.command.arg(argument);
         self
     }
 
-    /// Replaces standard input, which is the null device otherwise.
-    #[must_use]
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.command.stdin(stdin);
         self
     }
 
-    /// Replaces standard output, which the test reads otherwise.
-    #[must_use]
     pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
         self.command.stdout(stdout);
         self
     }
 
-    /// Replaces standard error, which the test reads otherwise.
-    #[must_use]
     pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
         self.command.stderr(stderr);
         self
@@ -146,7 +126,6 @@ impl Run {
         Started { child, home, stdin: None, stdout, stderr: Some(Collected::from(screen)) }
     }
 
-    /// Starts, and leaves the test free to do something else.
     pub fn start(mut self) -> Started {
         let mut child = self.command.spawn().unwrap();
         let stdin = child.stdin.take();
@@ -155,12 +134,10 @@ impl Run {
         Started { child, home: self.home, stdin, stdout, stderr }
     }
 
-    /// Runs to the end without anybody's help.
     pub async fn end(self) -> Ended {
         self.start().end().await
     }
 
-    /// Runs to the end, while a person approves the device code that it shows.
     pub async fn approved_at(self, server: &DevServer) -> Ended {
         self.start().approved_at(server).await
     }
@@ -176,7 +153,6 @@ pub struct Started {
 }
 
 impl Started {
-    /// The process ID.
     pub fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
@@ -191,23 +167,19 @@ impl Started {
         self.stderr.as_ref().map(Collected::text).unwrap_or_default()
     }
 
-    /// Waits until standard output contains this.
     pub async fn prints(&self, text: &str) {
         until(text, || self.printed().contains(text)).await;
     }
 
-    /// What standard output contains by now.
     pub fn printed(&self) -> String {
         self.stdout.as_ref().map(Collected::text).unwrap_or_default()
     }
 
-    /// Writes a line to standard input, which must be piped.
     pub async fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is piped");
         stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    /// Sends it a signal, by its name without `SIG`.
     #[cfg(unix)]
     pub async fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await.unwrap();
@@ -225,7 +197,6 @@ impl Started {
         answer.unwrap_or_else(|| panic!("it ended without an answer to {line:?}, and said: {}", self.said())).to_owned()
     }
 
-    /// Ends it with SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -255,7 +226,6 @@ impl Started {
     }
 }
 
-/// What a pipe has brought so far.
 struct Collected {
     text: Arc<Mutex<String>>,
     reading: JoinHandle<()>,
@@ -285,12 +255,10 @@ impl Collected {
     }
 }
 
-/// How a run ended.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit status; `None` when a signal ended it.
     pub status: Option<i32>,
-    /// The signal that ended it.
     #[cfg(unix)]
     pub signal: Option<i32>,
     /// All of standard output, unless the test replaced it.
@@ -324,7 +292,6 @@ impl Ended {
         assert!(!self.stderr.contains("canary"), "{}", self.stderr);
     }
 
-    /// Standard error contains all of this.
     #[track_caller]
     pub fn says(&self, sayings: &[&str]) {
         for saying in sayings {
@@ -332,12 +299,10 @@ impl Ended {
         }
     }
 
-    /// The number behind a label.
     pub fn number(&self, label: &str) -> u64 {
         self.value(label).parse().unwrap_or_else(|_| panic!("{label} is no number: {self:?}"))
     }
 
-    /// The text behind a label.
     pub fn value(&self, label: &str) -> &str {
         let label = format!("{label}: ");
         let mut values = self.stdout.lines().filter_map(|line| line.strip_prefix(&label));

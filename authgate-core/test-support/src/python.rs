@@ -19,7 +19,6 @@ from authgate.credstore import StoredToken, token_file_store, token_keyring_stor
     command
 }
 
-/// Runs a script to its end, which must be a good one.
 pub fn run(text: &str, arguments: &[&str]) {
     succeed(&mut script(text, arguments));
 }

@@ -71,19 +71,16 @@ impl Session {
         Self { home, bus_address: Some(address.trim_end().to_owned()), _silent: None, bus: Some((bus, stdin)) }
     }
 
-    /// The home folder of the session.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// The variables that a program of this session has.
     pub fn variables(&self) -> Vec<(&str, &str)> {
         let home = self.home.path().to_str().unwrap();
         let address = self.bus_address.as_deref().map(|address| ("DBUS_SESSION_BUS_ADDRESS", address));
         [("HOME", home), ("XDG_RUNTIME_DIR", home)].into_iter().chain(address).collect()
     }
 
-    /// A run in this session.
     pub fn run(&self, program: &str) -> Run {
         self.variables().into_iter().fold(Run::new(program, &self.home), |run, (name, value)| run.with(name, value))
     }
@@ -95,17 +92,10 @@ impl Session {
         command
     }
 
-    /// Locks the keyring.
     pub fn lock(&self) {
-        let lock = [
-            "--session",
-            "--print-reply",
-            "--dest=org.freedesktop.secrets",
-            "/org/freedesktop/secrets",
-            "org.freedesktop.Secret.Service.Lock",
-            "array:objpath:/org/freedesktop/secrets/collection/login",
-        ];
-        assert!(self.command("dbus-send").args(lock).stdout(Stdio::null()).status().unwrap().success());
+        let lock = "--session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets \
+             org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login";
+        assert!(self.command("dbus-send").args(lock.split(' ')).stdout(Stdio::null()).status().unwrap().success());
     }
 
     /// What `secret-tool` shows of all items of a service and a user.

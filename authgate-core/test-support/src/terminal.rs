@@ -12,7 +12,6 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Opens one.
     pub fn of_size(columns: u16, rows: u16) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&screen).unwrap();

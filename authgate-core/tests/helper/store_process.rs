@@ -11,7 +11,6 @@ mod stored_token;
 
 use std::time::Duration;
 
-use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt, Surroundings, System};
 use authgate_core::store::{FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore};
 use authgate_core::{LoginOptions, Result, Secret, authenticate};
 
@@ -52,7 +51,9 @@ enum Store {
 
 impl Store {
     fn open(name: &str) -> Self {
-        let keyring = KeyringStore::new(keyring_limit());
+        // Long enough for a keyring on a busy machine, unless the test wants it to be given up.
+        let limit = std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
+        let keyring = KeyringStore::new(Duration::from_millis(limit));
         match name {
             "file" => Self::Single(Box::new(FileStore::in_home().unwrap())),
             "keyring" => Self::Single(Box::new(keyring)),
@@ -61,12 +62,6 @@ impl Store {
             _ => panic!("no such store: {name}"),
         }
     }
-}
-
-/// Long enough for a keyring on a busy machine, unless the test wants it to be given up.
-fn keyring_limit() -> Duration {
-    let limit = std::env::var("KEYRING_LIMIT_MS").map(|limit| limit.parse().unwrap());
-    Duration::from_millis(limit.unwrap_or(25_000))
 }
 
 impl Process {
@@ -116,27 +111,12 @@ fn numbered(number: &str) -> StoredToken {
     token(number.parse().unwrap())
 }
 
-/// Logs in as a new run would, with nothing in memory, where nobody is to answer a prompt.
+/// Logs in as a new run would, with nothing in memory.
 async fn log_in(url: &str) -> Result<String> {
     let options = LoginOptions::new(url, CLIENT)
         .client_secret(Secret::from("client-secret"))
         .scopes(["profile", "email"])
-        .keyring(false)
-        .prompt(Nobody)
-        .platform(Surroundings {
-            system: System::Unix,
-            terminal: false,
-            variable: Box::new(|name| (name == "CI").then(|| "1".to_owned())),
-            find_program: Box::new(|_| None),
-        });
+        .keyring(false);
     let session = authenticate(options).await?;
     Ok(session.token().access_token.expose().to_owned())
-}
-
-struct Nobody;
-
-impl Prompt for Nobody {
-    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
-    fn device_code(&self, _: &DevicePrompt<'_>) {}
-    fn notice(&self, _: &Notice) {}
 }

@@ -12,27 +12,14 @@ use crate::support::service::Service;
 
 /// With characters that every encoding spells in another way.
 const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
-const ACCESS_TOKEN: &str = "canary-access";
-const REFRESH_TOKEN: &str = "canary-refresh";
-const ID_TOKEN: &str = "canary-identity";
 const DEVICE_CODE: &str = "canary-device";
-const CODE: &str = "canary-code";
-const CODE_VERIFIER: &str = "canary-verifier";
 
 /// What every secret here has, in every spelling of it.
 const CANARY: &str = "canary";
 
-/// Each method that sends a secret, by the endpoint that it sends it to.
-const SENDING: [(Endpoint, &str); 8] = [
-    (Endpoint::Token, "client credentials"),
-    (Endpoint::Token, "refresh"),
-    (Endpoint::Token, "code exchange"),
-    (Endpoint::Token, "device poll"),
-    (Endpoint::Revocation, "revoke"),
-    (Endpoint::Introspection, "introspect"),
-    (Endpoint::UserInfo, "userinfo"),
-    (Endpoint::TokenInfo, "tokeninfo"),
-];
+/// The methods that send a secret.
+const METHODS: [&str; 8] =
+    ["client credentials", "refresh", "code exchange", "device poll", "revoke", "introspect", "userinfo", "tokeninfo"];
 
 struct Sender {
     server: DevServer,
@@ -47,32 +34,34 @@ impl Sender {
         let code = Fault::set_member("device_code", DEVICE_CODE);
         server.inject(Endpoint::DeviceAuthorization, code, Times::Once);
         let device = client.request_device_code(&[]).await.unwrap();
-        server.inject(Endpoint::Token, Fault::json(200, &tokens(REFRESH_TOKEN)), Times::Once);
+        server.inject(Endpoint::Token, Fault::json(200, &tokens("canary-refresh")), Times::Once);
         let token = client.client_credentials(&[], &[]).await.unwrap();
         Self { server, client, device, token }
     }
 
-    async fn send(&self, method: &str) -> Result<()> {
-        let (client, access_token) = (&self.client, Secret::from(ACCESS_TOKEN));
+    /// The endpoint that the method sends its secret to, and the outcome.
+    async fn send(&self, method: &str) -> (Endpoint, Result<()>) {
+        let (client, access_token) = (&self.client, Secret::from("canary-access"));
         match method {
-            "client credentials" => client.client_credentials(&[], &[]).await.map(drop),
-            "refresh" => client.refresh_token(&self.token).await.map(drop),
+            "client credentials" => (Endpoint::Token, client.client_credentials(&[], &[]).await.map(drop)),
+            "refresh" => (Endpoint::Token, client.refresh_token(&self.token).await.map(drop)),
             "code exchange" => {
-                let (code, verifier) = (Secret::from(CODE), Secret::from(CODE_VERIFIER));
-                client.exchange_auth_code(&code, "http://127.0.0.1/callback", &verifier).await.map(drop)
+                let (code, verifier) = (Secret::from("canary-code"), Secret::from("canary-verifier"));
+                let token = client.exchange_auth_code(&code, "http://127.0.0.1/callback", &verifier).await;
+                (Endpoint::Token, token.map(drop))
             }
-            "device poll" => client.exchange_device_code(&self.device).await.map(drop),
-            "revoke" => client.revoke(&access_token).await,
-            "introspect" => client.introspect(&access_token).await.map(drop),
-            "userinfo" => client.userinfo(&access_token).await.map(drop),
-            "tokeninfo" => client.token_info(&access_token).await.map(drop),
+            "device poll" => (Endpoint::Token, client.exchange_device_code(&self.device).await.map(drop)),
+            "revoke" => (Endpoint::Revocation, client.revoke(&access_token).await),
+            "introspect" => (Endpoint::Introspection, client.introspect(&access_token).await.map(drop)),
+            "userinfo" => (Endpoint::UserInfo, client.userinfo(&access_token).await.map(drop)),
+            "tokeninfo" => (Endpoint::TokenInfo, client.token_info(&access_token).await.map(drop)),
             other => unreachable!("{other}"),
         }
     }
 }
 
 fn tokens(refresh_token: &str) -> Value {
-    json!({"access_token": ACCESS_TOKEN, "refresh_token": refresh_token, "id_token": ID_TOKEN})
+    json!({"access_token": "canary-access", "refresh_token": refresh_token, "id_token": "canary-identity"})
 }
 
 /// Answers that hand back whatever they were asked with, or what they were asked for.
@@ -109,9 +98,9 @@ fn everything_of(error: &Error) -> String {
 #[tokio::test(start_paused = true)]
 async fn no_error_shows_what_was_sent_or_what_came() {
     log();
-    for (endpoint, method) in SENDING {
+    for method in METHODS {
         let sender = Sender::start().await;
-        let _ = sender.send(method).await;
+        let (endpoint, _) = sender.send(method).await;
         let sent = sender.server.requests_at(endpoint).pop().unwrap();
         let authorization = sent.header("authorization").unwrap_or_default();
         let form = std::str::from_utf8(&sent.body).unwrap();
@@ -122,7 +111,7 @@ async fn no_error_shows_what_was_sent_or_what_came() {
             for fault in echoes(echoed) {
                 sender.server.clear_faults();
                 sender.server.inject(endpoint, fault.clone(), Times::Always);
-                if let Err(error) = sender.send(method).await {
+                if let (_, Err(error)) = sender.send(method).await {
                     let shown = everything_of(&error);
                     assert!(!shown.contains(CANARY), "{method} after {fault:?}: {shown}");
                 }

@@ -1,51 +1,38 @@
-//! Several runs at once: one of them refreshes, and the others use its token.
-
 use std::fs;
 use std::time::Duration;
 
-use authgate_dev_server::{DevServer, Endpoint};
-use authgate_test_support::{Home, rounds, until};
+use authgate_dev_server::Endpoint;
+use authgate_test_support::{rounds, until};
 use tokio::time::sleep;
 
-use crate::support::{EndedRun as _, logged_in_with_rotation, run, stored};
-
-/// All print the new login, for which the server was asked once, and which can be refreshed.
-///
-/// `before_the_lock` is the last request of each run before it takes the lock.
-async fn share_one_refresh(count: usize, home: &Home, server: &DevServer, before_the_lock: Endpoint) {
-    let refresh = server.hold(Endpoint::Token);
-    let started: Vec<_> = (0..count).map(|_| run(home, server).start()).collect();
-    refresh.arrived().await;
-    until("all runs at the lock", || server.count(before_the_lock) == count).await;
-    refresh.release();
-    let mut ended = Vec::new();
-    for run in started {
-        ended.push(run.end().await);
-    }
-    for run in &ended {
-        run.shows_stored(home, server);
-    }
-    assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
-
-    home.expire(server.public_client());
-    run(home, server).end().await.shows_stored(home, server);
-    assert_eq!(server.count(Endpoint::Token), 2);
-    assert!(home.is_unlocked() && home.leftovers().is_empty(), "{:?}", home.leftovers());
-}
+use crate::support::{logged_in_with_rotation, run, stored};
 
 #[tokio::test]
-async fn runs_with_an_expired_token_share_one_refresh() {
-    for count in [2, 10] {
-        let (server, home) = logged_in_with_rotation(-60).await;
-        share_one_refresh(count, &home, &server, Endpoint::Discovery).await;
-    }
-}
+async fn several_runs_share_one_refresh() {
+    for (count, expires_in, last_request_before_the_lock) in
+        [(2, -60, Endpoint::Discovery), (10, -60, Endpoint::Discovery), (10, 600, Endpoint::UserInfo)]
+    {
+        let (server, home) = logged_in_with_rotation(expires_in).await;
+        server.revoke(&stored(&home, &server).access_token);
+        let refresh = server.hold(Endpoint::Token);
+        let started: Vec<_> = (0..count).map(|_| run(&home, &server).start()).collect();
+        refresh.arrived().await;
+        until("all runs at the lock", || server.count(last_request_before_the_lock) == count).await;
+        refresh.release();
+        let mut ended = Vec::new();
+        for run in started {
+            ended.push(run.end().await);
+        }
+        for run in &ended {
+            run.shows_stored(&home, &server);
+        }
+        assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
 
-#[tokio::test]
-async fn runs_with_a_refused_token_share_one_refresh() {
-    let (server, home) = logged_in_with_rotation(600).await;
-    server.revoke(&stored(&home, &server).access_token);
-    share_one_refresh(10, &home, &server, Endpoint::UserInfo).await;
+        home.expire(server.public_client());
+        run(&home, &server).end().await.shows_stored(&home, &server);
+        assert_eq!(server.count(Endpoint::Token), 2, "the new login can be refreshed");
+        assert!(home.is_unlocked() && home.leftovers().is_empty(), "{:?}", home.leftovers());
+    }
 }
 
 #[tokio::test]

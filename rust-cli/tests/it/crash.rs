@@ -1,5 +1,3 @@
-//! A run that is killed: it leaves a whole file, and no later run waits for it.
-
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,7 +5,7 @@ use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::{Ended, Run, rounds, until};
 use tokio::time::sleep;
 
-use crate::support::{EndedRun as _, logged_in, logged_in_with_rotation, run, stored};
+use crate::support::{logged_in, logged_in_with_rotation, run, stored};
 
 /// A run to its end, which a lock left behind would hold up for 5 s at least.
 async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {

@@ -1,5 +1,3 @@
-//! A login by each flow, and which of them a run takes.
-
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -9,8 +7,7 @@ use authgate_test_support::{Home, http, until};
 use insta::assert_snapshot;
 
 use crate::support::{
-    EndedRun as _, denied_at, logged_in, request_page, run, run_in_browser, run_without_flow, server,
-    waiting_browser_login,
+    denied_at, logged_in, request_page, run, run_in_browser, run_without_flow, server, waiting_browser_login,
 };
 
 /// A person approves, and sees the page to which the server sends the browser.
@@ -57,7 +54,6 @@ async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     assert_eq!((ended.status, server.count(Endpoint::Token)), (Some(0), 1));
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
     Finishing the login
     ");
@@ -73,7 +69,6 @@ async fn access_denied_ends_the_run_without_another_prompt() {
     let by_code = denied_at(&server, run(&home, &server)).await.failure(1);
     assert_snapshot!(in_browser + &by_code, @"
     [prompt]
-    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     error: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake
     [prompt]
     error: login: it was refused by the person who was asked. Start again if that was a mistake
@@ -102,7 +97,6 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
     assert!(page.body.contains("Login failed") && !page.body.contains("You are logged in"), "{page:?}");
     assert_snapshot!(run.end().await.failure(1), @"
     [prompt]
-    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
     Finishing the login
     error: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
     ");
@@ -154,7 +148,7 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     fs::remove_file(home.file("")).unwrap();
 
     let (_port, redirect_uri) = redirect_uri(&server);
-    let by_name = run().with("AUTHGATE_FLOW", "browser").args("--redirect-uri").arg(&redirect_uri).start();
+    let by_name = run().with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", &redirect_uri).start();
     let url = authorization_url(&by_name).await;
     by_name.says("no browser can be opened here").await;
     approve(&server, &url).await;

@@ -1,10 +1,8 @@
-//! Secrets of a whole life of a login, looked for in everything that the program leaves behind.
-
 use std::fs;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use authgate_test_support::{Ended, Home, Run, Started};
+use authgate_test_support::{Ended, Home, Run};
 use serde_json::json;
 
 use crate::support::{self, PROGRAM};
@@ -14,17 +12,6 @@ const CLIENT_SECRET: &str = "canary-secret";
 /// A run with its settings in a file, and with everything that a developer might turn on.
 fn run(home: &Home) -> Run {
     Run::new(PROGRAM, home).with("RUST_LOG", "trace").with("RUST_BACKTRACE", "full").args("--no-keyring --flow device")
-}
-
-fn settings(server: &DevServer) -> String {
-    let client = &server.confidential_client().id;
-    format!("AUTHGATE_URL={}\nCLIENT_ID={client}\nCLIENT_SECRET={CLIENT_SECRET}\n", server.url())
-}
-
-/// What the system tells everybody about a process.
-fn known_of(run: &Started) -> String {
-    let files = ["cmdline", "environ", "comm"].map(|name| fs::read(format!("/proc/{}/{name}", run.id())).unwrap());
-    files.iter().map(|file| String::from_utf8_lossy(file)).collect()
 }
 
 /// Everything that was sent in confidence, by either side.
@@ -53,7 +40,8 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
         .await
         .unwrap();
     let (client, home) = (server.confidential_client(), Home::new());
-    home.place(".env", settings(&server));
+    let settings = format!("AUTHGATE_URL={}\nCLIENT_ID=service\nCLIENT_SECRET={CLIENT_SECRET}\n", server.url());
+    home.place(".env", settings);
     let mut shown = String::new();
     let mut note = |ended: Ended| {
         shown += &ended.stdout;
@@ -64,7 +52,9 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     // A login, a run with it, a refresh.
     let started = run(&home).start();
     started.says("only if").await;
-    let known = known_of(&started);
+    let files = ["cmdline", "environ", "comm"];
+    let known = files.map(|name| fs::read(format!("/proc/{}/{name}", started.id())).unwrap()).concat();
+    let known = String::from_utf8_lossy(&known);
     assert_eq!(note(started.approved_at(&server).await), Some(0));
     let mut secrets = secrets(&server, &home);
     assert_eq!(note(run(&home).arg("--json").end().await), Some(0));
@@ -102,7 +92,7 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     let left: Vec<_> = home.leftovers().into_iter().filter(|name| name != ".env").collect();
     let left: String = left.iter().map(|name| fs::read_to_string(home.path().join(name)).unwrap()).collect();
     for secret in secrets {
-        for (place, text) in [("output", &shown), ("process", &known), ("files", &left)] {
+        for (place, text) in [("output", shown.as_str()), ("process", &known), ("files", &left)] {
             assert!(!text.contains(&secret), "{secret} is in the {place}: {text}");
         }
     }

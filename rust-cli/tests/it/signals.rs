@@ -1,14 +1,9 @@
-//! Ctrl-C and its like at each step: the run ends at once, with nothing half done.
-
 use std::time::{Duration, Instant};
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Hold, Times};
-use authgate_test_support::{Ended, Home, Started, until};
-use tokio::process::Command;
+use authgate_test_support::{Ended, Home, Run, Started, until};
 
-use crate::support::{
-    EndedRun as _, logged_in, logged_in_with_rotation, request_page, run, server, stored, waiting_browser_login,
-};
+use crate::support::{logged_in, logged_in_with_rotation, request_page, run, server, stored, waiting_browser_login};
 
 /// How long a run waits for what is in flight.
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -17,15 +12,10 @@ const A_SECOND: Duration = Duration::from_secs(1);
 /// for 30 s.
 const LIMIT: Duration = Duration::from_secs(4);
 
-async fn send(signal: &str, run: &Started) {
-    let status = Command::new("kill").args([signal, &run.id().to_string()]).status().await.unwrap();
-    assert!(status.success());
-}
-
 /// Interrupts a run, which then ends without a result.
 async fn interrupt(run: Started) -> Ended {
     let sent = Instant::now();
-    send("-INT", &run).await;
+    run.signal("INT").await;
     let ended = run.end().await;
     assert!(sent.elapsed() < LIMIT, "{:?}: {ended:?}", sent.elapsed());
     ended.fails_with(130, &[]);
@@ -41,7 +31,7 @@ async fn ends_at_once(run: Started, home: &Home) {
 
 /// Interrupts a run whose token request is held, and lets the request go on.
 async fn finishes(run: Started, server: &DevServer, home: &Home, hold: Hold) {
-    send("-INT", &run).await;
+    run.signal("INT").await;
     run.says("Finishing what the server has begun").await;
     hold.release();
     run.end().await.fails_with(130, &[]);
@@ -54,18 +44,22 @@ fn leaves_nothing_behind(home: &Home) {
     assert_eq!(home.leftovers(), [""; 0]);
 }
 
-async fn reaches(endpoint: Endpoint, server: &DevServer) {
+/// A run whose request to this endpoint is never answered.
+async fn hanging_at(endpoint: Endpoint, server: &DevServer, run: Run) -> Started {
+    server.inject(endpoint, Fault::Hang, Times::Always);
+    let run = run.start();
     until("the request", || server.count(endpoint) > 0).await;
+    run
 }
 
 #[tokio::test]
-async fn a_request_that_changes_nothing_ends_at_once() {
-    for endpoint in [Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo] {
+async fn a_request_that_can_be_repeated_ends_at_once() {
+    for endpoint in [Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo, Endpoint::Revocation] {
         let (server, home) = logged_in(600).await;
         let text = home.text();
-        server.inject(endpoint, Fault::Hang, Times::Always);
-        let run = run(&home, &server).start();
-        reaches(endpoint, &server).await;
+        let run = run(&home, &server);
+        let run = if endpoint == Endpoint::Revocation { run.arg("--logout") } else { run };
+        let run = hanging_at(endpoint, &server, run).await;
         ends_at_once(run, &home).await;
         assert_eq!(home.text(), text);
     }
@@ -88,11 +82,11 @@ async fn a_login_that_waits_for_a_person_ends_at_once() {
 
 #[tokio::test]
 async fn each_signal_has_its_status() {
-    for (signal, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let (server, home) = (server().await, Home::new());
         let run = run(&home, &server).start();
         run.says("only if you started this").await;
-        send(signal, &run).await;
+        run.signal(signal).await;
         run.end().await.fails_with(status, &[]);
     }
 }
@@ -113,28 +107,25 @@ async fn a_refresh_that_ends_in_time_is_saved() {
 async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
     let (server, home) = logged_in(-60).await;
     let text = home.text();
-    server.inject(Endpoint::Token, Fault::Hang, Times::Once);
-    let started = run(&home, &server).start();
-    reaches(Endpoint::Token, &server).await;
+    let started = hanging_at(Endpoint::Token, &server, run(&home, &server)).await;
     let sent = Instant::now();
     interrupt(started).await.says(&["Finishing what the server has begun"]);
     assert!(sent.elapsed() >= A_SECOND, "it does wait");
     leaves_nothing_behind(&home);
     assert_eq!(home.text(), text);
+    server.clear_faults();
     assert_eq!(run(&home, &server).end().await.status, Some(0));
 }
 
 #[tokio::test]
 async fn a_second_signal_ends_the_run_at_once() {
     let (server, home) = logged_in(-60).await;
-    server.inject(Endpoint::Token, Fault::Hang, Times::Always);
     // Only the time tells that the second was not waited for, and a busy machine may take it too.
     for _ in 0..10 {
         server.forget_requests();
-        let run = run(&home, &server).start();
-        reaches(Endpoint::Token, &server).await;
+        let run = hanging_at(Endpoint::Token, &server, run(&home, &server)).await;
         let sent = Instant::now();
-        send("-INT", &run).await;
+        run.signal("INT").await;
         run.says("once more to leave at once").await;
         interrupt(run).await;
         leaves_nothing_behind(&home);
@@ -192,15 +183,4 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     assert_eq!(home.text(), text);
     assert_eq!(home.leftovers(), [".authgate-tokens.json.lock"], "the lock is the other program's");
     assert!(home.is_unlocked());
-}
-
-#[tokio::test]
-async fn a_logout_at_a_silent_server_ends_at_once_and_loses_nothing() {
-    let (server, home) = logged_in(600).await;
-    let text = home.text();
-    server.inject(Endpoint::Revocation, Fault::Hang, Times::Always);
-    let run = run(&home, &server).arg("--logout").start();
-    reaches(Endpoint::Revocation, &server).await;
-    ends_at_once(run, &home).await;
-    assert_eq!(home.text(), text);
 }

@@ -1,19 +1,8 @@
-//! A stored login: used, refreshed, given up or left alone.
-
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::Home;
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, logged_in, logged_in_with_rotation, refreshes, run, server, stored};
-
-/// A server, and a stored login without a refresh token.
-async fn logged_in_without_refresh_token(expires_in: i64) -> (DevServer, Home) {
-    let (server, home) = (server().await, Home::new());
-    let mut tokens = server.issue_tokens(server.public_client(), "profile email");
-    tokens.refresh_token = None;
-    home.store(server.public_client(), &tokens, expires_in);
-    (server, home)
-}
+use crate::support::{logged_in, logged_in_with_rotation, refreshes, run, server, stored};
 
 #[tokio::test]
 async fn an_expired_token_is_refreshed_and_saved() {
@@ -26,10 +15,20 @@ async fn an_expired_token_is_refreshed_and_saved() {
 }
 
 #[tokio::test]
-async fn an_expired_token_without_a_refresh_token_means_a_login() {
-    let (server, home) = logged_in_without_refresh_token(-60).await;
-    run(&home, &server).approved_at(&server).await.shows_stored(&home, &server);
-    assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (0, 1));
+async fn without_a_refresh_token_a_person_logs_in_again() {
+    for (expires_in, is_revoked) in [(-60, false), (600, true)] {
+        let (server, home) = (server().await, Home::new());
+        let mut tokens = server.issue_tokens(server.public_client(), "profile email");
+        tokens.refresh_token = None;
+        home.store(server.public_client(), &tokens, expires_in);
+        if is_revoked {
+            server.revoke_everything();
+        }
+        let ended = run(&home, &server).approved_at(&server).await;
+        ended.shows_stored(&home, &server);
+        assert_eq!(ended.stderr.contains("The server has revoked the stored login"), is_revoked, "{ended:?}");
+        assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (0, 1 + usize::from(is_revoked)));
+    }
 }
 
 #[tokio::test]
@@ -66,16 +65,6 @@ async fn a_revoked_login_is_deleted_before_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_revoked_login_without_a_refresh_token_means_a_login() {
-    let (server, home) = logged_in_without_refresh_token(600).await;
-    server.revoke_everything();
-    let ended = run(&home, &server).approved_at(&server).await;
-    ended.shows_stored(&home, &server);
-    ended.says(&["The server has revoked the stored login"]);
-    assert_eq!(refreshes(&server), 0);
-}
-
-#[tokio::test]
 async fn a_401_that_does_not_name_the_token_costs_nothing() {
     let (server, home) = logged_in(600).await;
     let text = home.text();
@@ -98,8 +87,8 @@ async fn a_refused_token_of_this_run_stays() {
         assert_eq!((ended.status, ended.value("TokenInfo Active")), (Some(1), "True"), "{ended:?}");
     }
     assert!(home.stored(server.public_client()).is_some());
-    assert_eq!((server.count(Endpoint::DeviceAuthorization), refreshes(&server)), (1, 1));
-    assert_eq!(server.count(Endpoint::UserInfo), 3);
+    let counts = (server.count(Endpoint::DeviceAuthorization), refreshes(&server), server.count(Endpoint::UserInfo));
+    assert_eq!(counts, (1, 1, 3));
 }
 
 #[tokio::test]

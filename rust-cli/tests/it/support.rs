@@ -65,57 +65,11 @@ pub(crate) async fn denied_at(server: &DevServer, run: Run) -> Ended {
     run.end().await
 }
 
-/// The login of the server's public client that is stored.
 pub(crate) fn stored(home: &Home, server: &DevServer) -> StoredLogin {
     home.stored(server.public_client()).unwrap()
 }
 
-/// How often the server was asked to refresh a login.
 pub(crate) fn refreshes(server: &DevServer) -> usize {
     let requests = server.requests_at(Endpoint::Token);
     requests.iter().filter(|request| request.parameter("grant_type") == Some("refresh_token")).count()
-}
-
-/// How a run ended, with what it said for a snapshot.
-pub(crate) trait EndedRun {
-    /// It printed the whole block about the login that is stored now.
-    fn shows_stored(&self, home: &Home, server: &DevServer);
-    /// It showed the login of the server's user and left nothing behind; what it said.
-    fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String;
-    /// It failed before it had anything to print; what it said.
-    fn failure(&self, status: i32) -> String;
-    /// What it said, without the lines that say nothing about the test at hand: the prompt, of which
-    /// a mark stays, where the login is stored, and that a slow disk takes its time.
-    fn notices(&self) -> String;
-}
-
-impl EndedRun for Ended {
-    #[track_caller]
-    fn shows_stored(&self, home: &Home, server: &DevServer) {
-        self.shows(&stored(home, server), server);
-    }
-
-    #[track_caller]
-    fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String {
-        assert_eq!((self.status, self.value("Subject")), (Some(0), server.user().subject.as_str()), "{self:?}");
-        assert_eq!(home.leftovers(), [""; 0]);
-        self.notices()
-    }
-
-    #[track_caller]
-    fn failure(&self, status: i32) -> String {
-        self.fails_with(status, &[]);
-        self.notices()
-    }
-
-    fn notices(&self) -> String {
-        let unsaid = ["the keyring is off: ", "Waiting for the place where the login is kept"];
-        let said = self.said();
-        let lines = said.split_inclusive('\n').filter(|line| !unsaid.iter().any(|start| line.starts_with(start)));
-        let said: String = lines.collect();
-        let Some((before, prompt)) = said.split_once("To log in") else { return said };
-        let end = if prompt.starts_with(" to") { "lets this program in.\n\n" } else { "or use the device flow\n" };
-        let (_, after) = prompt.split_once(end).unwrap();
-        format!("{before}[prompt]\n{after}")
-    }
 }

@@ -1,10 +1,8 @@
-//! Odd answers of the token endpoint, and what becomes of the login.
-
 use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::Home;
 use insta::assert_snapshot;
 
-use crate::support::{EndedRun as _, logged_in, refreshes, run, server, stored};
+use crate::support::{logged_in, refreshes, run, server, stored};
 
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_not_saved() {

@@ -1,5 +1,3 @@
-//! Certificates, and whom the program trusts.
-
 use authgate_dev_server::{Certificate, DevServer, Endpoint};
 use authgate_test_support::{Ended, Home};
 use insta::{allow_duplicates, assert_snapshot};

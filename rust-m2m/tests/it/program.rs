@@ -1,13 +1,20 @@
-//! The built program, as a person or a script meets it.
-
 use std::path::Path;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use authgate_test_support::Home;
-use authgate_test_support::files::section;
+use authgate_test_support::files::{assert_same_steps, section};
+use authgate_test_support::{Ended, Home};
 use insta::assert_snapshot;
 
 use crate::support::{error, run, service};
+
+/// A run whose third and last request gets this answer.
+async fn answered_with(fault: Fault) -> Ended {
+    let (server, home) = (DevServer::start().await, Home::new());
+    server.inject(Endpoint::UserInfo, fault, Times::Always);
+    let ended = service(&home, &server).end().await;
+    assert_eq!(server.requests().len(), 3);
+    ended
+}
 
 #[tokio::test]
 async fn three_requests_on_one_connection_bring_status_and_body() {
@@ -59,12 +66,9 @@ async fn scopes_not_granted_are_noted_on_standard_error() {
 #[tokio::test]
 async fn each_status_is_printed_and_only_2xx_exits_with_0() {
     for status in [204, 301, 403, 404, 500] {
-        let (server, home) = (DevServer::start().await, Home::new());
-        server.inject(Endpoint::UserInfo, Fault::body(status, "text/plain", ""), Times::Always);
-        let ended = service(&home, &server).end().await;
+        let ended = answered_with(Fault::body(status, "text/plain", "")).await;
         assert_eq!(ended.stdout, format!("Status: {status}\nBody: \n"));
         assert_eq!(ended.status, Some(i32::from(status != 204)));
-        assert_eq!(server.requests().len(), 3);
     }
 }
 
@@ -72,9 +76,7 @@ async fn each_status_is_printed_and_only_2xx_exits_with_0() {
 async fn a_long_body_is_cut_at_one_megabyte() {
     const START: &str = "Status: 200\nBody: ";
     const END: &str = "\n(response body truncated to 1 MB)\n";
-    let (server, home) = (DevServer::start().await, Home::new());
-    server.inject(Endpoint::UserInfo, Fault::Endless, Times::Always);
-    let ended = service(&home, &server).end().await;
+    let ended = answered_with(Fault::Endless).await;
     assert_eq!(ended.status, Some(0));
     assert!(ended.stdout.starts_with(START) && ended.stdout.ends_with(END));
     assert_eq!(ended.stdout.len(), START.len() + 1_048_576 + END.len());
@@ -82,18 +84,14 @@ async fn a_long_body_is_cut_at_one_megabyte() {
 
 #[tokio::test]
 async fn a_body_cannot_act_on_the_terminal() {
-    let (server, home) = (DevServer::start().await, Home::new());
     let body = b"a\x1b[2J\x1b]0;x\x07\n\tb\xff\r".to_vec();
-    server.inject(Endpoint::UserInfo, Fault::body(200, "text/plain", body), Times::Always);
-    let ended = service(&home, &server).end().await;
+    let ended = answered_with(Fault::body(200, "text/plain", body)).await;
     assert_eq!(ended.stdout, "Status: 200\nBody: a\\u{1b}[2J\\u{1b}]0;x\\u{7}\n\tb\u{fffd}\\r\n");
 }
 
 #[tokio::test]
 async fn a_lost_connection_prints_what_came_and_fails() {
-    let (server, home) = (DevServer::start().await, Home::new());
-    server.inject(Endpoint::UserInfo, Fault::Truncated, Times::Always);
-    let ended = service(&home, &server).end().await;
+    let ended = answered_with(Fault::Truncated).await;
     assert_eq!(ended.status, Some(1));
     assert_snapshot!(ended.printed(), @r#"
     Status: 200
@@ -204,22 +202,17 @@ async fn allowed_plain_http_is_warned_about_at_each_run() {
 #[tokio::test]
 async fn help_and_version_are_printed_and_arguments_refused() {
     let home = Home::new();
-    let ended = run(&home).args("--help").end().await;
-    assert_eq!(ended.status, Some(0));
-    assert_snapshot!(ended.printed(), @"
-    Usage: rust-m2m
+    let version = run(&home).args("--version").end().await;
+    assert_eq!(version.stdout, concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n"));
 
-    Authenticates as a service and prints what the API answers.
-    Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
-    API_URL, if set, is called instead of the server's userinfo endpoint.
-    ");
-
-    let ended = run(&home).args("--version").end().await;
-    assert_eq!(ended.stdout, concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n"));
-
-    let ended = run(&home).args("--canary").end().await;
-    ended.fails_with(2, &[]);
-    assert_snapshot!(ended.said(), @"
+    let help = run(&home).args("--help").end().await;
+    let refused = run(&home).args("--canary").end().await;
+    refused.fails_with(2, &[]);
+    assert_eq!(
+        (help.status, format!("rust-m2m takes no arguments.\n\n{}", help.stdout)),
+        (Some(0), refused.stderr.clone())
+    );
+    assert_snapshot!(refused.said(), @"
     rust-m2m takes no arguments.
 
     Usage: rust-m2m
@@ -246,14 +239,7 @@ async fn sigterm_ends_a_run_that_waits_for_the_server() {
 fn readme_code_and_output_tell_the_same_steps() {
     let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let (readme, code) = (read("README.md"), read("src/main.rs"));
-    let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
-
-    let how_it_works = section(&readme, "## How It Works").replace('`', "");
-    let steps_of_readme: Vec<_> = how_it_works.lines().filter(is_step).collect();
-    let comments = code.lines().filter_map(|line| line.trim().strip_prefix("// "));
-    assert_eq!(steps_of_readme.len(), 6);
-    assert_eq!(steps_of_readme, comments.filter(is_step).collect::<Vec<_>>());
-
+    assert_same_steps(&readme, &code, 6);
     let output = section(&readme, "## Example Output");
     assert!(output.contains("Status: 200\nBody: {\"sub\":\"service-uuid\",\"client_id\":\"your-client-id\",...}\n"));
     assert!(output.contains("(response body truncated to 1 MB)"));

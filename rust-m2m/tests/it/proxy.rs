@@ -1,5 +1,3 @@
-//! The way through a proxy, as the environment names it.
-
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::Home;
 use insta::{allow_duplicates, assert_snapshot};
@@ -12,12 +10,23 @@ async fn server() -> DevServer {
     DevServer::builder().https().issuer_host("auth.example.test").start().await.unwrap()
 }
 
+async fn server_behind_proxy() -> (DevServer, ConnectProxy, Home) {
+    let server = server().await;
+    let proxy = ConnectProxy::to(&server).await;
+    (server, proxy, Home::new())
+}
+
 #[tokio::test]
 async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
-    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let (server, home) = (server().await, Home::new());
-        let proxy = ConnectProxy::to(&server).await;
-        let ended = service(&home, &server).with(variable, &proxy.url()).end().await;
+    for (variable, scheme) in [
+        ("HTTPS_PROXY", "http://"),
+        ("HTTPS_PROXY", ""),
+        ("https_proxy", "http://"),
+        ("ALL_PROXY", "http://"),
+        ("all_proxy", "http://"),
+    ] {
+        let (server, proxy, home) = server_behind_proxy().await;
+        let ended = service(&home, &server).with(variable, &(scheme.to_owned() + &proxy.place())).end().await;
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{variable}");
         let requests = proxy.requests();
         assert!(requests[0].starts_with("CONNECT auth.example.test:443 HTTP/1.1\r\n"), "{requests:?}");
@@ -26,18 +35,9 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
 }
 
 #[tokio::test]
-async fn a_proxy_without_a_scheme_is_taken_for_http() {
-    let (server, home) = (server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
-    let run = service(&home, &server).with("HTTPS_PROXY", &proxy.place());
-    assert_eq!(run.end().await.status, Some(0));
-}
-
-#[tokio::test]
 async fn proxy_credentials_go_to_nobody_but_the_proxy() {
     const CREDENTIALS: &str = "dXNlcjpjYW5hcnlA"; // user:canary@
-    let (server, home) = (server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
+    let (server, proxy, home) = server_behind_proxy().await;
     let url = format!("http://user:canary%40@{}", proxy.place());
     let ended = service(&home, &server).with("HTTPS_PROXY", &url).end().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
@@ -52,8 +52,7 @@ async fn proxy_credentials_go_to_nobody_but_the_proxy() {
 
 #[tokio::test]
 async fn no_proxy_bypasses_the_proxy() {
-    let (server, home) = (server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
+    let (server, proxy, home) = server_behind_proxy().await;
     for no_proxy in ["auth.example.test", "example.test", ".example.test", "*"] {
         let run = service(&home, &server).with("HTTPS_PROXY", &proxy.url()).with("NO_PROXY", no_proxy);
         let ended = run.end().await;
@@ -88,8 +87,7 @@ async fn a_proxy_that_refuses_is_named_without_its_credentials() {
 
 #[tokio::test]
 async fn an_absent_proxy_is_named_without_its_credentials() {
-    let (server, home) = (server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
+    let (server, proxy, home) = server_behind_proxy().await;
     let place = proxy.place();
     proxy.stop().await;
     let ended = service(&home, &server).with("HTTPS_PROXY", &format!("http://user:canary@{place}")).end().await;
@@ -99,8 +97,8 @@ async fn an_absent_proxy_is_named_without_its_credentials() {
 
 #[tokio::test]
 async fn the_error_about_a_certificate_names_the_proxy() {
-    let (server, other, home) = (server().await, server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
+    let (server, proxy, home) = server_behind_proxy().await;
+    let other = self::server().await;
     let ended = service(&home, &server).trusting(&[&other]).with("HTTPS_PROXY", &proxy.url()).end().await;
     assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
     ended.says(&[&proxy.url()]);
@@ -130,10 +128,8 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
 
 #[tokio::test]
 async fn an_unusable_proxy_that_is_not_needed_is_ignored() {
-    const UNUSABLE: &str = "socks5://127.0.0.1:1080";
-    let (server, home) = (server().await, Home::new());
-    let proxy = ConnectProxy::to(&server).await;
-    let run = || service(&home, &server).with("ALL_PROXY", UNUSABLE);
+    let (server, proxy, home) = server_behind_proxy().await;
+    let run = || service(&home, &server).with("ALL_PROXY", "socks5://127.0.0.1:1080");
     let ended = run().with("HTTPS_PROXY", &proxy.url()).end().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     let ended = run().with("NO_PROXY", "example.test").end().await;

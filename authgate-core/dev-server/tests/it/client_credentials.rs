@@ -70,18 +70,17 @@ async fn a_secret_in_two_places_is_refused() {
 }
 
 #[tokio::test]
-async fn a_repeated_parameter_is_refused() {
+async fn a_bad_scope_is_refused() {
     let server = DevServer::start().await;
-    let answer = token(&server, &[GRANT, SERVICE, SECRET, ("scope", "read"), ("scope", "write")]).await;
-    assert_eq!(answer.refusal(), refused("invalid_request"));
-}
-
-#[tokio::test]
-async fn unknown_scopes_and_those_of_a_person_are_refused() {
-    let server = DevServer::start().await;
-    for scope in ["nonsense", "openid", "read offline_access"] {
-        let answer = token(&server, &[GRANT, SERVICE, SECRET, ("scope", scope)]).await;
-        assert_eq!(answer.refusal(), refused("invalid_scope"), "{scope}");
+    let cases: [(Pairs<'_>, &str); 4] = [
+        (&[("scope", "read"), ("scope", "write")], "invalid_request"),
+        (&[("scope", "nonsense")], "invalid_scope"),
+        (&[("scope", "openid")], "invalid_scope"),
+        (&[("scope", "read offline_access")], "invalid_scope"),
+    ];
+    for (scopes, error) in cases {
+        let form = [&[GRANT, SERVICE, SECRET], scopes].concat();
+        assert_eq!(token(&server, &form).await.refusal(), refused(error), "{scopes:?}");
     }
 }
 

@@ -31,12 +31,16 @@ async fn the_answer_has_codes_urls_and_times() {
 }
 
 #[tokio::test]
-async fn a_bad_device_authorization_request_is_refused() {
+async fn a_bad_authorization_or_poll_is_refused() {
     let server = DevServer::start().await;
     let unknown = begin(&server, &[("client_id", "nobody")]).await;
     assert_eq!(unknown.refusal(), refused("invalid_client"));
     assert_eq!(unknown.text("error_description"), "Unknown client_id");
-    assert_eq!(begin(&server, &[SERVICE]).await.refusal(), (401, "invalid_client".to_owned()));
+    let without_secret = (401, "invalid_client".to_owned());
+    assert_eq!(begin(&server, &[SERVICE]).await.refusal(), without_secret);
+    assert_eq!(token(&server, &[GRANT, SERVICE, ("device_code", "x")]).await.refusal(), without_secret);
+    assert_eq!(token(&server, &[GRANT, PUBLIC]).await.refusal(), refused("invalid_request"));
+    assert_eq!(token(&server, &[GRANT, ("device_code", "x")]).await.refusal(), refused("invalid_request"));
     assert_eq!(begin(&server, &[PUBLIC, ("scope", "nonsense")]).await.refusal(), refused("invalid_scope"));
     server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
     assert_eq!(begin(&server, &[PUBLIC]).await.refusal(), refused("unauthorized_client"));
@@ -100,15 +104,6 @@ async fn each_slow_down_lengthens_the_interval_by_five_seconds() {
     assert_eq!(error_after(15).await, "authorization_pending");
     server.change(|settings| settings.slow_down = false);
     assert_eq!(error_after(0).await, "authorization_pending");
-}
-
-#[tokio::test]
-async fn a_poll_needs_both_parameters_and_the_secret() {
-    let server = DevServer::start().await;
-    assert_eq!(token(&server, &[GRANT, PUBLIC]).await.refusal(), refused("invalid_request"));
-    assert_eq!(token(&server, &[GRANT, ("device_code", "x")]).await.refusal(), refused("invalid_request"));
-    let without_secret = token(&server, &[GRANT, SERVICE, ("device_code", "x")]).await;
-    assert_eq!(without_secret.refusal(), (401, "invalid_client".to_owned()));
 }
 
 #[tokio::test]

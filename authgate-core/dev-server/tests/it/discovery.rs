@@ -39,12 +39,6 @@ async fn the_document_is_authgates() {
 }
 
 #[tokio::test]
-async fn there_is_no_public_key() {
-    let server = DevServer::start().await;
-    assert_eq!(get(&server, "/.well-known/jwks.json").await.json(), json!({ "keys": [] }));
-}
-
-#[tokio::test]
 async fn a_member_can_be_set() {
     let server = DevServer::start().await;
     server.set_discovery_member("token_endpoint", 7);
@@ -75,8 +69,8 @@ async fn an_unknown_path_is_plain_text_404() {
 }
 
 #[tokio::test]
-async fn health_is_authgates() {
+async fn keys_and_health_are_authgates() {
     let server = DevServer::start().await;
-    let answer = get(&server, "/health").await;
-    assert_eq!(answer.json(), json!({ "database": "connected", "status": "healthy" }));
+    assert_eq!(get(&server, "/.well-known/jwks.json").await.json(), json!({ "keys": [] }));
+    assert_eq!(get(&server, "/health").await.json(), json!({ "database": "connected", "status": "healthy" }));
 }

@@ -2,7 +2,7 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::http::{self, Answer};
 use tokio::task::JoinHandle;
 
-use crate::support::{PUBLIC, at, get, token};
+use crate::support::{at, get, refresh};
 
 /// Sends a request that a hold may keep waiting.
 fn send(server: &DevServer) -> JoinHandle<Answer> {
@@ -61,8 +61,7 @@ async fn a_request_is_processed_after_the_release() {
     let server = DevServer::start().await;
     let refresh_token = server.issue_tokens(server.public_client(), "email").refresh_token.unwrap();
     let hold = server.hold(Endpoint::Token);
-    let form = [("grant_type", "refresh_token"), PUBLIC, ("refresh_token", &refresh_token)];
-    let (answer, ()) = tokio::join!(token(&server, &form), async {
+    let (answer, ()) = tokio::join!(refresh(&server, &refresh_token), async {
         hold.arrived().await;
         server.revoke(&refresh_token);
         hold.release();

@@ -1,15 +1,12 @@
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use authgate_dev_server::{DevServer, StartError};
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
-use crate::{
-    authorization_code::{authorization_url, parameter},
-    support::{CALLBACK, PUBLIC, VERIFIER, advance, get, get_with_bearer, post, refused, token},
-};
+use crate::authorization_code::{code, exchange};
+use crate::support::{PUBLIC, advance, get, get_with_bearer, post, refresh, refused};
 
 #[tokio::test]
 async fn the_server_listens_on_loopback_only() {
@@ -72,21 +69,13 @@ async fn every_lifetime_can_be_set() {
     let login = server.issue_tokens(server.public_client(), "email");
     assert_eq!(login.expires_in, 29);
     let refresh_token = login.refresh_token.unwrap();
-    let refresh = [("grant_type", "refresh_token"), PUBLIC, ("refresh_token", &refresh_token)];
-    let code = parameter(&server.approve_authorization(&authorization_url(&server, &[])).unwrap(), "code").unwrap();
-    let exchange = [
-        ("grant_type", "authorization_code"),
-        PUBLIC,
-        ("code", &code),
-        ("redirect_uri", CALLBACK),
-        ("code_verifier", VERIFIER),
-    ];
+    let code = code(&server, &[]);
     advance(31).await;
     assert_eq!(get_with_bearer(&server, "/oauth/userinfo", &login.access_token).await.status, 401);
-    assert_eq!(token(&server, &refresh).await.status, 200);
+    assert_eq!(refresh(&server, &refresh_token).await.status, 200);
     advance(20).await;
-    assert_eq!(token(&server, &refresh).await.refusal(), refused("invalid_grant"));
-    assert_eq!(token(&server, &exchange).await.refusal(), refused("invalid_grant"));
+    assert_eq!(refresh(&server, &refresh_token).await.refusal(), refused("invalid_grant"));
+    assert_eq!(exchange(&server, &code, &[]).await.refusal(), refused("invalid_grant"));
 }
 
 #[tokio::test]

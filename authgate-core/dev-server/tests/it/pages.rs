@@ -1,12 +1,9 @@
 use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer};
 
-use crate::{
-    authorization_code::{authorization_url, parameter},
-    support::{CALLBACK, PUBLIC, at, get, post},
-};
+use crate::authorization_code::{authorization_url, parameter};
+use crate::support::{CALLBACK, PUBLIC, at, get, post};
 
-/// A person who has logged in.
 struct Browser<'a> {
     server: &'a DevServer,
     cookie: String,
@@ -48,7 +45,6 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// The value of the input with these attributes.
 fn value(page: &Answer, attributes: &str) -> String {
     let (_, rest) = page.body.split_once(&format!(r#"{attributes} value=""#)).unwrap();
     rest.split('"').next().unwrap().replace("&amp;", "&")

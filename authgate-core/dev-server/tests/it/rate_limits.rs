@@ -15,13 +15,9 @@ async fn a_request_over_the_limit_is_refused_until_the_minute_ends() {
         }
         let answer = http::post(&at(&server, path), &[("accept", "application/json")], &[]).await;
         assert_eq!(answer.status, 429, "{path}");
-        assert_eq!(
-            answer.json(),
-            json!({
-                "error": "rate_limit_exceeded",
-                "error_description": "Too many requests. Please try again later.",
-            })
-        );
+        let description = "Too many requests. Please try again later.";
+        let expected = json!({ "error": "rate_limit_exceeded", "error_description": description });
+        assert_eq!(answer.json(), expected);
         assert_eq!(answer.header("x-ratelimit-limit"), Some(limit.to_string().as_str()));
         assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
         assert_eq!(answer.header("retry-after"), None);

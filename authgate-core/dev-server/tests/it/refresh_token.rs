@@ -1,16 +1,11 @@
 use authgate_dev_server::{DevServer, IssuedTokens};
-use authgate_test_support::http::Answer;
 
-use crate::support::{PUBLIC, SECRET, SERVICE, advance, get_with_bearer, post_with_basic, refused, token};
+use crate::support::{PUBLIC, SECRET, SERVICE, advance, get_with_bearer, post_with_basic, refresh, refused, token};
 
 const GRANT: (&str, &str) = ("grant_type", "refresh_token");
 
 fn log_in(server: &DevServer) -> IssuedTokens {
     server.issue_tokens(server.public_client(), "email read")
-}
-
-async fn refresh(server: &DevServer, refresh_token: &str) -> Answer {
-    token(server, &[GRANT, PUBLIC, ("refresh_token", refresh_token)]).await
 }
 
 async fn userinfo_status(server: &DevServer, access_token: &str) -> u16 {

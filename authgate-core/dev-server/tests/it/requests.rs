@@ -4,10 +4,8 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::http;
 use insta::assert_snapshot;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::{at, get, post, token};
 

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer, Pairs};
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -35,6 +33,10 @@ pub(crate) async fn post(server: &DevServer, path: &str, form: Pairs<'_>) -> Ans
 
 pub(crate) async fn token(server: &DevServer, form: Pairs<'_>) -> Answer {
     post(server, "/oauth/token", form).await
+}
+
+pub(crate) async fn refresh(server: &DevServer, refresh_token: &str) -> Answer {
+    token(server, &[("grant_type", "refresh_token"), PUBLIC, ("refresh_token", refresh_token)]).await
 }
 
 /// Posts a form with HTTP Basic, whose two halves are sent as they are.

@@ -1,20 +1,15 @@
-use std::{io, sync::Arc};
+use std::io;
+use std::sync::Arc;
 
 use authgate_dev_server::{Certificate, DevServer, Endpoint, Fault, StartError, Times};
 use authgate_test_support::http::{converse, request};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        CertificateError, ClientConfig, Error, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-    },
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
 use crate::support::{at, get};
 
@@ -33,7 +28,6 @@ async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
 }
 
-/// The reason why a client refuses the certificate.
 async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
     let error = connect(server, name).await.unwrap_err();
     match error.get_ref().and_then(|error| error.downcast_ref()) {

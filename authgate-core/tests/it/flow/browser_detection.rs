@@ -1,91 +1,59 @@
 //! Whether a browser can be opened, and what happens when it is.
 
-use std::path::PathBuf;
-
-use authgate_core::flow::{Launcher, NoBrowser, Surroundings, System};
+use authgate_core::flow::Launcher;
+use authgate_core::flow::NoBrowser::{self, Ci, NoDisplay, NoLauncher, RemoteContainer, Ssh};
+use authgate_core::flow::System::{MacOs, Unix, Windows};
 use insta::assert_snapshot;
 
-/// A desktop with these variables, each `NAME=value`, and these programs, and somebody at the terminal.
-fn desktop(system: System, variables: &[&str], programs: &[&str]) -> Surroundings {
-    let variables: Vec<_> = variables.iter().filter_map(|variable| variable.split_once('=')).collect();
-    let variables: Vec<_> = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let programs: Vec<_> = programs.iter().copied().map(str::to_owned).collect();
-    Surroundings {
-        system,
-        terminal: true,
-        variable: Box::new(move |name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())),
-        find_program: Box::new(move |name| {
-            let file = name.rsplit('/').next()?;
-            programs.iter().any(|program| program == file).then(|| PathBuf::from(format!("/usr/bin/{file}")))
-        }),
-    }
-}
+use crate::support::logins::surroundings;
 
 #[test]
 fn a_browser_is_found_or_the_reason_is_told() {
-    let mut outcomes = Vec::new();
-    for (system, variables, programs) in [
-        (System::Unix, &["DISPLAY=:0"] as &[&str], &["xdg-open"] as &[&str]),
-        (System::Unix, &["DISPLAY=:0"], &[]),
-        (System::Unix, &["DISPLAY="], &["xdg-open"]),
-        (System::Unix, &["WAYLAND_DISPLAY=:0"], &["xdg-open"]),
-        (System::Unix, &["WAYLAND_DISPLAY=:0"], &[]),
-        (System::Unix, &["WAYLAND_DISPLAY="], &["xdg-open"]),
-        (System::Unix, &[], &["xdg-open"]),
-        (System::Unix, &["SSH_CONNECTION=x", "DISPLAY=:10"], &["xdg-open"]),
-        (System::Unix, &["SSH_TTY=x", "DISPLAY=:10"], &["xdg-open"]),
-        (System::MacOs, &["SSH_CONNECTION=x"], &["open"]),
-        (System::MacOs, &["SSH_TTY=x"], &["open"]),
-        (System::MacOs, &[], &["open"]),
-        (System::Windows, &[r"SystemRoot=D:\Win", "BROWSER=evil"], &["evil"]),
-        (System::Unix, &["WSL_DISTRO_NAME=Debian"], &["wslview"]),
-        (System::Unix, &["WSL_DISTRO_NAME=Debian"], &["xdg-open"]),
-        (System::Unix, &["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"], &["xdg-open"]),
-        (System::Unix, &["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"], &[]),
-        (System::Unix, &["DISPLAY=:0", "CI=true"], &["xdg-open"]),
-        (System::Unix, &["DISPLAY=:0", "CI=false"], &["xdg-open"]),
-        (System::Unix, &["DISPLAY=:0", "CODESPACES=true"], &["xdg-open"]),
-        (System::Unix, &["DISPLAY=:0", "REMOTE_CONTAINERS=true"], &["xdg-open"]),
+    const WSL: &str = "WSL_DISTRO_NAME=Debian";
+    for (system, variables, program, expected) in [
+        (Unix, &["DISPLAY=:0"] as &[&str], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (Unix, &["DISPLAY=:0"], "none", Err(NoLauncher)),
+        (Unix, &["DISPLAY="], "xdg-open", Err(NoDisplay)),
+        (Unix, &["WAYLAND_DISPLAY=:0"], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (Unix, &["WAYLAND_DISPLAY=:0"], "none", Err(NoLauncher)),
+        (Unix, &["WAYLAND_DISPLAY="], "xdg-open", Err(NoDisplay)),
+        (Unix, &[], "xdg-open", Err(NoDisplay)),
+        (Unix, &["SSH_CONNECTION=x", "DISPLAY=:10"], "xdg-open", Err(Ssh)),
+        (Unix, &["SSH_TTY=x", "DISPLAY=:10"], "xdg-open", Err(Ssh)),
+        (MacOs, &["SSH_CONNECTION=x"], "open", Err(Ssh)),
+        (MacOs, &["SSH_TTY=x"], "open", Err(Ssh)),
+        (MacOs, &[], "open", Ok("/usr/bin/open")),
+        (Unix, &[WSL], "wslview", Ok("/usr/bin/wslview")),
+        (Unix, &[WSL], "xdg-open", Err(NoDisplay)),
+        (Unix, &[WSL, "DISPLAY=:0"], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (Unix, &[WSL, "DISPLAY=:0"], "none", Err(NoLauncher)),
+        (Unix, &["DISPLAY=:0", "CI=true"], "xdg-open", Err(Ci)),
+        (Unix, &["DISPLAY=:0", "CI=false"], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (Unix, &["DISPLAY=:0", "CODESPACES=true"], "xdg-open", Err(RemoteContainer)),
+        (Unix, &["DISPLAY=:0", "REMOTE_CONTAINERS=true"], "xdg-open", Err(RemoteContainer)),
     ] {
-        let outcome = match desktop(system, variables, programs).browser() {
-            Ok(launcher) => format!("{launcher:?}"),
-            Err(reason) => reason.to_string(),
-        };
-        outcomes.push(format!("{system:?} {variables:?} {programs:?}: {outcome}"));
+        let found = surroundings(system, true, variables, &[program]).browser();
+        assert_eq!(found, expected.map(|path| Launcher::new(path, [""; 0])), "{system:?} {variables:?} {program}");
     }
-    assert_snapshot!(outcomes.join("\n"), @r#"
-    Unix ["DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
-    Unix ["DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
-    Unix ["DISPLAY="] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
-    Unix ["WAYLAND_DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
-    Unix ["WAYLAND_DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
-    Unix ["WAYLAND_DISPLAY="] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
-    Unix [] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
-    Unix ["SSH_CONNECTION=x", "DISPLAY=:10"] ["xdg-open"]: this is an SSH session, and the browser would open on the other machine
-    Unix ["SSH_TTY=x", "DISPLAY=:10"] ["xdg-open"]: this is an SSH session, and the browser would open on the other machine
-    MacOs ["SSH_CONNECTION=x"] ["open"]: this is an SSH session, and the browser would open on the other machine
-    MacOs ["SSH_TTY=x"] ["open"]: this is an SSH session, and the browser would open on the other machine
-    MacOs [] ["open"]: Launcher { program: "/usr/bin/open", arguments: [] }
-    Windows ["SystemRoot=D:\\Win", "BROWSER=evil"] ["evil"]: Launcher { program: "D:\\Win\\System32\\rundll32.exe", arguments: ["url.dll,FileProtocolHandler"] }
-    Unix ["WSL_DISTRO_NAME=Debian"] ["wslview"]: Launcher { program: "/usr/bin/wslview", arguments: [] }
-    Unix ["WSL_DISTRO_NAME=Debian"] ["xdg-open"]: there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
-    Unix ["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
-    Unix ["WSL_DISTRO_NAME=Debian", "DISPLAY=:0"] []: there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
-    Unix ["DISPLAY=:0", "CI=true"] ["xdg-open"]: CI is set, so nobody is there to log in
-    Unix ["DISPLAY=:0", "CI=false"] ["xdg-open"]: Launcher { program: "/usr/bin/xdg-open", arguments: [] }
-    Unix ["DISPLAY=:0", "CODESPACES=true"] ["xdg-open"]: this is a container elsewhere, and a browser here could not come back to it
-    Unix ["DISPLAY=:0", "REMOTE_CONTAINERS=true"] ["xdg-open"]: this is a container elsewhere, and a browser here could not come back to it
-    "#);
+    let windows = surroundings(Windows, true, &[r"SystemRoot=D:\Win", "BROWSER=evil"], &["evil"]).browser();
+    assert_eq!(windows, Ok(Launcher::new(r"D:\Win\System32\rundll32.exe", ["url.dll,FileProtocolHandler"])));
+    let reasons = [NoLauncher, NoDisplay, Ssh, Ci, RemoteContainer].map(|reason| reason.to_string());
+    assert_snapshot!(reasons.join("\n"), @"
+    there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
+    there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
+    this is an SSH session, and the browser would open on the other machine
+    CI is set, so nobody is there to log in
+    this is a container elsewhere, and a browser here could not come back to it
+    ");
 }
 
 #[test]
 fn without_a_terminal_no_browser_is_opened() {
-    let surroundings =
-        |terminal, variables: &[&str]| Surroundings { terminal, ..desktop(System::Unix, variables, &["xdg-open"]) };
-    assert_eq!(surroundings(false, &["DISPLAY=:0"]).browser(), Err(NoBrowser::NoTerminal));
-    assert!(!surroundings(false, &["DISPLAY=:0"]).is_unattended());
-    assert!(surroundings(false, &["CI=1"]).is_unattended());
-    assert!(!surroundings(true, &["CI=1"]).is_unattended());
+    let at = |terminal, variables: &[&str]| surroundings(Unix, terminal, variables, &["xdg-open"]);
+    assert_eq!(at(false, &["DISPLAY=:0"]).browser(), Err(NoBrowser::NoTerminal));
+    assert!(!at(false, &["DISPLAY=:0"]).is_unattended());
+    assert!(at(false, &["CI=1"]).is_unattended());
+    assert!(!at(true, &["CI=1"]).is_unattended());
     assert_snapshot!(authgate_core::Error::from(NoBrowser::NoTerminal), @"no browser can be opened here: there is no terminal, so nobody is there to log in");
 }
 
@@ -93,7 +61,7 @@ fn without_a_terminal_no_browser_is_opened() {
 fn the_url_stays_one_argument_whatever_browser_says() {
     let chosen = |value: &str| {
         let programs = ["firefox", "my browser", "w3m", "lynx", "sh", "env", "nohup", "xdg-open"];
-        desktop(System::Unix, &["DISPLAY=:0", &format!("BROWSER={value}")], &programs).browser().unwrap()
+        surroundings(Unix, true, &["DISPLAY=:0", &format!("BROWSER={value}")], &programs).browser().unwrap()
     };
     let program = |name: &str, arguments: &[&str]| Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied());
     for (value, arguments) in [
@@ -134,11 +102,13 @@ mod launching {
     use std::process::Command;
     use std::time::Duration;
 
+    use authgate_core::Result;
     use authgate_core::flow::{Browser, Launcher, NoBrowser, SystemBrowser};
-    use authgate_core::{Error, Result};
     use authgate_test_support::{Home, until};
     use tokio::time::{Instant, resume};
     use url::Url;
+
+    use crate::support::flow::described;
 
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
 
@@ -152,10 +122,7 @@ mod launching {
     }
 
     fn reason(outcome: Result<()>) -> String {
-        match outcome.unwrap_err() {
-            Error::BrowserUnavailable { reason } => reason,
-            other => panic!("{other}"),
-        }
+        described(&outcome.unwrap_err())
     }
 
     #[test]
@@ -194,14 +161,14 @@ mv "$0.part" "$0.seen""#;
     #[tokio::test]
     async fn a_launcher_that_fails_or_is_missing_is_told() {
         let home = Home::new();
-        assert_eq!(reason(open(script(home.path(), "exit 3"), URL).await), "sh ended with status 3");
+        assert_eq!(
+            reason(open(script(home.path(), "exit 3"), URL).await),
+            "BrowserUnavailable: no browser can be opened here: sh ended with status 3"
+        );
 
         let missing = Launcher::new(home.path().join("missing"), [""; 0]);
-        let reason_of_missing = reason(open(missing, URL).await);
-        assert!(reason_of_missing.contains("cannot be run"), "{reason_of_missing}");
-
-        let url = Url::parse(URL).unwrap();
-        let none = SystemBrowser::new(Err(NoBrowser::Ssh)).open(&url).await;
+        assert!(reason(open(missing, URL).await).contains("cannot be run"));
+        let none = SystemBrowser::new(Err(NoBrowser::Ssh)).open(&Url::parse(URL).unwrap()).await;
         assert!(reason(none).contains("SSH session"));
     }
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use insta::assert_snapshot;
 use ring::digest::{SHA256, digest};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::support::flow::{begin, begin_login, client, described, log_in, shown};
@@ -216,9 +216,7 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
-            let mut rest = Vec::new();
-            let _end = stream.read_to_end(&mut rest).await;
-            String::from_utf8_lossy(&rest).into_owned()
+            http::converse_at_length(stream, "").await
         }));
     }
     let started = tokio::time::Instant::now();

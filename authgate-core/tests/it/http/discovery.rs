@@ -1,14 +1,12 @@
 //! From a server's URL to its endpoints.
 
 use std::net::Ipv6Addr;
-use std::time::Duration;
 
 use authgate_core::{ClientAuthentication, DiscoveryClient, HttpClient, PlainHttp};
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_dev_server::DevServer;
 use serde_json::json;
-use tokio::task::JoinSet;
 
-use crate::support::{TokioClock, discover};
+use crate::support::discover;
 
 #[tokio::test]
 async fn endpoints_are_derived_from_the_issuer_or_named() {
@@ -60,34 +58,6 @@ async fn an_endpoint_may_be_elsewhere_by_https_or_allowed_http() {
     server.set_discovery_member("token_endpoint", "http://tokens.example/token");
     let anywhere = HttpClient::new(PlainHttp::Anywhere);
     DiscoveryClient::new(server.url(), anywhere).unwrap().fetch().await.unwrap();
-}
-
-#[tokio::test]
-async fn the_document_is_fetched_once_for_all_and_kept_for_its_time() {
-    let server = DevServer::start().await;
-    tokio::time::pause();
-    let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
-    let discovery = discovery.with_cache(Duration::from_secs(60), TokioClock::start());
-    let fetch = || {
-        let discovery = discovery.clone();
-        async move { discovery.fetch().await }
-    };
-    let callers: JoinSet<_> = std::iter::repeat_with(fetch).take(20).collect();
-    assert!(callers.join_all().await.iter().all(Result::is_ok));
-    for (wait, requests) in [(59, 1), (1, 2)] {
-        tokio::time::advance(Duration::from_secs(wait)).await;
-        discovery.fetch().await.unwrap();
-        assert_eq!(server.count(Endpoint::Discovery), requests);
-    }
-}
-
-#[tokio::test]
-async fn a_failure_is_not_kept() {
-    let server = DevServer::start().await;
-    let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
-    server.inject(Endpoint::Discovery, Fault::status(500), Times::Once);
-    assert!(discovery.fetch().await.is_err());
-    assert!(discovery.fetch().await.is_ok());
 }
 
 #[tokio::test]

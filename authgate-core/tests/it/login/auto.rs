@@ -1,7 +1,7 @@
 //! Which flow logs a person in, and which one takes over when it fails.
 
 use authgate_core::FlowMode;
-use authgate_dev_server::DevServer;
+use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Port, http};
 use insta::assert_snapshot;
 use tokio::sync::mpsc;
@@ -44,9 +44,13 @@ async fn after_access_denied_no_other_flow_asks_again() {
     let mut person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Opens(opened)).await;
     let url = urls.recv().await.unwrap();
     let page = http::get(&person.server.deny_authorization(url.as_str()).unwrap()).await;
-    assert!(shown(&page).starts_with("200 Login refused\n"), "{page:?}");
-    assert!(described(&person.failure().await).starts_with("Denied: "));
-    assert_eq!(person.device_codes(), 0);
+    assert_snapshot!(shown(&page), @"
+    200 Login refused
+    You did not allow the program to log in as you. It has been told, and got no access.
+    You can close this tab and go back to the terminal.
+    ");
+    assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
+    assert_eq!((person.device_codes(), person.server.count(Endpoint::Token)), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

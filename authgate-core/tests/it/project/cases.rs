@@ -1,6 +1,4 @@
-//! The list of cases in `cases.md`, held against the tests of all packages.
-
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,32 +13,12 @@ const PACKAGES: [(&str, &str); 5] = [
     ("../rust-m2m", "rust-m2m "),
 ];
 
-/// The tests of the continuous integration, and how the list begins their names.
-const SCRIPTS: (&str, &str) = ("../.ci/tests", ".ci/tests/");
-
-/// An item of the list.
-struct Case {
-    number: u32,
-    tests: Vec<String>,
-    says_why_no_test: bool,
-}
-
 #[test]
-fn every_case_names_tests_that_exist() {
+fn every_case_is_listed_once_with_tests_that_exist() {
     let tests = tests();
-    for case in cases() {
-        let number = case.number;
-        assert_eq!(case.tests.is_empty(), case.says_why_no_test, "case {number} needs tests, or else a reason");
-        let missing: Vec<_> = case.tests.iter().filter(|test| !tests.contains(*test)).collect();
+    for (number, named) in cases() {
+        let missing: Vec<_> = named.iter().filter(|test| !tests.contains(*test)).collect();
         assert!(missing.is_empty(), "case {number} names tests that do not exist: {missing:#?}");
-    }
-}
-
-#[test]
-fn no_case_is_listed_twice() {
-    let mut numbers = BTreeSet::new();
-    for case in cases() {
-        assert!(numbers.insert(case.number), "case {} is listed twice", case.number);
     }
 }
 
@@ -96,18 +74,20 @@ fn a_case_is_its_word_and_a_number() {
 }
 
 /// The items of the list: a number, a text, and in brackets the tests or the reason why there is none.
-fn cases() -> Vec<Case> {
+fn cases() -> BTreeMap<u32, Vec<String>> {
+    let mut cases = BTreeMap::new();
     let list = fs::read_to_string("tests/cases.md").unwrap();
-    let items = list.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap());
-    let cases = items.map(|item| {
+    for item in list.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap()) {
         let words = item.split_whitespace().collect::<Vec<_>>().join(" ");
         let number = words.split(':').next().unwrap().parse().unwrap_or_else(|_| panic!("no number: {words}"));
         let shown = words.strip_suffix(']').and_then(|words| words.rsplit_once(" [")).map_or("", |(_, shown)| shown);
         let says_why_no_test = shown.starts_with("no test: ");
         let tests = if says_why_no_test { "" } else { shown }.split('`').skip(1).step_by(2);
-        Case { number, tests: tests.map(str::to_owned).collect(), says_why_no_test }
-    });
-    cases.collect()
+        let tests: Vec<_> = tests.map(str::to_owned).collect();
+        assert_eq!(tests.is_empty(), says_why_no_test, "case {number} needs tests, or else a reason");
+        assert_eq!(cases.insert(number, tests), None, "case {number} is listed twice");
+    }
+    cases
 }
 
 /// Every test, as the list names it.
@@ -173,10 +153,10 @@ fn names_of_tests(code: &str) -> Vec<String> {
 
 /// The files of the continuous integration's tests: names and texts.
 fn scripts() -> Vec<(String, String)> {
-    let (folder, prefix) = SCRIPTS;
-    let names = if Path::new(folder).exists() { names_in(Path::new(folder)) } else { Vec::new() };
+    let folder = Path::new("../.ci/tests");
+    let names = if folder.exists() { names_in(folder) } else { Vec::new() };
     let scripts = names.into_iter().filter(|name| Path::new(name).extension() == Some("py".as_ref()));
-    scripts.map(|name| (format!("{prefix}{name}"), fs::read_to_string(Path::new(folder).join(name)).unwrap())).collect()
+    scripts.map(|name| (format!(".ci/tests/{name}"), fs::read_to_string(folder.join(name)).unwrap())).collect()
 }
 
 /// Whether the word `case` or `cases` stands before a number.

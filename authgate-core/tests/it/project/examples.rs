@@ -1,5 +1,3 @@
-//! The two tutorials, run as built programs.
-
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::{Home, Run};
 use insta::assert_snapshot;
@@ -49,49 +47,36 @@ async fn client_credentials_prints_the_tutorials_lines() {
 async fn client_credentials_tells_the_kinds_of_failure_apart() {
     let (server, home) = (server().await, Home::new());
     let run = || service("client_credentials", &home, &server);
+    let failure = async |run: Run, last_step: &str| {
+        let ended = run.end().await;
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        ended.printed().split_once(last_step).unwrap().1.to_owned()
+    };
 
-    let ended = run().with("CLIENT_SECRET", "canary").end().await;
-    assert_eq!(ended.status, Some(1));
-    assert_snapshot!(ended.printed(), @"
-    Requesting token from: http://127.0.0.1:[port]/oauth/token
+    assert_snapshot!(failure(run().with("CLIENT_SECRET", "canary"), "/oauth/token\n").await, @"
     HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes
     Response: invalid_client: Client authentication failed
     Failed to obtain OAuth token.
     ");
 
     server.inject(Endpoint::Token, Fault::set_member("access_token", ""), Times::Once);
-    let ended = run().end().await;
-    assert_eq!(ended.status, Some(1));
-    assert_snapshot!(ended.printed(), @"
-    Requesting token from: http://127.0.0.1:[port]/oauth/token
+    assert_snapshot!(failure(run(), "/oauth/token\n").await, @"
     Data Error: client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
     Failed to obtain OAuth token.
     ");
 
     let page = format!("\u{1b}[2J{}", "x".repeat(5000));
     server.inject(Endpoint::Api, Fault::body(500, "text/html", page), Times::Once);
-    let ended = run().end().await;
-    assert_eq!(ended.status, Some(1));
-    assert_snapshot!(ended.printed(), @r"
-    Requesting token from: http://127.0.0.1:[port]/oauth/token
-    Successfully obtained access token.
-    Token Type: Bearer, Expires In: [seconds] seconds
-    Access Token: [token]...
-    Calling protected API: http://127.0.0.1:[port]/api/data
+    assert_snapshot!(failure(run(), "/api/data\n").await, @r"
     HTTP Error calling protected API: 500 Internal Server Error
     Response: \u{1b}[2Jxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
     ");
 
     let run = run();
     server.stop().await;
-    let ended = run.end().await;
-    assert_eq!(ended.status, Some(1));
     // What stands in brackets are the system's words.
-    let printed = ended.printed();
-    assert_snapshot!(printed.split('(').next().unwrap(), @"
-    Requesting token from: http://127.0.0.1:[port]/oauth/token
-    Request Error: client credentials grant: cannot reach http://127.0.0.1:[port]/oauth/token. Is the server running, and is this its address?
-    ");
+    let printed = failure(run, "/oauth/token\n").await;
+    assert_snapshot!(printed.split('(').next().unwrap(), @"Request Error: client credentials grant: cannot reach http://127.0.0.1:[port]/oauth/token. Is the server running, and is this its address?");
     assert!(printed.ends_with(")\nFailed to obtain OAuth token.\n"), "{printed}");
 }
 

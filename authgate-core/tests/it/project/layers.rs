@@ -1,5 +1,3 @@
-//! The layout of the sources, held against their imports.
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
@@ -22,15 +20,9 @@ const LAYERS: &[&[&str]] = &[
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn every_module_has_a_layer() {
-    for module in imports_of_concepts().keys() {
-        assert!(layer(module).is_some(), "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs");
-    }
-}
-
-#[test]
-fn no_module_imports_from_a_higher_layer() {
+fn every_module_has_a_layer_and_imports_from_no_higher_one() {
     for (module, imported) in imports_of_concepts() {
+        assert!(layer(&module).is_some(), "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs");
         for other in imported {
             assert!(layer(&other) <= layer(&module), "{module} imports {other}, which stands above it");
         }
@@ -38,12 +30,8 @@ fn no_module_imports_from_a_higher_layer() {
 }
 
 #[test]
-fn no_modules_import_each_other_in_a_circle() {
+fn no_modules_or_files_import_each_other_in_a_circle() {
     assert_no_circle(&imports_of_concepts());
-}
-
-#[test]
-fn no_files_import_each_other_in_a_circle() {
     for folder in ["src", "dev-server/src", "../rust-cli/src", "../rust-m2m/src"] {
         assert_no_circle(&imports(folder));
     }
@@ -145,7 +133,6 @@ fn imported_paths(code: &str) -> Vec<String> {
     paths
 }
 
-/// The paths of a use declaration.
 fn paths_of_use(tree: &str) -> Vec<String> {
     let mut prefixes = vec![String::new()];
     let mut paths = Vec::new();

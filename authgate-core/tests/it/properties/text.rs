@@ -5,7 +5,7 @@ use proptest::char::range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::cases;
+use super::for_any;
 use crate::invariants::text::{hold_for, hold_for_body};
 
 /// Mostly characters that do harm.
@@ -19,33 +19,28 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
     vec(harmful, 0..50).prop_map(String::from_iter)
 }
 
-proptest! {
-    #![proptest_config(cases(512))]
+#[test]
+fn text_that_is_shown_neither_acts_nor_hides() {
+    for_any(512, hostile(), |text| hold_for(&text));
+}
 
-    #[test]
-    fn text_that_is_shown_neither_acts_nor_hides(text in hostile()) {
-        hold_for(&text);
-    }
+#[test]
+fn a_body_of_any_bytes_is_shown_without_harm() {
+    for_any(512, vec(any::<u8>(), 0..200), |body| hold_for_body(&body));
+}
 
-    #[test]
-    fn a_body_of_any_bytes_is_shown_without_harm(body in vec(any::<u8>(), 0..200)) {
-        hold_for_body(&body);
-    }
+/// Which characters these are, the tables of Unicode say; the sixteen selectors that make an emoji
+/// of a sign are left out, and marks that enclose digits, because both are seen.
+#[test]
+fn no_control_format_or_ignorable_character_is_passed_on() {
+    let text = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}";
+    for_any(512, text, |text| assert!(printable(&text).is_ascii(), "{}", printable(&text)));
+}
 
-    /// Which characters these are, the tables of Unicode say; the sixteen selectors that make an emoji
-    /// of a sign are left out, and marks that enclose digits, because both are seen.
-    #[test]
-    fn no_control_format_or_ignorable_character_is_passed_on(
-        text in r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}",
-    ) {
-        let shown = printable(&text);
-        prop_assert!(shown.is_ascii(), "{}", shown);
-    }
-
-    #[test]
-    fn letters_digits_and_signs_stay_as_they_are(text in r"[\p{L}\p{Nd}\p{P}\p{Sc}&&[^\u{115f}\u{1160}\u{3164}\u{ffa0}] ]{0,50}") {
-        prop_assert_eq!(&printable(&text), &text);
-        prop_assert_eq!(&excerpt(&text, 50), &text);
-        prop_assert_eq!(printable_body(text.as_bytes()), text);
-    }
+#[test]
+fn letters_digits_and_signs_stay_as_they_are() {
+    for_any(512, r"[\p{L}\p{Nd}\p{P}\p{Sc}&&[^\u{115f}\u{1160}\u{3164}\u{ffa0}] ]{0,50}", |text| {
+        let shown = [printable(&text), excerpt(&text, 50), printable_body(text.as_bytes())];
+        assert_eq!(shown, [&*text; 3]);
+    });
 }

@@ -69,11 +69,6 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
 }
 
 #[test]
-fn plain_http_to_other_machines_wants_an_explicit_yes() {
-    assert!(parse_url("AUTHGATE_URL", "http://auth.example.com", PlainHttp::Anywhere, Query::Refused).is_ok());
-}
-
-#[test]
 fn a_query_is_for_token_and_api_urls_only() {
     let url = "https://api.example.com/v1?page=1";
     assert!(parse_url("API_URL", url, PlainHttp::Loopback, Query::Allowed).is_ok());

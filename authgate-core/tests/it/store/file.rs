@@ -33,7 +33,6 @@ fn reason<T: Debug>(result: Result<T>) -> String {
 #[test]
 fn entries_of_others_stay_to_the_byte() {
     let home = Home::new();
-    let path = home.file("");
     let deep = format!(r#""deep": {}{{"b": null,   "a": true}}{}"#, "[".repeat(100_000), "]".repeat(100_000));
     let others = [
         r#""tokens": {"a":  [1.0, 1e5,-0, 12345678901234567890123]}"#,
@@ -43,7 +42,7 @@ fn entries_of_others_stay_to_the_byte() {
     let entries =
         [r#""other\u002dclient": "{\"access_token\":\"x\",\"expires_at\":1.50}""#, r#""odd": {"not":"text"}"#];
     let text = format!("{{{},\"data\":{{{}}},{}}}", others[0], entries.join(","), others[1..].join(" , "));
-    fs::write(&path, text).unwrap();
+    home.replace(&text);
 
     let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
@@ -71,17 +70,6 @@ fn the_file_looks_as_the_other_clients_write_it() {
 }
 
 #[test]
-fn only_the_owner_can_read_the_files_of_a_save() {
-    let home = Home::new();
-    let path = home.file("");
-    symlink("/nowhere", home.file(".tmp")).unwrap();
-    file_in(&home).save(CLIENT, &token(1)).unwrap();
-    assert_eq!(mode(&path), 0o600);
-    assert_eq!(home.leftovers(), [".authgate-tokens.json.tmp"]);
-    assert_eq!(mode(&home.file(".rust-lock")), 0o600);
-}
-
-#[test]
 fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
     let home = Home::new();
     let path = home.file("");
@@ -97,13 +85,17 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
 }
 
 #[tokio::test]
-async fn an_open_umask_opens_no_file() {
+async fn only_the_owner_can_read_the_files_of_a_save() {
     let home = Home::new();
     home.replace("damaged");
+    symlink("/nowhere", home.file(".tmp")).unwrap();
+    // An open umask opens no file.
     let mut saver = start(run(&home, "file").under("sh", &["-c", r#"umask 0; exec "$0" "$@""#]));
     assert_eq!(saver.ask("save 1").await, "saved");
-    let names = names_in(home.path());
+    let mut names = names_in(home.path());
+    names.retain(|name| *name != ".authgate-tokens.json.tmp");
     assert_eq!(names.len(), 3, "the file, its lock, and the damaged one: {names:?}");
+    assert!(home.file(".tmp").is_symlink());
     for name in names {
         assert_eq!(mode(&home.path().join(&name)), 0o600, "{name}");
     }
@@ -152,10 +144,6 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             }
         }
     }
-}
-
-#[test]
-fn a_device_is_no_token_file() {
     assert_snapshot!(reason(FileStore::new("/dev/null").load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
 }
 
@@ -192,8 +180,7 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
     ];
     for content in damaged {
         let home = Home::new();
-        let path = home.file("");
-        fs::write(&path, content).unwrap();
+        let path = home.place(".authgate-tokens.json", content);
         let store = file_in(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.delete(CLIENT).unwrap();
@@ -215,8 +202,7 @@ fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
         ["", "\n", "{}", r#"{"data": {}}"#, r#"{"data": {"client-1": {}}}"#, r#"{"data": {"client-1": "x"}}"#]
     {
         let home = Home::new();
-        let path = home.file("");
-        fs::write(&path, content).unwrap();
+        home.replace(content);
         let store = file_in(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.save(CLIENT, &token(1)).unwrap();
@@ -226,7 +212,7 @@ fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
 }
 
 #[tokio::test]
-async fn on_a_full_disk_the_old_file_stays_and_no_other() {
+async fn on_a_full_disk_the_old_file_stays_until_deleted() {
     let home = Home::new();
     file_in(&home).save(CLIENT, &token(1)).unwrap();
     let before = home.text();
@@ -235,6 +221,8 @@ async fn on_a_full_disk_the_old_file_stays_and_no_other() {
     assert!(answer.starts_with("error: [home]/.authgate-tokens.json: cannot be written (File too large"), "{answer}");
     assert_eq!(home.text(), before);
     assert_eq!(home.leftovers(), [""; 0]);
+    assert_eq!(saver.ask("delete").await, "deleted");
+    assert_eq!(home.text(), None);
 }
 
 #[test]

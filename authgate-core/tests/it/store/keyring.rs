@@ -9,9 +9,8 @@ use authgate_test_support::files::names_in;
 use authgate_test_support::session::Session;
 use insta::assert_snapshot;
 
-use crate::support::store_process::{in_session, run_in_session, start};
-use crate::support::stored_token::line;
-use crate::support::stores::{CLIENT, file_in, file_with, shown, token};
+use crate::support::store_process::{PROGRAM, in_session, start};
+use crate::support::stores::{CLIENT, file_in, file_with, line, shown, token};
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
@@ -62,18 +61,12 @@ async fn only_a_save_writes_to_the_keyring() {
 }
 
 #[tokio::test]
-async fn a_session_without_a_bus_has_no_keyring() {
-    let session = Session::without_bus();
-    let mut keyring = in_session(&session, "keyring");
-    assert_snapshot!(keyring.ask("load").await, @"error: keyring: there is none in this session, as over SSH, in a container or under cron");
-}
-
-#[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
-async fn a_bus_without_a_keyring_is_told_from_an_empty_one() {
-    let session = Session::without_keyring();
-    let mut keyring = in_session(&session, "keyring");
-    assert_snapshot!(keyring.ask("load").await, @"error: keyring: there is none in this session, as over SSH, in a container or under cron");
+async fn a_session_without_a_keyring_is_told_from_an_empty_one() {
+    for session in [Session::without_bus(), Session::without_keyring()] {
+        let answer = in_session(&session, "keyring").ask("load").await;
+        assert_eq!(answer, "error: keyring: there is none in this session, as over SSH, in a container or under cron");
+    }
 }
 
 #[tokio::test]
@@ -106,7 +99,7 @@ async fn a_locked_keyring_is_given_up_for_the_file() {
 #[tokio::test]
 async fn a_bus_that_never_answers_is_asked_once_and_no_more() {
     let session = Session::silent();
-    let mut keyring = start(run_in_session(&session, "keyring").with("KEYRING_LIMIT_MS", "300"));
+    let mut keyring = start(session.run(PROGRAM).args("keyring").with("KEYRING_LIMIT_MS", "300"));
     let reason = keyring.ask("load").await;
     assert_snapshot!(reason, @"error: keyring: no answer within 0.3 s; it may be locked and wait for its password: unlock it and try again");
     let asked_again = Instant::now();

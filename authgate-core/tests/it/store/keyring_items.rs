@@ -4,8 +4,7 @@ use authgate_test_support::python;
 use authgate_test_support::session::Session;
 
 use crate::support::store_process::in_session;
-use crate::support::stored_token::line;
-use crate::support::stores::{CLIENT, token};
+use crate::support::stores::{CLIENT, line, token};
 
 /// How Python's library marks its items.
 const MARK: [&str; 2] = ["application", "Python keyring library"];

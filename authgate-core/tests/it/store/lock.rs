@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
-use authgate_core::store::{FallbackStore, LoginLock, Notice, TokenStore};
+use authgate_core::store::{LoginLock, Notice, TokenStore};
+use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
-use authgate_test_support::{Home, Started};
 
 use crate::support::store_process::in_home;
-use crate::support::stores::{CLIENT, file_in, token};
+use crate::support::stores::{CLIENT, file_in, only_file, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 /// For a lock that is free: a process that another test starts has a copy of it until it runs its program.
@@ -38,36 +38,26 @@ fn ago(seconds: u64) -> SystemTime {
     SystemTime::now() - Duration::from_secs(seconds)
 }
 
-/// Another process that has the login lock.
-async fn holder(home: &Home) -> Started {
-    let mut holder = in_home(home, "no-keyring");
-    assert_eq!(holder.ask("lock").await, "locked");
-    holder
-}
-
 #[tokio::test]
-async fn the_login_lock_keeps_other_processes_out_and_names_them() {
+async fn the_login_lock_names_its_process_until_that_is_killed() {
     let home = Home::new();
     // The one before had a longer number.
     let lock_file = home.place(".authgate-tokens.json.rust-lock", "4294967295\n");
-    let holder = holder(&home).await;
+    let mut holder = in_home(&home, "no-keyring");
+    assert_eq!(holder.ask("lock").await, "locked");
     let error = lock_in(&home).acquire(NO_PATIENCE).unwrap_err();
     let Error::Store { place, reason } = &error else { panic!("{error}") };
     assert_eq!(place, lock_file.to_str().unwrap());
     assert!(reason.starts_with(&format!("process {} holds", holder.id())), "{reason}");
     assert!(error.is_transient() && !error.needs_login());
-}
 
-#[tokio::test]
-async fn a_killed_process_holds_no_lock() {
-    let home = Home::new();
-    holder(&home).await.kill().await;
+    holder.kill().await;
     let guard = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     assert_eq!(guard.unlocked_because(), None);
 }
 
-#[test]
-fn the_lock_is_held_until_its_last_guard_is_dropped() {
+#[tokio::test]
+async fn the_lock_is_held_until_its_last_guard_is_dropped() {
     let home = Home::new();
     let lock = lock_in(&home);
     let guard = lock.acquire(NO_PATIENCE).unwrap();
@@ -76,22 +66,14 @@ fn the_lock_is_held_until_its_last_guard_is_dropped() {
     assert!(lock.acquire(NO_PATIENCE).is_err(), "not even to a clone of the same lock");
     let inode = || home.file(".rust-lock").metadata().unwrap().ino();
     let before = inode();
-    drop(second);
-    lock.acquire(UNTIL_FREE).unwrap();
-    assert_eq!(inode(), before);
-}
-
-#[tokio::test]
-async fn a_guard_may_be_held_across_await() {
-    let home = Home::new();
-    let lock = lock_in(&home);
-    let guard = lock.acquire(NO_PATIENCE).unwrap();
+    // A guard may be held across an await, in another task.
     let task = tokio::spawn(async move {
         tokio::task::yield_now().await;
-        drop(guard);
+        drop(second);
     });
     task.await.unwrap();
     lock.acquire(UNTIL_FREE).unwrap();
+    assert_eq!(inode(), before);
 }
 
 #[test]
@@ -111,12 +93,6 @@ fn a_save_uses_the_lock_that_its_own_process_holds() {
     drop(guard);
     store.login_lock().acquire(UNTIL_FREE).unwrap();
     assert_eq!(names_in(home.path()), [".authgate-tokens.json", ".authgate-tokens.json.rust-lock"]);
-}
-
-fn only_file(home: &Home) -> FallbackStore {
-    let file = file_in(home);
-    let lock = file.login_lock().clone();
-    FallbackStore::new(vec![Box::new(file)], lock)
 }
 
 #[test]
@@ -219,10 +195,8 @@ fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
         file_in(&home).save(CLIENT, &token(1)).unwrap();
         assert_eq!(home.leftovers(), [""; 0], "{content:?}");
     }
-}
 
-#[test]
-fn a_crash_that_left_our_lock_under_two_names_is_cleared_up() {
+    // A crash may leave ours under two names.
     let home = Home::new();
     let first_name = home.place(".authgate-tokens.json.authgate-rust-crashed", LEFT_BY_A_CRASH);
     fs::hard_link(&first_name, home.file(".lock")).unwrap();

@@ -13,7 +13,5 @@ mod keyring_items; // several items of one client
 mod lock; // our lock and the other clients'
 #[cfg(unix)]
 mod processes; // many processes on one token file
-#[cfg(unix)]
-mod read_back; // a store that does not keep what it was given
 #[cfg(windows)]
 mod windows; // what only Windows does to a file or a keyring

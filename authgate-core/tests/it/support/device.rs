@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 
 use super::flow::{Recorder, client, strings, while_it_runs};
 
-/// A login with a device code that has begun.
 pub(crate) struct Running {
     pub(crate) server: DevServer,
     pub(crate) prompt: &'static Recorder,
@@ -42,7 +41,6 @@ impl Running {
         self.server.inject(Endpoint::Token, fault, Times::Once);
     }
 
-    /// Waits until so many polls have come.
     pub(crate) async fn polls(&self, count: usize) {
         while_it_runs(&self.login, || self.server.count(Endpoint::Token) >= count).await;
     }

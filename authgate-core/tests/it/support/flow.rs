@@ -9,14 +9,16 @@ use authgate_core::flow::{
     AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Login, Notice, Opening, Prompt, RedirectUri,
     run_auth_code_flow,
 };
-use authgate_core::{DiscoveryClient, Error, HttpClient, OAuthClient, Result, Secret, Token};
-use authgate_dev_server::{Client, DevServer};
+use authgate_core::{Error, OAuthClient, Result, Token};
+use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer};
 use authgate_test_support::{Port, redact};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use url::Url;
+
+pub(crate) use super::client;
 
 /// Writes down what a person is shown.
 #[derive(Default)]
@@ -31,7 +33,6 @@ impl Recorder {
         self.lines().join("\n")
     }
 
-    /// How many lines contain `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
         self.lines().iter().filter(|line| line.contains(part)).count()
     }
@@ -41,7 +42,6 @@ impl Recorder {
         self.redacted(|line| !line.starts_with("waiting: "))
     }
 
-    /// The notices, for a snapshot.
     pub(crate) fn notices(&self) -> String {
         self.redacted(|line| line.starts_with("notice: "))
     }
@@ -112,7 +112,6 @@ impl Browser for TestBrowser {
 /// A login that has begun: the browser has the address, and nobody has come back.
 pub(crate) struct Begun {
     pub(crate) url: Url,
-    /// Where the browser comes back to.
     pub(crate) port: Port,
     pub(crate) redirect_uri: String,
     pub(crate) prompt: &'static Recorder,
@@ -120,12 +119,10 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// The state that the answer must carry.
     pub(crate) fn state(&self) -> String {
         parameter(&self.url, "state")
     }
 
-    /// The host and port that the login listens on.
     pub(crate) fn address(&self) -> String {
         http::address(&self.redirect_uri)
     }
@@ -136,12 +133,10 @@ impl Begun {
         http::send(&address, &format!("{line} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await
     }
 
-    /// Comes back with this query.
     pub(crate) async fn come_back(&self, query: &str) -> Answer {
         self.request(&format!("GET /callback?{query}")).await
     }
 
-    /// Comes back with the right state and the rest of this query.
     pub(crate) async fn come_back_with_state(&self, query: &str) -> Answer {
         self.come_back(&format!("state={}&{query}", self.state())).await
     }
@@ -154,7 +149,6 @@ impl Begun {
         ((&mut self.login).await.unwrap(), browser)
     }
 
-    /// How the login ended, which it must.
     pub(crate) async fn failure(&mut self) -> Error {
         (&mut self.login).await.unwrap().expect_err("the login fails")
     }
@@ -175,12 +169,10 @@ pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
     options
 }
 
-/// Begins a login whose browser is to come back to 127.0.0.1.
 pub(crate) async fn begin(server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
     begin_at("127.0.0.1", server, client, scopes).await
 }
 
-/// Begins a login whose browser is to come back to this host.
 pub(crate) async fn begin_at(host: &str, server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let prompt: &'static Recorder = Box::leak(Box::default());
@@ -201,13 +193,6 @@ pub(crate) async fn begin_login() -> (DevServer, Begun) {
     let client = client(&server, server.public_client()).await;
     let begun = begin(&server, &client, &["profile", "email"]).await;
     (server, begun)
-}
-
-pub(crate) async fn client(server: &DevServer, client: &Client) -> OAuthClient {
-    let http = HttpClient::default();
-    let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
-    let secret = client.secret.as_deref().map(Secret::from);
-    OAuthClient::new(client.id.as_str(), metadata.to_endpoints(), http).with_secret(secret)
 }
 
 pub(crate) fn strings(texts: &[&str]) -> Vec<String> {

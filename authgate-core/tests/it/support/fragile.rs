@@ -1,75 +1,83 @@
 //! A store whose failures a test decides.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use authgate_core::store::{MemoryStore, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
 
-use crate::support::stores::{CLIENT, token};
+use super::stores::CLIENT;
 
-/// A store that fails when it is told to.
-#[derive(Default)]
+/// How a call ends.
+pub(crate) enum Outcome {
+    Works,
+    Fails,
+    /// It takes away what was there, as a save that is half done does.
+    #[cfg_attr(windows, allow(dead_code, reason = "only tests for Unix use it"))]
+    FailsAndLoses,
+    /// It does nothing, and reports success.
+    Pretends,
+}
+
+type Script = Arc<dyn Fn(&str) -> Outcome + Send + Sync>;
+
+/// A store in memory. Its clones are the same store, so that a test keeps hold of one it gives away.
+#[derive(Clone)]
 pub(crate) struct Fragile {
-    content: MemoryStore,
-    cannot_load: AtomicBool,
-    cannot_save: AtomicBool,
-    cannot_delete: AtomicBool,
-    loses_what_it_has: AtomicBool,
+    content: Arc<MemoryStore>,
+    script: Arc<Mutex<Script>>,
 }
 
 impl Fragile {
-    pub(crate) fn fail(&self, fails: [bool; 3]) {
-        for (flag, value) in [&self.cannot_load, &self.cannot_save, &self.cannot_delete].into_iter().zip(fails) {
-            flag.store(value, Ordering::SeqCst);
-        }
+    /// Each call, `load`, `save` or `delete`, ends as the script says.
+    pub(crate) fn new(script: impl Fn(&str) -> Outcome + Send + Sync + 'static) -> Self {
+        Self { content: Arc::default(), script: Arc::new(Mutex::new(Arc::new(script))) }
     }
 
-    /// From now on a save that fails takes away what was there, as one half done does.
-    pub(crate) fn lose(&self) {
-        self.loses_what_it_has.store(true, Ordering::SeqCst);
+    pub(crate) fn follow(&self, script: impl Fn(&str) -> Outcome + Send + Sync + 'static) {
+        *self.script.lock().unwrap() = Arc::new(script);
+    }
+
+    /// From now on these calls fail, and no others.
+    pub(crate) fn fail(&self, calls: &'static [&str]) {
+        self.follow(|call| if calls.contains(&call) { Outcome::Fails } else { Outcome::Works });
     }
 
     pub(crate) fn content(&self) -> Option<StoredToken> {
         self.content.load(CLIENT).unwrap()
     }
 
+    pub(crate) fn put(&self, token: &StoredToken) {
+        self.content.save(CLIENT, token).unwrap();
+    }
+
     pub(crate) fn remove(&self) {
         self.content.delete(CLIENT).unwrap();
     }
 
-    pub(crate) fn put(&self, number: u64) {
-        self.content.save(CLIENT, &token(number)).unwrap();
+    fn perform<T: Default>(&self, call: &str, work: impl FnOnce(&MemoryStore) -> Result<T>) -> Result<T> {
+        // A script that panics must not find the lock held.
+        let script = self.script.lock().unwrap().clone();
+        match script(call) {
+            Outcome::Works => return work(&self.content),
+            Outcome::Pretends => return Ok(T::default()),
+            Outcome::FailsAndLoses => self.remove(),
+            Outcome::Fails => {}
+        }
+        Err(Error::Store { place: "fragile".to_owned(), reason: format!("cannot {call}") })
     }
 }
 
-fn check(call: &str, fails: &AtomicBool) -> Result<()> {
-    if fails.load(Ordering::SeqCst) {
-        return Err(Error::Store { place: "fragile".to_owned(), reason: format!("cannot {call}") });
-    }
-    Ok(())
-}
-
-/// So that a test keeps hold of a store that it has given away.
-pub(crate) struct Shared(pub(crate) Arc<Fragile>);
-
-impl TokenStore for Shared {
+impl TokenStore for Fragile {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        check("load", &self.0.cannot_load)?;
-        self.0.content.load(client_id)
+        self.perform("load", |content| content.load(client_id))
     }
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        if self.0.loses_what_it_has.load(Ordering::SeqCst) {
-            self.0.remove();
-        }
-        check("save", &self.0.cannot_save)?;
-        self.0.content.save(client_id, token)
+        self.perform("save", |content| content.save(client_id, token))
     }
 
     fn delete(&self, client_id: &str) -> Result<()> {
-        check("delete", &self.0.cannot_delete)?;
-        self.0.content.delete(client_id)
+        self.perform("delete", |content| content.delete(client_id))
     }
 
     fn description(&self) -> String {

@@ -10,7 +10,7 @@ use authgate_core::{Error, FlowMode, LoginOptions, Result, Secret, Session, auth
 use authgate_dev_server::{DevServer, Endpoint};
 use tokio::task::JoinHandle;
 
-use super::flow::{Recorder, while_it_runs};
+use super::flow::{Recorder, strings, while_it_runs};
 use super::stores::CLIENT;
 
 const CLIENT_SECRET: &str = "client-secret";
@@ -34,6 +34,23 @@ pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
     stored
 }
 
+/// A machine with these variables, each `NAME=value`, and with these programs in `/usr/bin`.
+pub(crate) fn surroundings(system: System, terminal: bool, variables: &[&str], programs: &[&str]) -> Surroundings {
+    let [variables, programs] = [variables, programs].map(strings);
+    Surroundings {
+        system,
+        terminal,
+        variable: Box::new(move |name| {
+            let mut values = variables.iter().filter_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
+            values.next().map(str::to_owned)
+        }),
+        find_program: Box::new(move |name| {
+            let file = name.rsplit('/').next()?;
+            programs.iter().any(|program| program == file).then(|| PathBuf::from("/usr/bin").join(file))
+        }),
+    }
+}
+
 /// A login at a machine where nobody is.
 pub(crate) fn unattended(url: &str, store: Arc<FallbackStore>, prompt: impl Prompt + 'static) -> LoginOptions {
     LoginOptions::new(url, CLIENT)
@@ -41,12 +58,7 @@ pub(crate) fn unattended(url: &str, store: Arc<FallbackStore>, prompt: impl Prom
         .scopes(["profile", "email"])
         .store(store)
         .prompt(prompt)
-        .platform(Surroundings {
-            system: System::Unix,
-            terminal: false,
-            variable: Box::new(|name| (name == "CI").then(|| "1".to_owned())),
-            find_program: Box::new(|_| None),
-        })
+        .platform(surroundings(System::Unix, false, &["CI=1"], &[]))
 }
 
 /// A login at a desktop that has begun, with no store to look into or to keep its token in.
@@ -79,12 +91,7 @@ impl Person {
             .store(no_store)
             .prompt(prompt.clone())
             .browser(browser)
-            .platform(Surroundings {
-                system: System::Unix,
-                terminal,
-                variable: Box::new(|name| (name == "DISPLAY").then(|| ":0".to_owned())),
-                find_program: Box::new(|name| (name == "xdg-open").then(|| PathBuf::from("/usr/bin/xdg-open"))),
-            });
+            .platform(surroundings(System::Unix, terminal, &["DISPLAY=:0"], &["xdg-open"]));
         let login = tokio::spawn(authenticate(options));
         Self { server, prompt, login }
     }
@@ -95,7 +102,6 @@ impl Person {
         while_it_runs(&self.login, approve).await;
     }
 
-    /// How many device codes were asked for.
     pub(crate) fn device_codes(&self) -> usize {
         self.server.count(Endpoint::DeviceAuthorization)
     }
@@ -104,7 +110,6 @@ impl Person {
         self.login.await.unwrap().expect("the login succeeds");
     }
 
-    /// How the login failed.
     pub(crate) async fn failure(&mut self) -> Error {
         (&mut self.login).await.unwrap().expect_err("the login fails")
     }

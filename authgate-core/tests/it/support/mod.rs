@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use authgate_core::clock::{Clock, Moment};
 use authgate_core::{DiscoveryClient, HttpClient, Metadata, OAuthClient, Result, Secret};
-use authgate_dev_server::DevServer;
+use authgate_dev_server::{Client, DevServer};
 use authgate_test_support::redact;
 use tokio::time::Instant;
 
@@ -45,14 +45,16 @@ pub(crate) async fn discover(server: &DevServer) -> Result<Arc<Metadata>> {
     DiscoveryClient::new(server.url(), HttpClient::default())?.fetch().await
 }
 
-/// The dev server's confidential client, by way of discovery.
-pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
+/// A client of the dev server, by way of discovery.
+pub(crate) async fn client(server: &DevServer, registered: &Client) -> OAuthClient {
     let http = HttpClient::default();
     let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
-    let registered = server.confidential_client();
-    OAuthClient::new(&registered.id, metadata.to_endpoints(), http)
-        .with_secret(registered.secret.as_deref().map(Secret::from))
-        .with_clock(TokioClock::start())
+    let secret = registered.secret.as_deref().map(Secret::from);
+    OAuthClient::new(&registered.id, metadata.to_endpoints(), http).with_secret(secret)
+}
+
+pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
+    client(server, server.confidential_client()).await.with_clock(TokioClock::start())
 }
 
 /// A snapshot's lines, one for each text; fails where one acts on a terminal or is more than one line.

@@ -107,7 +107,7 @@ impl Service {
     }
 }
 
-async fn header(tokens: TokenSource) -> Result<String> {
+pub(crate) async fn header(tokens: TokenSource) -> Result<String> {
     Ok(tokens.header().await?.to_str().unwrap().to_owned())
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use authgate_test_support::session::Session;
 use authgate_test_support::{Home, Run, Started};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_store-process");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_store-process");
 
 /// A run in a home folder, on the store of this name.
 pub(crate) fn run(home: &Home, store: &str) -> Run {
@@ -23,14 +23,8 @@ pub(crate) fn in_home(home: &Home, store: &str) -> Started {
     start(run(home, store))
 }
 
-/// A run in a desktop session, on the store of this name.
-#[cfg(target_os = "linux")]
-pub(crate) fn run_in_session(session: &Session, store: &str) -> Run {
-    session.run(PROGRAM).args(store)
-}
-
 /// A process in a desktop session, on the store of this name.
 #[cfg(target_os = "linux")]
 pub(crate) fn in_session(session: &Session, store: &str) -> Started {
-    start(run_in_session(session, store))
+    start(session.run(PROGRAM).args(store))
 }

@@ -1,23 +1,23 @@
 //! What the tests of the stores share.
 
-use std::path::PathBuf;
-
+#[cfg(unix)]
+use authgate_core::store::FallbackStore;
 use authgate_core::store::FileStore;
 use authgate_test_support::Home;
-use tempfile::TempDir;
 
-pub(crate) use super::stored_token::{CLIENT, token};
+pub(crate) use super::stored_token::*;
 
 /// The token file of a home folder.
 pub(crate) fn file_in(home: &Home) -> FileStore {
     FileStore::new(home.file(""))
 }
 
-/// A folder with a path for a token file in it.
-pub(crate) fn folder() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokens.json");
-    (folder, path)
+/// That file as a user's only store.
+#[cfg(unix)]
+pub(crate) fn only_file(home: &Home) -> FallbackStore {
+    let file = file_in(home);
+    let lock = file.login_lock().clone();
+    FallbackStore::new(vec![Box::new(file)], lock)
 }
 
 /// The JSON text of a token file with one entry.
@@ -26,7 +26,6 @@ pub(crate) fn file_with(client_id: &str, entry: &str) -> String {
 }
 
 /// A text that names the home folder, for a snapshot.
-#[cfg(unix)]
 pub(crate) fn shown(text: &str, home: &Home) -> String {
     text.replace(home.path().to_str().unwrap(), "[home]")
 }

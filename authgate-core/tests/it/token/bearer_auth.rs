@@ -1,17 +1,20 @@
 //! Calls to an API with a token attached.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::time::Duration;
 
 use authgate_core::http::{Body, BodyEnd, read_body};
 use authgate_core::{BearerAuth, Error, PlainHttp};
-use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_dev_server::{DevServer, Endpoint, Fault, RecordedRequest, Times};
 use authgate_test_support::Port;
 use reqwest::{Method, Request};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::support::lines;
 use crate::support::service::Service;
 
 struct Api {
@@ -45,6 +48,10 @@ impl Api {
         read_body(self.bearer.get(&self.url).send().await.unwrap(), limit).await
     }
 
+    fn last(&self) -> RecordedRequest {
+        self.server.requests_at(Endpoint::Api).pop().unwrap()
+    }
+
     fn refuse(&self, times: Times) {
         self.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), times);
     }
@@ -55,12 +62,37 @@ async fn status(bearer: BearerAuth, url: Url) -> u16 {
 }
 
 #[tokio::test]
-async fn the_token_goes_into_the_header_and_nowhere_else() {
+async fn a_request_carries_the_token_and_what_it_was_given() {
     let api = Api::start().await;
-    assert_eq!(api.status().await, 200);
-    let request = &api.server.requests_at(Endpoint::Api)[0];
-    assert!(request.header("authorization").unwrap().starts_with("Bearer ey"));
-    assert_eq!(request.query, [("page".to_owned(), "1".to_owned())]);
+    let request = api.bearer.request(Method::PUT, &api.url).query([("sort", "by name")]).header("Accept", "text/csv");
+    request.header("Authorization", "Bearer canary").body("a,b").send().await.unwrap();
+    let request = api.last();
+    assert_eq!((request.method.as_str(), &*request.body), ("PUT", b"a,b".as_slice()));
+    assert_eq!(request.query, [("page", "1"), ("sort", "by name")].map(|(name, value)| (name.into(), value.into())));
+    assert_eq!(request.header("accept"), Some("text/csv"));
+    assert!(request.header("authorization").unwrap().starts_with("Bearer ey"), "the token's place is its own");
+
+    api.bearer.post(&api.url).form([("name", "Ada & Co")]).send().await.unwrap();
+    assert_eq!(api.last().parameter("name"), Some("Ada & Co"));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_built_sends_nothing() {
+    let Api { server, bearer, url } = Api::start().await;
+    let unserializable = BTreeMap::from([((1, 2), 3)]);
+    let refusals = [
+        bearer.get("users").send().await,
+        bearer.get(&url).header("a name", "x").send().await,
+        bearer.get(&url).header("X-Canary", "canary\n").json(&1).send().await,
+        bearer.post(&url).json(&unserializable).send().await,
+    ];
+    insta::assert_snapshot!(lines(refusals.map(Result::unwrap_err)), @"
+    the API's URL is refused: relative URL without a base
+    the API's request has a header whose name is not valid
+    the API's request has a header x-canary whose value is not valid
+    the API's request has no JSON body: key must be a string
+    ");
+    server.assert_requests([]);
 }
 
 #[tokio::test]
@@ -76,8 +108,12 @@ async fn tokens_and_calls_share_one_connection() {
 async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
     let api = Api::with_token().await;
     api.server.revoke_everything();
-    assert_eq!(api.status().await, 200);
+    assert_eq!(api.bearer.post(&api.url).json(&json!({"name": "Ada"})).send().await.unwrap().status(), 200);
     api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
+    for request in api.server.requests_at(Endpoint::Api) {
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        assert_eq!(&*request.body, br#"{"name":"Ada"}"#);
+    }
 
     api.server.forget_requests();
     api.refuse(Times::Always);
@@ -166,10 +202,11 @@ async fn a_refused_url_is_sent_no_token_and_costs_none() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_connection_shows_no_query() {
+async fn a_lost_connection_keeps_the_body_so_far_and_shows_no_query() {
     let mut api = Api::with_token().await;
     api.url.set_query(Some("access_token=canary"));
     let body = api.body(Fault::Truncated, 1024).await;
+    assert!(!body.bytes.is_empty());
     let BodyEnd::Lost(lost) = body.end else { panic!("{body:?}") };
 
     let nobody = Port::free();
@@ -192,23 +229,21 @@ async fn a_body_is_read_up_to_its_limit() {
     {
         let body = api.body(fault, LIMIT).await;
         assert_eq!(body.bytes.len(), LIMIT);
-        assert!(if is_complete {
-            matches!(body.end, BodyEnd::Complete)
-        } else {
-            matches!(body.end, BodyEnd::Truncated)
-        });
+        let ended = (matches!(body.end, BodyEnd::Complete), matches!(body.end, BodyEnd::Truncated));
+        assert_eq!(ended, (is_complete, !is_complete));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_or_is_too_slow_is_kept_so_far() {
+async fn a_body_or_an_answer_that_takes_too_long_is_given_up() {
     let api = Api::with_token().await;
-    let body = api.body(Fault::Truncated, 1024).await;
-    assert!(matches!(body.end, BodyEnd::Lost(_)) && !body.bytes.is_empty());
-
     let started = Instant::now();
     let body = api.body(Fault::Drip { every: Duration::from_secs(4), bytes: 1 }, 1024).await;
     assert!(matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")), "{body:?}");
     assert!((7..=9).contains(&body.bytes.len()), "{body:?}");
     assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());
+
+    api.server.inject(Endpoint::Api, Fault::Hang, Times::Once);
+    let error = api.bearer.get(&api.url).timeout(Duration::from_millis(50)).send().await.unwrap_err();
+    assert!(matches!(error, Error::Transport { .. }), "{error}");
 }

@@ -137,24 +137,16 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
 async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
     const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
     let service = Service::start().await;
-    for (value, seconds) in [
-        (json!(null), None),
-        (json!("3600"), Some(3600)),
-        (json!(3600.7), Some(3600)),
-        (json!("3.6e3"), Some(3600)),
-        (json!(-1), Some(0)),
-        (json!(0), Some(0)),
-        (json!("abc"), Some(0)),
-        (json!(true), Some(0)),
-        (json!({}), Some(0)),
-        (json!(1e300), Some(TEN_YEARS)),
-        (json!(u64::MAX), Some(TEN_YEARS)),
-        (json!("inf"), Some(0)),
-        (json!("nan"), Some(0)),
-        (json!(9_999_999_999_999_u64), Some(TEN_YEARS)),
+    for (values, seconds) in [
+        (vec![json!(null)], None),
+        (vec![json!("3600"), json!(3600.7), json!("3.6e3")], Some(3600)),
+        (vec![json!(0), json!(-1), json!("abc"), json!("inf"), json!("nan"), json!(true), json!({})], Some(0)),
+        (vec![json!(1e300), json!(u64::MAX), json!(9_999_999_999_999_u64)], Some(TEN_YEARS)),
     ] {
-        let token = service.grant_after(Fault::set_member("expires_in", value.clone())).await.unwrap();
-        assert_eq!(token.lifetime, seconds.map(Duration::from_secs), "{value}");
+        for value in values {
+            let token = service.grant_after(Fault::set_member("expires_in", value.clone())).await.unwrap();
+            assert_eq!(token.lifetime, seconds.map(Duration::from_secs), "{value}");
+        }
     }
 }
 
@@ -175,11 +167,19 @@ async fn scopes_that_were_not_granted_are_missing_ones() {
 }
 
 #[tokio::test]
-async fn unknown_members_do_no_harm() {
+async fn unknown_members_and_any_content_type_do_no_harm() {
     let service = Service::start().await;
-    service.grant_after(Fault::set_member("extra", json!({"deep": [1, 2, 3]}))).await.unwrap();
-    let token = service.grant_after(Fault::set_member("id_token", 17)).await.unwrap();
-    assert!(token.id_token.is_none());
+    let grant = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
+    for fault in [
+        Fault::set_member("extra", json!({"deep": [1, 2, 3]})),
+        Fault::set_member("id_token", 17),
+        Fault::body(200, "text/html", grant.clone()),
+        Fault::body(200, "APPLICATION/JSON;charset=UTF-8", grant.clone()),
+        Fault::body(200, "text/plain", grant.clone()),
+        Fault::Answer { status: 200, headers: vec![], body: grant.into() },
+    ] {
+        assert!(service.grant_after(fault).await.unwrap().id_token.is_none());
+    }
 }
 
 #[tokio::test]
@@ -194,16 +194,6 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
         assert_eq!(next.refresh_token, previous.refresh_token);
         assert_ne!(next.access_token, previous.access_token);
     }
-}
-
-#[tokio::test]
-async fn the_content_type_does_not_decide() {
-    let service = Service::start().await;
-    let grant = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
-    for content_type in ["text/html", "APPLICATION/JSON;charset=UTF-8", "text/plain"] {
-        service.grant_after(Fault::body(200, content_type, grant.clone())).await.unwrap();
-    }
-    service.grant_after(Fault::Answer { status: 200, headers: vec![], body: grant.into() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -22,10 +22,12 @@ async fn a_refused_client_or_scope_is_explained() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_whose_answer_was_lost_is_not_sent_again() {
+async fn a_refresh_is_sent_once_and_only_a_refusal_ends_the_login() {
     let service = Service::start().await;
     let mut token = service.grant().await.unwrap();
-    token.refresh_token = Some(Secret::from("canary-refresh"));
+    token.refresh_token = Some(Secret::from("canary-unknown"));
+    let refused = service.client.refresh_token(&token).await.unwrap_err();
+    assert!(refused.needs_login() && !refused.is_transient());
     let faults = [Fault::DropAfter, Fault::Drop, Fault::Truncated, Fault::status(503)];
     for fault in faults.into_iter().chain([Fault::Hang, Fault::HeadersThenSilence]) {
         service.server.forget_requests();
@@ -35,15 +37,6 @@ async fn a_refresh_whose_answer_was_lost_is_not_sent_again() {
         assert!(error.is_transient() && !error.needs_login(), "{error}");
         service.server.assert_requests([Endpoint::Token]);
     }
-}
-
-#[tokio::test]
-async fn a_refused_refresh_token_ends_the_login() {
-    let service = Service::start().await;
-    let mut token = service.grant().await.unwrap();
-    token.refresh_token = Some(Secret::from("canary-unknown"));
-    let error = service.client.refresh_token(&token).await.unwrap_err();
-    assert!(error.needs_login() && !error.is_transient());
 }
 
 #[tokio::test]

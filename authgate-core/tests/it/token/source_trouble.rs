@@ -7,7 +7,7 @@ use authgate_dev_server::{Endpoint, Fault, Times};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::support::service::{HOUR, MINUTE, Service, one, settle};
+use crate::support::service::{HOUR, MINUTE, Service, settle};
 
 fn unavailable() -> Fault {
     Fault::status(503)
@@ -28,29 +28,6 @@ async fn callers_share_one_failure_and_its_retries() {
         assert!(errors.all(|error| error.is_transient() == is_transient && error.to_string().contains(said)));
         assert_eq!(service.token_requests(), requests);
     }
-}
-
-#[tokio::test]
-async fn a_failed_refresh_is_no_callers_error_and_is_spaced() {
-    let service = Service::with_lifetime(HOUR).await;
-    let old = service.header().await.unwrap();
-    service.server.forget_requests();
-    advance(Duration::from_secs(3600 - 12)).await;
-    service.inject(unavailable(), Times::Always);
-    assert_eq!(one(service.ask_every(Duration::from_millis(10), 450).await), old);
-    assert!((2..=3).contains(&service.token_requests()), "{} refreshes", service.token_requests());
-}
-
-#[tokio::test]
-async fn after_expiry_an_outage_is_an_error_until_it_ends() {
-    let service = Service::with_lifetime(MINUTE).await;
-    service.header().await.unwrap();
-    advance(MINUTE).await;
-    service.inject(unavailable(), Times::Always);
-    assert!(service.header().await.unwrap_err().is_transient());
-    service.server.clear_faults();
-    advance(Duration::from_secs(1)).await;
-    service.header().await.unwrap();
 }
 
 #[tokio::test]

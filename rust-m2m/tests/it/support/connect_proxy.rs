@@ -8,13 +8,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What the proxy does when it is asked for a tunnel.
-#[derive(Clone, Copy)]
-enum Answer {
-    Tunnel(SocketAddr),
-    Refuse(u16),
-}
-
 pub(crate) struct ConnectProxy {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -24,15 +17,15 @@ pub(crate) struct ConnectProxy {
 impl ConnectProxy {
     /// Takes whatever name it is given for this server's.
     pub(crate) async fn to(server: &DevServer) -> Self {
-        Self::start(Answer::Tunnel(server.address())).await
+        Self::start(Ok(server.address())).await
     }
 
-    /// Answers every request with this status.
     pub(crate) async fn refusing_with(status: u16) -> Self {
-        Self::start(Answer::Refuse(status)).await
+        Self::start(Err(status)).await
     }
 
-    async fn start(answer: Answer) -> Self {
+    /// Gives every client a tunnel to this address, or refuses it with this status.
+    async fn start(answer: Result<SocketAddr, u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -45,7 +38,6 @@ impl ConnectProxy {
         Self { address, requests, accepting }
     }
 
-    /// Where it listens: a host and a port.
     pub(crate) fn place(&self) -> String {
         self.address.to_string()
     }
@@ -67,7 +59,7 @@ impl ConnectProxy {
     }
 }
 
-async fn serve(mut client: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut client: TcpStream, answer: Result<SocketAddr, u16>, requests: Arc<Mutex<Vec<String>>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let Ok(byte) = client.read_u8().await else { return };
@@ -76,12 +68,12 @@ async fn serve(mut client: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<St
     requests.lock().unwrap().push(String::from_utf8(head).unwrap());
     // A client that has gone hears nothing of either.
     match answer {
-        Answer::Tunnel(server) => {
+        Ok(server) => {
             let mut server = TcpStream::connect(server).await.unwrap();
             let _gone = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
             let _gone = tokio::io::copy_bidirectional(&mut client, &mut server).await;
         }
-        Answer::Refuse(status) => {
+        Err(status) => {
             let refusal = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
             let _gone = client.write_all(refusal.as_bytes()).await;
         }
