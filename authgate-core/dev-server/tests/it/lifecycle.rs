@@ -1,7 +1,8 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, StartError};
+use authgate_test_support::until;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -31,6 +32,12 @@ async fn an_issuer_path_has_segments_of_plain_characters() {
     }
 }
 
+/// Waits for the port, because a process that another test starts just then holds a copy of the
+/// listener until it runs its own program.
+async fn until_closed(address: SocketAddr) {
+    until("the port", || std::net::TcpStream::connect(address).is_err()).await;
+}
+
 #[tokio::test]
 async fn a_dropped_server_closes_its_port_and_its_connections() {
     let server = DevServer::start().await;
@@ -38,17 +45,18 @@ async fn a_dropped_server_closes_its_port_and_its_connections() {
     let mut open = TcpStream::connect(address).await.unwrap();
     get(&server, "/health").await;
     drop(server);
-    assert!(TcpStream::connect(address).await.is_err());
+    until_closed(address).await;
     assert!(matches!(open.read(&mut [0; 1]).await, Ok(0) | Err(_)));
 }
 
 #[tokio::test]
 async fn the_port_of_a_stopped_server_is_free() {
     let server = DevServer::start().await;
-    let port = server.address().port();
+    let address = server.address();
     get(&server, "/health").await;
     server.stop().await;
-    let server = DevServer::builder().port(port).start().await.unwrap();
+    until_closed(address).await;
+    let server = DevServer::builder().port(address.port()).start().await.unwrap();
     assert_eq!(get(&server, "/health").await.status, 200);
 }
 
