@@ -64,7 +64,7 @@ struct Shared {
     flight: SingleFlight<Arc<CachedToken>>,
 }
 
-/// What a flight needs. It holds no [`Shared`], so dropping the source ends the flight.
+/// The parts that a flight needs. It holds no [`Shared`], so dropping the source ends the flight.
 struct Refresher {
     next: Box<dyn NextToken>,
     clock: Arc<dyn Clock>,
@@ -221,7 +221,7 @@ impl Refresher {
         is_expiring && self.backoff.is_over(now)
     }
 
-    /// What callers without a token get without a request: the token that another caller has just
+    /// Returns what a caller gets without a request: the token that another caller has just
     /// fetched, or an error that is too recent to ask again.
     fn known_outcome(&self) -> Option<Result<Arc<CachedToken>>> {
         let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! What a test does with a running server: look at the requests, break answers, and play the user.
+//! Lets a test look at the requests of a running server, break its answers, and play the user.
 
 use std::sync::Arc;
 

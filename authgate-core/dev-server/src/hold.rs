@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 #[must_use = "dropping it releases the requests"]
 pub struct Hold(pub(crate) Arc<Barrier>);
 
-/// What a [`Hold`] and its waiting requests share.
+/// The state that a [`Hold`] shares with its waiting requests.
 #[derive(Debug)]
 pub(crate) struct Barrier {
     endpoint: Endpoint,

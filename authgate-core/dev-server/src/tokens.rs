@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::SystemTime};
 
 use crate::random;
 
-/// What the server has granted, and to whom.
+/// The tokens that the server has granted, and their owners.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,

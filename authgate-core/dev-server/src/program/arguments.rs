@@ -14,7 +14,7 @@ pub(crate) const DEFAULT_PORT: u16 = 8080;
 /// The port of a server with a command, which finds it in its environment: any free port.
 pub(crate) const ANY_PORT: u16 = 0;
 
-/// What the command line requests.
+/// The request of a command line.
 #[derive(Debug)]
 pub(crate) enum Request {
     Help,
