@@ -32,10 +32,15 @@ struct Warm {
 
 impl Warm {
     fn up() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let (server, tokens, header) = runtime.block_on(async {
             let server = DevServer::start().await;
-            let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
+            let endpoints =
+                Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
             let registered = server.confidential_client();
             let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())
                 .with_secret(registered.secret.as_deref().map(Secret::from));
@@ -43,7 +48,12 @@ impl Warm {
             let header = tokens.header().await.unwrap();
             (server, tokens, header)
         });
-        Self { runtime, tokens, header, _server: server }
+        Self {
+            runtime,
+            tokens,
+            header,
+            _server: server,
+        }
     }
 }
 
@@ -51,7 +61,12 @@ impl Warm {
 #[divan::bench]
 fn clock_read_and_header_clone(bencher: Bencher<'_, '_>) {
     let warm = Warm::up();
-    bencher.bench(|| (black_box(SystemClock.now()), black_box(&warm.header).clone()));
+    bencher.bench(|| {
+        (
+            black_box(SystemClock.now()),
+            black_box(&warm.header).clone(),
+        )
+    });
 }
 
 #[divan::bench]

@@ -31,16 +31,25 @@ async fn main() -> Result<()> {
     // Use the stored login, or log in by browser or device code.
     let mut session = authenticate(options).await?;
     let user = session.validate().await?;
-    println!("Logged in as {}", user.name.as_deref().unwrap_or("somebody without a name"));
+    println!(
+        "Logged in as {}",
+        user.name.as_deref().unwrap_or("somebody without a name")
+    );
 
     // `api` carries the credential: clone it into every task that calls the API.
     let api = BearerAuth::new(session.token_source());
     let userinfo = session.client().endpoints().userinfo_url.clone();
-    let url = settings.api_url.or(userinfo).context("set API_URL to the API to call")?;
+    let url = settings
+        .api_url
+        .or(userinfo)
+        .context("set API_URL to the API to call")?;
     for call in 1..=CALLS {
         let response = api.get(&url).send().await?;
         let status = response.status();
-        println!("Call {call}: {status} {}", read_body(response, BODY_LIMIT).await.printable());
+        println!(
+            "Call {call}: {status} {}",
+            read_body(response, BODY_LIMIT).await.printable()
+        );
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())

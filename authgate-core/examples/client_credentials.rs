@@ -15,7 +15,8 @@ use anyhow::Result;
 use authgate_core::config::{self, Query, parse_url};
 use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
-    BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource, text,
+    BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource,
+    text,
 };
 use url::Url;
 
@@ -68,27 +69,45 @@ async fn run() -> Result<ExitCode> {
 impl Configuration {
     fn load() -> Result<Self> {
         let environment = Environment::load()?;
-        let [client_id, client_secret, token_url, api_url] =
-            environment.require(["CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL", "PROTECTED_API_URL"])?;
+        let [client_id, client_secret, token_url, api_url] = environment.require([
+            "CLIENT_ID",
+            "CLIENT_SECRET",
+            "TOKEN_URL",
+            "PROTECTED_API_URL",
+        ])?;
         let plain_http = config::plain_http(&environment)?;
         Ok(Self {
             client_id: client_id.expose().to_owned(),
             client_secret,
             token_url: parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?,
-            protected_api_url: parse_url("PROTECTED_API_URL", api_url.expose(), plain_http, Query::Allowed)?,
+            protected_api_url: parse_url(
+                "PROTECTED_API_URL",
+                api_url.expose(),
+                plain_http,
+                Query::Allowed,
+            )?,
             http: HttpClient::new(plain_http),
         })
     }
 }
 
 /// Obtains an access token; prints what went wrong if there is none.
-async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) -> Option<Arc<Token>> {
-    println!("Requesting token from: {}", text::printable_url(&configuration.token_url));
+async fn get_oauth_token(
+    configuration: &Configuration,
+    tokens: &TokenSource,
+) -> Option<Arc<Token>> {
+    println!(
+        "Requesting token from: {}",
+        text::printable_url(&configuration.token_url)
+    );
     match tokens.token().await {
         Ok(token) => {
             println!("Successfully obtained access token.");
             let lifetime = token.lifetime.unwrap_or_default().as_secs();
-            println!("Token Type: {}, Expires In: {lifetime} seconds", token.token_type);
+            println!(
+                "Token Type: {}, Expires In: {lifetime} seconds",
+                token.token_type
+            );
             Some(token)
         }
         Err(error) => {
@@ -102,7 +121,12 @@ async fn get_oauth_token(configuration: &Configuration, tokens: &TokenSource) ->
 async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     println!("Calling protected API: {}", text::printable_url(&url));
     let api = BearerAuth::new(tokens);
-    let response = match api.get(url).header("Content-Type", "application/json").send().await {
+    let response = match api
+        .get(url)
+        .header("Content-Type", "application/json")
+        .send()
+        .await
+    {
         Ok(response) => response,
         Err(error) => {
             explain(&error, " calling protected API");
@@ -113,7 +137,10 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     let body = read_body(response, BODY_LIMIT).await;
     if !status.is_success() {
         println!("HTTP Error calling protected API: {status}");
-        println!("Response: {}", text::excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH));
+        println!(
+            "Response: {}",
+            text::excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH)
+        );
         return None;
     }
     if let BodyEnd::Lost(error) = &body.end {
@@ -121,7 +148,11 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
         return None;
     }
     println!("Protected API response:");
-    let cut = if let BodyEnd::Truncated = body.end { "\n(response body truncated to 1 MB)" } else { "" };
+    let cut = if let BodyEnd::Truncated = body.end {
+        "\n(response body truncated to 1 MB)"
+    } else {
+        ""
+    };
     Some(body.printable() + cut)
 }
 
@@ -129,10 +160,15 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
 /// answer cannot be used.
 fn explain(error: &Error, during: &str) {
     match error {
-        Error::OAuth { code, description, .. } => {
+        Error::OAuth {
+            code, description, ..
+        } => {
             println!("HTTP Error{during}: {error}");
             let description = description.as_deref().unwrap_or("(no description)");
-            println!("Response: {}", text::excerpt(&format!("{code}: {description}"), EXCERPT_LENGTH));
+            println!(
+                "Response: {}",
+                text::excerpt(&format!("{code}: {description}"), EXCERPT_LENGTH)
+            );
         }
         Error::Response { reason, .. } => {
             println!("HTTP Error{during}: {error}");

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use authgate_core::http::read_body;
-use authgate_core::{BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource};
+use authgate_core::{
+    BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource,
+};
 use serde::Serialize;
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -26,16 +28,28 @@ struct NewUser {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let settings = Settings::for_service(&Environment::load()?)?;
-    let url = settings.api_url.context("set API_URL to the API that takes the JSON")?;
+    let url = settings
+        .api_url
+        .context("set API_URL to the API that takes the JSON")?;
 
     let http = HttpClient::new(settings.plain_http);
-    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?.fetch().await?;
-    let client =
-        OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
+    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?
+        .fetch()
+        .await?;
+    let client = OAuthClient::new(settings.client_id, metadata.to_endpoints(), http)
+        .with_secret(settings.client_secret);
     let api = BearerAuth::new(TokenSource::builder(client).build());
 
-    let user = NewUser { name: "Ada Lovelace", email: "ada@example.com" };
-    let response = api.post(&url).json(&user).timeout(Duration::from_secs(10)).send().await?;
+    let user = NewUser {
+        name: "Ada Lovelace",
+        email: "ada@example.com",
+    };
+    let response = api
+        .post(&url)
+        .json(&user)
+        .timeout(Duration::from_secs(10))
+        .send()
+        .await?;
     println!("{}", response.status());
     println!("{}", read_body(response, BODY_LIMIT).await.printable());
     Ok(())

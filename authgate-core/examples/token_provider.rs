@@ -14,7 +14,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use authgate_core::config::{self, Query, parse_url};
 use authgate_core::http::{BodyEnd, read_body};
-use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource};
+use authgate_core::{
+    BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource,
+};
 use reqwest::header::DATE;
 use url::Url;
 
@@ -33,17 +35,32 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let environment = Environment::load()?;
-    let [client_id, client_secret, token_url, api_url] =
-        environment.require(["CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL", "PROTECTED_API_URL"])?;
+    let [client_id, client_secret, token_url, api_url] = environment.require([
+        "CLIENT_ID",
+        "CLIENT_SECRET",
+        "TOKEN_URL",
+        "PROTECTED_API_URL",
+    ])?;
     let plain_http = config::plain_http(&environment)?;
     let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?;
-    let api_url = parse_url("PROTECTED_API_URL", api_url.expose(), plain_http, Query::Allowed)?;
+    let api_url = parse_url(
+        "PROTECTED_API_URL",
+        api_url.expose(),
+        plain_http,
+        Query::Allowed,
+    )?;
     let scope = environment.get("SCOPE")?;
-    let scopes: Vec<String> =
-        scope.iter().flat_map(|scope| scope.expose().split_whitespace()).map(str::to_owned).collect();
+    let scopes: Vec<String> = scope
+        .iter()
+        .flat_map(|scope| scope.expose().split_whitespace())
+        .map(str::to_owned)
+        .collect();
 
-    let public_client =
-        OAuthClient::new(client_id.expose(), Endpoints::from_token_url(token_url), HttpClient::new(plain_http));
+    let public_client = OAuthClient::new(
+        client_id.expose(),
+        Endpoints::from_token_url(token_url),
+        HttpClient::new(plain_http),
+    );
     let client = public_client.clone().with_secret(client_secret);
 
     // One token without a provider takes one request each time.
@@ -53,8 +70,14 @@ async fn run() -> Result<()> {
     // A provider sends a request for the first call, takes the token from memory for the second,
     // and refreshes it before it expires. If the server gives no lifetime, it assumes 300 seconds.
     let provider = TokenSource::builder(client.clone()).scopes(scopes).build();
-    println!("Current token: {}", provider.token().await?.access_token.masked());
-    println!("Current token: {} (from memory)", provider.token().await?.access_token.masked());
+    println!(
+        "Current token: {}",
+        provider.token().await?.access_token.masked()
+    );
+    println!(
+        "Current token: {} (from memory)",
+        provider.token().await?.access_token.masked()
+    );
 
     // Call a protected API with the provider's token.
     let api = BearerAuth::new(provider);
@@ -76,7 +99,10 @@ async fn run() -> Result<()> {
     println!("Clock skew: {}", clock_skew(server_date.as_deref()));
 
     // Pitfall: rate limiting, which `get_access_token` below handles.
-    println!("Rate limiting: {BACK_OFF_ATTEMPTS} tries, at least {} s apart", BACK_OFF.as_secs());
+    println!(
+        "Rate limiting: {BACK_OFF_ATTEMPTS} tries, at least {} s apart",
+        BACK_OFF.as_secs()
+    );
     Ok(())
 }
 
@@ -87,12 +113,17 @@ const BACK_OFF_ATTEMPTS: u32 = 3;
 ///
 /// The library has already done so for up to ten seconds, honouring `Retry-After`. This is for a
 /// program with more time than that, such as a nightly job.
-async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Token, authgate_core::Error> {
+async fn get_access_token(
+    client: &OAuthClient,
+    scopes: &[String],
+) -> Result<Token, authgate_core::Error> {
     let mut attempt = 1;
     loop {
         match client.client_credentials(scopes, &[]).await {
             Err(error) if error.status() == Some(429) && attempt < BACK_OFF_ATTEMPTS => {
-                let wait = error.retry_after().unwrap_or(BACK_OFF * 2_u32.pow(attempt - 1));
+                let wait = error
+                    .retry_after()
+                    .unwrap_or(BACK_OFF * 2_u32.pow(attempt - 1));
                 println!("Too many requests: trying again in {} s", wait.as_secs());
                 tokio::time::sleep(wait).await;
                 attempt += 1;
@@ -104,23 +135,45 @@ async fn get_access_token(client: &OAuthClient, scopes: &[String]) -> Result<Tok
 
 /// Returns the API's answer and the server's `Date`.
 async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, Option<String>)> {
-    let response = api.get(url).header("Accept", "application/json").send().await?;
-    let response = response.error_for_status().map_err(reqwest::Error::without_url)?;
-    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    let response = api
+        .get(url)
+        .header("Accept", "application/json")
+        .send()
+        .await?;
+    let response = response
+        .error_for_status()
+        .map_err(reqwest::Error::without_url)?;
+    let date = response
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok())
+        .map(str::to_owned);
     let body = read_body(response, BODY_LIMIT).await;
     match body.end {
         BodyEnd::Complete => Ok((body.printable(), date)),
-        BodyEnd::Truncated => Ok((body.printable() + "\n(response body truncated to 1 MB)", date)),
+        BodyEnd::Truncated => Ok((
+            body.printable() + "\n(response body truncated to 1 MB)",
+            date,
+        )),
         BodyEnd::Lost(error) => Err(error.into()),
     }
 }
 
 fn clock_skew(server_date: Option<&str>) -> String {
     let local = SystemTime::now();
-    let compared = server_date.context("the server sent no Date").and_then(|date| {
-        let server = httpdate::parse_http_date(date).context("the server's Date cannot be read")?;
-        let skew = local.duration_since(server).unwrap_or_else(|ahead| ahead.duration());
-        Ok(format!("server {date}, here {}: {} s apart", httpdate::fmt_http_date(local), skew.as_secs()))
-    });
+    let compared = server_date
+        .context("the server sent no Date")
+        .and_then(|date| {
+            let server =
+                httpdate::parse_http_date(date).context("the server's Date cannot be read")?;
+            let skew = local
+                .duration_since(server)
+                .unwrap_or_else(|ahead| ahead.duration());
+            Ok(format!(
+                "server {date}, here {}: {} s apart",
+                httpdate::fmt_http_date(local),
+                skew.as_secs()
+            ))
+        });
     compared.unwrap_or_else(|unknown| unknown.to_string())
 }

@@ -41,14 +41,20 @@ pub struct BearerAuth {
 impl BearerAuth {
     /// Creates a client that attaches the tokens of `tokens`.
     pub fn new(tokens: TokenSource) -> Self {
-        Self { http: tokens.http().clone(), tokens }
+        Self {
+            http: tokens.http().clone(),
+            tokens,
+        }
     }
 
     /// Allows plain http as `plain_http` says, for calls inside a cluster. The rule for the token
     /// endpoint stays as it is.
     #[must_use]
     pub fn with_plain_http(self, plain_http: PlainHttp) -> Self {
-        Self { http: self.http.with_plain_http(plain_http), ..self }
+        Self {
+            http: self.http.with_plain_http(plain_http),
+            ..self
+        }
     }
 
     /// Begins a GET request.
@@ -93,7 +99,9 @@ impl BearerAuth {
         match (&obtained, again) {
             (Obtained::Fetched(_), _) => token.record_refusal(self.tokens.now()),
             (Obtained::Cached(_), _) if !token.allows_replacement(self.tokens.now()) => {}
-            (Obtained::Cached(_), Some(again)) => return self.send_again(again, token, response).await,
+            (Obtained::Cached(_), Some(again)) => {
+                return self.send_again(again, token, response).await;
+            }
             (Obtained::Cached(_), None) => self.tokens.invalidate(token.access_token()),
         }
         Ok(response)
@@ -101,7 +109,12 @@ impl BearerAuth {
 
     /// Sends the request with another token than the refused one; returns `refusal` if there is no
     /// other token.
-    async fn send_again(&self, request: Request, refused: &CachedToken, refusal: Response) -> Result<Response> {
+    async fn send_again(
+        &self,
+        request: Request,
+        refused: &CachedToken,
+        refusal: Response,
+    ) -> Result<Response> {
         let token = match self.tokens.replace(refused).await {
             Ok(token) => token,
             Err(error) => {

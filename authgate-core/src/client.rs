@@ -58,13 +58,22 @@ pub struct OAuthClient {
 impl OAuthClient {
     /// Creates a public client.
     pub fn new(client_id: impl Into<String>, endpoints: Endpoints, http: HttpClient) -> Self {
-        Self { client_id: client_id.into(), client_secret: None, endpoints, http, clock: Arc::new(SystemClock) }
+        Self {
+            client_id: client_id.into(),
+            client_secret: None,
+            endpoints,
+            http,
+            clock: Arc::new(SystemClock),
+        }
     }
 
     /// Makes this a confidential client; `None` leaves it a public one.
     #[must_use]
     pub fn with_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
-        Self { client_secret: client_secret.into(), ..self }
+        Self {
+            client_secret: client_secret.into(),
+            ..self
+        }
     }
 
     /// Overrides how the client sends its secret, which discovery otherwise decides.
@@ -105,7 +114,14 @@ impl OAuthClient {
     /// [`Error::Config`] without an introspection endpoint; otherwise the error of the request.
     pub async fn introspect(&self, token: &Secret) -> Result<Introspection> {
         let url = configured(self.endpoints.introspection_url.as_ref(), "introspection")?;
-        let answer = self.post("introspection", url, &[("token", token.expose())], Retry::Idempotent).await?;
+        let answer = self
+            .post(
+                "introspection",
+                url,
+                &[("token", token.expose())],
+                Retry::Idempotent,
+            )
+            .await?;
         Ok(Introspection::read(&answer.object()?))
     }
 
@@ -117,7 +133,13 @@ impl OAuthClient {
     /// that the server does not know is no error (section 2.2).
     pub async fn revoke(&self, token: &Secret) -> Result<()> {
         let url = configured(self.endpoints.revocation_url.as_ref(), "revocation")?;
-        self.post("revocation", url, &[("token", token.expose())], Retry::Idempotent).await?;
+        self.post(
+            "revocation",
+            url,
+            &[("token", token.expose())],
+            Retry::Idempotent,
+        )
+        .await?;
         Ok(())
     }
 
@@ -132,7 +154,9 @@ impl OAuthClient {
     ) -> Result<Token> {
         let url = &self.endpoints.token_url;
         let obtained = self.clock.now();
-        let answer = self.post_as(authentication, operation, url, parameters, retry).await?;
+        let answer = self
+            .post_as(authentication, operation, url, parameters, retry)
+            .await?;
         token_response::read(operation, url, obtained, answer.object()?)
     }
 
@@ -144,7 +168,14 @@ impl OAuthClient {
         parameters: &[(&str, &str)],
         retry: Retry,
     ) -> Result<Answer> {
-        self.post_as(self.endpoints.client_authentication, operation, url, parameters, retry).await
+        self.post_as(
+            self.endpoints.client_authentication,
+            operation,
+            url,
+            parameters,
+            retry,
+        )
+        .await
     }
 
     async fn post_as(
@@ -158,9 +189,14 @@ impl OAuthClient {
         let mut parameters = parameters.to_vec();
         let mut authorization = None;
         match (&self.client_secret, authentication) {
-            (Some(secret), ClientAuthentication::Basic) => authorization = Some(self.basic(secret)?),
+            (Some(secret), ClientAuthentication::Basic) => {
+                authorization = Some(self.basic(secret)?)
+            }
             (Some(secret), ClientAuthentication::Body) => {
-                parameters.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose())]);
+                parameters.extend([
+                    ("client_id", self.client_id.as_str()),
+                    ("client_secret", secret.expose()),
+                ]);
             }
             (None, _) => parameters.push(("client_id", &self.client_id)),
         }
@@ -174,7 +210,11 @@ impl OAuthClient {
     /// Builds the client's Basic credentials, each form-encoded as RFC 6749 section 2.3.1 requires.
     fn basic(&self, secret: &Secret) -> Result<HeaderValue> {
         let encode = |value: &str| byte_serialize(value.as_bytes()).collect::<String>();
-        let credentials = BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(secret.expose())));
+        let credentials = BASE64_STANDARD.encode(format!(
+            "{}:{}",
+            encode(&self.client_id),
+            encode(secret.expose())
+        ));
         let mut header = HeaderValue::try_from(format!("Basic {credentials}"))
             .map_err(|_| Error::config("the client's credentials cannot be sent in a header"))?;
         header.set_sensitive(true);
@@ -184,6 +224,8 @@ impl OAuthClient {
 
 pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url> {
     url.ok_or_else(|| {
-        Error::config(format!("the server has no {name} endpoint: its discovery document does not name one"))
+        Error::config(format!(
+            "the server has no {name} endpoint: its discovery document does not name one"
+        ))
     })
 }

@@ -38,7 +38,10 @@ pub struct Moment {
 impl Moment {
     /// Returns the moment `elapsed` after the clock's arbitrary start.
     pub const fn after_start(elapsed: Duration) -> Self {
-        Self { steady: elapsed, wall: Duration::ZERO }
+        Self {
+            steady: elapsed,
+            wall: Duration::ZERO,
+        }
     }
 
     /// Returns the time from `earlier` to this moment; zero if `earlier` is later.
@@ -79,7 +82,9 @@ impl Clock for SystemClock {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Moment {
             steady: START.elapsed(),
-            wall: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            wall: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
         }
     }
 }

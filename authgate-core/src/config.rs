@@ -54,7 +54,12 @@ impl Settings {
     /// Returns the errors of [`Settings::for_service`].
     pub fn for_person(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id] = environment.require(["AUTHGATE_URL", "CLIENT_ID"])?;
-        Self::checked(environment, &authgate_url, &client_id, environment.get("CLIENT_SECRET")?)
+        Self::checked(
+            environment,
+            &authgate_url,
+            &client_id,
+            environment.get("CLIENT_SECRET")?,
+        )
     }
 
     fn checked(
@@ -64,7 +69,12 @@ impl Settings {
         client_secret: Option<Secret>,
     ) -> Result<Self> {
         let plain_http = plain_http(environment)?;
-        parse_url("AUTHGATE_URL", authgate_url.expose(), plain_http, Query::Refused)?;
+        parse_url(
+            "AUTHGATE_URL",
+            authgate_url.expose(),
+            plain_http,
+            Query::Refused,
+        )?;
         let api_url = environment
             .get("API_URL")?
             .map(|url| parse_url("API_URL", url.expose(), plain_http, Query::Allowed))
@@ -106,5 +116,9 @@ impl fmt::Debug for Settings {
 /// Returns the errors of [`Environment::switch`].
 pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
     let is_allowed = environment.switch("AUTHGATE_ALLOW_HTTP")?;
-    Ok(if is_allowed { PlainHttp::Anywhere } else { PlainHttp::Loopback })
+    Ok(if is_allowed {
+        PlainHttp::Anywhere
+    } else {
+        PlainHttp::Loopback
+    })
 }

@@ -63,10 +63,15 @@ impl DiscoveryClient {
     /// [`Error::Config`] when the rule of [`parse_url`] refuses the URL.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = metadata::without_trailing_slash(authgate_url);
-        parse_url("the server's URL", issuer, http.plain_http(), Query::Refused)?;
+        parse_url(
+            "the server's URL",
+            issuer,
+            http.plain_http(),
+            Query::Refused,
+        )?;
         let url = format!("{issuer}{WELL_KNOWN_PATH}");
-        let url =
-            Url::parse(&url).map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
+        let url = Url::parse(&url)
+            .map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
         Ok(Self::from_fetcher(Fetcher {
             issuer: issuer.to_owned(),
             url,
@@ -80,7 +85,9 @@ impl DiscoveryClient {
     /// Caches the metadata for `time_to_live` instead of an hour, and measures it by `clock`.
     #[must_use]
     pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
-        let Fetcher { issuer, url, http, .. } = &*self.shared.fetcher;
+        let Fetcher {
+            issuer, url, http, ..
+        } = &*self.shared.fetcher;
         Self::from_fetcher(Fetcher {
             issuer: issuer.clone(),
             url: url.clone(),
@@ -92,7 +99,12 @@ impl DiscoveryClient {
     }
 
     fn from_fetcher(fetcher: Fetcher) -> Self {
-        Self { shared: Arc::new(Shared { fetcher: Arc::new(fetcher), flight: SingleFlight::new(OPERATION) }) }
+        Self {
+            shared: Arc::new(Shared {
+                fetcher: Arc::new(fetcher),
+                flight: SingleFlight::new(OPERATION),
+            }),
+        }
     }
 
     /// Returns the server's metadata, from memory if it is fresh enough.
@@ -107,7 +119,9 @@ impl DiscoveryClient {
         if let Some(metadata) = fetcher.fresh() {
             return Ok(metadata);
         }
-        flight.join(|| fetcher.fresh().map(Ok), || fetcher.clone().fetch()).await
+        flight
+            .join(|| fetcher.fresh().map(Ok), || fetcher.clone().fetch())
+            .await
     }
 }
 
@@ -120,15 +134,22 @@ impl Fetcher {
 
     async fn fetch(self: Arc<Self>) -> Result<Arc<Metadata>> {
         let asked = self.clock.now();
-        let answer = self.http.send(OPERATION, get_json(&self.url), Retry::Idempotent).await?;
-        let metadata =
-            Metadata::read(&answer.object()?, &self.issuer, self.url.scheme() == "https", self.http.plain_http())
-                .map_err(|reason| Error::Protocol {
-                    operation: OPERATION,
-                    url: text::printable_url(&self.url),
-                    status: None,
-                    reason,
-                })?;
+        let answer = self
+            .http
+            .send(OPERATION, get_json(&self.url), Retry::Idempotent)
+            .await?;
+        let metadata = Metadata::read(
+            &answer.object()?,
+            &self.issuer,
+            self.url.scheme() == "https",
+            self.http.plain_http(),
+        )
+        .map_err(|reason| Error::Protocol {
+            operation: OPERATION,
+            url: text::printable_url(&self.url),
+            status: None,
+            reason,
+        })?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));
         Ok(metadata)
@@ -137,6 +158,9 @@ impl Fetcher {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Discovery").field("issuer", &self.fetcher.issuer).finish_non_exhaustive()
+        formatter
+            .debug_struct("Discovery")
+            .field("issuer", &self.fetcher.issuer)
+            .finish_non_exhaustive()
     }
 }

@@ -151,7 +151,9 @@ pub enum Error {
 
     /// The server used up our code, but its answer was lost on the way. The person may have
     /// approved the login; only a new login helps.
-    #[error("{operation}: the login was perhaps approved, and the server's answer was lost on the way: start again")]
+    #[error(
+        "{operation}: the login was perhaps approved, and the server's answer was lost on the way: start again"
+    )]
     AnswerLost {
         /// The operation.
         operation: &'static str,
@@ -191,9 +193,14 @@ impl Error {
     /// ```
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::Response { .. } | Self::Store { .. } | Self::Interrupted { .. } => true,
+            Self::Transport { .. }
+            | Self::Response { .. }
+            | Self::Store { .. }
+            | Self::Interrupted { .. } => true,
             Self::OAuth { status, code, .. } => {
-                *status == 429 || *status >= 500 || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
+                *status == 429
+                    || *status >= 500
+                    || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }
             _ => false,
         }
@@ -242,7 +249,10 @@ fn explained(description: Option<&str>) -> String {
 
 fn wait(retry_after: Option<Duration>) -> String {
     retry_after.map_or_else(String::new, |wait| {
-        format!(". The server asks to wait {} s before the next try", wait.as_secs().max(1))
+        format!(
+            ". The server asks to wait {} s before the next try",
+            wait.as_secs().max(1)
+        )
     })
 }
 
@@ -252,9 +262,15 @@ fn next_step(code: &str, retry_after: Option<Duration>) -> String {
             "Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be \
              registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes"
         }
-        "unauthorized_client" => "This client is not allowed this grant: enable it in the client's registration",
-        "invalid_scope" => "A scope was asked for that the server does not know or does not grant to this client",
-        "insufficient_scope" => "The token lacks a scope that this address wants: ask for it when the token is fetched",
+        "unauthorized_client" => {
+            "This client is not allowed this grant: enable it in the client's registration"
+        }
+        "invalid_scope" => {
+            "A scope was asked for that the server does not know or does not grant to this client"
+        }
+        "insufficient_scope" => {
+            "The token lacks a scope that this address wants: ask for it when the token is fetched"
+        }
         "invalid_grant" => "The grant has expired, was revoked or was used before: log in again",
         _ => return wait(retry_after),
     };

@@ -32,7 +32,10 @@ struct Flight<T> {
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     pub(crate) fn new(operation: &'static str) -> Self {
-        Self { operation, current: Mutex::new(None) }
+        Self {
+            operation,
+            current: Mutex::new(None),
+        }
     }
 
     /// Joins the flight in progress, or starts one.
@@ -46,7 +49,11 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// The error of the work itself; [`Error::Interrupted`] when the task ended without a result
     /// twice. The first time may be due to the end of another runtime, which says nothing about the
     /// runtime of this caller.
-    pub(crate) async fn join<F>(&self, cached: impl Fn() -> Option<Result<T>>, work: impl Fn() -> F) -> Result<T>
+    pub(crate) async fn join<F>(
+        &self,
+        cached: impl Fn() -> Option<Result<T>>,
+        work: impl Fn() -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
@@ -70,7 +77,9 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
                 Err(_) => self.abandon(&landed),
             }
         }
-        Err(Error::Interrupted { operation: self.operation })
+        Err(Error::Interrupted {
+            operation: self.operation,
+        })
     }
 
     /// Aborts the flight that this receiver belongs to, unless another flight has replaced it.
@@ -83,8 +92,11 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 
     /// Starts a flight that no caller waits for, unless one is in progress or another caller is
     /// just starting one.
-    pub(crate) fn start_in_background<F>(&self, is_due: impl FnOnce() -> bool, work: impl FnOnce() -> F)
-    where
+    pub(crate) fn start_in_background<F>(
+        &self,
+        is_due: impl FnOnce() -> bool,
+        work: impl FnOnce() -> F,
+    ) where
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let mut current = match self.current.try_lock() {
@@ -113,7 +125,10 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
             // This fails only if no caller is left to receive the result.
             let _ = landing.send(Some(result));
         });
-        Self { landed, task: task.abort_handle() }
+        Self {
+            landed,
+            task: task.abort_handle(),
+        }
     }
 
     fn is_in_progress(&self) -> bool {
@@ -124,7 +139,10 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
 
 impl<T> Drop for SingleFlight<T> {
     fn drop(&mut self) {
-        let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .current
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = current.take() {
             flight.task.abort();
         }

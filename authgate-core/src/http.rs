@@ -69,7 +69,10 @@ struct Route {
 impl HttpClient {
     /// Returns a client that allows plain http as `plain_http` says.
     pub fn new(plain_http: PlainHttp) -> Self {
-        Self { plain_http, routes: Arc::default() }
+        Self {
+            plain_http,
+            routes: Arc::default(),
+        }
     }
 
     /// Returns the same client and connections with another rule for plain http.
@@ -89,17 +92,26 @@ impl HttpClient {
     ///
     /// [`Error::Config`] for a URL that no token may go to, certificates that cannot be read, or a
     /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
-    pub async fn execute(&self, operation: &'static str, request: reqwest::Request) -> Result<reqwest::Response> {
+    pub async fn execute(
+        &self,
+        operation: &'static str,
+        request: reqwest::Request,
+    ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        check_url(&url, self.plain_http)
-            .map_err(|reason| Error::config(format!("{operation}: the URL is refused: {reason}")))?;
+        check_url(&url, self.plain_http).map_err(|reason| {
+            Error::config(format!("{operation}: the URL is refused: {reason}"))
+        })?;
         #[cfg(fuzzing)]
         if let Some(answer) = fuzzing::answer() {
             return Ok(answer);
         }
         let route = self.route(&url)?;
         let proxy = route.proxies.between_us_and(&url)?;
-        route.client.execute(request).await.map_err(|error| transport_error(operation, &url, proxy, &error))
+        route
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| transport_error(operation, &url, proxy, &error))
     }
 
     /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer if its status
@@ -113,11 +125,17 @@ impl HttpClient {
         retry.run(|| self.send_once(operation, &request)).await
     }
 
-    async fn send_once(&self, operation: &'static str, request: &reqwest::Request) -> Result<Answer> {
+    async fn send_once(
+        &self,
+        operation: &'static str,
+        request: &reqwest::Request,
+    ) -> Result<Answer> {
         let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and our bodies are in memory.
         let Some(request) = request.try_clone() else {
-            return Err(Error::config(format!("{operation}: the request has a body that can be sent only once")));
+            return Err(Error::config(format!(
+                "{operation}: the request has a body that can be sent only once"
+            )));
         };
         let url = request.url().clone();
         let response = self.execute(operation, request).await?;
@@ -136,19 +154,30 @@ impl HttpClient {
             return Ok(route);
         }
         let client = build(loopback, encrypted)?;
-        let proxies = if loopback { Proxies::none() } else { Proxies::from_environment(encrypted) };
+        let proxies = if loopback {
+            Proxies::none()
+        } else {
+            Proxies::from_environment(encrypted)
+        };
         Ok(cell.get_or_init(|| Route { client, proxies }))
     }
 }
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("HttpClient").field("plain_http", &self.plain_http).finish_non_exhaustive()
+        formatter
+            .debug_struct("HttpClient")
+            .field("plain_http", &self.plain_http)
+            .finish_non_exhaustive()
     }
 }
 
 fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
-    let trust = if encrypted { tls::trusting_the_system()? } else { tls::trusting_nobody()? };
+    let trust = if encrypted {
+        tls::trusting_the_system()?
+    } else {
+        tls::trusting_nobody()?
+    };
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(trust)
         .redirect(reqwest::redirect::Policy::none())
@@ -159,9 +188,12 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
     if loopback {
         builder = builder.no_proxy();
     }
-    builder
-        .build()
-        .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", Cause::innermost(&error))))
+    builder.build().map_err(|error| {
+        Error::config(format!(
+            "the HTTP client cannot be made: {}",
+            Cause::innermost(&error)
+        ))
+    })
 }
 
 pub(crate) fn transport_error(
@@ -171,18 +203,28 @@ pub(crate) fn transport_error(
     error: &reqwest::Error,
 ) -> Error {
     let failure = failure_of(error, url);
-    Error::Transport { operation, url: text::printable_url(url), proxy, failure, source: Cause::innermost(error) }
+    Error::Transport {
+        operation,
+        url: text::printable_url(url),
+        proxy,
+        failure,
+        source: Cause::innermost(error),
+    }
 }
 
 fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
-    let refused = any_cause(error, |error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused);
+    let refused = any_cause(error, |error: &std::io::Error| {
+        error.kind() == ErrorKind::ConnectionRefused
+    });
     let not_http = url.scheme() == "http" && any_cause(error, hyper::Error::is_parse);
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => TransportFailure::ConnectTimedOut,
         (true, false) if refused => TransportFailure::Refused,
         (true, false) => match causes(error).find_map(|cause| cause.downcast_ref()) {
             Some(rustls::Error::InvalidCertificate(_)) => TransportFailure::Certificate,
-            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TransportFailure::NotTls,
+            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+                TransportFailure::NotTls
+            }
             Some(_) => TransportFailure::Handshake,
             None => TransportFailure::Unreachable,
         },
@@ -192,8 +234,13 @@ fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
     }
 }
 
-fn any_cause<E: std::error::Error + 'static>(error: &reqwest::Error, is_it: impl Fn(&E) -> bool) -> bool {
-    causes(error).filter_map(|cause| cause.downcast_ref()).any(is_it)
+fn any_cause<E: std::error::Error + 'static>(
+    error: &reqwest::Error,
+    is_it: impl Fn(&E) -> bool,
+) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .any(is_it)
 }
 
 /// Builds a GET request that asks for JSON.
@@ -202,11 +249,19 @@ pub(crate) fn get_json(url: &Url) -> reqwest::Request {
 }
 
 /// Builds a POST request with a form that asks for JSON.
-pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> reqwest::Request {
-    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+pub(crate) fn post_form<'a>(
+    url: &Url,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> reqwest::Request {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
     let form = Bytes::from_owner(Zeroizing::new(form.into_bytes()));
     let mut request = request(reqwest::Method::POST, url);
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    request.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
     *request.body_mut() = Some(form.into());
     request
 }
@@ -214,6 +269,8 @@ pub(crate) fn post_form<'a>(url: &Url, parameters: impl IntoIterator<Item = (&'a
 fn request(method: reqwest::Method, url: &Url) -> reqwest::Request {
     let mut request = reqwest::Request::new(method, url.clone());
     // Without this header, a rate limiter may answer with a page for people.
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request
+        .headers_mut()
+        .insert(ACCEPT, HeaderValue::from_static("application/json"));
     request
 }

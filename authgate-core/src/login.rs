@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 use crate::client::OAuthClient;
 use crate::discovery::DiscoveryClient;
 use crate::error::{Error, Result};
-use crate::flow::{AuthCodeOptions, IfBrowserFails, Notice, OutcomePage, run_auth_code_flow, run_device_flow};
+use crate::flow::{
+    AuthCodeOptions, IfBrowserFails, Notice, OutcomePage, run_auth_code_flow, run_device_flow,
+};
 use crate::store::{FallbackStore, LoginLock, StoredToken};
 use crate::token::{Freshness, Token};
 
@@ -90,16 +92,25 @@ struct Login {
 impl Login {
     async fn at_server(options: LoginOptions, stores: Stores) -> Result<Self> {
         let http = options.http.clone();
-        let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?.fetch().await?;
+        let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?
+            .fetch()
+            .await?;
         let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http)
             .with_secret(options.client_secret.clone());
-        Ok(Self { client, issuer: metadata.issuer.clone(), options, stores })
+        Ok(Self {
+            client,
+            issuer: metadata.issuer.clone(),
+            options,
+            stores,
+        })
     }
 
     /// Returns a session with the stored login, refreshed if due, or `None` if only a new login
     /// helps.
     async fn resume(&self) -> Result<Option<Session>> {
-        let Some(kept) = self.load().await else { return Ok(None) };
+        let Some(kept) = self.load().await else {
+            return Ok(None);
+        };
         if let Freshness::Fresh(_) | Freshness::Unlimited = self.freshness(&kept) {
             return Ok(Some(Session::resumed(self.clone(), kept)));
         }
@@ -118,7 +129,11 @@ impl Login {
             }
             Ok(Renewal::NotPossible(error)) => {
                 let is_good = self.is_good(&kept);
-                self.notice(&if is_good { Notice::RenewalFailed(error) } else { Notice::NotRenewed(error) });
+                self.notice(&if is_good {
+                    Notice::RenewalFailed(error)
+                } else {
+                    Notice::NotRenewed(error)
+                });
                 Ok(is_good.then(|| Session::resumed(self.clone(), kept)))
             }
             Err(error) => Err(error),
@@ -131,10 +146,14 @@ impl Login {
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredToken> {
         let all = self.with_store(FallbackStore::load_all).await;
-        let (ours, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|kept| kept.issuer.as_deref() == Some(&self.issuer));
+        let (ours, others): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|kept| kept.issuer.as_deref() == Some(&self.issuer));
         if let (None, Some(other)) = (ours.first(), others.into_iter().next()) {
-            self.notice(&Notice::OtherIssuer { issuer: other.issuer, server: self.issuer.clone() });
+            self.notice(&Notice::OtherIssuer {
+                issuer: other.issuer,
+                server: self.issuer.clone(),
+            });
         }
         ours.into_iter().next()
     }
@@ -145,12 +164,14 @@ impl Login {
     }
 
     fn freshness(&self, kept: &StoredToken) -> Freshness {
-        self.usable(kept).freshness(self.client.clock().now(), MARGIN)
+        self.usable(kept)
+            .freshness(self.client.clock().now(), MARGIN)
     }
 
     /// Converts the stored token to the clocks of this run.
     fn usable(&self, kept: &StoredToken) -> Token {
-        kept.clone().into_token(self.client.clock().now(), SystemTime::now())
+        kept.clone()
+            .into_token(self.client.clock().now(), SystemTime::now())
     }
 
     /// Runs the flow that fits, and stores the token that it returns.
@@ -175,7 +196,11 @@ impl Login {
             return self.run_device().await;
         }
         match self.run_browser(IfBrowserFails::GiveUp).await {
-            Err(because @ (Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. })) => {
+            Err(
+                because @ (Error::Listener { .. }
+                | Error::LoginExpired { .. }
+                | Error::BrowserUnavailable { .. }),
+            ) => {
                 self.notice(&Notice::DeviceFlowInstead { because });
                 self.run_device().await
             }
@@ -184,7 +209,12 @@ impl Login {
     }
 
     async fn run_browser(&self, if_browser_fails: IfBrowserFails) -> Result<Token> {
-        let LoginOptions { prompt, in_flight, scopes, .. } = &self.options;
+        let LoginOptions {
+            prompt,
+            in_flight,
+            scopes,
+            ..
+        } = &self.options;
         let browser = self.options.browser_or_default();
         let flow = AuthCodeOptions {
             redirect_uri: self.options.redirect_uri.clone(),
@@ -198,7 +228,13 @@ impl Login {
     }
 
     async fn run_device(&self) -> Result<Token> {
-        let LoginOptions { prompt, in_flight, platform, scopes, .. } = &self.options;
+        let LoginOptions {
+            prompt,
+            in_flight,
+            platform,
+            scopes,
+            ..
+        } = &self.options;
         let run = || run_device_flow(&self.client, scopes, &**prompt, in_flight);
         let token = match run().await {
             // A person at a terminal may have been called away, so offer another code. Without a
@@ -233,17 +269,29 @@ impl Login {
     }
 
     fn tell_missing_scopes(&self, token: &Token) {
-        let missing: Vec<String> = token.missing_scopes(&self.options.scopes).into_iter().map(str::to_owned).collect();
+        let missing: Vec<String> = token
+            .missing_scopes(&self.options.scopes)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         if !missing.is_empty() {
             self.notice(&Notice::ScopesNotGranted { missing });
         }
     }
 
     fn stored(&self, token: &Token) -> StoredToken {
-        StoredToken::from_token(token, &self.issuer, self.client.clock().now(), SystemTime::now())
+        StoredToken::from_token(
+            token,
+            &self.issuer,
+            self.client.clock().now(),
+            SystemTime::now(),
+        )
     }
 
-    async fn with_store<T: Send + 'static>(&self, work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static) -> T {
+    async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static,
+    ) -> T {
         self.stores.run(work).await
     }
 

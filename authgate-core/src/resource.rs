@@ -87,7 +87,10 @@ impl OAuthClient {
         let url = configured(self.endpoints().token_info_url.as_ref(), "tokeninfo")?;
         let object = self.get("tokeninfo", url, access_token).await?;
         Ok(TokenInfo {
-            active: object.get("active").and_then(Value::as_bool).unwrap_or_default(),
+            active: object
+                .get("active")
+                .and_then(Value::as_bool)
+                .unwrap_or_default(),
             user_id: string(&object, "user_id"),
             client_id: string(&object, "client_id"),
             scope: string(&object, "scope"),
@@ -97,14 +100,28 @@ impl OAuthClient {
         })
     }
 
-    async fn get(&self, operation: &'static str, url: &Url, access_token: &Secret) -> Result<Map<String, Value>> {
+    async fn get(
+        &self,
+        operation: &'static str,
+        url: &Url,
+        access_token: &Secret,
+    ) -> Result<Map<String, Value>> {
         let mut request = get_json(url);
-        request.headers_mut().insert(http::header::AUTHORIZATION, bearer(access_token)?);
-        self.http().send(operation, request, Retry::Idempotent).await?.object()
+        request
+            .headers_mut()
+            .insert(http::header::AUTHORIZATION, bearer(access_token)?);
+        self.http()
+            .send(operation, request, Retry::Idempotent)
+            .await?
+            .object()
     }
 }
 
 /// Returns a member, if it is a string and not empty.
 fn string(object: &Map<String, Value>, name: &str) -> Option<String> {
-    object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    object
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }

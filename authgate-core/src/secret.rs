@@ -46,7 +46,9 @@ impl Secret {
     pub(crate) fn is_visible_ascii(&self) -> bool {
         // We do not use `all`, because it stops at the first other character and so looks at one
         // byte at a time.
-        self.0.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic())
+        self.0.bytes().fold(true, |is_visible, byte| {
+            is_visible & byte.is_ascii_graphic()
+        })
     }
 }
 

@@ -60,8 +60,15 @@ pub trait TokenStore: Send + Sync {
     ///
     /// Another client may have stored its own token in the meantime, and that token must not be
     /// lost.
-    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
-        let still_stands = self.load(client_id)?.is_some_and(|current| current.is_same_grant(old));
+    fn replace(
+        &self,
+        client_id: &str,
+        old: &StoredToken,
+        new: Option<&StoredToken>,
+    ) -> Result<bool> {
+        let still_stands = self
+            .load(client_id)?
+            .is_some_and(|current| current.is_same_grant(old));
         match new {
             Some(new) if still_stands => self.save(client_id, new)?,
             None if still_stands => self.delete(client_id)?,
@@ -129,7 +136,10 @@ impl StoredToken {
         let expires_at = token.lifetime.map(|lifetime| {
             let remaining = lifetime.saturating_sub(now.since(token.obtained));
             // Round to the nearest second, so that the next run shows the same expiry as this one.
-            let expiry = seconds_since_1970(wall).saturating_add(remaining).saturating_add(HALF_A_SECOND).as_secs();
+            let expiry = seconds_since_1970(wall)
+                .saturating_add(remaining)
+                .saturating_add(HALF_A_SECOND)
+                .as_secs();
             // Readers take 0 to mean unknown.
             expiry.clamp(1, LARGEST_WHOLE_NUMBER)
         });
@@ -147,8 +157,9 @@ impl StoredToken {
     /// Converts the stored token for use in this run. `now` and `wall` are the same instant by both
     /// clocks.
     pub fn into_token(self, now: Moment, wall: SystemTime) -> Token {
-        let lifetime =
-            self.expires_at.map(|expires_at| Duration::from_secs(expires_at).saturating_sub(seconds_since_1970(wall)));
+        let lifetime = self.expires_at.map(|expires_at| {
+            Duration::from_secs(expires_at).saturating_sub(seconds_since_1970(wall))
+        });
         Token {
             access_token: self.access_token,
             refresh_token: self.refresh_token,
@@ -183,5 +194,6 @@ enum Newness {
 }
 
 fn seconds_since_1970(wall: SystemTime) -> Duration {
-    wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    wall.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }

@@ -23,7 +23,10 @@ pub fn printable(text: &str) -> String {
 
 /// Escapes like [`printable`] and cuts the result to `limit` characters; `...` marks the cut.
 pub fn excerpt(text: &str, limit: usize) -> String {
-    let start = text.char_indices().nth(limit).map_or(text, |(end, _)| &text[..end]);
+    let start = text
+        .char_indices()
+        .nth(limit)
+        .map_or(text, |(end, _)| &text[..end]);
     let safe = printable(start);
     match safe.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", &safe[..end]),
@@ -35,7 +38,9 @@ pub fn excerpt(text: &str, limit: usize) -> String {
 /// Escapes a whole body for display: line breaks and tabs stay, every other character that
 /// [`printable`] escapes is escaped, and bytes that are not UTF-8 become U+FFFD.
 pub fn printable_body(body: &[u8]) -> String {
-    escape(&String::from_utf8_lossy(body), |character| matches!(character, '\n' | '\t'))
+    escape(&String::from_utf8_lossy(body), |character| {
+        matches!(character, '\n' | '\t')
+    })
 }
 
 /// Returns a URL for display, without user name, password, query and fragment, because each of them

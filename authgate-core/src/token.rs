@@ -62,7 +62,9 @@ impl Token {
     /// and the scope (RFC 6749 sections 5.1 and 6) and the person are the same.
     #[must_use]
     pub(crate) fn or_from(mut self, previous: &Self) -> Self {
-        self.refresh_token = self.refresh_token.or_else(|| previous.refresh_token.clone());
+        self.refresh_token = self
+            .refresh_token
+            .or_else(|| previous.refresh_token.clone());
         self.scope = self.scope.or_else(|| previous.scope.clone());
         self.id_token = self.id_token.or_else(|| previous.id_token.clone());
         self
@@ -86,6 +88,10 @@ impl Token {
             Some(scope) => scope.split(' ').collect(),
             None => return Vec::new(),
         };
-        requested.iter().map(String::as_str).filter(|scope| !granted.contains(scope)).collect()
+        requested
+            .iter()
+            .map(String::as_str)
+            .filter(|scope| !granted.contains(scope))
+            .collect()
     }
 }

@@ -99,7 +99,11 @@ impl TokenSource {
 
     /// Builds a source that has a token already.
     #[cfg(feature = "login")]
-    pub(crate) fn beginning_with(token: Token, next: Box<dyn NextToken>, client: &OAuthClient) -> Self {
+    pub(crate) fn beginning_with(
+        token: Token,
+        next: Box<dyn NextToken>,
+        client: &OAuthClient,
+    ) -> Self {
         let source = Self::new(next, client, DEFAULT_EXPIRY_DELTA);
         // A token that no header can carry was refused when it was read.
         let token = CachedToken::new(token, DEFAULT_EXPIRY_DELTA).ok();
@@ -117,7 +121,10 @@ impl TokenSource {
             backoff: Backoff::default(),
         };
         Self {
-            shared: Arc::new(Shared { refresher: Arc::new(refresher), flight: SingleFlight::new("fetching a token") }),
+            shared: Arc::new(Shared {
+                refresher: Arc::new(refresher),
+                flight: SingleFlight::new("fetching a token"),
+            }),
         }
     }
 
@@ -153,7 +160,10 @@ impl TokenSource {
     pub fn invalidate(&self, access_token: &Secret) {
         let cached = &self.shared.refresher.cached;
         let refused = cached.load();
-        if let Some(token) = refused.as_ref().filter(|token| token.access_token() == access_token) {
+        if let Some(token) = refused
+            .as_ref()
+            .filter(|token| token.access_token() == access_token)
+        {
             cached.compare_and_swap(&refused, Some(Arc::new(token.expired())));
         }
     }
@@ -188,7 +198,10 @@ impl TokenSource {
     #[cold]
     fn refresh_in_background(&self) {
         let Shared { refresher, flight } = &*self.shared;
-        flight.start_in_background(|| refresher.is_refresh_due(), || refresher.clone().refresh());
+        flight.start_in_background(
+            || refresher.is_refresh_due(),
+            || refresher.clone().refresh(),
+        );
     }
 
     #[cold]
@@ -207,7 +220,12 @@ impl TokenSource {
     /// then: another API may accept it.
     pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
         let Shared { refresher, flight } = &*self.shared;
-        flight.join(|| refresher.successor_of(refused), || refresher.clone().fetch()).await
+        flight
+            .join(
+                || refresher.successor_of(refused),
+                || refresher.clone().fetch(),
+            )
+            .await
     }
 }
 
@@ -217,7 +235,9 @@ impl Refresher {
     fn is_refresh_due(&self) -> bool {
         let now = self.clock.now();
         let cached = self.cached.load();
-        let is_expiring = cached.as_ref().is_some_and(|token| matches!(token.freshness(now), Freshness::Expiring(_)));
+        let is_expiring = cached
+            .as_ref()
+            .is_some_and(|token| matches!(token.freshness(now), Freshness::Expiring(_)));
         is_expiring && self.backoff.is_over(now)
     }
 
@@ -227,7 +247,9 @@ impl Refresher {
         let now = self.clock.now();
         let cached = self.cached.load_full();
         let valid = cached.filter(|token| !matches!(token.freshness(now), Freshness::Expired(_)));
-        valid.map(Ok).or_else(|| self.backoff.standing_error(now).map(Err))
+        valid
+            .map(Ok)
+            .or_else(|| self.backoff.standing_error(now).map(Err))
     }
 
     fn has_standing_error(&self) -> bool {
@@ -236,8 +258,13 @@ impl Refresher {
 
     /// What another caller has got to replace `refused`, or the error that is too recent to ask again.
     fn successor_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
-        let successor = self.cached.load_full().filter(|token| token.access_token() != refused.access_token());
-        successor.map(Ok).or_else(|| self.backoff.standing_error(self.clock.now()).map(Err))
+        let successor = self
+            .cached
+            .load_full()
+            .filter(|token| token.access_token() != refused.access_token());
+        successor
+            .map(Ok)
+            .or_else(|| self.backoff.standing_error(self.clock.now()).map(Err))
     }
 
     /// Callers wait: the request is retried.
@@ -260,7 +287,10 @@ impl Refresher {
 
     async fn request(&self, retry: Retry) -> Result<Arc<CachedToken>> {
         let current = self.cached.load_full();
-        let token = self.next.next(current.as_ref().map(|current| &**current.token()), retry).await?;
+        let token = self
+            .next
+            .next(current.as_ref().map(|current| &**current.token()), retry)
+            .await?;
         let token = Arc::new(CachedToken::new(token, self.expiry_delta)?);
         self.cached.store(Some(token.clone()));
         self.backoff.clear();
@@ -270,6 +300,9 @@ impl Refresher {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("TokenSource").field(&self.refresher.next).finish()
+        formatter
+            .debug_tuple("TokenSource")
+            .field(&self.refresher.next)
+            .finish()
     }
 }

@@ -80,11 +80,15 @@ impl Arguments {
     pub(crate) fn over(&self, environment: &Environment) -> Result<Choices, Error> {
         let flow = match (self.flow, environment.get("AUTHGATE_FLOW")?) {
             (Some(flow), _) => flow,
-            (None, Some(name)) => Flow::from_str(name.expose(), false)
-                .map_err(|_| Error::Config("AUTHGATE_FLOW is none of auto, browser and device".to_owned()))?,
+            (None, Some(name)) => Flow::from_str(name.expose(), false).map_err(|_| {
+                Error::Config("AUTHGATE_FLOW is none of auto, browser and device".to_owned())
+            })?,
             (None, None) => Flow::Auto,
         };
-        let redirect_uri = match (&self.redirect_uri, environment.get("AUTHGATE_REDIRECT_URI")?) {
+        let redirect_uri = match (
+            &self.redirect_uri,
+            environment.get("AUTHGATE_REDIRECT_URI")?,
+        ) {
             (Some(uri), _) => uri.clone(),
             (None, Some(uri)) => RedirectUri::parse(uri.expose())
                 .map_err(|error| Error::Config(format!("AUTHGATE_REDIRECT_URI: {error}")))?,
@@ -106,11 +110,14 @@ impl Arguments {
 /// Adds the flag for the device flow if the user chose the browser and another flow may work. The
 /// library does not know our flags.
 pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
-    let without_browser =
-        matches!(error, Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. });
+    let without_browser = matches!(
+        error,
+        Error::Listener { .. } | Error::LoginExpired { .. } | Error::BrowserUnavailable { .. }
+    );
     let error = anyhow::Error::from(error);
     if flow_mode == FlowMode::Browser && without_browser {
-        return error.context("the login by browser came to nothing; --flow device logs in without one");
+        return error
+            .context("the login by browser came to nothing; --flow device logs in without one");
     }
     error
 }

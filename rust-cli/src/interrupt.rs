@@ -17,9 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// After a signal, `work` continues only while `in_flight` counts something. If the server is just
 /// issuing a token, that token would be lost otherwise, and the login with it. A second signal ends
 /// that as well.
-pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime can be made")?;
+pub(crate) fn run(
+    in_flight: &InFlight,
+    work: impl Future<Output = Result<ExitCode>>,
+) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime can be made")?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen().context("signals cannot be listened for")?;
         tokio::pin!(work);
@@ -28,7 +33,9 @@ pub(crate) fn run(in_flight: &InFlight, work: impl Future<Output = Result<ExitCo
             status = signals.next() => status,
         };
         if !in_flight.is_idle() {
-            say(format_args!("Finishing what the server has begun; once more to leave at once"));
+            say(format_args!(
+                "Finishing what the server has begun; once more to leave at once"
+            ));
             tokio::select! {
                 _ = &mut work => {}
                 _ = timeout(PATIENCE, in_flight.idle()) => {}
@@ -94,6 +101,12 @@ pub(crate) fn keep_secrets_out_of_core_dumps() {
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
 
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        let _ = setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        );
     }
 }

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
     let in_flight = InFlight::default();
     interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
         terminal::say(format_args!("error: {error}"));
-        error.chain().skip(1).for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
+        error
+            .chain()
+            .skip(1)
+            .for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
         ExitCode::FAILURE
     })
 }
@@ -66,7 +69,11 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
     let user = session.validate().await;
     // If the login has ended, there is nothing to report, so return the error.
-    let user = if session.is_logged_in() { user } else { Ok(user.map_err(advise)?) };
+    let user = if session.is_logged_in() {
+        user
+    } else {
+        Ok(user.map_err(advise)?)
+    };
     if arguments.print_access_token {
         match user {
             // The token is valid as far as we know, and its user may reach a server that we cannot,
@@ -80,12 +87,19 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     // 5. Prints user info and detailed token metadata from /oauth/tokeninfo
     let token_info = session.token_info().await;
     let report = Report::new(session.token(), user, token_info);
-    let text = if arguments.json { report.json()? } else { report.to_string() };
+    let text = if arguments.json {
+        report.json()?
+    } else {
+        report.to_string()
+    };
     print(&text, report.exit_code())
 }
 
 fn is_outage(error: &Error) -> bool {
-    error.is_transient() && error.status().is_none_or(|status| status == 429 || status >= 500)
+    error.is_transient()
+        && error
+            .status()
+            .is_none_or(|status| status == 429 || status >= 500)
 }
 
 fn print(text: &str, status: ExitCode) -> Result<ExitCode> {

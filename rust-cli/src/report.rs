@@ -32,8 +32,13 @@ pub(crate) struct Report {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum User {
-    Known { user: String, subject: Option<String> },
-    Unknown { user_info_error: String },
+    Known {
+        user: String,
+        subject: Option<String>,
+    },
+    Unknown {
+        user_info_error: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -54,12 +59,23 @@ enum Description {
 }
 
 impl Report {
-    pub(crate) fn new(token: &Token, user: Result<UserInfo, Error>, token_info: Result<TokenInfo, Error>) -> Self {
-        let remaining = token.lifetime.map(|lifetime| lifetime.saturating_sub(SystemClock.now().since(token.obtained)));
+    pub(crate) fn new(
+        token: &Token,
+        user: Result<UserInfo, Error>,
+        token_info: Result<TokenInfo, Error>,
+    ) -> Self {
+        let remaining = token
+            .lifetime
+            .map(|lifetime| lifetime.saturating_sub(SystemClock.now().since(token.obtained)));
         Self {
             user: match user {
-                Ok(user) => User::Known { user: full_name(&user), subject: safe(user.sub.as_ref()) },
-                Err(error) => User::Unknown { user_info_error: in_one_line(&error) },
+                Ok(user) => User::Known {
+                    user: full_name(&user),
+                    subject: safe(user.sub.as_ref()),
+                },
+                Err(error) => User::Unknown {
+                    user_info_error: in_one_line(&error),
+                },
             },
             access_token: token.access_token.masked(),
             refresh_token: mask(token.refresh_token.as_ref()),
@@ -78,7 +94,9 @@ impl Report {
                     issuer: safe(info.iss.as_ref()),
                     exp: info.exp,
                 },
-                Err(error) => Description::Unknown { error: in_one_line(&error) },
+                Err(error) => Description::Unknown {
+                    error: in_one_line(&error),
+                },
             },
         }
     }
@@ -105,25 +123,70 @@ impl fmt::Display for Report {
                 writeln!(formatter, "Subject: {}", or_nothing(subject.as_ref()))?;
             }
             User::Unknown { user_info_error } => {
-                writeln!(formatter, "Token: {} (UserInfo error: {user_info_error})", self.access_token)?;
+                writeln!(
+                    formatter,
+                    "Token: {} (UserInfo error: {user_info_error})",
+                    self.access_token
+                )?;
             }
         }
         writeln!(formatter, "Access Token: {}", self.access_token)?;
         writeln!(formatter, "Refresh Token: {}", self.refresh_token)?;
         writeln!(formatter, "Token Type: {}", self.token_type)?;
-        writeln!(formatter, "Expires In: {}", self.expires_in.map_or("unknown".to_owned(), |left| left.to_string()))?;
-        writeln!(formatter, "Expires At: {}", self.expires_at.as_deref().unwrap_or("unknown"))?;
+        writeln!(
+            formatter,
+            "Expires In: {}",
+            self.expires_in
+                .map_or("unknown".to_owned(), |left| left.to_string())
+        )?;
+        writeln!(
+            formatter,
+            "Expires At: {}",
+            self.expires_at.as_deref().unwrap_or("unknown")
+        )?;
         writeln!(formatter, "Scope: {}", or_nothing(self.scope.as_ref()))?;
         writeln!(formatter, "ID Token: {}", self.id_token)?;
         match &self.token_info {
-            Description::Known { active, user_id, client_id, scope, subject_type, issuer, exp } => {
-                writeln!(formatter, "TokenInfo Active: {}", if *active { "True" } else { "False" })?;
-                writeln!(formatter, "TokenInfo UserID: {}", or_nothing(user_id.as_ref()))?;
-                writeln!(formatter, "TokenInfo ClientID: {}", or_nothing(client_id.as_ref()))?;
+            Description::Known {
+                active,
+                user_id,
+                client_id,
+                scope,
+                subject_type,
+                issuer,
+                exp,
+            } => {
+                writeln!(
+                    formatter,
+                    "TokenInfo Active: {}",
+                    if *active { "True" } else { "False" }
+                )?;
+                writeln!(
+                    formatter,
+                    "TokenInfo UserID: {}",
+                    or_nothing(user_id.as_ref())
+                )?;
+                writeln!(
+                    formatter,
+                    "TokenInfo ClientID: {}",
+                    or_nothing(client_id.as_ref())
+                )?;
                 writeln!(formatter, "TokenInfo Scope: {}", or_nothing(scope.as_ref()))?;
-                writeln!(formatter, "TokenInfo SubjectType: {}", or_nothing(subject_type.as_ref()))?;
-                writeln!(formatter, "TokenInfo Issuer: {}", or_nothing(issuer.as_ref()))?;
-                write!(formatter, "TokenInfo Exp: {}", exp.map_or("unknown".to_owned(), |exp| exp.to_string()))
+                writeln!(
+                    formatter,
+                    "TokenInfo SubjectType: {}",
+                    or_nothing(subject_type.as_ref())
+                )?;
+                writeln!(
+                    formatter,
+                    "TokenInfo Issuer: {}",
+                    or_nothing(issuer.as_ref())
+                )?;
+                write!(
+                    formatter,
+                    "TokenInfo Exp: {}",
+                    exp.map_or("unknown".to_owned(), |exp| exp.to_string())
+                )
             }
             Description::Unknown { error } => write!(formatter, "TokenInfo error: {error}"),
         }
@@ -141,7 +204,11 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
         say(format_args!("warning: not deleted: {error}"));
     }
     let is_complete = logout.not_revoked.is_empty() && logout.not_deleted.is_empty();
-    let status = if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let status = if is_complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
     let said = match (logout.was_logged_in, logout.not_deleted.is_empty()) {
         (true, true) => "Logged out.",
         (false, true) => "Nobody was logged in.",
@@ -152,7 +219,11 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
 
 /// Returns `Jane Doe (jane@example.com)`, or the known part of it.
 fn full_name(user: &UserInfo) -> String {
-    let name = user.name.as_ref().or(user.preferred_username.as_ref()).or(user.sub.as_ref());
+    let name = user
+        .name
+        .as_ref()
+        .or(user.preferred_username.as_ref())
+        .or(user.sub.as_ref());
     let name = shown(name.map_or("unknown", String::as_str));
     match &user.email {
         Some(email) => format!("{name} ({})", shown(email)),
@@ -174,9 +245,14 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 fn date_of_expiry(remaining: Duration) -> Option<String> {
-    let expiry = SystemTime::now().checked_add(remaining)?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let expiry = SystemTime::now()
+        .checked_add(remaining)?
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
     let seconds = i64::try_from(whole_seconds(expiry)).ok()?;
-    Timestamp::from_second(seconds).ok().map(|expiry| expiry.to_string())
+    Timestamp::from_second(seconds)
+        .ok()
+        .map(|expiry| expiry.to_string())
 }
 
 fn safe(text: Option<&String>) -> Option<String> {

@@ -22,7 +22,11 @@ pub(crate) struct Terminal {
 /// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = match window::size() {
-        Some((columns, _)) => writeln!(io::stderr(), "{}", window::wrapped(&text.to_string(), columns)),
+        Some((columns, _)) => writeln!(
+            io::stderr(),
+            "{}",
+            window::wrapped(&text.to_string(), columns)
+        ),
         None => writeln!(io::stderr(), "{text}"),
     };
 }
@@ -34,7 +38,10 @@ impl Terminal {
     pub(crate) fn new() -> Self {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let can_redraw = io::stderr().is_terminal() && !is_dumb;
-        Self { can_redraw, countdown_is_shown: AtomicBool::new(false) }
+        Self {
+            can_redraw,
+            countdown_is_shown: AtomicBool::new(false),
+        }
     }
 
     /// Writes whole lines, after clearing the time left. If they cannot be written, the login still
@@ -52,7 +59,10 @@ impl Prompt for Terminal {
 
     fn device_code(&self, prompt: &DevicePrompt<'_>) {
         self.say(&format!("{prompt}\n"));
-        if let Some(picture) = prompt.verification_uri_complete.and_then(|url| qr_code::picture(url, self.can_redraw)) {
+        if let Some(picture) = prompt
+            .verification_uri_complete
+            .and_then(|url| qr_code::picture(url, self.can_redraw))
+        {
             let _ = writeln!(io::stderr(), "Or scan this:\n\n{picture}");
             // The picture may have pushed the text above it out of the window, so repeat the code.
             self.say(&format!(
@@ -73,7 +83,11 @@ impl Prompt for Terminal {
             let left = format!("{minutes}:{seconds:02} left ");
             let line = format!("Waiting for you to log in, {left}");
             // A line that takes two rows cannot be cleared, so use a shorter one.
-            let line = if window::size().is_some_and(|(columns, _)| columns < line.len()) { left } else { line };
+            let line = if window::size().is_some_and(|(columns, _)| columns < line.len()) {
+                left
+            } else {
+                line
+            };
             let mut stderr = io::stderr();
             let _ = write!(stderr, "{CLEAR_LINE}{line}");
             let _ = stderr.flush();

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use authgate_core::http::{Body, BodyEnd, read_body};
-use authgate_core::{BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource};
+use authgate_core::{
+    BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource,
+};
 
 const USAGE: &str = "\
 Usage: rust-m2m
@@ -29,7 +31,9 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         None => {}
         Some(argument) if argument == "--help" || argument == "-h" => return show(USAGE),
-        Some(argument) if argument == "--version" => return show(concat!("rust-m2m ", env!("CARGO_PKG_VERSION"))),
+        Some(argument) if argument == "--version" => {
+            return show(concat!("rust-m2m ", env!("CARGO_PKG_VERSION")));
+        }
         Some(_) => {
             say(format_args!("rust-m2m takes no arguments.\n\n{USAGE}"));
             return ExitCode::from(2);
@@ -37,14 +41,19 @@ fn main() -> ExitCode {
     }
     start().unwrap_or_else(|error| {
         say(format_args!("error: {error}"));
-        error.chain().skip(1).for_each(|cause| say(format_args!("  caused by: {cause}")));
+        error
+            .chain()
+            .skip(1)
+            .for_each(|cause| say(format_args!("  caused by: {cause}")));
         ExitCode::FAILURE
     })
 }
 
 /// Runs on one thread, which is enough for one request after the other and starts faster.
 fn start() -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(run());
     // Do not wait for a name server that does not answer.
     runtime.shutdown_background();
@@ -59,14 +68,19 @@ async fn run() -> Result<ExitCode> {
 
     // 1. Auto-discovers OIDC endpoints via DiscoveryClient
     let http = HttpClient::new(settings.plain_http);
-    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?.fetch().await?;
+    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?
+        .fetch()
+        .await?;
 
     // 2. Creates an OAuthClient with the client secret
-    let client =
-        OAuthClient::new(settings.client_id, metadata.to_endpoints(), http).with_secret(settings.client_secret);
+    let client = OAuthClient::new(settings.client_id, metadata.to_endpoints(), http)
+        .with_secret(settings.client_secret);
 
     // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
-    let tokens = TokenSource::builder(client).scopes(SCOPES).expiry_delta(Duration::from_secs(30)).build();
+    let tokens = TokenSource::builder(client)
+        .scopes(SCOPES)
+        .expiry_delta(Duration::from_secs(30))
+        .build();
 
     // 4. Wraps the token source in a BearerAuth HTTP client
     let api = BearerAuth::new(tokens.clone());
@@ -76,7 +90,9 @@ async fn run() -> Result<ExitCode> {
     let url = settings
         .api_url
         .or_else(|| metadata.userinfo_endpoint.clone())
-        .context("the server names no userinfo endpoint: set API_URL to an API that accepts its tokens")?;
+        .context(
+            "the server names no userinfo endpoint: set API_URL to an API that accepts its tokens",
+        )?;
     let response = api.get(url).send().await?;
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
@@ -95,12 +111,18 @@ async fn run() -> Result<ExitCode> {
             metadata.tokeninfo_endpoint
         ));
     }
-    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if status.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Reports the scopes that the server did not grant, because they may explain the answer.
 async fn say_what_was_not_granted(tokens: &TokenSource) {
-    let Ok(token) = tokens.token().await else { return };
+    let Ok(token) = tokens.token().await else {
+        return;
+    };
     let missing = token.missing_scopes(&SCOPES.map(str::to_owned)).join(" ");
     if !missing.is_empty() {
         say(format_args!("note: the server did not grant: {missing}"));

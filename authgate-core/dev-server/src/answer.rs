@@ -36,13 +36,26 @@ pub(crate) async fn not_found() -> Response {
 pub(crate) fn too_many_requests(exceeded: &Exceeded, headers: &HeaderMap) -> Response {
     const MESSAGE: &str = "Too many requests. Please try again later.";
     let limits = [
-        (HeaderName::from_static("x-ratelimit-limit"), exceeded.limit.to_string()),
-        (HeaderName::from_static("x-ratelimit-remaining"), "0".to_owned()),
-        (HeaderName::from_static("x-ratelimit-reset"), epoch_seconds(exceeded.ends_at).to_string()),
+        (
+            HeaderName::from_static("x-ratelimit-limit"),
+            exceeded.limit.to_string(),
+        ),
+        (
+            HeaderName::from_static("x-ratelimit-remaining"),
+            "0".to_owned(),
+        ),
+        (
+            HeaderName::from_static("x-ratelimit-reset"),
+            epoch_seconds(exceeded.ends_at).to_string(),
+        ),
     ];
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/html")) {
-        let page = page::error(StatusCode::TOO_MANY_REQUESTS, "Rate limit exceeded", MESSAGE);
+        let page = page::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Rate limit exceeded",
+            MESSAGE,
+        );
         return (limits, page).into_response();
     }
     let body = json!({ "error": "rate_limit_exceeded", "error_description": MESSAGE });

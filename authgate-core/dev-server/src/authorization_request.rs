@@ -48,7 +48,11 @@ impl AuthorizationRequest {
 }
 
 /// The URL that returns an error to the client.
-pub(crate) fn error_redirect(redirect_uri: &str, state: Option<&str>, error: &OAuthError) -> String {
+pub(crate) fn error_redirect(
+    redirect_uri: &str,
+    state: Option<&str>,
+    error: &OAuthError,
+) -> String {
     let mut answer = vec![("error", error.error())];
     answer.extend(error.description().map(|text| ("error_description", text)));
     redirect(redirect_uri, state, &answer)
@@ -57,7 +61,9 @@ pub(crate) fn error_redirect(redirect_uri: &str, state: Option<&str>, error: &OA
 fn redirect(redirect_uri: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
     match Url::parse(redirect_uri) {
         Ok(mut url) => {
-            url.query_pairs_mut().extend_pairs(answer).extend_pairs(state.map(|state| ("state", state)));
+            url.query_pairs_mut()
+                .extend_pairs(answer)
+                .extend_pairs(state.map(|state| ("state", state)));
             url.into()
         }
         // A test has registered something else than a URL, which cannot take parameters.

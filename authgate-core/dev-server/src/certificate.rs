@@ -8,8 +8,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{
@@ -35,19 +35,30 @@ pub struct Certificate {
 impl Default for Certificate {
     /// A certificate for `127.0.0.1`, `::1`, `localhost`, and the issuer's host.
     fn default() -> Self {
-        Self { names: ["127.0.0.1", "::1", "localhost"].map(str::to_owned).to_vec(), expired: false }
+        Self {
+            names: ["127.0.0.1", "::1", "localhost"]
+                .map(str::to_owned)
+                .to_vec(),
+            expired: false,
+        }
     }
 }
 
 impl Certificate {
     /// A certificate for this host or address, and for the issuer's host.
     pub fn for_name(name: &str) -> Self {
-        Self { names: vec![name.to_owned()], expired: false }
+        Self {
+            names: vec![name.to_owned()],
+            expired: false,
+        }
     }
 
     /// The same certificate, but valid until yesterday.
     pub fn expired(self) -> Self {
-        Self { expired: true, ..self }
+        Self {
+            expired: true,
+            ..self
+        }
     }
 
     /// Makes an authority and this certificate, and returns the authority's certificate too, in PEM.
@@ -55,28 +66,41 @@ impl Certificate {
         self.try_issue(issuer_host).map_err(StartError::Certificate)
     }
 
-    fn try_issue(&self, issuer_host: Option<&str>) -> Result<(Tls, String), Box<dyn Error + Send + Sync>> {
+    fn try_issue(
+        &self,
+        issuer_host: Option<&str>,
+    ) -> Result<(Tls, String), Box<dyn Error + Send + Sync>> {
         let authority = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let certificate = self.parameters(issuer_host)?.signed_by(&key, &authority)?;
         let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.into()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))?;
+            .with_single_cert(
+                vec![certificate.into()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )?;
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok((Tls(TlsAcceptor::from(Arc::new(tls))), authority.pem()))
     }
 
     fn parameters(&self, issuer_host: Option<&str>) -> Result<CertificateParams, rcgen::Error> {
-        let issuer_host = issuer_host.map(|host| host.rsplit_once(':').map_or(host, |(name, _port)| name));
+        let issuer_host =
+            issuer_host.map(|host| host.rsplit_once(':').map_or(host, |(name, _port)| name));
         let names = self.names.iter().map(String::as_str).chain(issuer_host);
         let mut parameters = CertificateParams::new(names.map(str::to_owned).collect::<Vec<_>>())?;
-        parameters.distinguished_name.push(DnType::CommonName, "AuthGate development server");
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "AuthGate development server");
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         // OpenSSL's strict checks, which Python uses since 3.13, require the identifier of the signing key.
         parameters.use_authority_key_identifier_extension = true;
         let now = SystemTime::now();
-        let (from, until) = if self.expired { (now - LIFETIME, now - DAY) } else { (now - DAY, now + LIFETIME) };
+        let (from, until) = if self.expired {
+            (now - LIFETIME, now - DAY)
+        } else {
+            (now - DAY, now + LIFETIME)
+        };
         parameters.not_before = from.into();
         parameters.not_after = until.into();
         Ok(parameters)
@@ -85,7 +109,10 @@ impl Certificate {
 
 fn authority() -> CertificateParams {
     let mut parameters = CertificateParams::default();
-    parameters.distinguished_name.push(DnType::CommonName, "AuthGate development server's authority");
+    parameters.distinguished_name.push(
+        DnType::CommonName,
+        "AuthGate development server's authority",
+    );
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let now = SystemTime::now();

@@ -14,7 +14,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { started_at: SystemTime::now(), started: Instant::now() }
+        Self {
+            started_at: SystemTime::now(),
+            started: Instant::now(),
+        }
     }
 
     /// The later of two clocks. Tokio's is ahead after a test has advanced it, the system's after the computer
@@ -29,13 +32,15 @@ impl Clock {
 
     /// The time as a `Date` header has it.
     pub(crate) fn http_date(&self) -> HeaderValue {
-        HeaderValue::from_str(&httpdate::fmt_http_date(self.now())).unwrap_or(HeaderValue::from_static(""))
+        HeaderValue::from_str(&httpdate::fmt_http_date(self.now()))
+            .unwrap_or(HeaderValue::from_static(""))
     }
 }
 
 /// Seconds since 1970, rounded down.
 pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// `time + duration`, but at most 1000 years later, because the standard library panics on overflow.

@@ -36,7 +36,11 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(gate: Arc<AuthGate>, router: Router, address: IpAddr) -> Self {
         gate.memory().connections += 1;
-        Self { gate, router, address }
+        Self {
+            gate,
+            router,
+            address,
+        }
     }
 
     /// Answers requests until either side closes the connection.
@@ -50,7 +54,10 @@ impl Connection {
         // Not `http.await`, which would close the socket before the last bytes of a fault are sent.
         let ended = poll_fn(|context| http.poll_without_shutdown(context)).await;
         let mut stream = http.into_parts().io.into_inner();
-        let closed = ended.as_ref().err().and_then(|error| error.source()?.downcast_ref::<Closed>());
+        let closed = ended
+            .as_ref()
+            .err()
+            .and_then(|error| error.source()?.downcast_ref::<Closed>());
         if let Some(Closed(bytes)) = closed {
             let _written = stream.write_all(bytes).await;
         }
@@ -59,13 +66,29 @@ impl Connection {
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<Response, Closed> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(|_| Closed::default())?.to_bytes();
-        let endpoint = parts.uri.path().strip_prefix(&self.gate.prefix).and_then(Endpoint::at);
+        let body = body
+            .collect()
+            .await
+            .map_err(|_| Closed::default())?
+            .to_bytes();
+        let endpoint = parts
+            .uri
+            .path()
+            .strip_prefix(&self.gate.prefix)
+            .and_then(Endpoint::at);
         let (number, fault, barrier) = {
             let mut memory = self.gate.memory();
             let number = memory.requests.add(endpoint, &parts, body.clone());
             let fault = memory.faults.next(endpoint);
-            (number, fault, memory.barriers.iter().find(|barrier| barrier.covers(endpoint)).cloned())
+            (
+                number,
+                fault,
+                memory
+                    .barriers
+                    .iter()
+                    .find(|barrier| barrier.covers(endpoint))
+                    .cloned(),
+            )
         };
         if let Some(barrier) = barrier {
             barrier.wait().await;
@@ -76,8 +99,14 @@ impl Connection {
             None => processing.await,
         };
         // hyper would write the system's time, but the server's clock may be ahead of it.
-        response.headers_mut().entry(DATE).or_insert_with(|| self.gate.clock.http_date());
-        self.gate.memory().requests.set_status(number, response.status().as_u16());
+        response
+            .headers_mut()
+            .entry(DATE)
+            .or_insert_with(|| self.gate.clock.http_date());
+        self.gate
+            .memory()
+            .requests
+            .set_status(number, response.status().as_u16());
         Ok(response)
     }
 
@@ -86,18 +115,27 @@ impl Connection {
         if let Err(exceeded) = self.check_rate_limit(endpoint, request.method()) {
             return too_many_requests(&exceeded, request.headers());
         }
-        match TowerToHyperService::new(self.router.clone()).call(request).await {
+        match TowerToHyperService::new(self.router.clone())
+            .call(request)
+            .await
+        {
             Ok(response) => response,
             Err(never) => match never {},
         }
     }
 
-    fn check_rate_limit(&self, endpoint: Option<Endpoint>, method: &Method) -> Result<(), Exceeded> {
+    fn check_rate_limit(
+        &self,
+        endpoint: Option<Endpoint>,
+        method: &Method,
+    ) -> Result<(), Exceeded> {
         let now = self.gate.clock.now();
         let mut memory = self.gate.memory();
         match endpoint {
             Some(endpoint) if memory.settings.rate_limits => {
-                memory.rate_limits.check(endpoint, method, self.address, now)
+                memory
+                    .rate_limits
+                    .check(endpoint, method, self.address, now)
             }
             _ => Ok(()),
         }

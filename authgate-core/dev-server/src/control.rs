@@ -46,9 +46,15 @@ impl DevServer {
     pub fn assert_requests(&self, expected: impl IntoIterator<Item = Endpoint>) {
         let expected: Vec<_> = expected.into_iter().collect();
         let requests = self.requests();
-        let as_expected = requests.iter().map(|request| request.endpoint).eq(expected.iter().copied().map(Some));
+        let as_expected = requests
+            .iter()
+            .map(|request| request.endpoint)
+            .eq(expected.iter().copied().map(Some));
         let lines: Vec<_> = requests.iter().map(ToString::to_string).collect();
-        assert!(as_expected, "expected {expected:?}, but these requests arrived: {lines:#?}");
+        assert!(
+            as_expected,
+            "expected {expected:?}, but these requests arrived: {lines:#?}"
+        );
     }
 
     /// Forgets the requests so far, so that counts and lists start anew.
@@ -90,12 +96,18 @@ impl DevServer {
 
     /// Sets a member of the discovery document.
     pub fn set_discovery_member(&self, name: &str, value: impl Into<Value>) {
-        self.gate.memory().discovery_members.insert(name.to_owned(), value.into());
+        self.gate
+            .memory()
+            .discovery_members
+            .insert(name.to_owned(), value.into());
     }
 
     /// Registers one more redirect URI for both clients.
     pub fn register_redirect_uri(&self, redirect_uri: &str) {
-        self.gate.memory().redirect_uris.push(redirect_uri.to_owned());
+        self.gate
+            .memory()
+            .redirect_uris
+            .push(redirect_uri.to_owned());
     }
 
     /// Revokes every token.
@@ -128,7 +140,10 @@ impl DevServer {
 
     fn decide(&self, user_code: &str, decision: Decision) -> bool {
         let now = self.gate.clock.now();
-        self.gate.memory().device_codes.decide(user_code, now, decision)
+        self.gate
+            .memory()
+            .device_codes
+            .decide(user_code, now, decision)
     }
 
     /// Opens an authorization URL, logs in and allows the request, as the user does in a browser. Returns the URL of
@@ -157,8 +172,12 @@ impl DevServer {
 
     /// Issues the tokens of a login without one.
     pub fn issue_tokens(&self, client: &Client, scope: &str) -> IssuedTokens {
-        let grant =
-            Grant { client_id: client.id.clone(), subject: Subject::User, scope: scope.to_owned(), nonce: None };
+        let grant = Grant {
+            client_id: client.id.clone(),
+            subject: Subject::User,
+            scope: scope.to_owned(),
+            nonce: None,
+        };
         self.gate.issue_to_user(&mut self.gate.memory(), &grant)
     }
 }

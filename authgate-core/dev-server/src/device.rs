@@ -70,7 +70,9 @@ impl DeviceCodes {
     pub(crate) fn waiting(&mut self, user_code: &str, now: SystemTime) -> Option<&mut DeviceCode> {
         let wanted = normalized(user_code);
         self.codes.values_mut().find(|code| {
-            code.decision == Decision::Pending && now < code.expires_at && normalized(&code.user_code) == wanted
+            code.decision == Decision::Pending
+                && now < code.expires_at
+                && normalized(&code.user_code) == wanted
         })
     }
 
@@ -130,5 +132,9 @@ impl DeviceCode {
 
 /// Accepts a user code without the dash and in lower case (RFC 8628 section 6.1).
 fn normalized(user_code: &str) -> String {
-    user_code.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_uppercase()).collect()
+    user_code
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|letter| letter.to_ascii_uppercase())
+        .collect()
 }

@@ -58,12 +58,18 @@ impl Endpoint {
             Some((start, _)) => path.starts_with(start),
             None => path == pattern,
         };
-        PATHS.iter().find(|(_, pattern)| matches(pattern)).map(|(endpoint, _)| *endpoint)
+        PATHS
+            .iter()
+            .find(|(_, pattern)| matches(pattern))
+            .map(|(endpoint, _)| *endpoint)
     }
 
     /// The path below the issuer; empty for [`Endpoint::Any`].
     pub(crate) fn path(self) -> &'static str {
-        PATHS.iter().find(|(endpoint, _)| *endpoint == self).map_or("", |(_, path)| path)
+        PATHS
+            .iter()
+            .find(|(endpoint, _)| *endpoint == self)
+            .map_or("", |(_, path)| path)
     }
 
     pub(crate) fn covers(self, endpoint: Option<Self>) -> bool {

@@ -60,7 +60,11 @@ pub enum Fault {
 impl Fault {
     /// An answer with this status and an empty body.
     pub fn status(status: u16) -> Self {
-        Self::Answer { status, headers: Vec::new(), body: Bytes::new() }
+        Self::Answer {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// An answer with this status and JSON body.
@@ -70,7 +74,11 @@ impl Fault {
 
     /// An answer with this status, content type and body.
     pub fn body(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self::Answer { status, headers: vec![("content-type".to_owned(), content_type.to_owned())], body: body.into() }
+        Self::Answer {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.into(),
+        }
     }
 
     /// An OAuth error without a description (RFC 6749 section 5.2).

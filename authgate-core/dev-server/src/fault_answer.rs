@@ -41,10 +41,18 @@ pub(crate) async fn answer_with_fault(
             tokio::time::sleep(duration).await;
             Ok(processing.await)
         }
-        Fault::Answer { status, headers, body } => Ok(answer(status, &headers, body)),
+        Fault::Answer {
+            status,
+            headers,
+            body,
+        } => Ok(answer(status, &headers, body)),
         Fault::Members(changes) => {
             let (parts, body) = taken_apart(processing.await).await;
-            Ok(respond(parts.status, parts.headers, Body::from(change(body, changes))))
+            Ok(respond(
+                parts.status,
+                parts.headers,
+                Body::from(change(body, changes)),
+            ))
         }
         Fault::Redirect { status, location } => {
             let headers = [(LOCATION.to_string(), location)];
@@ -62,7 +70,11 @@ pub(crate) async fn answer_with_fault(
         }
         Fault::Drip { every, bytes } => {
             let (parts, body) = taken_apart(processing.await).await;
-            Ok(respond(parts.status, parts.headers, drip(body, every, bytes)))
+            Ok(respond(
+                parts.status,
+                parts.headers,
+                drip(body, every, bytes),
+            ))
         }
         Fault::Endless => {
             let kind = [(CONTENT_TYPE, "application/json")];
@@ -127,7 +139,11 @@ fn truncated(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Bytes {
     let mut answer = format!("HTTP/1.1 {status}\r\n");
     for (name, value) in headers {
         // Writing to a string cannot fail.
-        let _ = write!(answer, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+        let _ = write!(
+            answer,
+            "{name}: {}\r\n",
+            String::from_utf8_lossy(value.as_bytes())
+        );
     }
     let _ = write!(answer, "content-length: {}\r\n\r\n", body.len() + 100);
     [answer.as_bytes(), body].concat().into()
@@ -137,7 +153,11 @@ fn drip(body: Bytes, every: Duration, piece: usize) -> Body {
     let (mut sender, receiver) = Channel::<Bytes, Infallible>::new(1);
     tokio::spawn(async move {
         for piece in body.chunks(piece.max(1)) {
-            if sender.send_data(Bytes::copy_from_slice(piece)).await.is_err() {
+            if sender
+                .send_data(Bytes::copy_from_slice(piece))
+                .await
+                .is_err()
+            {
                 return; // the client has closed the connection
             }
             tokio::time::sleep(every).await;
@@ -162,7 +182,10 @@ impl hyper::body::Body for Silence {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Pending
     }
 }

@@ -87,7 +87,10 @@ impl AuthGate {
             signing_key,
             started_at: clock.now(),
             clock,
-            memory: Mutex::new(Memory { settings, ..Memory::default() }),
+            memory: Mutex::new(Memory {
+                settings,
+                ..Memory::default()
+            }),
         }
     }
 
@@ -97,7 +100,9 @@ impl AuthGate {
     }
 
     pub(crate) fn client(&self, id: &str) -> Option<&Client> {
-        [&self.confidential_client, &self.public_client].into_iter().find(|client| client.id == id)
+        [&self.confidential_client, &self.public_client]
+            .into_iter()
+            .find(|client| client.id == id)
     }
 
     /// The path of an endpoint, with the issuer's path.

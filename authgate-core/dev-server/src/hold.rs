@@ -24,7 +24,11 @@ pub(crate) struct Barrier {
 
 impl Hold {
     pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self(Arc::new(Barrier { endpoint, arrivals: Semaphore::new(0), release: Semaphore::new(0) }))
+        Self(Arc::new(Barrier {
+            endpoint,
+            arrivals: Semaphore::new(0),
+            release: Semaphore::new(0),
+        }))
     }
 
     /// Waits until a request has arrived. Each call reports one request, so call it twice to wait for two.

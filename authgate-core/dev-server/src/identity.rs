@@ -56,7 +56,11 @@ impl Client {
             name: "Development CLI".to_owned(),
             redirect_uris: default_redirect_uris(),
             scopes: default_scopes(),
-            grant_types: owned(&[grant_type::AUTHORIZATION_CODE, grant_type::DEVICE_CODE, grant_type::REFRESH_TOKEN]),
+            grant_types: owned(&[
+                grant_type::AUTHORIZATION_CODE,
+                grant_type::DEVICE_CODE,
+                grant_type::REFRESH_TOKEN,
+            ]),
         }
     }
 
@@ -98,11 +102,21 @@ impl User {
 }
 
 fn default_redirect_uris() -> Vec<String> {
-    owned(&["http://127.0.0.1:8088/callback", "http://localhost:8888/callback"])
+    owned(&[
+        "http://127.0.0.1:8088/callback",
+        "http://localhost:8888/callback",
+    ])
 }
 
 fn default_scopes() -> Vec<String> {
-    owned(&["openid", "profile", "email", "read", "write", "offline_access"])
+    owned(&[
+        "openid",
+        "profile",
+        "email",
+        "read",
+        "write",
+        "offline_access",
+    ])
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

@@ -47,7 +47,9 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
             let server = start(&options, arguments::DEFAULT_PORT).await?;
             // Listen for signals before printing, because a reader of the text may end the server at once.
             let mut signals = Signals::new().context("cannot wait for signals")?;
-            io::stdout().write_all(instructions::for_people(&server, options.authority_file.as_deref()).as_bytes())?;
+            io::stdout().write_all(
+                instructions::for_people(&server, options.authority_file.as_deref()).as_bytes(),
+            )?;
             signals.next().await;
             server.stop().await;
             Ok(ExitCode::SUCCESS)
@@ -75,7 +77,9 @@ async fn start(options: &Options, default_port: u16) -> anyhow::Result<DevServer
         let error = anyhow::Error::new(error);
         if in_use { error.context("the port is in use: choose another one with --port") } else { error }
     })?;
-    if let (Some(file), Some(certificate)) = (&options.authority_file, server.certificate_authority()) {
+    if let (Some(file), Some(certificate)) =
+        (&options.authority_file, server.certificate_authority())
+    {
         fs::write(file, certificate).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(server)

@@ -20,12 +20,20 @@ pub(crate) struct OAuthError {
 impl OAuthError {
     /// 400 without a description.
     pub(crate) fn bare(error: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, description: None, challenge: None }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error,
+            description: None,
+            challenge: None,
+        }
     }
 
     /// 400 with a description.
     pub(crate) fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { description: Some(description.into()), ..Self::bare(error) }
+        Self {
+            description: Some(description.into()),
+            ..Self::bare(error)
+        }
     }
 
     /// Client authentication failed: 401 with a challenge (RFC 6749 section 5.2).
@@ -48,7 +56,10 @@ impl OAuthError {
 
     /// The answer of token info to a request without a token.
     pub(crate) fn missing_token() -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, ..Self::bare("missing_token") }
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            ..Self::bare("missing_token")
+        }
     }
 
     pub(crate) fn error(&self) -> &'static str {

@@ -4,8 +4,8 @@ use axum::{
     http::{
         HeaderName, StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-            X_FRAME_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     response::{IntoResponse, Response},
@@ -114,12 +114,17 @@ impl IntoResponse for Device<'_> {
 }
 
 pub(crate) fn device_approved() -> Response {
-    let body = "<h1>Device connected</h1>\n<p>You can close this page and go back to the device.</p>";
+    let body =
+        "<h1>Device connected</h1>\n<p>You can close this page and go back to the device.</p>";
     page(StatusCode::OK, "Device connected", body)
 }
 
 pub(crate) fn error(status: StatusCode, title: &str, reason: &str) -> Response {
-    let body = format!("<h1>{}</h1>\n<p class=\"problem\">{}</p>", escape(title), escape(reason));
+    let body = format!(
+        "<h1>{}</h1>\n<p class=\"problem\">{}</p>",
+        escape(title),
+        escape(reason)
+    );
     page(status, title, &body)
 }
 
@@ -165,7 +170,9 @@ fn security_headers() -> [(HeaderName, String); 6] {
 }
 
 fn problem_line(problem: Option<&str>) -> String {
-    problem.map_or_else(String::new, |text| format!("<p class=\"problem\">{}</p>\n", escape(text)))
+    problem.map_or_else(String::new, |text| {
+        format!("<p class=\"problem\">{}</p>\n", escape(text))
+    })
 }
 
 /// Escapes text for an element and for a quoted attribute.

@@ -24,8 +24,15 @@ impl Parameters {
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split(';').next())
-            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-        if is_form { Self::parse(body) } else { Self::default() }
+            .is_some_and(|kind| {
+                kind.trim()
+                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            });
+        if is_form {
+            Self::parse(body)
+        } else {
+            Self::default()
+        }
     }
 
     pub(crate) fn parse(encoded: &[u8]) -> Self {
@@ -34,13 +41,20 @@ impl Parameters {
 
     /// The first value. An empty value counts as missing (RFC 6749 section 3.1).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// The name of a parameter that is repeated, which RFC 6749 section 3.1 forbids.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.0.iter().enumerate().find_map(|(index, (name, _))| {
-            self.0[..index].iter().any(|(earlier, _)| earlier == name).then_some(name.as_str())
+            self.0[..index]
+                .iter()
+                .any(|(earlier, _)| earlier == name)
+                .then_some(name.as_str())
         })
     }
 
@@ -68,7 +82,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, state).await.unwrap_or_default();
+        let body = Bytes::from_request(request, state)
+            .await
+            .unwrap_or_default();
         Ok(Self(Parameters::from_form(&headers, &body)))
     }
 }

@@ -42,13 +42,23 @@ impl RateLimits {
         let Some(limit) = limit(endpoint, method) else {
             return Ok(());
         };
-        let new = Window { requests: 0, ends_at: now + MINUTE };
+        let new = Window {
+            requests: 0,
+            ends_at: now + MINUTE,
+        };
         let window = self.0.entry((endpoint, address)).or_insert(new);
         if window.ends_at <= now {
             *window = new;
         }
         window.requests = window.requests.saturating_add(1);
-        if window.requests <= limit { Ok(()) } else { Err(Exceeded { limit, ends_at: window.ends_at }) }
+        if window.requests <= limit {
+            Ok(())
+        } else {
+            Err(Exceeded {
+                limit,
+                ends_at: window.ends_at,
+            })
+        }
     }
 }
 

@@ -40,7 +40,10 @@ impl RecordedRequest {
 
     /// The first value of a form parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -89,7 +92,9 @@ impl RequestLog {
 
     /// The requests at an endpoint.
     pub(crate) fn at(&self, endpoint: Endpoint) -> impl Iterator<Item = &RecordedRequest> {
-        self.requests.iter().filter(move |request| endpoint.covers(request.endpoint))
+        self.requests
+            .iter()
+            .filter(move |request| endpoint.covers(request.endpoint))
     }
 
     pub(crate) fn forget(&mut self) {

@@ -29,16 +29,22 @@ use crate::{
 
 /// The whole server, below the path of its issuer.
 pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
-    let endpoints =
-        PATHS.into_iter().fold(Router::new(), |router, (endpoint, path)| router.route(path, methods(endpoint)));
+    let endpoints = PATHS
+        .into_iter()
+        .fold(Router::new(), |router, (endpoint, path)| {
+            router.route(path, methods(endpoint))
+        });
     let routes = endpoints
         .route("/dev/device/approve", post(development::approve))
         .route("/dev/device/deny", post(development::deny))
         .route("/dev/requests", get(development::requests))
         .method_not_allowed_fallback(not_found)
         .fallback(not_found);
-    let routes =
-        if gate.prefix.is_empty() { routes } else { Router::new().nest(&gate.prefix, routes).fallback(not_found) };
+    let routes = if gate.prefix.is_empty() {
+        routes
+    } else {
+        Router::new().nest(&gate.prefix, routes).fallback(not_found)
+    };
     routes.with_state(gate)
 }
 

@@ -95,7 +95,10 @@ impl DevServer {
 
 impl fmt::Debug for DevServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("DevServer").field("url", &self.url()).finish_non_exhaustive()
+        formatter
+            .debug_struct("DevServer")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,9 +203,20 @@ impl DevServerBuilder {
         let host = self.issuer_host.unwrap_or_else(|| address.to_string());
         let issuer = format!("{}://{host}{prefix}", transport.scheme());
 
-        let gate = Arc::new(AuthGate::new(issuer, prefix, self.confidential_client, signing_key, self.settings));
+        let gate = Arc::new(AuthGate::new(
+            issuer,
+            prefix,
+            self.confidential_client,
+            signing_key,
+            self.settings,
+        ));
         let listener = listen(socket, transport, Arc::clone(&gate));
-        Ok(DevServer { gate, address, certificate_authority, listener })
+        Ok(DevServer {
+            gate,
+            address,
+            certificate_authority,
+            listener,
+        })
     }
 
     /// The transport, and over TLS the certificate of the authority to trust, in PEM.
@@ -232,7 +246,14 @@ fn prefix(path: &str) -> Result<String, StartError> {
         return Ok(String::new());
     }
     let is_segment = |segment: &str| {
-        !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        !segment.is_empty()
+            && segment
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
     };
-    if path.split('/').all(is_segment) { Ok(format!("/{path}")) } else { Err(StartError::IssuerPath(path.to_owned())) }
+    if path.split('/').all(is_segment) {
+        Ok(format!("/{path}"))
+    } else {
+        Err(StartError::IssuerPath(path.to_owned()))
+    }
 }

@@ -23,7 +23,12 @@ impl Sessions {
     /// Begins a session and returns the `Set-Cookie` value.
     pub(crate) fn begin(&mut self) -> String {
         let cookie = random::token();
-        self.0.insert(cookie.clone(), Session { form_token: random::token() });
+        self.0.insert(
+            cookie.clone(),
+            Session {
+                form_token: random::token(),
+            },
+        );
         format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax")
     }
 

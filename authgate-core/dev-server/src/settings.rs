@@ -5,7 +5,10 @@ use std::time::Duration;
 /// How the server behaves; see [`DevServer::change`](crate::DevServer::change).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-#[expect(clippy::struct_excessive_bools, reason = "each switch is independent of the others")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each switch is independent of the others"
+)]
 pub struct Settings {
     /// The lifetime of access tokens. `expires_in` is a second less, as with AuthGate, which rounds the remaining
     /// time down when it answers. Default: 1 hour.

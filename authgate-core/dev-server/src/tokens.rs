@@ -92,8 +92,14 @@ impl Tokens {
         self.records.get(token)
     }
 
-    pub(crate) fn active(&self, token: &str, kind: TokenKind, now: SystemTime) -> Option<&TokenRecord> {
-        self.get(token).filter(|record| record.kind == kind && record.is_active(now))
+    pub(crate) fn active(
+        &self,
+        token: &str,
+        kind: TokenKind,
+        now: SystemTime,
+    ) -> Option<&TokenRecord> {
+        self.get(token)
+            .filter(|record| record.kind == kind && record.is_active(now))
     }
 
     pub(crate) fn replace(&mut self, token: &str) {

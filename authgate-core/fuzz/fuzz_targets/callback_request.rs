@@ -23,28 +23,47 @@ fuzz_target!(|bytes: &[u8]| {
         let mut parts = text.split("---\n");
         // Send the parts one by one, then the real request, until one of them ends the login.
         let outcome = loop {
-            let Some(part) = parts.next() else { break visit(&mut callback, REAL).await };
+            let Some(part) = parts.next() else {
+                break visit(&mut callback, REAL).await;
+            };
             if let Some(outcome) = visit(&mut callback, part.as_bytes()).await {
-                assert!(decoded(part).contains(STATE), "only who has the state is listened to");
+                assert!(
+                    decoded(part).contains(STATE),
+                    "only who has the state is listened to"
+                );
                 break Some(outcome);
             }
         };
         match outcome.expect("the real one is always let in") {
-            Ok(code) => assert!(!code.is_empty() && !code.expose().contains(|character: char| character.is_control())),
+            Ok(code) => assert!(
+                !code.is_empty()
+                    && !code
+                        .expose()
+                        .contains(|character: char| character.is_control())
+            ),
             Err(error) => hold_for_refusal(&error),
         }
-        assert!(visit(&mut callback, REAL).await.is_none(), "a login is answered once");
+        assert!(
+            visit(&mut callback, REAL).await.is_none(),
+            "a login is answered once"
+        );
     });
 });
 
 async fn visit(callback: &mut Callback, bytes: &[u8]) -> Option<Result<Secret>> {
     let visited = callback.visit(bytes).await;
     let status = hold_for_page(&String::from_utf8_lossy(&visited.answer));
-    assert_eq!(visited.outcome.is_some(), status == 503, "whoever is listened to is shown how it ended");
+    assert_eq!(
+        visited.outcome.is_some(),
+        status == 503,
+        "whoever is listened to is shown how it ended"
+    );
     visited.outcome
 }
 
 /// Decodes the escapes of a URL.
 fn decoded(text: &str) -> String {
-    url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| format!("{name}={value}&")).collect()
+    url::form_urlencoded::parse(text.as_bytes())
+        .map(|(name, value)| format!("{name}={value}&"))
+        .collect()
 }

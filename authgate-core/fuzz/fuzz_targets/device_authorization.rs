@@ -16,6 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
     let device = block_on(client.request_device_code(&["profile".to_owned()]));
     hold_for_device(&device);
     if let Ok(device) = device {
-        hold_for_token(&block_on(client.exchange_device_code(&device)), &[CLIENT_SECRET]);
+        hold_for_token(
+            &block_on(client.exchange_device_code(&device)),
+            &[CLIENT_SECRET],
+        );
     }
 });

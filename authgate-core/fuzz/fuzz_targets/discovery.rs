@@ -12,7 +12,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);
     for issuer in [ISSUER, "http://127.0.0.1:8080"] {
-        let discovery = DiscoveryClient::new(issuer, HttpClient::default()).expect("a URL that is allowed");
+        let discovery =
+            DiscoveryClient::new(issuer, HttpClient::default()).expect("a URL that is allowed");
         invariants::answers::hold_for_metadata(&block_on(discovery.fetch()), issuer);
     }
 });

@@ -31,7 +31,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(started.elapsed() <= PATIENCE, "{token_info:?}");
         let started = Instant::now();
         let refreshed = client.refresh_token(&token).await;
-        assert!(started.elapsed().is_zero(), "a refresh is sent once: {refreshed:?}");
+        assert!(
+            started.elapsed().is_zero(),
+            "a refresh is sent once: {refreshed:?}"
+        );
         if let Err(error) = token_info {
             hold_for_error(&error, &[ACCESS_TOKEN]);
         }

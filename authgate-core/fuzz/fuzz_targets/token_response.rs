@@ -15,13 +15,20 @@ fuzz_target!(|bytes: &[u8]| {
     let client = client(CLIENT_SECRET);
     let result = block_on(client.client_credentials(&[], &[]));
     hold_for_token(&result, &[CLIENT_SECRET]);
-    let result_by_basic =
-        block_on(client.clone().with_client_authentication(ClientAuthentication::Basic).client_credentials(&[], &[]));
+    let result_by_basic = block_on(
+        client
+            .clone()
+            .with_client_authentication(ClientAuthentication::Basic)
+            .client_credentials(&[], &[]),
+    );
     assert_eq!(result.is_ok(), result_by_basic.is_ok());
     if let Ok(mut token) = result {
         token.refresh_token = Some(Secret::from(REFRESH_TOKEN));
         let refreshed = block_on(client.refresh_token(&token));
         hold_for_token(&refreshed, &[CLIENT_SECRET, REFRESH_TOKEN]);
-        assert!(refreshed.is_ok_and(|token| token.refresh_token.is_some()), "the login goes on");
+        assert!(
+            refreshed.is_ok_and(|token| token.refresh_token.is_some()),
+            "the login goes on"
+        );
     }
 });

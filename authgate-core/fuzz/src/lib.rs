@@ -25,7 +25,10 @@ pub fn answer_with(bytes: &[u8]) {
         if number == 0 {
             *answer.status_mut() = StatusCode::from_bytes(line).unwrap_or_default();
         } else if let Some(colon) = line.iter().position(|&byte| byte == b':') {
-            let (name, value) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(&line[colon + 1..]));
+            let (name, value) = (
+                HeaderName::from_bytes(&line[..colon]),
+                HeaderValue::from_bytes(&line[colon + 1..]),
+            );
             if let (Ok(name), Ok(value)) = (name, value) {
                 answer.headers_mut().append(name, value);
             }
@@ -36,7 +39,10 @@ pub fn answer_with(bytes: &[u8]) {
 }
 
 fn next_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .unwrap_or(rest.len());
     let (line, after) = rest.split_at(end);
     *rest = after.get(1..).unwrap_or_default();
     line
@@ -67,6 +73,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Returns a folder for the files of this process.
 pub fn folder() -> &'static Path {
-    static FOLDER: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+    static FOLDER: LazyLock<TempDir> =
+        LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
     FOLDER.path()
 }

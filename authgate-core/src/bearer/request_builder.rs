@@ -23,12 +23,19 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(super) fn new(api: &'a BearerAuth, method: Method, url: &str) -> Self {
-        let url = Url::parse(url).map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")));
-        Self { api, request: url.map(|url| Request::new(method, url)) }
+        let url = Url::parse(url)
+            .map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")));
+        Self {
+            api,
+            request: url.map(|url| Request::new(method, url)),
+        }
     }
 
     /// Adds parameters to the query of the URL.
-    pub fn query<N: AsRef<str>, V: AsRef<str>>(self, parameters: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn query<N: AsRef<str>, V: AsRef<str>>(
+        self,
+        parameters: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         self.change(|request| {
             request.url_mut().query_pairs_mut().extend_pairs(parameters);
             Ok(())
@@ -38,10 +45,13 @@ impl<'a> RequestBuilder<'a> {
     /// Sets a header; the token's header replaces `Authorization`.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.change(|request| {
-            let name = HeaderName::try_from(name.as_ref())
-                .map_err(|_| Error::config("the API's request has a header whose name is not valid"))?;
+            let name = HeaderName::try_from(name.as_ref()).map_err(|_| {
+                Error::config("the API's request has a header whose name is not valid")
+            })?;
             let value = HeaderValue::try_from(value.as_ref()).map_err(|_| {
-                Error::config(format!("the API's request has a header {name} whose value is not valid"))
+                Error::config(format!(
+                    "the API's request has a header {name} whose value is not valid"
+                ))
             })?;
             request.headers_mut().insert(name, value);
             Ok(())
@@ -49,8 +59,13 @@ impl<'a> RequestBuilder<'a> {
     }
 
     /// Sets the body to a form.
-    pub fn form<N: AsRef<str>, V: AsRef<str>>(self, parameters: impl IntoIterator<Item = (N, V)>) -> Self {
-        let form = Serializer::new(String::new()).extend_pairs(parameters).finish();
+    pub fn form<N: AsRef<str>, V: AsRef<str>>(
+        self,
+        parameters: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let form = Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
         self.body_of_type("application/x-www-form-urlencoded", form)
     }
 
@@ -58,7 +73,11 @@ impl<'a> RequestBuilder<'a> {
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_vec(value) {
             Ok(json) => self.body_of_type("application/json", json),
-            Err(error) => self.change(|_| Err(Error::config(format!("the API's request has no JSON body: {error}")))),
+            Err(error) => self.change(|_| {
+                Err(Error::config(format!(
+                    "the API's request has no JSON body: {error}"
+                )))
+            }),
         }
     }
 
@@ -90,7 +109,10 @@ impl<'a> RequestBuilder<'a> {
 
     fn body_of_type(self, content_type: &'static str, body: impl Into<Body>) -> Self {
         self.body(body).change(|request| {
-            request.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+            request
+                .headers_mut()
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static(content_type));
             Ok(())
         })
     }

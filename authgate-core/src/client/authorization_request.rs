@@ -64,7 +64,11 @@ impl std::fmt::Display for AuthorizationUrl {
 
 impl std::fmt::Debug for AuthorizationUrl {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "AuthorizationUrl({})", crate::text::printable_url(&self.0))
+        write!(
+            formatter,
+            "AuthorizationUrl({})",
+            crate::text::printable_url(&self.0)
+        )
     }
 }
 
@@ -94,10 +98,15 @@ impl OAuthClient {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn authorize_url(&self, redirect_uri: &str, scopes: &[String]) -> Result<AuthorizationRequest> {
+    pub fn authorize_url(
+        &self,
+        redirect_uri: &str,
+        scopes: &[String],
+    ) -> Result<AuthorizationRequest> {
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
-        check_url(endpoint, self.http().plain_http())
-            .map_err(|reason| Error::config(format!("the authorization endpoint is refused: {reason}")))?;
+        check_url(endpoint, self.http().plain_http()).map_err(|reason| {
+            Error::config(format!("the authorization endpoint is refused: {reason}"))
+        })?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned())
             .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
 
@@ -128,7 +137,13 @@ impl AuthorizationRequest {
     /// section 3.1.3.7, rule 11). We accept an ID token without a nonce and one that we cannot
     /// read, because PKCE has tied the code to this request already.
     pub fn is_answered_by(&self, token: &Token) -> bool {
-        match (&self.nonce, token.id_token.as_ref().and_then(|id_token| unverified_claim(id_token, "nonce"))) {
+        match (
+            &self.nonce,
+            token
+                .id_token
+                .as_ref()
+                .and_then(|id_token| unverified_claim(id_token, "nonce")),
+        ) {
             (Some(expected), Some(nonce)) => *expected == Secret::from(nonce),
             _ => true,
         }
@@ -144,9 +159,15 @@ fn random() -> Secret {
 fn without_own_parameters(endpoint: &Url) -> Url {
     let mut endpoint = endpoint.clone();
     let is_own = |pair: &&str| {
-        url::form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref()))
+        url::form_urlencoded::parse(pair.as_bytes())
+            .any(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref()))
     };
-    let kept = endpoint.query().unwrap_or_default().split('&').filter(|pair| !is_own(pair)).collect::<Vec<_>>();
+    let kept = endpoint
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !is_own(pair))
+        .collect::<Vec<_>>();
     let kept = kept.join("&");
     endpoint.set_query(Some(kept.as_str()).filter(|query| !query.is_empty()));
     endpoint

@@ -65,15 +65,24 @@ impl OAuthClient {
         let url = configured(self.endpoints().device_authorization_url.as_ref(), REQUEST)?;
         let scope = scopes.join(" ");
         let parameters = [("scope", scope.as_str())];
-        let parameters = if scope.is_empty() { &parameters[..0] } else { &parameters[..] };
+        let parameters = if scope.is_empty() {
+            &parameters[..0]
+        } else {
+            &parameters[..]
+        };
         let requested = self.clock().now();
         // A code that no person has seen does no harm, so we may repeat the request.
-        let answer = self.post(REQUEST, url, parameters, Retry::Idempotent).await.map_err(unavailable)?;
-        DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| Error::Protocol {
-            operation: REQUEST,
-            url: text::printable_url(url),
-            status: None,
-            reason,
+        let answer = self
+            .post(REQUEST, url, parameters, Retry::Idempotent)
+            .await
+            .map_err(unavailable)?;
+        DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| {
+            Error::Protocol {
+                operation: REQUEST,
+                url: text::printable_url(url),
+                status: None,
+                reason,
+            }
         })
     }
 
@@ -86,8 +95,17 @@ impl OAuthClient {
     /// `retry_after` is the new interval, if the server named one), `expired_token` and
     /// `access_denied`; otherwise the error of the request.
     pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
-        let parameters = [("grant_type", GRANT_TYPE), ("device_code", device.device_code.expose())];
-        self.grant(POLL, self.endpoints().client_authentication, &parameters, Retry::Never).await
+        let parameters = [
+            ("grant_type", GRANT_TYPE),
+            ("device_code", device.device_code.expose()),
+        ];
+        self.grant(
+            POLL,
+            self.endpoints().client_authentication,
+            &parameters,
+            Retry::Never,
+        )
+        .await
     }
 }
 
@@ -98,11 +116,20 @@ impl DeviceAuth {
     }
 
     /// Reads the answer; the error says why we refuse it.
-    fn read(answer: &Map<String, Value>, requested: Moment, plain_http: PlainHttp) -> Result<Self, String> {
+    fn read(
+        answer: &Map<String, Value>,
+        requested: Moment,
+        plain_http: PlainHttp,
+    ) -> Result<Self, String> {
         let device_code = string(answer, "device_code").ok_or("the answer has no device_code")?;
-        let user_code = string(answer, "user_code").ok_or("the answer has no user_code")?.trim();
+        let user_code = string(answer, "user_code")
+            .ok_or("the answer has no user_code")?
+            .trim();
         let is_typed = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
-        if user_code.is_empty() || user_code.len() > USER_CODE_LENGTH || !user_code.bytes().all(is_typed) {
+        if user_code.is_empty()
+            || user_code.len() > USER_CODE_LENGTH
+            || !user_code.bytes().all(is_typed)
+        {
             return Err("the user_code is not one that a person can type".to_owned());
         }
         // Some servers still use the name from an early draft.
@@ -114,7 +141,12 @@ impl DeviceAuth {
             .and_then(|uri| page("verification_uri_complete", uri, plain_http).ok())
             .filter(|uri| uri.origin() == verification_uri.origin());
 
-        let positive = |name: &str| answer.get(name).and_then(seconds).filter(|seconds| *seconds > 0.0);
+        let positive = |name: &str| {
+            answer
+                .get(name)
+                .and_then(seconds)
+                .filter(|seconds| *seconds > 0.0)
+        };
         let expires_in = positive("expires_in")
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .map_or(LONGEST_LIFETIME, |lifetime| lifetime.min(LONGEST_LIFETIME));
@@ -138,14 +170,17 @@ impl DeviceAuth {
 /// no control characters and the host in ASCII.
 fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
     if uri.len() > URI_LENGTH {
-        return Err(format!("the {name} is longer than any address that a person can type"));
+        return Err(format!(
+            "the {name} is longer than any address that a person can type"
+        ));
     }
     let url = Url::parse(uri).map_err(|reason| format!("the {name} is not a URL ({reason})"))?;
     // A page may have a fragment, but an endpoint may not: check everything else by the rule for
     // endpoints.
     let mut without_fragment = url.clone();
     without_fragment.set_fragment(None);
-    check_url(&without_fragment, plain_http).map_err(|reason| format!("the {name} is refused: {reason}"))?;
+    check_url(&without_fragment, plain_http)
+        .map_err(|reason| format!("the {name} is refused: {reason}"))?;
     Ok(url)
 }
 
@@ -153,16 +188,26 @@ fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
 fn unavailable(error: Error) -> Error {
     match &error {
         _ if error.status() == Some(404) => no_endpoint(),
-        Error::OAuth { code, description, .. }
-            if matches!(code.as_str(), "unauthorized_client" | "unsupported_grant_type" | "invalid_scope") =>
+        Error::OAuth {
+            code, description, ..
+        } if matches!(
+            code.as_str(),
+            "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
+        ) =>
         {
-            let description = description.as_ref().map_or_else(String::new, |text| format!(": {text}"));
+            let description = description
+                .as_ref()
+                .map_or_else(String::new, |text| format!(": {text}"));
             Error::DeviceFlowUnavailable {
                 reason: match code.as_str() {
                     "invalid_scope" => {
-                        format!("the server does not grant these scopes to this client ({code}{description})")
+                        format!(
+                            "the server does not grant these scopes to this client ({code}{description})"
+                        )
                     }
-                    _ => format!("this client is not allowed the device grant ({code}{description})"),
+                    _ => {
+                        format!("this client is not allowed the device grant ({code}{description})")
+                    }
                 },
             }
         }
@@ -171,7 +216,9 @@ fn unavailable(error: Error) -> Error {
 }
 
 fn no_endpoint() -> Error {
-    Error::DeviceFlowUnavailable { reason: "the server has no device authorization endpoint (404)".to_owned() }
+    Error::DeviceFlowUnavailable {
+        reason: "the server has no device authorization endpoint (404)".to_owned(),
+    }
 }
 
 fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

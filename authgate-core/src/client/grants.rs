@@ -20,8 +20,13 @@ impl OAuthClient {
     /// [`Error::Config`] without a secret; [`Error::OAuth`] when the server refuses
     /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Protocol`] when the
     /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
-    pub async fn client_credentials(&self, scopes: &[String], extra_parameters: &[(String, String)]) -> Result<Token> {
-        self.client_credentials_with(scopes, extra_parameters, Retry::Idempotent).await
+    pub async fn client_credentials(
+        &self,
+        scopes: &[String],
+        extra_parameters: &[(String, String)],
+    ) -> Result<Token> {
+        self.client_credentials_with(scopes, extra_parameters, Retry::Idempotent)
+            .await
     }
 
     pub(crate) async fn client_credentials_with(
@@ -42,8 +47,19 @@ impl OAuthClient {
         if !scope.is_empty() {
             parameters.push(("scope", &scope));
         }
-        parameters.extend(extra_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let token = self.grant(OPERATION, self.endpoints.client_authentication, &parameters, retry).await?;
+        parameters.extend(
+            extra_parameters
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
+        let token = self
+            .grant(
+                OPERATION,
+                self.endpoints.client_authentication,
+                &parameters,
+                retry,
+            )
+            .await?;
         Ok(token.or_asked_for(scopes))
     }
 
@@ -63,11 +79,19 @@ impl OAuthClient {
         const OPERATION: &str = "refresh token grant";
 
         let Some(refresh_token) = &previous.refresh_token else {
-            return Err(Error::config("the token cannot be refreshed: the server gave no refresh token with it"));
+            return Err(Error::config(
+                "the token cannot be refreshed: the server gave no refresh token with it",
+            ));
         };
-        let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+        let parameters = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose()),
+        ];
         let authentication = self.endpoints.client_authentication;
-        Ok(self.grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent).await?.or_from(previous))
+        Ok(self
+            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+            .await?
+            .or_from(previous))
     }
 
     /// Exchanges an authorization code for a token (RFC 6749 section 4.1.3) with PKCE (RFC 7636
@@ -81,7 +105,12 @@ impl OAuthClient {
     /// [`Error::Config`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
     /// (`invalid_grant`: the code has expired or was used before); otherwise as for
     /// [`OAuthClient::client_credentials`].
-    pub async fn exchange_auth_code(&self, code: &Secret, redirect_uri: &str, code_verifier: &Secret) -> Result<Token> {
+    pub async fn exchange_auth_code(
+        &self,
+        code: &Secret,
+        redirect_uri: &str,
+        code_verifier: &Secret,
+    ) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
         Url::parse(redirect_uri)
@@ -94,6 +123,12 @@ impl OAuthClient {
         ];
         // Ignore discovery here, because AuthGate reads the secret of this grant from the body
         // only.
-        self.grant(OPERATION, ClientAuthentication::Body, &parameters, Retry::OnlyUnsent).await
+        self.grant(
+            OPERATION,
+            ClientAuthentication::Body,
+            &parameters,
+            Retry::OnlyUnsent,
+        )
+        .await
     }
 }

@@ -20,7 +20,10 @@ pub struct Introspection {
 
 impl Introspection {
     pub(super) fn read(object: &Map<String, Value>) -> Self {
-        let active = object.get("active").and_then(Value::as_bool).unwrap_or_default();
+        let active = object
+            .get("active")
+            .and_then(Value::as_bool)
+            .unwrap_or_default();
         // We must not trust other members of an inactive token, even if a server sends them.
         if !active {
             return Self::default();

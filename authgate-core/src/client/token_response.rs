@@ -28,8 +28,14 @@ pub(super) fn read(
     obtained: Moment,
     mut answer: Map<String, Value>,
 ) -> Result<Token> {
-    let refused =
-        |reason: String| Err(Error::Protocol { operation, url: text::printable_url(url), status: None, reason });
+    let refused = |reason: String| {
+        Err(Error::Protocol {
+            operation,
+            url: text::printable_url(url),
+            status: None,
+            reason,
+        })
+    };
     let lifetime = answer.get("expires_in").and_then(lifetime);
     // Take the member out instead of copying it: a copy that stays in the answer would not be
     // wiped.
@@ -46,13 +52,21 @@ pub(super) fn read(
     match member("token_type") {
         // RFC 6749 section 5.1 requires it; a server that leaves it out means the common type.
         None => {
-            tracing::warn!(operation, url = text::printable_url(url), "the answer has no token_type: taken for Bearer");
+            tracing::warn!(
+                operation,
+                url = text::printable_url(url),
+                "the answer has no token_type: taken for Bearer"
+            );
         }
         Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => {}
         Some(other) => {
-            let known = ["DPoP", "PoP", "MAC", "N_A"].into_iter().find(|known| other.eq_ignore_ascii_case(known));
+            let known = ["DPoP", "PoP", "MAC", "N_A"]
+                .into_iter()
+                .find(|known| other.eq_ignore_ascii_case(known));
             let other = known.unwrap_or("one that is not known here");
-            return refused(format!("the token's type is {other}, and this client can only use Bearer"));
+            return refused(format!(
+                "the token's type is {other}, and this client can only use Bearer"
+            ));
         }
     }
     Ok(Token {
@@ -73,6 +87,9 @@ fn lifetime(value: &Value) -> Option<Duration> {
     if value.is_null() {
         return None;
     }
-    let seconds = seconds(value).unwrap_or(0.0).floor().clamp(0.0, LONGEST_LIFETIME.as_secs_f64());
+    let seconds = seconds(value)
+        .unwrap_or(0.0)
+        .floor()
+        .clamp(0.0, LONGEST_LIFETIME.as_secs_f64());
     Some(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }

@@ -51,7 +51,8 @@ impl Environment {
             Err(Unreadable::Missing) => Ok(HashMap::new()),
             Err(Unreadable::Because(reason)) => Err(reason),
         };
-        file.map(|file| Self { file }).map_err(|reason| Error::config(format!("{}: {reason}", path.display())))
+        file.map(|file| Self { file })
+            .map_err(|reason| Error::config(format!("{}: {reason}", path.display())))
     }
 
     /// Returns the variable's value; `None` if it is unset, empty or blank.
@@ -66,7 +67,9 @@ impl Environment {
             Ok(value) => Some(Secret::from(value)),
             Err(VarError::NotPresent) => self.file.get(name).cloned(),
             Err(VarError::NotUnicode(_)) => {
-                return Err(Error::config(format!("{name} is not valid UTF-8: set it anew")));
+                return Err(Error::config(format!(
+                    "{name} is not valid UTF-8: set it anew"
+                )));
             }
         };
         Ok(value.filter(|value| !value.expose().trim().is_empty()))
@@ -82,9 +85,9 @@ impl Environment {
         match self.get(name)?.as_ref().map(Secret::expose) {
             None | Some("0") => Ok(false),
             Some("1") => Ok(true),
-            Some(_) => {
-                Err(Error::config(format!("{name} is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it")))
-            }
+            Some(_) => Err(Error::config(format!(
+                "{name} is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it"
+            ))),
         }
     }
 
@@ -119,7 +122,10 @@ impl Environment {
 
     /// Returns whether an empty variable in the environment hides a value in the file.
     fn hides(&self, name: &str) -> bool {
-        let in_file = self.file.get(name).is_some_and(|value| !value.expose().trim().is_empty());
+        let in_file = self
+            .file
+            .get(name)
+            .is_some_and(|value| !value.expose().trim().is_empty());
         in_file && std::env::var_os(name).is_some()
     }
 }
@@ -175,20 +181,30 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
     let lines_read = Cell::new(0);
-    let mut entries = dotenvy::from_read_iter(Lines { rest: text.as_bytes(), count: &lines_read });
+    let mut entries = dotenvy::from_read_iter(Lines {
+        rest: text.as_bytes(),
+        count: &lines_read,
+    });
     let mut variables = HashMap::new();
     loop {
         let before = lines_read.get();
         let first_line = || {
             // The parser has silently skipped the blank lines and comments before the entry.
-            let passed_over = text.lines().skip(before).take_while(|line| is_blank_or_comment(line)).count();
+            let passed_over = text
+                .lines()
+                .skip(before)
+                .take_while(|line| is_blank_or_comment(line))
+                .count();
             before + passed_over + 1
         };
         match entries.next() {
             None => return Ok(variables),
             // If each entry named the previous one twice, every line would double the value.
             Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
-                return Err(format!("line {} grows beyond 64 KiB by the variables that it names", first_line()));
+                return Err(format!(
+                    "line {} grows beyond 64 KiB by the variables that it names",
+                    first_line()
+                ));
             }
             Some(Ok((name, value))) => {
                 variables.entry(name).or_insert_with(|| Secret::from(value));
@@ -219,7 +235,11 @@ struct Lines<'a> {
 
 impl Read for Lines<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let line_end = self.rest.iter().position(|&byte| byte == b'\n').map_or(self.rest.len(), |at| at + 1);
+        let line_end = self
+            .rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(self.rest.len(), |at| at + 1);
         let length = line_end.min(buffer.len());
         let (line, rest) = self.rest.split_at(length);
         buffer[..length].copy_from_slice(line);

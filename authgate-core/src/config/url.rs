@@ -41,7 +41,10 @@ pub enum Query {
 pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -> Result<Url> {
     // The parser would drop some of these characters and percent-encode others, but nobody means to
     // write them.
-    if value.chars().any(|character| character.is_whitespace() || character.is_control()) {
+    if value
+        .chars()
+        .any(|character| character.is_whitespace() || character.is_control())
+    {
         return Err(Error::config(format!(
             "{name} contains white space or a control character: write it as one plain URL"
         )));
@@ -73,7 +76,12 @@ pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> 
                 text::printable_url(url)
             ));
         }
-        scheme => return Err(format!("it begins with {}:, not with https://", text::excerpt(scheme, 20))),
+        scheme => {
+            return Err(format!(
+                "it begins with {}:, not with https://",
+                text::excerpt(scheme, 20)
+            ));
+        }
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it contains a user name or password: take them out".to_owned());

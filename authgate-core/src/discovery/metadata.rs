@@ -48,7 +48,10 @@ impl Metadata {
         is_https: bool,
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        let named = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
+        let named = document
+            .get("issuer")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         // Section 4.3 requires the two to be identical; AuthGate and its SDKs allow them to differ
         // by one slash.
         if without_trailing_slash(named) != issuer {
@@ -64,22 +67,34 @@ impl Metadata {
                 text::printable(issuer),
             ));
         }
-        let rule = EndpointRule { https_only: is_https, plain_http };
+        let rule = EndpointRule {
+            https_only: is_https,
+            plain_http,
+        };
         let endpoint = |name: &str| rule.read(document, name);
         let derived = |path: &str| rule.check(path, &format!("{issuer}{path}"));
-        let derived_unless_named = |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
+        let derived_unless_named =
+            |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
 
         Ok(Self {
             issuer: issuer.to_owned(),
             token_endpoint: endpoint("token_endpoint")?
                 .ok_or("the document has no token_endpoint: this server cannot grant tokens")?,
             authorization_endpoint: endpoint("authorization_endpoint")?,
-            device_authorization_endpoint: derived_unless_named("device_authorization_endpoint", "/oauth/device/code")?,
+            device_authorization_endpoint: derived_unless_named(
+                "device_authorization_endpoint",
+                "/oauth/device/code",
+            )?,
             userinfo_endpoint: endpoint("userinfo_endpoint")?,
             revocation_endpoint: endpoint("revocation_endpoint")?,
-            introspection_endpoint: derived_unless_named("introspection_endpoint", "/oauth/introspect")?,
+            introspection_endpoint: derived_unless_named(
+                "introspection_endpoint",
+                "/oauth/introspect",
+            )?,
             tokeninfo_endpoint: derived("/oauth/tokeninfo")?,
-            token_endpoint_auth_methods_supported: strings(document.get("token_endpoint_auth_methods_supported")),
+            token_endpoint_auth_methods_supported: strings(
+                document.get("token_endpoint_auth_methods_supported"),
+            ),
             authorization_response_iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
                 .and_then(Value::as_bool)
@@ -91,7 +106,8 @@ impl Metadata {
     pub fn to_endpoints(&self) -> Endpoints {
         Endpoints {
             issuer: Some(self.issuer.clone()),
-            authorization_response_iss_parameter_supported: self.authorization_response_iss_parameter_supported,
+            authorization_response_iss_parameter_supported: self
+                .authorization_response_iss_parameter_supported,
             token_url: self.token_endpoint.clone(),
             authorize_url: self.authorization_endpoint.clone(),
             device_authorization_url: Some(self.device_authorization_endpoint.clone()),
@@ -203,18 +219,26 @@ impl EndpointRule {
     }
 
     fn check(&self, name: &str, text: &str) -> Result<Url, String> {
-        let url = Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
+        let url =
+            Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
         if self.https_only && url.scheme() == "http" {
-            return Err(format!("its {name} is plain http, and the issuer is https: the server is misconfigured"));
+            return Err(format!(
+                "its {name} is plain http, and the issuer is https: the server is misconfigured"
+            ));
         }
-        check_url(&url, self.plain_http).map_err(|reason| format!("its {name} is refused: {reason}"))?;
+        check_url(&url, self.plain_http)
+            .map_err(|reason| format!("its {name} is refused: {reason}"))?;
         Ok(url)
     }
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
     let list = value.and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 pub(super) fn without_trailing_slash(url: &str) -> &str {
@@ -234,7 +258,10 @@ mod tests {
                 ("token_endpoint".to_owned(), Value::from(endpoint)),
             ]);
             let refusal = Metadata::read(&document, issuer, true, PlainHttp::Anywhere).unwrap_err();
-            assert!(refusal.contains("token_endpoint is plain http"), "{refusal}");
+            assert!(
+                refusal.contains("token_endpoint is plain http"),
+                "{refusal}"
+            );
         }
     }
 }

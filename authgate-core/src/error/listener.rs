@@ -17,8 +17,12 @@ pub enum ListenerFailure {
 impl ListenerFailure {
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::Taken => "Wait for the other program (perhaps a login in another terminal), or use the device flow",
-            Self::Forbidden => "Register a redirect URI with a port above 1023, or use the device flow",
+            Self::Taken => {
+                "Wait for the other program (perhaps a login in another terminal), or use the device flow"
+            }
+            Self::Forbidden => {
+                "Register a redirect URI with a port above 1023, or use the device flow"
+            }
             Self::Other => "Use the device flow",
         }
     }

@@ -50,7 +50,9 @@ impl TransportFailure {
             Self::Unreachable if through_proxy => {
                 ". Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host"
             }
-            Self::Unreachable => ". Check the address, the network, and whether HTTPS_PROXY should be set",
+            Self::Unreachable => {
+                ". Check the address, the network, and whether HTTPS_PROXY should be set"
+            }
             Self::NotTls => ". Check the port, or begin the URL with http",
             Self::Handshake => {
                 ". Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate"
@@ -90,7 +92,10 @@ pub struct Cause(Arc<str>);
 
 impl Cause {
     pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> Self {
-        let innermost = causes(error).last().map(ToString::to_string).unwrap_or_default();
+        let innermost = causes(error)
+            .last()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         Self(text::excerpt(&innermost, text::EXPLANATION_LENGTH).into())
     }
 }
@@ -105,9 +110,14 @@ impl StdError for Cause {}
 
 /// Iterates over an error and its causes, outermost first. An `io::Error` that wraps another error
 /// skips it in `source`; we do not.
-pub(crate) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+pub(crate) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        match error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
         }

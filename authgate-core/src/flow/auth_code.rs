@@ -81,7 +81,10 @@ impl OutcomePage {
 
     /// Shows that the person is logged in for this run only, because the token could not be stored.
     pub async fn not_saved(self, reason: &str) {
-        self.show(Page::NotKept { reason: explanation(reason) }).await;
+        self.show(Page::NotKept {
+            reason: explanation(reason),
+        })
+        .await;
     }
 
     async fn show(self, page: Page) {
@@ -93,7 +96,9 @@ impl OutcomePage {
 
 impl std::fmt::Debug for OutcomePage {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("OutcomePage").finish_non_exhaustive()
+        formatter
+            .debug_struct("OutcomePage")
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,8 +141,10 @@ pub async fn run_auth_code_flow(
     prompt: &dyn Prompt,
 ) -> Result<Login> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
-    let mut server = CallbackServer::start(&options.redirect_uri, expected(client, &request)).await?;
-    let Arrival { outcome, visitor } = wait(client, &request, &mut server, options, browser, prompt).await?;
+    let mut server =
+        CallbackServer::start(&options.redirect_uri, expected(client, &request)).await?;
+    let Arrival { outcome, visitor } =
+        wait(client, &request, &mut server, options, browser, prompt).await?;
     let page = OutcomePage { visitor, server };
 
     let token = match outcome {
@@ -179,8 +186,14 @@ async fn wait(
     let limit = options.time_limit;
     let clock = client.clock();
     let deadline = Deadline::new(clock.clone(), clock.now(), limit);
-    prompt.authorization_url(&BrowserPrompt { url: &request.url, opens_browser: browser.is_available() });
-    prompt.notice(&Notice::WaitingForBrowser { redirect_uri: options.redirect_uri.clone(), limit });
+    prompt.authorization_url(&BrowserPrompt {
+        url: &request.url,
+        opens_browser: browser.is_available(),
+    });
+    prompt.notice(&Notice::WaitingForBrowser {
+        redirect_uri: options.redirect_uri.clone(),
+        limit,
+    });
 
     let mut opening = browser.open(request.url.url());
     let mut opened = false;
@@ -217,13 +230,16 @@ async fn exchange(
     request: &AuthorizationRequest,
     code: &Secret,
 ) -> Result<Token> {
-    let token = client.exchange_auth_code(code, options.redirect_uri.as_str(), &request.code_verifier).await?;
+    let token = client
+        .exchange_auth_code(code, options.redirect_uri.as_str(), &request.code_verifier)
+        .await?;
     if !request.is_answered_by(&token) {
         return Err(Error::Protocol {
             operation: "authorization code grant",
             url: text::printable_url(&client.endpoints().token_url),
             status: None,
-            reason: "the ID token belongs to another login (its nonce is not ours): start again".to_owned(),
+            reason: "the ID token belongs to another login (its nonce is not ours): start again"
+                .to_owned(),
         });
     }
     Ok(token.or_asked_for(scopes))
@@ -232,9 +248,13 @@ async fn exchange(
 fn page_for(error: &Error) -> Page {
     match error {
         Error::Denied { .. } => Page::Denied,
-        Error::LoginRefused { .. } => Page::Refused { reason: explanation(&error.to_string()) },
+        Error::LoginRefused { .. } => Page::Refused {
+            reason: explanation(&error.to_string()),
+        },
         Error::Callback { .. } => Page::Unusable,
-        _ => Page::Failed { reason: explanation(&error.to_string()) },
+        _ => Page::Failed {
+            reason: explanation(&error.to_string()),
+        },
     }
 }
 

@@ -58,7 +58,10 @@ impl SystemBrowser {
 impl Browser for SystemBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
         Box::pin(async move {
-            let launcher = self.launcher.as_ref().map_err(|reason| Error::from(*reason))?;
+            let launcher = self
+                .launcher
+                .as_ref()
+                .map_err(|reason| Error::from(*reason))?;
             // A launcher opens every URL, and on some systems `file:` runs programs. Besides, a URL
             // that begins with http cannot be mistaken for an option.
             if !matches!(url.scheme(), "http" | "https") {
@@ -89,19 +92,30 @@ async fn launch(launcher: &Launcher, url: &Url) -> Result<()> {
     #[cfg(unix)]
     command.process_group(0);
 
-    let mut child =
-        command.spawn().map_err(|error| unavailable(&format!("{name} cannot be run: {}", Cause::innermost(&error))))?;
+    let mut child = command.spawn().map_err(|error| {
+        unavailable(&format!(
+            "{name} cannot be run: {}",
+            Cause::innermost(&error)
+        ))
+    })?;
     match timeout(LAUNCH_LIMIT, child.wait()).await {
-        Ok(Ok(status)) if !status.success() => Err(unavailable(&format!("{name} ended with {}", ending(status)))),
+        Ok(Ok(status)) if !status.success() => Err(unavailable(&format!(
+            "{name} ended with {}",
+            ending(status)
+        ))),
         // The launcher succeeded, or it still runs and may be the browser itself.
         _ => Ok(()),
     }
 }
 
 fn ending(status: ExitStatus) -> String {
-    status.code().map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"))
+    status
+        .code()
+        .map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"))
 }
 
 fn unavailable(reason: &str) -> Error {
-    Error::BrowserUnavailable { reason: reason.to_owned() }
+    Error::BrowserUnavailable {
+        reason: reason.to_owned(),
+    }
 }

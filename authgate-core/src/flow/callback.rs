@@ -87,7 +87,11 @@ impl CallbackServer {
             answered: AtomicBool::new(false),
         };
         tokio::spawn(serve(listener.clone(), Arc::new(gate), closed));
-        Ok(Self { listener, visits, _open: open })
+        Ok(Self {
+            listener,
+            visits,
+            _open: open,
+        })
     }
 
     pub(super) async fn visit(&mut self) -> Visit {
@@ -129,7 +133,10 @@ async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Rece
         }
     }
     // Answer the pending requests for at most PARTING_LIMIT, then drop every connection.
-    let _ = timeout(PARTING_LIMIT, async { while connections.join_next().await.is_some() {} }).await;
+    let _ = timeout(PARTING_LIMIT, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
 }
 
 /// Serves one request on one connection.
@@ -138,7 +145,9 @@ async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Rece
 /// requests when it ends.
 async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, gate: Arc<Gate>) {
     let (connected, gone) = watch::channel(());
-    let router = Router::new().fallback(answer).with_state(Reception { gate, gone });
+    let router = Router::new()
+        .fallback(answer)
+        .with_state(Reception { gate, gone });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)
@@ -178,9 +187,14 @@ impl Gate {
     /// rejects it.
     fn examine(&self, request: &Request) -> Result<Result<Secret>, Page> {
         let mut hosts = request.headers().get_all(HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).filter(|_| hosts.next().is_none());
+        let host = hosts
+            .next()
+            .and_then(|host| host.to_str().ok())
+            .filter(|_| hosts.next().is_none());
         // A request that also names its host in the request line is meant for a proxy.
-        if request.uri().authority().is_some() || !host.is_some_and(|host| self.redirect_uri.is_host(host)) {
+        if request.uri().authority().is_some()
+            || !host.is_some_and(|host| self.redirect_uri.is_host(host))
+        {
             return Err(Page::BadRequest);
         }
         if request.uri().path() != self.redirect_uri.path() {
@@ -189,13 +203,15 @@ impl Gate {
         if request.method() != Method::GET {
             return Err(Page::MethodNotAllowed);
         }
-        self.expected.judge(request.uri().query().unwrap_or_default()).ok_or_else(|| {
-            // Report only the first one, because repeated requests must not fill the terminal.
-            if !self.warned.swap(true, Ordering::SeqCst) {
-                let _ = self.announce.try_send(Visit::WrongState);
-            }
-            Page::BadRequest
-        })
+        self.expected
+            .judge(request.uri().query().unwrap_or_default())
+            .ok_or_else(|| {
+                // Report only the first one, because repeated requests must not fill the terminal.
+                if !self.warned.swap(true, Ordering::SeqCst) {
+                    let _ = self.announce.try_send(Visit::WrongState);
+                }
+                Page::BadRequest
+            })
     }
 
     /// Passes the outcome on, and waits for the page that shows how the login ended.
@@ -204,7 +220,10 @@ impl Gate {
             return Page::AlreadyHandled;
         }
         let (page, shown) = oneshot::channel();
-        let arrival = Arrival { outcome, visitor: Visitor { page, gone } };
+        let arrival = Arrival {
+            outcome,
+            visitor: Visitor { page, gone },
+        };
         if self.announce.try_send(Visit::Answer(arrival)).is_err() {
             return Page::Unfinished;
         }

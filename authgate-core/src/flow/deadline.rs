@@ -22,13 +22,23 @@ pub(super) struct Deadline {
 impl Deadline {
     /// Creates a deadline that ends `limit` after `since`, which is about now.
     pub(super) fn new(clock: Arc<dyn Clock>, since: Moment, limit: Duration) -> Self {
-        Self { clock, since, started: Instant::now(), limit }
+        Self {
+            clock,
+            since,
+            started: Instant::now(),
+            limit,
+        }
     }
 
     /// Returns the time left, or `None` if there is none.
     pub(super) fn remaining(&self) -> Option<Duration> {
-        let elapsed = self.started.elapsed().max(self.clock.now().since(self.since));
-        self.limit.checked_sub(elapsed).filter(|remaining| !remaining.is_zero())
+        let elapsed = self
+            .started
+            .elapsed()
+            .max(self.clock.now().since(self.since));
+        self.limit
+            .checked_sub(elapsed)
+            .filter(|remaining| !remaining.is_zero())
     }
 
     /// Waits for a second, or until `pause` or the deadline ends, if that is sooner.

@@ -65,10 +65,15 @@ pub async fn run_device_flow(
         // If the server asks for a longer pause than the time left, no other poll can follow, so
         // return its error.
         let too_late = deadline.remaining().is_none_or(|left| left <= pause);
-        if let Some(error) = polling.failure.take_if(|error| too_late && error.retry_after().is_some()) {
+        if let Some(error) = polling
+            .failure
+            .take_if(|error| too_late && error.retry_after().is_some())
+        {
             return Err(error);
         }
-        wait(&deadline, pause, prompt).await.ok_or_else(|| expired(&device))?;
+        wait(&deadline, pause, prompt)
+            .await
+            .ok_or_else(|| expired(&device))?;
         // Count every poll, because any of them may bring the token.
         let _exchange = in_flight.enter();
         match client.exchange_device_code(&device).await {
@@ -83,7 +88,10 @@ async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Opti
     let started = tokio::time::Instant::now();
     loop {
         let remaining = deadline.remaining()?;
-        let Some(left) = pause.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else {
+        let Some(left) = pause
+            .checked_sub(started.elapsed())
+            .filter(|left| !left.is_zero())
+        else {
             return Some(());
         };
         prompt.waiting(remaining);
@@ -105,25 +113,43 @@ struct Polling {
 
 impl Polling {
     fn new(device: &DeviceAuth) -> Self {
-        Self { interval: device.interval, slow_downs: 0, failures: 0, failure: None, answer_may_be_lost: false }
+        Self {
+            interval: device.interval,
+            slow_downs: 0,
+            failures: 0,
+            failure: None,
+            answer_may_be_lost: false,
+        }
     }
 
     /// Returns the time until the next poll.
     fn pause(&self) -> Duration {
-        let backoff = self.interval.saturating_mul(2_u32.saturating_pow(self.failures));
-        let pause = backoff.min(LONGEST_BACKOFF).max(self.interval).mul_f64(1.0 + SLACK);
+        let backoff = self
+            .interval
+            .saturating_mul(2_u32.saturating_pow(self.failures));
+        let pause = backoff
+            .min(LONGEST_BACKOFF)
+            .max(self.interval)
+            .mul_f64(1.0 + SLACK);
         let asked = self.failure.as_ref().and_then(Error::retry_after);
         asked.map_or(pause, |asked| asked.max(pause))
     }
 
     /// Handles a response without a token: returns an error if it ends the login.
-    fn go_on_after(&mut self, error: Error, device: &DeviceAuth, prompt: &dyn Prompt) -> Result<()> {
+    fn go_on_after(
+        &mut self,
+        error: Error,
+        device: &DeviceAuth,
+        prompt: &dyn Prompt,
+    ) -> Result<()> {
         match code(&error) {
             Some("authorization_pending") => self.answered(),
             Some("slow_down") => self.slow_down(&error, prompt),
             Some("expired_token") => return Err(expired(device)),
             Some("access_denied" | "invalid_grant") if self.answer_may_be_lost => {
-                return Err(Error::AnswerLost { operation: "device code grant" });
+                return Err(Error::AnswerLost {
+                    operation: "device code grant",
+                });
             }
             Some("access_denied") => return Err(denied(error)),
             Some("unauthorized_client" | "unsupported_grant_type") => {
@@ -151,7 +177,9 @@ impl Polling {
         // The response may name its own interval, which never makes the polls more frequent.
         let asked = error.retry_after().unwrap_or_default();
         self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
-        prompt.notice(&Notice::SlowedDown { interval: self.interval });
+        prompt.notice(&Notice::SlowedDown {
+            interval: self.interval,
+        });
         if self.slow_downs == SLOW_DOWNS_BEFORE_ADVICE {
             prompt.notice(&Notice::ClockDrift);
         }
@@ -161,7 +189,10 @@ impl Polling {
         self.failures = self.failures.saturating_add(1);
         self.answer_may_be_lost |= may_hide_a_token(&error);
         self.failure = Some(error.clone());
-        prompt.notice(&Notice::PollFailed { error, pause: self.pause() });
+        prompt.notice(&Notice::PollFailed {
+            error,
+            pause: self.pause(),
+        });
     }
 }
 
@@ -169,7 +200,9 @@ impl Polling {
 fn may_hide_a_token(error: &Error) -> bool {
     match error {
         Error::Transport { failure, .. } => !failure.is_before_sending(),
-        _ => error.status().is_some_and(|status| status == 200 || status >= 500),
+        _ => error
+            .status()
+            .is_some_and(|status| status == 200 || status >= 500),
     }
 }
 
@@ -189,6 +222,9 @@ fn denied(error: Error) -> Error {
 
 fn expired(device: &DeviceAuth) -> Error {
     Error::LoginExpired {
-        reason: format!("nobody approved the code within {}. Start again for a new one", spoken(device.expires_in)),
+        reason: format!(
+            "nobody approved the code within {}. Start again for a new one",
+            spoken(device.expires_in)
+        ),
     }
 }

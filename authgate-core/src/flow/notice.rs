@@ -135,5 +135,9 @@ impl fmt::Display for Notice {
 /// Formats the error with a full stop, unless it ends with a question mark.
 fn sentence(error: &Error) -> String {
     let text = error.to_string();
-    if text.ends_with('?') { text } else { text + "." }
+    if text.ends_with('?') {
+        text
+    } else {
+        text + "."
+    }
 }

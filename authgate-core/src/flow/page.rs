@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
 
@@ -69,8 +70,18 @@ const AGAIN: &str = "You can close this tab. To try again, start the login anew 
 
 impl Page {
     fn content(&self) -> Content<'_> {
-        let content = |status, mark, headline, text, next| Content { status, mark, headline, text, detail: None, next };
-        let because = |content, reason| Content { detail: Some(reason), ..content };
+        let content = |status, mark, headline, text, next| Content {
+            status,
+            mark,
+            headline,
+            text,
+            detail: None,
+            next,
+        };
+        let because = |content, reason| Content {
+            detail: Some(reason),
+            ..content
+        };
         match self {
             Self::LoggedIn => content(
                 StatusCode::OK,
@@ -167,7 +178,10 @@ impl Page {
         let mut response = Response::new(Body::from(content.html()));
         *response.status_mut() = content.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -186,8 +200,9 @@ impl Content<'_> {
             Mark::Cross => ("bad", r#"<path d="M8.8 8.8l6.4 6.4M15.2 8.8l-6.4 6.4"/>"#),
             Mark::Exclamation => ("", r#"<path d="M12 7.2v5.6M12 16.4v.1"/>"#),
         };
-        let detail =
-            self.detail.map_or_else(String::new, |detail| format!("<p class=\"detail\">{}</p>\n", escaped(detail)));
+        let detail = self.detail.map_or_else(String::new, |detail| {
+            format!("<p class=\"detail\">{}</p>\n", escaped(detail))
+        });
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

@@ -152,8 +152,14 @@ pub struct DevicePrompt<'a> {
 impl<'a> DevicePrompt<'a> {
     pub(super) fn new(client: &OAuthClient, scopes: &[String], device: &'a DeviceAuth) -> Self {
         let endpoints = client.endpoints();
-        let endpoint = endpoints.device_authorization_url.as_ref().unwrap_or(&endpoints.token_url);
-        let server = endpoints.issuer.clone().unwrap_or_else(|| endpoint.origin().ascii_serialization());
+        let endpoint = endpoints
+            .device_authorization_url
+            .as_ref()
+            .unwrap_or(&endpoints.token_url);
+        let server = endpoints
+            .issuer
+            .clone()
+            .unwrap_or_else(|| endpoint.origin().ascii_serialization());
         Self {
             user_code: &device.user_code,
             verification_uri: &device.verification_uri,
@@ -168,20 +174,34 @@ impl<'a> DevicePrompt<'a> {
 
     /// The warning to show with every code (RFC 8628 section 5.4), because another person may have
     /// sent the code.
-    pub const WARNING: &'static str =
-        "Continue only if you started this login yourself: whoever enters the code lets this program in.";
+    pub const WARNING: &'static str = "Continue only if you started this login yourself: whoever enters the code lets this program in.";
 }
 
 impl fmt::Display for DevicePrompt<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let device = if is_loopback(self.verification_uri) { "this machine" } else { "any device" };
-        writeln!(formatter, "To log in to {}, open this page on {device}:\n", self.server)?;
+        let device = if is_loopback(self.verification_uri) {
+            "this machine"
+        } else {
+            "any device"
+        };
+        writeln!(
+            formatter,
+            "To log in to {}, open this page on {device}:\n",
+            self.server
+        )?;
         writeln!(formatter, "    {}\n", self.verification_uri)?;
         if self.is_elsewhere {
             let site = self.verification_uri.origin().ascii_serialization();
-            writeln!(formatter, "The page is on another site than the server: {site}\n")?;
+            writeln!(
+                formatter,
+                "The page is on another site than the server: {site}\n"
+            )?;
         }
-        writeln!(formatter, "and enter this code within {}:\n", spoken(self.expires_in))?;
+        writeln!(
+            formatter,
+            "and enter this code within {}:\n",
+            spoken(self.expires_in)
+        )?;
         writeln!(formatter, "    {}\n", self.user_code)?;
         write!(formatter, "It lets the client {} in", self.client_id)?;
         if !self.scopes.is_empty() {

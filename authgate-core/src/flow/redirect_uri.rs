@@ -49,7 +49,12 @@ impl RedirectUri {
                 Self::default()
             )))
         };
-        let url = parse_url("the redirect URI", written, PlainHttp::Anywhere, Query::Refused)?;
+        let url = parse_url(
+            "the redirect URI",
+            written,
+            PlainHttp::Anywhere,
+            Query::Refused,
+        )?;
         if url.scheme() != "http" || !is_loopback(&url) {
             return refused("does not lead to this machine over http");
         }
@@ -58,10 +63,18 @@ impl RedirectUri {
             Some(Host::Ipv6(address)) => LoopbackHost::Address(address.into()),
             _ => LoopbackHost::Localhost,
         };
-        match url.port().or_else(|| written_port(written).filter(|port| *port == HTTP_PORT)) {
+        match url
+            .port()
+            .or_else(|| written_port(written).filter(|port| *port == HTTP_PORT))
+        {
             None => refused("names no port"),
             Some(0) => refused("names port 0"),
-            Some(port) => Ok(Self { written: written.to_owned(), host, port, path: url.path().to_owned() }),
+            Some(port) => Ok(Self {
+                written: written.to_owned(),
+                host,
+                port,
+                path: url.path().to_owned(),
+            }),
         }
     }
 
@@ -97,7 +110,8 @@ impl RedirectUri {
             LoopbackHost::Address(IpAddr::V6(address)) => format!("[{address}]"),
         };
         let with_port = format!("{host}:{}", self.port);
-        header.eq_ignore_ascii_case(&with_port) || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(&host))
+        header.eq_ignore_ascii_case(&with_port)
+            || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(&host))
     }
 }
 

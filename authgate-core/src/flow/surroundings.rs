@@ -56,8 +56,14 @@ pub struct Launcher {
 
 impl Launcher {
     /// Creates a launcher. The URL follows after `arguments`.
-    pub fn new(program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
+    pub fn new(
+        program: impl Into<PathBuf>,
+        arguments: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            program: program.into(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+        }
     }
 
     /// Returns the program.
@@ -89,11 +95,15 @@ impl fmt::Display for NoBrowser {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Ssh => "this is an SSH session, and the browser would open on the other machine",
-            Self::RemoteContainer => "this is a container elsewhere, and a browser here could not come back to it",
+            Self::RemoteContainer => {
+                "this is a container elsewhere, and a browser here could not come back to it"
+            }
             Self::Ci => "CI is set, so nobody is there to log in",
             Self::NoTerminal => "there is no terminal, so nobody is there to log in",
             Self::NoDisplay => "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-            Self::NoLauncher => "there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)",
+            Self::NoLauncher => {
+                "there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)"
+            }
         })
     }
 }
@@ -102,7 +112,9 @@ impl std::error::Error for NoBrowser {}
 
 impl From<NoBrowser> for Error {
     fn from(reason: NoBrowser) -> Self {
-        Self::BrowserUnavailable { reason: reason.to_string() }
+        Self::BrowserUnavailable {
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -152,11 +164,14 @@ impl Surroundings {
     }
 
     fn launcher(&self) -> Result<Launcher, NoBrowser> {
-        let found = |name: &str| (self.find_program)(name).map(|program| Launcher::new(program, [""; 0]));
+        let found =
+            |name: &str| (self.find_program)(name).map(|program| Launcher::new(program, [""; 0]));
         let launcher = match self.system {
             // Use the whole path, because Windows would also search the current folder.
             System::Windows => {
-                let root = self.value("SystemRoot").unwrap_or_else(|| r"C:\Windows".to_owned());
+                let root = self
+                    .value("SystemRoot")
+                    .unwrap_or_else(|| r"C:\Windows".to_owned());
                 let program = format!(r"{root}\System32\rundll32.exe");
                 Some(Launcher::new(program, ["url.dll,FileProtocolHandler"]))
             }
@@ -188,7 +203,8 @@ impl Surroundings {
     /// Returns whether the variable is set to anything but `false` or `0`. Some people set
     /// `CI=false` to say that this is not CI.
     fn is_yes(&self, name: &str) -> bool {
-        self.value(name).is_some_and(|value| !matches!(value.as_str(), "false" | "0"))
+        self.value(name)
+            .is_some_and(|value| !matches!(value.as_str(), "false" | "0"))
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -226,7 +242,8 @@ fn find_program(name: &str) -> Option<PathBuf> {
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]

@@ -63,8 +63,13 @@ impl Answer {
     /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
         match serde_json::from_slice(&self.body) {
-            Ok(Object { members, repeats_one: false }) => Ok(members),
-            Ok(Object { repeats_one: true, .. }) => Err(self.unreadable("which names a member twice")),
+            Ok(Object {
+                members,
+                repeats_one: false,
+            }) => Ok(members),
+            Ok(Object {
+                repeats_one: true, ..
+            }) => Err(self.unreadable("which names a member twice")),
             Err(_) => Err(self.not_an_object()),
         }
     }
@@ -72,10 +77,16 @@ impl Answer {
     /// Returns the error in this answer, if it is one.
     fn refusal(&self) -> Option<Error> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
-        let member = |name: &str| object.as_ref()?.get(name).filter(|value| !value.is_null() && *value != "");
+        let member = |name: &str| {
+            object
+                .as_ref()?
+                .get(name)
+                .filter(|value| !value.is_null() && *value != "")
+        };
         // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error") {
-            let description = member("error_description").map(|value| self.shown(value, EXPLANATION_LENGTH));
+            let description =
+                member("error_description").map(|value| self.shown(value, EXPLANATION_LENGTH));
             let error = self.oauth_error(self.shown(code, 100), description);
             return Some(match member("interval").and_then(seconds) {
                 Some(interval) => slowed_down(error, interval),
@@ -90,11 +101,16 @@ impl Answer {
         }
         match self.status {
             StatusCode::OK => None,
-            StatusCode::NOT_FOUND => Some(self.out_of_place(
-                "there is nothing at this address (404): check the server's URL (AUTHGATE_URL)".to_owned(),
-            )),
+            StatusCode::NOT_FOUND => Some(
+                self.out_of_place(
+                    "there is nothing at this address (404): check the server's URL (AUTHGATE_URL)"
+                        .to_owned(),
+                ),
+            ),
             _ if object.is_some() => {
-                Some(self.unexpected("which is not the answer that the protocol has for this".to_owned()))
+                Some(self.unexpected(
+                    "which is not the answer that the protocol has for this".to_owned(),
+                ))
             }
             _ => Some(self.not_an_object()),
         }
@@ -106,16 +122,24 @@ impl Answer {
         if self.status.is_success() {
             return None;
         }
-        let mut headers = self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|header| header.to_str().ok());
+        let mut headers = self
+            .headers
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .filter_map(|header| header.to_str().ok());
         headers.find_map(|header| {
             // Redact before parsing: a quote in a secret would end a parameter in the middle of the
             // secret.
             let header = self.sent.redacted(header);
             let challenges = ChallengeParser::new(&header).map_while(Result::ok);
-            let mut bearer = challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
+            let mut bearer =
+                challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
             bearer.find_map(|challenge| {
                 let parameter = |name: &str| {
-                    let (_, value) = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+                    let (_, value) = challenge
+                        .params
+                        .iter()
+                        .find(|(key, _)| key.eq_ignore_ascii_case(name))?;
                     Some(value.to_unescaped())
                 };
                 Some((parameter("error")?, parameter("error_description")))
@@ -124,8 +148,10 @@ impl Answer {
     }
 
     fn redirected(&self, url: &Url) -> Error {
-        let target =
-            self.header(&LOCATION).and_then(|location| url.join(location).ok()).map_or_else(String::new, |target| {
+        let target = self
+            .header(&LOCATION)
+            .and_then(|location| url.join(location).ok())
+            .map_or_else(String::new, |target| {
                 let origin = target.origin().ascii_serialization();
                 format!(" to {}", text::printable(&self.sent.redacted(&origin)))
             });
@@ -138,7 +164,12 @@ impl Answer {
 
     fn out_of_place(&self, reason: String) -> Error {
         let status = Some(self.status.as_u16());
-        Error::Protocol { operation: self.operation, url: self.url.clone(), status, reason }
+        Error::Protocol {
+            operation: self.operation,
+            url: self.url.clone(),
+            status,
+            reason,
+        }
     }
 
     fn not_an_object(&self) -> Error {
@@ -156,8 +187,13 @@ impl Answer {
             body if body.is_empty() => "an empty body".to_owned(),
             // An answer that was meant to carry a token may still contain one, so we do not show
             // it.
-            _ if self.status.is_success() && !self.sent.asked_in_public() => "a body that is not shown".to_owned(),
-            body => format!("a body that begins: {}", text::excerpt(&body, EXCERPT_LENGTH)),
+            _ if self.status.is_success() && !self.sent.asked_in_public() => {
+                "a body that is not shown".to_owned()
+            }
+            body => format!(
+                "a body that begins: {}",
+                text::excerpt(&body, EXCERPT_LENGTH)
+            ),
         };
         self.unexpected(format!("{reason} ({content_type}; {body})"))
     }
@@ -219,7 +255,10 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object { members: Map::new(), repeats_one: false };
+        let mut object = Object {
+            members: Map::new(),
+            repeats_one: false,
+        };
         while let Some((name, value)) = map.next_entry()? {
             object.repeats_one |= object.members.insert(name, value).is_some();
         }
@@ -230,7 +269,9 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 /// Raises the wait of a `slow_down` error to the new interval, which the server may name in the
 /// body (RFC 8628 section 3.5).
 fn slowed_down(mut error: Error, interval: f64) -> Error {
-    if let Error::OAuth { code, retry_after, .. } = &mut error
+    if let Error::OAuth {
+        code, retry_after, ..
+    } = &mut error
         && code == "slow_down"
     {
         let interval = Duration::try_from_secs_f64(interval).ok();

@@ -16,8 +16,10 @@ pub(crate) fn bearer(access_token: &Secret) -> Result<HeaderValue> {
     let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
     text.extend_from_slice(SCHEME);
     text.extend_from_slice(token);
-    let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Text(text)))
-        .map_err(|_| Error::config("the access token has characters that cannot be sent in a header"))?;
+    let mut header =
+        HeaderValue::from_maybe_shared(Bytes::from_owner(Text(text))).map_err(|_| {
+            Error::config("the access token has characters that cannot be sent in a header")
+        })?;
     header.set_sensitive(true);
     Ok(header)
 }

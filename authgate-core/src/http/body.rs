@@ -39,7 +39,9 @@ pub async fn read_body(response: reqwest::Response, limit: usize) -> Body {
 }
 
 async fn read(operation: &'static str, mut response: reqwest::Response, limit: usize) -> Body {
-    let is_announced_longer = response.content_length().is_some_and(|length| length > limit as u64);
+    let is_announced_longer = response
+        .content_length()
+        .is_some_and(|length| length > limit as u64);
     let mut bytes = Vec::new();
     let end = loop {
         match response.chunk().await {
@@ -51,14 +53,19 @@ async fn read(operation: &'static str, mut response: reqwest::Response, limit: u
                 }
             }
             Ok(None) => break BodyEnd::Complete,
-            Err(error) => break BodyEnd::Lost(transport_error(operation, response.url(), None, &error)),
+            Err(error) => {
+                break BodyEnd::Lost(transport_error(operation, response.url(), None, &error));
+            }
         }
     };
     Body { bytes, end }
 }
 
 /// Reads the whole body of a protocol answer; returns `None` if it is larger than 1 MiB.
-pub(super) async fn read_whole_body(operation: &'static str, response: reqwest::Response) -> Result<Option<Vec<u8>>> {
+pub(super) async fn read_whole_body(
+    operation: &'static str,
+    response: reqwest::Response,
+) -> Result<Option<Vec<u8>>> {
     /// No document of the protocol is nearly as large.
     const LIMIT: usize = 1024 * 1024;
 

@@ -15,5 +15,7 @@ pub fn answer_with(answer: Response<Vec<u8>>) {
 
 /// Returns the answer to every request, if there is one.
 pub(super) fn answer() -> Option<reqwest::Response> {
-    ANSWER.with_borrow(Clone::clone).map(reqwest::Response::from)
+    ANSWER
+        .with_borrow(Clone::clone)
+        .map(reqwest::Response::from)
 }

@@ -45,7 +45,9 @@ impl Retry {
             };
             failures += 1;
             match self.pause(&error, failures) {
-                Some(pause) if started.elapsed() + pause <= PATIENCE => tokio::time::sleep(pause).await,
+                Some(pause) if started.elapsed() + pause <= PATIENCE => {
+                    tokio::time::sleep(pause).await
+                }
                 _ => return Err(error),
             }
         }
@@ -54,7 +56,10 @@ impl Retry {
     /// Returns the pause before the next attempt; `None` if there is no next attempt.
     fn pause(self, error: &Error, failures: u32) -> Option<Duration> {
         let attempts = match error {
-            Error::Transport { failure: TransportFailure::Refused, .. } => REFUSED_ATTEMPTS,
+            Error::Transport {
+                failure: TransportFailure::Refused,
+                ..
+            } => REFUSED_ATTEMPTS,
             _ => ATTEMPTS,
         };
         if failures >= attempts || !self.allows(error) {
@@ -62,7 +67,11 @@ impl Retry {
         }
         // Full jitter: clients that failed together must not come back together.
         let backoff = (BASE * 2_u32.pow(failures - 1)).mul_f64(fastrand::f64());
-        let least = if error.status() == Some(429) { AFTER_TOO_MANY_REQUESTS } else { Duration::ZERO };
+        let least = if error.status() == Some(429) {
+            AFTER_TOO_MANY_REQUESTS
+        } else {
+            Duration::ZERO
+        };
         Some(error.retry_after().unwrap_or_default().max(least) + backoff)
     }
 
@@ -86,7 +95,9 @@ pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
     const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    let now = text(&DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    let now = text(&DATE)
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or_else(SystemTime::now);
     let until = |moment: SystemTime| moment.duration_since(now).unwrap_or_default();
 
     let wait = match text(&RETRY_AFTER) {
@@ -100,7 +111,8 @@ pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
             .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
             .map(until),
     };
-    wait.filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST_WAIT))
+    wait.filter(|wait| !wait.is_zero())
+        .map(|wait| wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -113,11 +125,23 @@ mod tests {
 
     fn lost(failure: TransportFailure) -> Error {
         let source = Cause::innermost(&io::Error::other("a test"));
-        Error::Transport { operation: "a test", url: String::new(), proxy: None, failure, source }
+        Error::Transport {
+            operation: "a test",
+            url: String::new(),
+            proxy: None,
+            failure,
+            source,
+        }
     }
 
     fn answered(status: u16) -> Error {
-        Error::Response { operation: "a test", url: String::new(), status, reason: String::new(), retry_after: None }
+        Error::Response {
+            operation: "a test",
+            url: String::new(),
+            status,
+            reason: String::new(),
+            retry_after: None,
+        }
     }
 
     /// Returns how often a request is sent that always fails with `error`.
@@ -135,7 +159,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_grant_is_resent_only_where_the_server_cannot_have_seen_it() {
-        use TransportFailure::{AnswerTimedOut, Broken, Certificate, ConnectTimedOut, Refused, Unreachable};
+        use TransportFailure::{
+            AnswerTimedOut, Broken, Certificate, ConnectTimedOut, Refused, Unreachable,
+        };
 
         for (error, only_unsent, idempotent) in [
             (lost(Refused), 2, 2),
@@ -148,10 +174,17 @@ mod tests {
             (answered(500), 1, 1),
             (answered(429), 1, 2),
         ] {
-            assert_eq!(attempts(Retry::OnlyUnsent, &error).await, only_unsent, "{error:?}");
+            assert_eq!(
+                attempts(Retry::OnlyUnsent, &error).await,
+                only_unsent,
+                "{error:?}"
+            );
             let sent = attempts(Retry::Idempotent, &error).await;
             // Two pauses of at least 5 s do not always fit into the time limit.
-            assert!(sent == idempotent || error.status() == Some(429) && sent == 3, "{error:?}: {sent}");
+            assert!(
+                sent == idempotent || error.status() == Some(429) && sent == 3,
+                "{error:?}: {sent}"
+            );
             assert_eq!(attempts(Retry::Never, &error).await, 1, "{error:?}");
         }
     }

@@ -12,14 +12,18 @@ use crate::error::{Cause, Error, Result};
 
 /// Builds the configuration for connections without encryption: it reads no file and trusts nobody.
 pub(super) fn trusting_nobody() -> Result<ClientConfig> {
-    Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Ok(builder()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }
 
 /// Builds the configuration for https: it trusts the authorities in `SSL_CERT_FILE` and
 /// `SSL_CERT_DIR` if set, otherwise the system's.
 #[cfg(not(any(target_os = "macos", windows)))]
 pub(super) fn trusting_the_system() -> Result<ClientConfig> {
-    Ok(builder()?.with_root_certificates(authorities::read()?).with_no_client_auth())
+    Ok(builder()?
+        .with_root_certificates(authorities::read()?)
+        .with_no_client_auth())
 }
 
 /// Builds the configuration for https: it uses the platform's verifier and also trusts the
@@ -45,7 +49,10 @@ pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::new(ring::default_provider()))
         .map_err(|error| unusable(&error))?;
     // The platform's verifier comes from the rustls project, and rustls takes it in no other way.
-    Ok(builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+    Ok(builder()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
 }
 
 /// Passes the cryptography provider explicitly, because a library must not install a default for

@@ -39,16 +39,31 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 
     let _deleting = options.in_flight.enter();
     let not_deleted = stores.run(FallbackStore::delete_everywhere).await;
-    Ok(Logout { was_logged_in, not_revoked, not_deleted })
+    Ok(Logout {
+        was_logged_in,
+        not_revoked,
+        not_deleted,
+    })
 }
 
 /// Revokes the tokens of every login. Returns those that were not revoked, and why.
-async fn revoke_all(options: &LoginOptions, stores: &Stores, found: Vec<StoredToken>) -> Vec<(&'static str, Error)> {
-    let issuer = options.authgate_url.strip_suffix('/').unwrap_or(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|token| token.issuer.as_deref() == Some(issuer));
+async fn revoke_all(
+    options: &LoginOptions,
+    stores: &Stores,
+    found: Vec<StoredToken>,
+) -> Vec<(&'static str, Error)> {
+    let issuer = options
+        .authgate_url
+        .strip_suffix('/')
+        .unwrap_or(&options.authgate_url);
+    let (ours, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|token| token.issuer.as_deref() == Some(issuer));
     let mut not_revoked: Vec<_> = others
         .iter()
-        .flat_map(|token| tokens(token).map(|(name, _)| (name, other_server(token.issuer.as_deref()))))
+        .flat_map(|token| {
+            tokens(token).map(|(name, _)| (name, other_server(token.issuer.as_deref())))
+        })
         .collect();
     if ours.is_empty() {
         return not_revoked;
@@ -60,20 +75,32 @@ async fn revoke_all(options: &LoginOptions, stores: &Stores, found: Vec<StoredTo
                 not_revoked.extend(revoked.err().map(|error| (name, error)));
             }
         }
-        Err(error) => not_revoked.extend(ours.iter().flat_map(tokens).map(|(name, _)| (name, error.clone()))),
+        Err(error) => not_revoked.extend(
+            ours.iter()
+                .flat_map(tokens)
+                .map(|(name, _)| (name, error.clone())),
+        ),
     }
     not_revoked
 }
 
 /// Returns the refresh token first, because its holder can get further access tokens.
 fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
-    let refresh_token = kept.refresh_token.as_ref().map(|token| ("refresh token", token));
-    refresh_token.into_iter().chain([("access token", &kept.access_token)])
+    let refresh_token = kept
+        .refresh_token
+        .as_ref()
+        .map(|token| ("refresh token", token));
+    refresh_token
+        .into_iter()
+        .chain([("access token", &kept.access_token)])
 }
 
 fn other_server(issuer: Option<&str>) -> Error {
     Error::config(match issuer {
-        Some(issuer) => format!("it is a login at {}, which was not asked", crate::text::excerpt(issuer, 200)),
+        Some(issuer) => format!(
+            "it is a login at {}, which was not asked",
+            crate::text::excerpt(issuer, 200)
+        ),
         None => "it is not known which server it is a login at".to_owned(),
     })
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::FlowMode;
 use crate::config::PlainHttp;
-use crate::flow::{Browser, InFlight, Prompt, RedirectUri, StandardError, Surroundings, SystemBrowser};
+use crate::flow::{
+    Browser, InFlight, Prompt, RedirectUri, StandardError, Surroundings, SystemBrowser,
+};
 use crate::http::HttpClient;
 use crate::secret::Secret;
 use crate::store::{FallbackStore, KeyringStore};
@@ -63,12 +65,18 @@ impl LoginOptions {
 
     /// Makes the client a confidential one (RFC 6749 section 2.1); `None` leaves it public.
     pub fn client_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
-        Self { client_secret: client_secret.into(), ..self }
+        Self {
+            client_secret: client_secret.into(),
+            ..self
+        }
     }
 
     /// Sets the scopes to request. Default: none, which leaves the choice to the server.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { scopes: scopes.into_iter().map(Into::into).collect(), ..self }
+        Self {
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            ..self
+        }
     }
 
     /// Sets which flow logs the person in. Default: [`FlowMode::Auto`].
@@ -78,12 +86,18 @@ impl LoginOptions {
 
     /// Sets the redirect URI. Default: `http://127.0.0.1:8088/callback`.
     pub fn redirect_uri(self, redirect_uri: RedirectUri) -> Self {
-        Self { redirect_uri, ..self }
+        Self {
+            redirect_uri,
+            ..self
+        }
     }
 
     /// Allows plain http as `plain_http` says. Default: to this machine only.
     pub fn plain_http(self, plain_http: PlainHttp) -> Self {
-        Self { http: self.http.with_plain_http(plain_http), ..self }
+        Self {
+            http: self.http.with_plain_http(plain_http),
+            ..self
+        }
     }
 
     /// Sets whether the login may be stored in the OS keyring. Default: yes. If not, the keyring is
@@ -94,24 +108,36 @@ impl LoginOptions {
 
     /// Sets the prompt that the person sees. Default: plain text on standard error.
     pub fn prompt(self, prompt: impl Prompt + 'static) -> Self {
-        Self { prompt: Arc::new(prompt), ..self }
+        Self {
+            prompt: Arc::new(prompt),
+            ..self
+        }
     }
 
     /// Sets the browser that opens a URL. Default: the browser of this machine, if one can be
     /// opened.
     pub fn browser(self, browser: impl Browser + 'static) -> Self {
-        Self { browser: Some(Arc::new(browser)), ..self }
+        Self {
+            browser: Some(Arc::new(browser)),
+            ..self
+        }
     }
 
     /// Sets where logins are stored. Default: the keyring, and `~/.authgate-tokens.json` if there
     /// is none.
     pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
-        Self { store: Some(store.into()), ..self }
+        Self {
+            store: Some(store.into()),
+            ..self
+        }
     }
 
     /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
     pub fn platform(self, platform: Surroundings) -> Self {
-        Self { platform: Arc::new(platform), ..self }
+        Self {
+            platform: Arc::new(platform),
+            ..self
+        }
     }
 
     /// Sets the counter of the work that a Ctrl-C should wait for.
@@ -120,15 +146,23 @@ impl LoginOptions {
     }
 
     pub(super) fn browser_or_default(&self) -> Arc<dyn Browser> {
-        self.browser.clone().unwrap_or_else(|| Arc::new(SystemBrowser::new(self.platform.browser())))
+        self.browser
+            .clone()
+            .unwrap_or_else(|| Arc::new(SystemBrowser::new(self.platform.browser())))
     }
 
     pub(super) fn store_or_default(&self) -> Arc<FallbackStore> {
         self.store.clone().unwrap_or_else(|| {
             // If a person can unlock the keyring, give them the time for it.
             let can_be_unlocked = self.platform.browser().is_ok();
-            let limit = if can_be_unlocked { KeyringStore::LIMIT_FOR_A_PERSON } else { KeyringStore::LIMIT };
-            Arc::new(FallbackStore::of_user(self.keyring.then(|| KeyringStore::new(limit))))
+            let limit = if can_be_unlocked {
+                KeyringStore::LIMIT_FOR_A_PERSON
+            } else {
+                KeyringStore::LIMIT
+            };
+            Arc::new(FallbackStore::of_user(
+                self.keyring.then(|| KeyringStore::new(limit)),
+            ))
         })
     }
 }

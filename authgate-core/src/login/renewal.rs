@@ -33,7 +33,9 @@ impl Login {
         let (login, stale) = (self.clone(), stale.clone());
         match tokio::spawn(async move { login.renew_locked(stale).await }).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Error::Interrupted { operation: "refresh token grant" }),
+            Err(_) => Err(Error::Interrupted {
+                operation: "refresh token grant",
+            }),
         }
     }
 
@@ -92,7 +94,8 @@ impl Login {
 
     async fn get_ready(&self, current: &StoredToken) -> Result<()> {
         let current = current.clone();
-        self.with_store(move |store, client_id| store.get_ready(client_id, &current)).await
+        self.with_store(move |store, client_id| store.get_ready(client_id, &current))
+            .await
     }
 
     /// Deletes a token that no longer works from every store that still has it. Returns whether
@@ -101,9 +104,13 @@ impl Login {
     /// On a full disk the token stays, and the server refuses it once more in the next run. A new
     /// login does not wait for its deletion.
     pub(super) async fn delete_refused(&self, refused: StoredToken) -> bool {
-        let deleted = self.with_store(move |store, client_id| store.delete_refused(client_id, &refused)).await;
+        let deleted = self
+            .with_store(move |store, client_id| store.delete_refused(client_id, &refused))
+            .await;
         if let Err(error) = &deleted {
-            self.notice(&Notice::Store(store::Notice::OldCopyRemains { reason: error.to_string() }));
+            self.notice(&Notice::Store(store::Notice::OldCopyRemains {
+                reason: error.to_string(),
+            }));
         }
         deleted.is_ok()
     }
@@ -115,10 +122,15 @@ impl Login {
 
     async fn keep_renewed(&self, old: StoredToken, new: StoredToken) -> Renewal {
         let renewed = new.clone();
-        let kept = self.with_store(move |store, client_id| store.save_refreshed(client_id, &old, &new)).await;
+        let kept = self
+            .with_store(move |store, client_id| store.save_refreshed(client_id, &old, &new))
+            .await;
         match kept {
             Kept::InStore | Kept::ThisRunOnly => Renewal::Renewed(renewed),
-            Kept::Superseded => self.load().await.map_or(Renewal::LoginEnded, Renewal::Found),
+            Kept::Superseded => self
+                .load()
+                .await
+                .map_or(Renewal::LoginEnded, Renewal::Found),
         }
     }
 }

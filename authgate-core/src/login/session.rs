@@ -27,12 +27,22 @@ pub struct Session {
 impl Session {
     /// Creates a session with a stored token, which the server may have revoked.
     pub(super) fn resumed(login: Login, kept: StoredToken) -> Self {
-        Self { token: login.usable(&kept), login, untried: Some(kept), is_over: false }
+        Self {
+            token: login.usable(&kept),
+            login,
+            untried: Some(kept),
+            is_over: false,
+        }
     }
 
     /// Creates a session with a token that this run obtained or that it should not replace.
     pub(super) fn new(login: Login, token: Token) -> Self {
-        Self { login, token, untried: None, is_over: false }
+        Self {
+            login,
+            token,
+            untried: None,
+            is_over: false,
+        }
     }
 
     /// Returns the client.
@@ -141,13 +151,19 @@ impl Session {
     /// an attacker may have substituted another person's token. An ID token that cannot be parsed
     /// is ignored.
     fn check_subject(&self, user: &UserInfo) -> Result<()> {
-        let expected = self.token.id_token.as_ref().and_then(|token| unverified_claim(token, "sub"));
+        let expected = self
+            .token
+            .id_token
+            .as_ref()
+            .and_then(|token| unverified_claim(token, "sub"));
         match (expected, &user.sub) {
             (Some(expected), Some(subject)) if expected != *subject => Err(Error::Protocol {
                 operation: "userinfo",
                 url: self.login.issuer.clone(),
                 status: None,
-                reason: "the answer is about another person than the ID token: log out and in again".to_owned(),
+                reason:
+                    "the answer is about another person than the ID token: log out and in again"
+                        .to_owned(),
             }),
             _ => Ok(()),
         }

@@ -57,6 +57,9 @@ impl Stores {
 
 impl std::fmt::Debug for Stores {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Stores").field("store", &self.store).finish_non_exhaustive()
+        formatter
+            .debug_struct("Stores")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }

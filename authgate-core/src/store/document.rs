@@ -30,25 +30,36 @@ impl<'a> Document<'a> {
         }
         let members = Object::parse(std::str::from_utf8(bytes).ok()?)?;
         // The value was parsed before, so if it begins like an object, it is one.
-        let is_ours = members.get(ENTRIES).is_none_or(|entries| entries.starts_with('{'));
+        let is_ours = members
+            .get(ENTRIES)
+            .is_none_or(|entries| entries.starts_with('{'));
         is_ours.then_some(Self(members))
     }
 
     /// Returns the text of the client's entry, if it is a string.
     pub(super) fn entry(&self, client_id: &str) -> Option<Zeroizing<String>> {
-        let entry = self.part(ENTRIES).get(client_id).map(serde_json::from_str)?;
+        let entry = self
+            .part(ENTRIES)
+            .get(client_id)
+            .map(serde_json::from_str)?;
         entry.ok().map(Zeroizing::new)
     }
 
     /// Returns the JSON text of the client's record.
     pub(super) fn record(&self, client_id: &str) -> Option<Zeroizing<String>> {
-        self.part(RECORDS).get(client_id).map(|record| Zeroizing::new(record.to_owned()))
+        self.part(RECORDS)
+            .get(client_id)
+            .map(|record| Zeroizing::new(record.to_owned()))
     }
 
     pub(super) fn set(&mut self, client_id: &str, entry: &str, record: Option<&str>) {
-        self.change(ENTRIES, |entries| entries.set(client_id, quoted(entry).to_string()));
+        self.change(ENTRIES, |entries| {
+            entries.set(client_id, quoted(entry).to_string())
+        });
         match record {
-            Some(record) => self.change(RECORDS, |records| records.set(client_id, record.to_owned())),
+            Some(record) => {
+                self.change(RECORDS, |records| records.set(client_id, record.to_owned()))
+            }
             None => self.remove_record(client_id),
         }
     }

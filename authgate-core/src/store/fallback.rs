@@ -40,7 +40,13 @@ impl FallbackStore {
     /// `lock` must be a clone of its [`login_lock`](FileStore::login_lock), because its saves would
     /// otherwise wait for the lock that the caller holds.
     pub fn new(stores: Vec<Box<dyn TokenStore>>, lock: LoginLock) -> Self {
-        Self { stores, missing: Vec::new(), memory: MemoryStore::default(), lock, told: Mutex::default() }
+        Self {
+            stores,
+            missing: Vec::new(),
+            memory: MemoryStore::default(),
+            lock,
+            told: Mutex::default(),
+        }
     }
 
     /// Uses the user's stores: `keyring`, and the file in the home folder. Without `keyring`, the
@@ -61,7 +67,10 @@ impl FallbackStore {
             }
             Err(error) => {
                 let missing = vec![error.to_string()];
-                Self { missing, ..Self::new(stores, LoginLock::nowhere(error.to_string())) }
+                Self {
+                    missing,
+                    ..Self::new(stores, LoginLock::nowhere(error.to_string()))
+                }
             }
         }
     }
@@ -89,7 +98,9 @@ impl FallbackStore {
     pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
         self.lock(patience).unwrap_or_else(|error| {
             let reason = error.to_string();
-            self.told().notice(Notice::LockPassedOver { reason: reason.clone() });
+            self.told().notice(Notice::LockPassedOver {
+                reason: reason.clone(),
+            });
             self.lock.share_or_do_without(reason)
         })
     }
@@ -103,8 +114,10 @@ impl FallbackStore {
     pub fn delete_refused(&self, client_id: &str, refused: &StoredToken) -> Result<()> {
         // Memory never fails.
         let _ = self.memory.replace(client_id, refused, None);
-        let outcomes: Vec<_> =
-            self.holding(client_id, refused).map(|store| store.replace(client_id, refused, None)).collect();
+        let outcomes: Vec<_> = self
+            .holding(client_id, refused)
+            .map(|store| store.replace(client_id, refused, None))
+            .collect();
         outcomes.into_iter().collect::<Result<Vec<_>>>().map(|_| ())
     }
 
@@ -115,18 +128,27 @@ impl FallbackStore {
     ///
     /// [`Error::Store`] of the first store that cannot be written.
     pub fn get_ready(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.holding(client_id, token).try_for_each(TokenStore::get_ready)
+        self.holding(client_id, token)
+            .try_for_each(TokenStore::get_ready)
     }
 
     /// Returns every login stored for this client, the newest first: those with an unknown expiry,
     /// then the one that expires last. A store that cannot be read is skipped, with a notice.
     pub fn load_all(&self, client_id: &str) -> Vec<StoredToken> {
-        let mut all: Vec<StoredToken> = self.memory.load(client_id).ok().flatten().into_iter().collect();
+        let mut all: Vec<StoredToken> = self
+            .memory
+            .load(client_id)
+            .ok()
+            .flatten()
+            .into_iter()
+            .collect();
         for (index, store) in self.stores.iter().enumerate() {
             match store.load(client_id) {
                 Ok(found) => {
                     self.told().found(client_id, index, found.as_ref());
-                    all.extend(found.filter(|found| !all.iter().any(|token| token.is_same_grant(found))));
+                    all.extend(
+                        found.filter(|found| !all.iter().any(|token| token.is_same_grant(found))),
+                    );
                 }
                 Err(error) => self.trouble(index, &error),
             }
@@ -136,7 +158,11 @@ impl FallbackStore {
     }
 
     /// Returns the stores that had `token` when they were last read or written.
-    fn holding(&self, client_id: &str, token: &StoredToken) -> impl Iterator<Item = &dyn TokenStore> {
+    fn holding(
+        &self,
+        client_id: &str,
+        token: &StoredToken,
+    ) -> impl Iterator<Item = &dyn TokenStore> {
         self.stores
             .iter()
             .enumerate()
@@ -168,11 +194,14 @@ impl FallbackStore {
     }
 
     fn held(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
-        self.told().held(client_id, index).is_some_and(|held| held.is_same_grant(token))
+        self.told()
+            .held(client_id, index)
+            .is_some_and(|held| held.is_same_grant(token))
     }
 
     fn trouble(&self, index: usize, error: &Error) {
-        self.told().trouble(index, error, self.stores.get(index + 1).map(AsRef::as_ref));
+        self.told()
+            .trouble(index, error, self.stores.get(index + 1).map(AsRef::as_ref));
     }
 
     fn forget(&self, client_id: &str) {
@@ -202,22 +231,38 @@ impl TokenStore for FallbackStore {
 
     /// Deletes like [`FallbackStore::delete_everywhere`]. Returns the first failure.
     fn delete(&self, client_id: &str) -> Result<()> {
-        self.delete_everywhere(client_id).into_iter().next().map_or(Ok(()), Err)
+        self.delete_everywhere(client_id)
+            .into_iter()
+            .next()
+            .map_or(Ok(()), Err)
     }
 
     fn description(&self) -> String {
-        let stores: Vec<String> = self.stores.iter().map(|store| store.description()).collect();
-        if stores.is_empty() { self.memory.description() } else { stores.join(", else ") }
+        let stores: Vec<String> = self
+            .stores
+            .iter()
+            .map(|store| store.description())
+            .collect();
+        if stores.is_empty() {
+            self.memory.description()
+        } else {
+            stores.join(", else ")
+        }
     }
 
     fn take_notices(&self) -> Vec<Notice> {
         let own = std::mem::take(&mut self.told().notices);
-        own.into_iter().chain(self.stores.iter().flat_map(|store| store.take_notices())).collect()
+        own.into_iter()
+            .chain(self.stores.iter().flat_map(|store| store.take_notices()))
+            .collect()
     }
 }
 
 impl fmt::Debug for FallbackStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("FallbackStore").field("stores", &self.description()).finish_non_exhaustive()
+        formatter
+            .debug_struct("FallbackStore")
+            .field("stores", &self.description())
+            .finish_non_exhaustive()
     }
 }

@@ -56,7 +56,12 @@ impl FileStore {
     /// Creates a store for the file at `path`, which need not exist yet; its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { lock: LoginLock::beside(&path), path, notices: Mutex::default(), changing: Mutex::default() }
+        Self {
+            lock: LoginLock::beside(&path),
+            path,
+            notices: Mutex::default(),
+            changing: Mutex::default(),
+        }
     }
 
     /// Creates a store for the file in the home folder.
@@ -66,11 +71,14 @@ impl FileStore {
     /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
     pub fn in_home() -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        let home = std::env::var_os(variable).map(PathBuf::from).filter(|home| home.is_absolute());
-        home.map(|home| Self::new(home.join(NAME))).ok_or_else(|| Error::Store {
-            place: format!("~/{NAME}"),
-            reason: format!("{variable} does not name a folder: set it to your home folder"),
-        })
+        let home = std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute());
+        home.map(|home| Self::new(home.join(NAME)))
+            .ok_or_else(|| Error::Store {
+                place: format!("~/{NAME}"),
+                reason: format!("{variable} does not name a folder: set it to your home folder"),
+            })
     }
 
     /// Returns the lock of this file. A caller that reads the store, asks a server and saves must
@@ -84,7 +92,9 @@ impl FileStore {
     fn change(&self, edit: impl Fn(&mut Document<'_>) -> bool) -> Result<()> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if own_file::check_folder(&self.path)? {
-            self.notice(Notice::FolderIsOpen { place: own_file::shown(own_file::folder(&self.path)) });
+            self.notice(Notice::FolderIsOpen {
+                place: own_file::shown(own_file::folder(&self.path)),
+            });
         }
         let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         for _ in 0..CHANGE_ATTEMPTS {
@@ -100,19 +110,25 @@ impl FileStore {
                 Ok(replacement) => replacement,
                 // The new file could not be written, perhaps because the disk is full. An empty
                 // file means the same as none, so remove the file, which needs no space.
-                Err(_) if document.is_empty() && !is_damaged && peers.is_held() => return self.remove(),
+                Err(_) if document.is_empty() && !is_damaged && peers.is_held() => {
+                    return self.remove();
+                }
                 Err(error) => return Err(error),
             };
             if peers.is_held() {
                 return self.put_in_place(replacement, is_damaged);
             }
         }
-        Err(own_file::store_error(&self.path, "other programs keep changing it: try again"))
+        Err(own_file::store_error(
+            &self.path,
+            "other programs keep changing it: try again",
+        ))
     }
 
     /// Returns the content of the file; empty if there is no file.
     fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))? else {
+        let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))?
+        else {
             return Ok(Zeroizing::default());
         };
         self.repair_permissions(&file, &metadata);
@@ -122,7 +138,9 @@ impl FileStore {
         // Allocate the whole buffer first, because a buffer that grows leaves copies of the tokens
         // in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0)));
-        file.take(size).read_to_end(&mut bytes).map_err(|error| own_file::io_error(&self.path, "read", &error))?;
+        file.take(size)
+            .read_to_end(&mut bytes)
+            .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
         Ok(bytes)
     }
 
@@ -132,10 +150,15 @@ impl FileStore {
 
         if metadata.permissions().mode() & 0o077 != 0 {
             let place = own_file::shown(&self.path);
-            self.notice(match file.set_permissions(PermissionsExt::from_mode(0o600)) {
-                Ok(()) => Notice::PermissionsRepaired { place },
-                Err(error) => Notice::OthersCanRead { place, reason: error.to_string() },
-            });
+            self.notice(
+                match file.set_permissions(PermissionsExt::from_mode(0o600)) {
+                    Ok(()) => Notice::PermissionsRepaired { place },
+                    Err(error) => Notice::OthersCanRead {
+                        place,
+                        reason: error.to_string(),
+                    },
+                },
+            );
         }
     }
 
@@ -165,7 +188,9 @@ impl FileStore {
                     replacement = failure.file;
                     std::thread::sleep(RENAME_PAUSE);
                 }
-                Err(failure) => return Err(own_file::io_error(&self.path, "replaced", &failure.error)),
+                Err(failure) => {
+                    return Err(own_file::io_error(&self.path, "replaced", &failure.error));
+                }
             }
         }
         self.sync_folder();
@@ -176,13 +201,18 @@ impl FileStore {
     fn keep_damaged(&self) -> Result<()> {
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
         let copy = own_file::with_suffix(&self.path, &format!(".corrupt-{time}"));
-        std::fs::rename(&self.path, &copy).map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
-        self.notice(Notice::DamagedFileKept { place: own_file::shown(&self.path), copy: own_file::shown(&copy) });
+        std::fs::rename(&self.path, &copy)
+            .map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
+        self.notice(Notice::DamagedFileKept {
+            place: own_file::shown(&self.path),
+            copy: own_file::shown(&copy),
+        });
         Ok(())
     }
 
     fn remove(&self) -> Result<()> {
-        std::fs::remove_file(&self.path).map_err(|error| own_file::io_error(&self.path, "removed", &error))?;
+        std::fs::remove_file(&self.path)
+            .map_err(|error| own_file::io_error(&self.path, "removed", &error))?;
         self.sync_folder();
         Ok(())
     }
@@ -191,7 +221,8 @@ impl FileStore {
     /// still correct.
     fn sync_folder(&self) {
         if cfg!(unix)
-            && let Err(error) = File::open(own_file::folder(&self.path)).and_then(|folder| folder.sync_all())
+            && let Err(error) =
+                File::open(own_file::folder(&self.path)).and_then(|folder| folder.sync_all())
         {
             tracing::warn!(%error, "the folder of the token file could not be synced");
         }
@@ -219,7 +250,10 @@ impl TokenStore for FileStore {
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         if client_id.is_empty() {
-            return Err(own_file::store_error(&self.path, "the client ID is empty: set CLIENT_ID"));
+            return Err(own_file::store_error(
+                &self.path,
+                "the client ID is empty: set CLIENT_ID",
+            ));
         }
         self.change(|document| {
             write(document, client_id, token);
@@ -228,7 +262,12 @@ impl TokenStore for FileStore {
     }
 
     /// Compares and changes in one step, under the other clients' lock.
-    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
+    fn replace(
+        &self,
+        client_id: &str,
+        old: &StoredToken,
+        new: Option<&StoredToken>,
+    ) -> Result<bool> {
         let stands = Cell::new(false);
         self.change(|document| {
             stands.set(read(document, client_id).is_some_and(|current| current.is_same_grant(old)));
@@ -249,7 +288,10 @@ impl TokenStore for FileStore {
         own_file::check_folder(&self.path)?;
         let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         let _peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::UNTIL_STALE)?;
-        let present = self.path.symlink_metadata().map_or(0, |metadata| metadata.len().min(SIZE_LIMIT));
+        let present = self
+            .path
+            .symlink_metadata()
+            .map_or(0, |metadata| metadata.len().min(SIZE_LIMIT));
         let next = vec![0; usize::try_from(present).unwrap_or(0) + ROOM_FOR_A_TOKEN];
         // A full disk still accepts an empty file, so write as many bytes as the next save will
         // need. They need no sync: ext4, XFS and Btrfs reserve the space at once.
@@ -258,7 +300,11 @@ impl TokenStore for FileStore {
     }
 
     fn delete(&self, client_id: &str) -> Result<()> {
-        if self.path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        if self
+            .path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        {
             return Ok(());
         }
         self.change(|document| document.remove(client_id))

@@ -26,17 +26,23 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     if !access_token.is_visible_ascii() {
         return None;
     }
-    let token_type = entry.string("token_type").unwrap_or_else(|| "Bearer".to_owned());
+    let token_type = entry
+        .string("token_type")
+        .unwrap_or_else(|| "Bearer".to_owned());
     if !token_type.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let record = record.and_then(|record| read_record(record, &access_token)).unwrap_or_default();
+    let record = record
+        .and_then(|record| read_record(record, &access_token))
+        .unwrap_or_default();
     let from_either = |name| record.string(name).or_else(|| entry.string(name));
     Some(StoredToken {
         refresh_token: entry.string("refresh_token").map(Secret::from),
         token_type,
         expires_at: entry.get("expires_at").and_then(expiry),
-        issuer: record.string("issuer").or_else(|| unverified_claim(&access_token, "iss")),
+        issuer: record
+            .string("issuer")
+            .or_else(|| unverified_claim(&access_token, "iss")),
         scope: from_either("scope"),
         id_token: from_either("id_token").map(Secret::from),
         access_token,
@@ -47,17 +53,28 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
 ///
 /// Go's client reads only its own time format, and Python's reads only a number. We assume that the
 /// client that wrote the previous text reads the next one too, so we use its format.
-pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>) -> Zeroizing<String> {
+pub(super) fn write(
+    client_id: &str,
+    token: &StoredToken,
+    previous: Option<&str>,
+) -> Zeroizing<String> {
     let previous = previous.and_then(Object::parse).unwrap_or_default();
     let notation_of_go = is_in_notation_of_go(&previous);
 
     let mut members = vec![
         ("access_token", quoted(token.access_token.expose())),
-        ("refresh_token", quoted(token.refresh_token.as_ref().map_or("", Secret::expose))),
+        (
+            "refresh_token",
+            quoted(token.refresh_token.as_ref().map_or("", Secret::expose)),
+        ),
         ("token_type", quoted(&token.token_type)),
         (
             "expires_at",
-            if notation_of_go { time_of_go(token.expires_at) } else { token.expires_at.unwrap_or(0).into() },
+            if notation_of_go {
+                time_of_go(token.expires_at)
+            } else {
+                token.expires_at.unwrap_or(0).into()
+            },
         ),
         ("client_id", quoted(client_id)),
     ];
@@ -65,7 +82,10 @@ pub(super) fn write(client_id: &str, token: &StoredToken, previous: Option<&str>
         members.push(("scope", quoted(token.scope.as_deref().unwrap_or(""))));
     }
     if notation_of_go && previous.get("id_token").is_some() {
-        members.push(("id_token", quoted(token.id_token.as_ref().map_or("", Secret::expose))));
+        members.push((
+            "id_token",
+            quoted(token.id_token.as_ref().map_or("", Secret::expose)),
+        ));
     }
     object(&members)
 }
@@ -77,14 +97,24 @@ pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
         ("scope", token.scope.as_deref()),
         ("id_token", token.id_token.as_ref().map(Secret::expose)),
     ];
-    let mut members = vec![("access_token_sha256", quoted(&digest(token.access_token.expose())))];
-    members.extend(known.into_iter().filter_map(|(key, value)| Some((key, quoted(value?)))));
+    let mut members = vec![(
+        "access_token_sha256",
+        quoted(&digest(token.access_token.expose())),
+    )];
+    members.extend(
+        known
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, quoted(value?)))),
+    );
     (members.len() > 1).then(|| object(&members))
 }
 
 /// Formats a JSON object with the spacing that Python uses.
 fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
-    let members: Vec<String> = members.iter().map(|(key, value)| format!(r#""{key}": {value}"#)).collect();
+    let members: Vec<String> = members
+        .iter()
+        .map(|(key, value)| format!(r#""{key}": {value}"#))
+        .collect();
     Zeroizing::new(format!("{{{}}}", members.join(", ")))
 }
 
@@ -108,17 +138,24 @@ fn expiry(text: &str) -> Option<u64> {
     Some(seconds).filter(|&seconds| seconds > 0)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, and NaN becomes 0")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, and NaN becomes 0"
+)]
 fn whole(number: f64) -> u64 {
     (number as u64).min(LARGEST_WHOLE_NUMBER)
 }
 
 fn is_in_notation_of_go(entry: &Object<'_>) -> bool {
-    entry.string("expires_at").is_some_and(|text| text.parse::<Timestamp>().is_ok())
+    entry
+        .string("expires_at")
+        .is_some_and(|text| text.parse::<Timestamp>().is_ok())
 }
 
 fn time_of_go(expires_at: Option<u64>) -> Value {
-    let time = expires_at.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+    let time =
+        expires_at.and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
     time.map_or_else(|| UNSET_TIME_OF_GO.into(), |time| time.to_string().into())
 }
 

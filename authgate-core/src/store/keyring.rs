@@ -51,7 +51,11 @@ impl KeyringStore {
     /// Creates a store for the keyring of the user's session. Each operation may take `limit`. This
     /// does not contact the keyring yet.
     pub fn new(limit: Duration) -> Self {
-        Self { limit, state: Mutex::new(State::NotAsked), has_answered: AtomicBool::new(false) }
+        Self {
+            limit,
+            state: Mutex::new(State::NotAsked),
+            has_answered: AtomicBool::new(false),
+        }
     }
 
     /// Runs `question` on the keyring's thread and returns the answer.
@@ -77,7 +81,10 @@ impl KeyringStore {
             // The caller may have stopped waiting, so ignore a reply that cannot be sent.
             move || drop(reply.send(question(&permission)))
         });
-        let trouble = match thread.send(question).map(|()| answer.recv_timeout(self.limit)) {
+        let trouble = match thread
+            .send(question)
+            .map(|()| answer.recv_timeout(self.limit))
+        {
             Ok(Ok(Ok(answer))) => {
                 self.has_answered.store(true, Ordering::Relaxed);
                 return Ok(answer);
@@ -108,7 +115,9 @@ impl TokenStore for KeyringStore {
             let text = token_item(&client_id)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
             // The record is optional: a token works without it.
-            let record = record_item(&client_id).and_then(|item| item.read(permission)).unwrap_or_default();
+            let record = record_item(&client_id)
+                .and_then(|item| item.read(permission))
+                .unwrap_or_default();
             Ok(format::read(&text, record.as_deref().map(String::as_str)))
         })
     }
@@ -139,13 +148,25 @@ impl TokenStore for KeyringStore {
             token_item(&client_id)?.delete(permission)?;
             record_item(&client_id)?.delete(permission)
         });
-        if self.has_answered.load(Ordering::Relaxed) { deleted } else { Ok(()) }
+        if self.has_answered.load(Ordering::Relaxed) {
+            deleted
+        } else {
+            Ok(())
+        }
     }
 
     /// When it deletes, and several items match, deletes only those with `old`: another may be a
     /// login that still works.
-    fn replace(&self, client_id: &str, old: &StoredToken, new: Option<&StoredToken>) -> Result<bool> {
-        if !self.load(client_id)?.is_some_and(|current| current.is_same_grant(old)) {
+    fn replace(
+        &self,
+        client_id: &str,
+        old: &StoredToken,
+        new: Option<&StoredToken>,
+    ) -> Result<bool> {
+        if !self
+            .load(client_id)?
+            .is_some_and(|current| current.is_same_grant(old))
+        {
             return Ok(false);
         }
         if let Some(new) = new {
@@ -153,10 +174,16 @@ impl TokenStore for KeyringStore {
         } else {
             let (client_id, old) = (client_id.to_owned(), old.clone());
             self.ask(move |permission| {
-                let is_old = |text: &str| format::read(text, None).is_some_and(|token| token.is_same_grant(&old));
+                let is_old = |text: &str| {
+                    format::read(text, None).is_some_and(|token| token.is_same_grant(&old))
+                };
                 let item = token_item(&client_id)?;
                 item.delete_where(is_old, permission)?;
-                if item.read(permission)?.is_none() { record_item(&client_id)?.delete(permission) } else { Ok(()) }
+                if item.read(permission)?.is_none() {
+                    record_item(&client_id)?.delete(permission)
+                } else {
+                    Ok(())
+                }
             })?;
         }
         Ok(true)
@@ -169,7 +196,10 @@ impl TokenStore for KeyringStore {
 
 impl fmt::Debug for KeyringStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("KeyringStore").field("limit", &self.limit).finish_non_exhaustive()
+        formatter
+            .debug_struct("KeyringStore")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -183,12 +213,18 @@ impl Permission {
     }
 
     fn check(&self) -> Result<(), Trouble> {
-        if self.0.load(Ordering::Acquire) { Ok(()) } else { Err(Trouble::lasting("it answered too late")) }
+        if self.0.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err(Trouble::lasting("it answered too late"))
+        }
     }
 }
 
 fn token_item(client_id: &str) -> Result<Item, Trouble> {
-    Item::new(SERVICE, client_id, |text| format::read(text, None).map(|token| token.newness()))
+    Item::new(SERVICE, client_id, |text| {
+        format::read(text, None).map(|token| token.newness())
+    })
 }
 
 fn record_item(client_id: &str) -> Result<Item, Trouble> {
@@ -208,7 +244,10 @@ fn start_thread() -> Result<Sender<Question>> {
 }
 
 fn keyring_error(reason: impl Into<String>) -> Error {
-    Error::Store { place: "keyring".to_owned(), reason: reason.into() }
+    Error::Store {
+        place: "keyring".to_owned(),
+        reason: reason.into(),
+    }
 }
 
 /// The text of an item.

@@ -65,7 +65,10 @@ impl LoginLock {
     }
 
     fn new(place: Place) -> Self {
-        Self { place, current: Arc::default() }
+        Self {
+            place,
+            current: Arc::default(),
+        }
     }
 
     /// Takes the lock. Waits at most `patience` while another process holds it. Blocks the thread.
@@ -114,7 +117,10 @@ impl LoginLock {
 impl fmt::Debug for LoginLock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Beside(store_file) => formatter.debug_tuple("LoginLock").field(store_file).finish(),
+            Place::Beside(store_file) => formatter
+                .debug_tuple("LoginLock")
+                .field(store_file)
+                .finish(),
             Place::Nowhere(reason) => formatter.debug_tuple("LoginLock").field(reason).finish(),
         }
     }
@@ -149,7 +155,10 @@ impl Held {
                 Ok(()) if is_at(&path, &file) => {
                     sign(&mut file);
                     remove_what_crashes_left(store_file);
-                    return Ok(Self { file: Some(file), unlocked_because: None });
+                    return Ok(Self {
+                        file: Some(file),
+                        unlocked_because: None,
+                    });
                 }
                 // The file was removed in the meantime, so our lock excludes only processes that
                 // had it open. Try again with the new file.
@@ -157,14 +166,20 @@ impl Held {
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
                 Err(TryLockError::Error(error)) => {
-                    return Ok(Self::nothing(format!("{}: cannot be locked ({error})", own_file::shown(&path))));
+                    return Ok(Self::nothing(format!(
+                        "{}: cannot be locked ({error})",
+                        own_file::shown(&path)
+                    )));
                 }
             }
         }
     }
 
     fn nothing(reason: String) -> Self {
-        Self { file: None, unlocked_because: Some(reason) }
+        Self {
+            file: None,
+            unlocked_because: Some(reason),
+        }
     }
 }
 
@@ -177,13 +192,23 @@ enum Unopened {
 
 fn open(path: &Path) -> Result<File, Unopened> {
     let missing = || Unopened::NoPlace(format!("{}: cannot be made", own_file::shown(path)));
-    let opened = own_file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false));
+    let opened = own_file::open(
+        path,
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false),
+    );
     // Fall back to read-only: flock needs no write permission, and another process may still hold
     // the lock.
-    let opened = opened.or_else(|error| match own_file::open(path, OpenOptions::new().read(true)) {
-        Ok(Some(found)) => Ok(Some(found)),
-        _ => Err(error),
-    });
+    let opened =
+        opened.or_else(
+            |error| match own_file::open(path, OpenOptions::new().read(true)) {
+                Ok(Some(found)) => Ok(Some(found)),
+                _ => Err(error),
+            },
+        );
     match opened {
         Ok(found) => found.map(|(file, _)| file).ok_or_else(missing),
         Err(error) if path.symlink_metadata().is_ok() => Err(Unopened::Refused(error)),
@@ -224,18 +249,25 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
 /// Removes temporary files that a crash left. Best effort: the next run tries again.
 fn remove_what_crashes_left(store_file: &Path) {
     let prefix = own_file::temporary_prefix(store_file);
-    let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
-        if entry
-            .metadata()
-            .is_ok_and(|metadata| metadata.is_file() && own_file::is_ours(&metadata) && is_left_behind(&metadata))
-        {
+    let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else {
+        return;
+    };
+    for entry in entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+    {
+        if entry.metadata().is_ok_and(|metadata| {
+            metadata.is_file() && own_file::is_ours(&metadata) && is_left_behind(&metadata)
+        }) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
 fn is_left_behind(metadata: &std::fs::Metadata) -> bool {
-    let age = metadata.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    let age = metadata
+        .modified()
+        .ok()
+        .and_then(|modified| SystemTime::now().duration_since(modified).ok());
     age.is_some_and(|age| age > LEFT_BEHIND_AFTER)
 }

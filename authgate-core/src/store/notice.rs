@@ -96,7 +96,10 @@ impl fmt::Display for Notice {
                     "{reason}. The login is kept in {used}, as plain text; an older login may lie in the keyring"
                 )
             }
-            Self::Moved { used } => write!(formatter, "the login is kept in {used} from now on, as plain text"),
+            Self::Moved { used } => write!(
+                formatter,
+                "the login is kept in {used} from now on, as plain text"
+            ),
             Self::Unreadable { reason } => write!(formatter, "{reason}. It is left out"),
             Self::ThisRunOnly { reasons } => write!(
                 formatter,
@@ -104,17 +107,26 @@ impl fmt::Display for Notice {
                 reasons.join("; ")
             ),
             Self::OldCopyDeleted { reason } => {
-                write!(formatter, "{reason}. The old token there has been replaced and was deleted")
+                write!(
+                    formatter,
+                    "{reason}. The old token there has been replaced and was deleted"
+                )
             }
             Self::OldCopyRemains { reason } => {
-                write!(formatter, "{reason}. An old token stays there: another program that uses it may end this login")
+                write!(
+                    formatter,
+                    "{reason}. An old token stays there: another program that uses it may end this login"
+                )
             }
             Self::PermissionsRepaired { place } => write!(
                 formatter,
                 "{place} could be read by others: now only you can. If someone may have read it, log out and in again"
             ),
             Self::OthersCanRead { place, reason } => {
-                write!(formatter, "{place} can be read by others ({reason}): run chmod 600 on it")
+                write!(
+                    formatter,
+                    "{place} can be read by others ({reason}): run chmod 600 on it"
+                )
             }
             Self::FolderIsOpen { place } => {
                 write!(
@@ -123,13 +135,22 @@ impl fmt::Display for Notice {
                 )
             }
             Self::DamagedFileKept { place, copy } => {
-                write!(formatter, "{place} was damaged and has been replaced; the damaged one is kept as {copy}")
+                write!(
+                    formatter,
+                    "{place} was damaged and has been replaced; the damaged one is kept as {copy}"
+                )
             }
             Self::NotLocked { reason } => {
-                write!(formatter, "{reason}. Two programs that renew the login at the same time may end it")
+                write!(
+                    formatter,
+                    "{reason}. Two programs that renew the login at the same time may end it"
+                )
             }
             Self::LockPassedOver { reason } => {
-                write!(formatter, "{reason}. The new login needs neither: it is saved without this lock")
+                write!(
+                    formatter,
+                    "{reason}. The new login needs neither: it is saved without this lock"
+                )
             }
         }
     }

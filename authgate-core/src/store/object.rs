@@ -40,13 +40,19 @@ impl<'a> Object<'a> {
     /// Returns the member. If two members have the same name, the last one counts, as in Python and
     /// jq.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|member| member.name == name).map(|member| member.value.as_str())
+        self.0
+            .iter()
+            .rev()
+            .find(|member| member.name == name)
+            .map(|member| member.value.as_str())
     }
 
     /// Returns the member if it is a non-empty string. All clients treat an empty string like a
     /// missing one.
     pub(super) fn string(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.get(name)?).ok().filter(|text: &String| !text.is_empty())
+        serde_json::from_str(self.get(name)?)
+            .ok()
+            .filter(|text: &String| !text.is_empty())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -61,7 +67,11 @@ impl<'a> Object<'a> {
         let value = Value::New(Zeroizing::new(value));
         match self.0.iter_mut().rev().find(|member| member.name == name) {
             Some(member) => member.value = value,
-            None => self.0.push(Member { key: quoted(name).to_string().into(), name: name.to_owned().into(), value }),
+            None => self.0.push(Member {
+                key: quoted(name).to_string().into(),
+                name: name.to_owned().into(),
+                value,
+            }),
         }
     }
 
@@ -75,8 +85,11 @@ impl<'a> Object<'a> {
             return "{}".to_owned();
         }
         let indent = "  ".repeat(level);
-        let members: Vec<String> =
-            self.0.iter().map(|member| format!("{indent}  {}: {}", member.key, member.value.as_str())).collect();
+        let members: Vec<String> = self
+            .0
+            .iter()
+            .map(|member| format!("{indent}  {}: {}", member.key, member.value.as_str()))
+            .collect();
         format!("{{\n{}\n{indent}}}", members.join(",\n"))
     }
 }
@@ -96,7 +109,11 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 let mut members = Vec::new();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
                     let (key, value) = (key.get(), Value::Found(value.get()));
-                    members.push(Member { key: key.into(), name: name(key), value });
+                    members.push(Member {
+                        key: key.into(),
+                        name: name(key),
+                        value,
+                    });
                 }
                 Ok(Object(members))
             }
@@ -109,8 +126,10 @@ impl<'de> Deserialize<'de> for Object<'de> {
 /// Decodes the name that a key spells. A key that is not valid text (half a surrogate pair) becomes
 /// an empty name, which is none that we use.
 fn name(key: &str) -> Cow<'_, str> {
-    serde_json::from_str(key)
-        .map_or_else(|_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned), Cow::Borrowed)
+    serde_json::from_str(key).map_or_else(
+        |_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned),
+        Cow::Borrowed,
+    )
 }
 
 /// Returns `text` as a JSON string.

@@ -15,7 +15,10 @@ use crate::text;
 
 /// Creates an error about `path`.
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
-    Error::Store { place: shown(path), reason: reason.into() }
+    Error::Store {
+        place: shown(path),
+        reason: reason.into(),
+    }
 }
 
 /// Formats a path so that it is safe to print.
@@ -51,7 +54,9 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(Fil
         }
         Err(error) => return Err(io_error(path, "opened", &error)),
     };
-    let metadata = file.metadata().map_err(|error| io_error(path, "examined", &error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| io_error(path, "examined", &error))?;
     match objection(&metadata) {
         None => Ok(Some((file, metadata))),
         Some(objection) => Err(store_error(path, objection)),
@@ -82,12 +87,17 @@ pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
 
 /// Returns the prefix of the names of all our temporary files beside `path`.
 pub(super) fn temporary_prefix(path: &Path) -> String {
-    format!("{}.authgate-rust-", path.file_name().unwrap_or_default().to_string_lossy())
+    format!(
+        "{}.authgate-rust-",
+        path.file_name().unwrap_or_default().to_string_lossy()
+    )
 }
 
 /// Returns an unused path beside `path`.
 pub(super) fn unused_path(path: &Path) -> PathBuf {
-    let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
+    let random: String = std::iter::repeat_with(fastrand::alphanumeric)
+        .take(12)
+        .collect();
     folder(path).join(temporary_prefix(path) + &random)
 }
 
@@ -99,11 +109,14 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn is_symlink(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+    path.symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_symlink())
 }
 
 #[cfg(unix)]
@@ -143,7 +156,9 @@ mod unix {
 
     /// Makes opening fail for a link, and return at once for a pipe that has no other end.
     pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
-        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        options
+            .mode(0o600)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
     }
 
     pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
@@ -152,7 +167,9 @@ mod unix {
         } else if !is_ours(metadata) {
             Some("belongs to another user: remove it, or set HOME to a folder of yours")
         } else if metadata.nlink() > 1 {
-            Some("has a second name (a hard link), so writing to it would change another file: remove one of them")
+            Some(
+                "has a second name (a hard link), so writing to it would change another file: remove one of them",
+            )
         } else {
             None
         }
@@ -166,7 +183,10 @@ mod unix {
         const STICKY: u32 = 0o1000;
 
         if !is_ours(metadata) && metadata.uid() != 0 {
-            return Err(store_error(folder, "belongs to another user: set HOME to a folder of yours"));
+            return Err(store_error(
+                folder,
+                "belongs to another user: set HOME to a folder of yours",
+            ));
         }
         Ok(metadata.mode() & WRITABLE_BY_OTHERS != 0 && metadata.mode() & STICKY == 0)
     }

@@ -38,7 +38,11 @@ impl PeerLock {
     ///
     /// `excludes_others` says that we hold the login lock. Only then do we mark our lock file, so a
     /// marked file that we find while we hold the login lock was left by a crash.
-    pub(super) fn acquire(store_file: &Path, excludes_others: bool, patience: Duration) -> Result<Self> {
+    pub(super) fn acquire(
+        store_file: &Path,
+        excludes_others: bool,
+        patience: Duration,
+    ) -> Result<Self> {
         let path = own_file::with_suffix(store_file, ".lock");
         let tries = patience.as_millis() / PAUSE.as_millis();
         for _ in 0..tries {
@@ -55,7 +59,9 @@ impl PeerLock {
                         return Ok(Self { path, file });
                     }
                 }
-                Some(occupant) if occupant.is_dead(excludes_others) => occupant.evict(store_file, &path)?,
+                Some(occupant) if occupant.is_dead(excludes_others) => {
+                    occupant.evict(store_file, &path)?
+                }
                 Some(_) => thread::sleep(PAUSE),
             }
         }
@@ -71,7 +77,8 @@ impl PeerLock {
     /// Returns whether the lock is still ours. If this process is stopped for half a minute,
     /// another client takes it over.
     pub(super) fn is_held(&self) -> bool {
-        let identity = |metadata: io::Result<_>| metadata.ok().map(|metadata| Identity::of(&metadata));
+        let identity =
+            |metadata: io::Result<_>| metadata.ok().map(|metadata| Identity::of(&metadata));
         let ours = identity(self.file.metadata());
         ours.is_some() && ours == identity(self.path.symlink_metadata())
     }
@@ -173,7 +180,11 @@ impl Occupant {
             Ok(file) if is_marked(&file) => Ok(Some(Self {
                 identity: Identity::of(&metadata),
                 is_marked: true,
-                distance: metadata.modified().ok().and_then(|time| time.elapsed().ok()).unwrap_or_default(),
+                distance: metadata
+                    .modified()
+                    .ok()
+                    .and_then(|time| time.elapsed().ok())
+                    .unwrap_or_default(),
             })),
             _ => Err(error),
         }
@@ -189,9 +200,17 @@ impl Occupant {
         match std::fs::rename(lock, &aside) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(own_file::io_error(lock, "removed, though it is stale", &error)),
+            Err(error) => {
+                return Err(own_file::io_error(
+                    lock,
+                    "removed, though it is stale",
+                    &error,
+                ));
+            }
         }
-        let moved = aside.symlink_metadata().map(|metadata| Identity::of(&metadata));
+        let moved = aside
+            .symlink_metadata()
+            .map(|metadata| Identity::of(&metadata));
         if moved.ok() != Some(self.identity) {
             // Another client has taken over and works under this lock, so put it back. This fails
             // if a third client has created its own in the meantime.

@@ -44,7 +44,9 @@ impl Backoff {
 
     /// Whether the pause is over, so that a refresh may be tried.
     pub(super) fn is_over(&self, now: Moment) -> bool {
-        self.lock().as_ref().is_none_or(|failure| failure.is_over(now))
+        self.lock()
+            .as_ref()
+            .is_none_or(|failure| failure.is_over(now))
     }
 
     /// The error that callers without a token get during the pause.
@@ -56,12 +58,18 @@ impl Backoff {
 
     fn record(&self, error: &Error, now: Moment, stands: bool) {
         let mut failure = self.lock();
-        let count = failure.as_ref().map_or(1, |failure| failure.count.saturating_add(1));
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(count - 1)).min(LONGEST_PAUSE);
+        let count = failure
+            .as_ref()
+            .map_or(1, |failure| failure.count.saturating_add(1));
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(count - 1))
+            .min(LONGEST_PAUSE);
         *failure = Some(Failure {
             error: error.clone(),
             at: now,
-            pause: error.retry_after().map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED)),
+            pause: error
+                .retry_after()
+                .map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED)),
             count,
             stands,
         });

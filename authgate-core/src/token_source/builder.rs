@@ -15,8 +15,15 @@ pub struct TokenSourceBuilder {
 
 impl TokenSourceBuilder {
     pub(super) fn new(client: OAuthClient) -> Self {
-        let grant = ClientCredentials { client, scopes: Vec::new(), parameters: Vec::new() };
-        Self { grant, expiry_delta: DEFAULT_EXPIRY_DELTA }
+        let grant = ClientCredentials {
+            client,
+            scopes: Vec::new(),
+            parameters: Vec::new(),
+        };
+        Self {
+            grant,
+            expiry_delta: DEFAULT_EXPIRY_DELTA,
+        }
     }
 
     /// Sets the scopes to ask for. Without any, the server grants all that the client may have.
@@ -36,7 +43,10 @@ impl TokenSourceBuilder {
     /// Sets how long before its expiry a token is refreshed. Default: 30 s.
     #[must_use]
     pub fn expiry_delta(self, expiry_delta: Duration) -> Self {
-        Self { expiry_delta, ..self }
+        Self {
+            expiry_delta,
+            ..self
+        }
     }
 
     /// Builds the source. Nothing is fetched before a token is wanted.
@@ -48,7 +58,14 @@ impl TokenSourceBuilder {
 
 impl fmt::Debug for TokenSourceBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { grant, expiry_delta } = self;
-        formatter.debug_struct("TokenSourceBuilder").field("grant", grant).field("expiry_delta", expiry_delta).finish()
+        let Self {
+            grant,
+            expiry_delta,
+        } = self;
+        formatter
+            .debug_struct("TokenSourceBuilder")
+            .field("grant", grant)
+            .field("expiry_delta", expiry_delta)
+            .finish()
     }
 }

@@ -41,11 +41,17 @@ thread_local! {
 
 impl CachedToken {
     pub(super) fn new(mut token: Token, expiry_delta: Duration) -> Result<Self> {
-        token.lifetime = token.lifetime.map(|lifetime| lifetime.max(SHORTEST_LIFETIME));
-        let headers: Result<_> = (0..HEADER_COPIES).map(|_| bearer(&token.access_token)).collect();
+        token.lifetime = token
+            .lifetime
+            .map(|lifetime| lifetime.max(SHORTEST_LIFETIME));
+        let headers: Result<_> = (0..HEADER_COPIES)
+            .map(|_| bearer(&token.access_token))
+            .collect();
         Ok(Self {
             headers: headers?,
-            margin: token.lifetime.map_or(Duration::ZERO, |lifetime| margin(lifetime, expiry_delta)),
+            margin: token
+                .lifetime
+                .map_or(Duration::ZERO, |lifetime| margin(lifetime, expiry_delta)),
             token: Arc::new(token),
             refused_when_new: Mutex::default(),
         })
@@ -53,7 +59,10 @@ impl CachedToken {
 
     /// The same token, to be used no more.
     pub(super) fn expired(&self) -> Self {
-        let token = Token { lifetime: Some(Duration::ZERO), ..Token::clone(&self.token) };
+        let token = Token {
+            lifetime: Some(Duration::ZERO),
+            ..Token::clone(&self.token)
+        };
         Self {
             headers: self.headers.clone(),
             margin: self.margin,
@@ -81,12 +90,18 @@ impl CachedToken {
 
     /// Notes that an API has refused the token, which was fetched for this very call.
     pub(crate) fn record_refusal(&self, now: Moment) {
-        *self.refused_when_new.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self
+            .refused_when_new
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Whether an API that refuses the token may accept a new one.
     pub(crate) fn allows_replacement(&self, now: Moment) -> bool {
-        let refused = self.refused_when_new.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = self
+            .refused_when_new
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         refused.is_none_or(|refused| now.since(refused) >= REFUSAL_PAUSE)
     }
 }
@@ -95,5 +110,7 @@ impl CachedToken {
 /// that lives shorter than the delta is used at all, and at a moment of its own in the margin's
 /// earlier half, so that a fleet that started together does not refresh together.
 fn margin(lifetime: Duration, expiry_delta: Duration) -> Duration {
-    expiry_delta.min(lifetime / 3).mul_f64(1.0 - fastrand::f64() / 2.0)
+    expiry_delta
+        .min(lifetime / 3)
+        .mul_f64(1.0 - fastrand::f64() / 2.0)
 }

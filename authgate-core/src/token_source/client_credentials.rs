@@ -21,10 +21,16 @@ pub(super) struct ClientCredentials {
 impl NextToken for ClientCredentials {
     fn next<'a>(&'a self, _current: Option<&'a Token>, retry: Retry) -> TokenFuture<'a> {
         Box::pin(async move {
-            let mut token = self.client.client_credentials_with(&self.scopes, &self.parameters, retry).await?;
+            let mut token = self
+                .client
+                .client_credentials_with(&self.scopes, &self.parameters, retry)
+                .await?;
             let missing = token.missing_scopes(&self.scopes);
             if !missing.is_empty() {
-                tracing::warn!(missing = missing.join(" "), "the server granted fewer scopes than were asked for");
+                tracing::warn!(
+                    missing = missing.join(" "),
+                    "the server granted fewer scopes than were asked for"
+                );
             }
             token.lifetime.get_or_insert(DEFAULT_LIFETIME);
             Ok(token)

@@ -16,6 +16,11 @@ pub fn redirect_uri(server: &DevServer) -> (Port, String) {
 pub async fn authorization_url(run: &Started) -> String {
     run.says("Waiting 5 min").await;
     let said = run.said();
-    let mut urls = said.lines().map(str::trim).filter(|line| line.contains("/oauth/authorize?"));
-    urls.next().unwrap_or_else(|| panic!("no address in {said}")).to_owned()
+    let mut urls = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.contains("/oauth/authorize?"));
+    urls.next()
+        .unwrap_or_else(|| panic!("no address in {said}"))
+        .to_owned()
 }

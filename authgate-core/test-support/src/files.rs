@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 pub fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -25,8 +27,11 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// The part of a Markdown text from this heading of the second level to the next one.
 pub fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
-    let (_, rest) = markdown.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading:?}"));
-    rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+    let (_, rest) = markdown
+        .split_once(&format!("{heading}\n"))
+        .unwrap_or_else(|| panic!("no {heading:?}"));
+    rest.split_once("\n## ")
+        .map_or(rest, |(section, _)| section)
 }
 
 /// The README and the comments in the code number the same steps.
@@ -35,7 +40,9 @@ pub fn assert_same_steps(readme: &str, code: &str, count: usize) {
     let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());
     let how_it_works = section(readme, "## How It Works").replace('`', "");
     let steps: Vec<_> = how_it_works.lines().filter(is_step).collect();
-    let comments = code.lines().filter_map(|line| line.trim().strip_prefix("// "));
+    let comments = code
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("// "));
     assert_eq!(steps.len(), count);
     assert_eq!(steps, comments.filter(is_step).collect::<Vec<_>>());
 }

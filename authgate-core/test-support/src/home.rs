@@ -37,7 +37,12 @@ impl Home {
     /// Stores a login, as another program would, with `expires_in` seconds left.
     pub fn store(&self, client: &Client, tokens: &IssuedTokens, expires_in: i64) {
         let now = Timestamp::now().as_second();
-        self.write(&client.id, tokens.refresh_token.as_deref().unwrap_or(""), &tokens.access_token, now + expires_in);
+        self.write(
+            &client.id,
+            tokens.refresh_token.as_deref().unwrap_or(""),
+            &tokens.access_token,
+            now + expires_in,
+        );
     }
 
     pub fn log_in(&self, server: &DevServer, expires_in: i64) -> IssuedTokens {
@@ -49,7 +54,12 @@ impl Home {
 
     pub fn expire(&self, client: &Client) {
         let stored = self.stored(client).unwrap();
-        self.write(&client.id, &stored.refresh_token, &stored.access_token, Timestamp::now().as_second() - 60);
+        self.write(
+            &client.id,
+            &stored.refresh_token,
+            &stored.access_token,
+            Timestamp::now().as_second() - 60,
+        );
     }
 
     fn write(&self, client_id: &str, refresh_token: &str, access_token: &str, expires_at: i64) {
@@ -82,7 +92,8 @@ impl Home {
     }
 
     pub fn has_neighbour(&self) -> bool {
-        self.document().is_some_and(|document| document["data"]["neighbour"] == "theirs")
+        self.document()
+            .is_some_and(|document| document["data"]["neighbour"] == "theirs")
     }
 
     pub fn text(&self) -> Option<String> {

@@ -23,7 +23,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn json(&self) -> Value {
@@ -31,7 +34,10 @@ impl Answer {
     }
 
     pub fn text(&self, member: &str) -> String {
-        self.json()[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}")).to_owned()
+        self.json()[member]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {member} in {self:?}"))
+            .to_owned()
     }
 
     pub fn refusal(&self) -> (u16, String) {
@@ -43,10 +49,19 @@ impl From<&str> for Answer {
     fn from(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_default();
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1)?.parse().ok())
+            .unwrap_or_default();
         let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: body.to_owned() }
+        let headers = headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        Self {
+            status,
+            headers,
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -59,22 +74,37 @@ pub async fn get_with(url: &str, headers: Pairs<'_>) -> Answer {
 }
 
 pub async fn post(url: &str, headers: Pairs<'_>, form: Pairs<'_>) -> Answer {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
+    let body = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let headers = [
+        &[("content-type", "application/x-www-form-urlencoded")],
+        headers,
+    ]
+    .concat();
     send(&address(url), &request("POST", url, &headers, &body)).await
 }
 
 pub async fn send(address: &str, request: &str) -> Answer {
-    Answer::from(converse(TcpStream::connect(address).await.unwrap(), request).await.as_str())
+    Answer::from(
+        converse(TcpStream::connect(address).await.unwrap(), request)
+            .await
+            .as_str(),
+    )
 }
 
 pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
-    timeout(LIMIT * 2, converse_at_length(stream, request)).await.expect("an answer comes at all")
+    timeout(LIMIT * 2, converse_at_length(stream, request))
+        .await
+        .expect("an answer comes at all")
 }
 
 /// Sends these bytes and returns every byte that comes back, however long that takes: for a test under paused
 /// time, which ends a time limit at once.
-pub async fn converse_at_length(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+pub async fn converse_at_length(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> String {
     // The server may have answered and closed before it has read everything.
     let _written = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
@@ -87,7 +117,10 @@ pub async fn converse_at_length(mut stream: impl AsyncRead + AsyncWrite + Unpin,
 pub fn request(method: &str, url: &str, headers: Pairs<'_>, body: &str) -> String {
     let parsed = Url::parse(url).unwrap();
     let target = &parsed[Position::BeforePath..Position::AfterQuery];
-    let headers: String = headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
+    let headers: String = headers
+        .iter()
+        .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"])
+        .collect();
     format!(
         "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
         address(url),
@@ -97,5 +130,9 @@ pub fn request(method: &str, url: &str, headers: Pairs<'_>, body: &str) -> Strin
 
 pub fn address(url: &str) -> String {
     let url = Url::parse(url).unwrap();
-    format!("{}:{}", url.host_str().unwrap(), url.port_or_known_default().unwrap())
+    format!(
+        "{}:{}",
+        url.host_str().unwrap(),
+        url.port_or_known_default().unwrap()
+    )
 }

@@ -20,7 +20,10 @@ impl StoredLogin {
     /// The 16 lines of the README, about this login.
     pub fn block(&self, server: &DevServer, expires_in: u64) -> String {
         let left = u64::try_from((self.expires_at - Timestamp::now().as_second()).max(0)).unwrap();
-        assert!(left.abs_diff(expires_in) <= 10, "{expires_in} s are said to be left of {left} s");
+        assert!(
+            left.abs_diff(expires_in) <= 10,
+            "{expires_in} s are said to be left of {left} s"
+        );
 
         let user = server.user();
         format!(
@@ -34,7 +37,9 @@ impl StoredLogin {
             subject = user.subject,
             access_token = masked(&self.access_token),
             refresh_token = masked(&self.refresh_token),
-            expires_at = Timestamp::from_second(self.expires_at).unwrap().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            expires_at = Timestamp::from_second(self.expires_at)
+                .unwrap()
+                .strftime("%Y-%m-%dT%H:%M:%SZ"),
             scope = self.scope,
             id_token = masked(&self.id_token),
             client_id = self.client_id,
@@ -46,11 +51,17 @@ impl StoredLogin {
 
 /// What the README shows of a token.
 pub fn masked(token: &str) -> String {
-    if token.len() > 8 { format!("{}...", &token[..8]) } else { "****".to_owned() }
+    if token.len() > 8 {
+        format!("{}...", &token[..8])
+    } else {
+        "****".to_owned()
+    }
 }
 
 fn claim(token: &str, name: &str) -> Value {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let payload = URL_SAFE_NO_PAD
+        .decode(token.split('.').nth(1).unwrap())
+        .unwrap();
     serde_json::from_slice::<Value>(&payload).unwrap()[name].clone()
 }
 
@@ -59,7 +70,12 @@ impl Ended {
     #[track_caller]
     pub fn shows(&self, stored: &StoredLogin, server: &DevServer) {
         assert_eq!(self.status, Some(0), "{self:?}");
-        assert_eq!(self.stdout, stored.block(server, self.number("Expires In")), "{}", self.stderr);
+        assert_eq!(
+            self.stdout,
+            stored.block(server, self.number("Expires In")),
+            "{}",
+            self.stderr
+        );
     }
 
     /// The run printed the whole block about the login of the server's public client that is stored now.
@@ -71,7 +87,11 @@ impl Ended {
     /// The run showed the login of the server's user and left nothing behind; what it said.
     #[track_caller]
     pub fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String {
-        assert_eq!((self.status, self.value("Subject")), (Some(0), server.user().subject.as_str()), "{self:?}");
+        assert_eq!(
+            (self.status, self.value("Subject")),
+            (Some(0), server.user().subject.as_str()),
+            "{self:?}"
+        );
         assert_eq!(home.leftovers(), [""; 0]);
         self.notices()
     }
@@ -86,13 +106,24 @@ impl Ended {
     /// What the run said, without the lines that say nothing about the test at hand: the prompt, of which a mark
     /// stays, why no browser is opened, where the login is stored, and that a slow disk takes its time.
     pub fn notices(&self) -> String {
-        let unsaid =
-            ["the keyring is off: ", "Waiting for the place where the login is kept", "no browser can be opened"];
+        let unsaid = [
+            "the keyring is off: ",
+            "Waiting for the place where the login is kept",
+            "no browser can be opened",
+        ];
         let said = self.said();
-        let lines = said.split_inclusive('\n').filter(|line| !unsaid.iter().any(|start| line.starts_with(start)));
+        let lines = said
+            .split_inclusive('\n')
+            .filter(|line| !unsaid.iter().any(|start| line.starts_with(start)));
         let said: String = lines.collect();
-        let Some((before, prompt)) = said.split_once("To log in") else { return said };
-        let end = if prompt.starts_with(" to") { "lets this program in.\n\n" } else { "or use the device flow\n" };
+        let Some((before, prompt)) = said.split_once("To log in") else {
+            return said;
+        };
+        let end = if prompt.starts_with(" to") {
+            "lets this program in.\n\n"
+        } else {
+            "or use the device flow\n"
+        };
         let (_, after) = prompt.split_once(end).unwrap();
         format!("{before}[prompt]\n{after}")
     }

@@ -19,13 +19,17 @@ impl Port {
     }
 
     fn take(number: u16) -> Option<Self> {
-        let lock = File::create(std::env::temp_dir().join(format!("authgate-test-port-{number}"))).ok()?;
+        let lock =
+            File::create(std::env::temp_dir().join(format!("authgate-test-port-{number}"))).ok()?;
         lock.try_lock().ok()?;
         // Not by listening there: a process that another test starts just now would inherit the listener, and hold the
         // port until it has begun to run its program.
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, number));
         let is_free = TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_err();
-        is_free.then_some(Self { number, _lock: lock })
+        is_free.then_some(Self {
+            number,
+            _lock: lock,
+        })
     }
 
     pub fn number(&self) -> u16 {

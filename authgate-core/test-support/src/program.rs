@@ -25,23 +25,40 @@ impl Run {
     /// A run that has a home folder, which is also its current one, and nothing else.
     pub fn new(program: impl AsRef<Path>, home: &Home) -> Self {
         let mut command = Command::new(program.as_ref());
-        command.env_clear().env("HOME", home.path()).env("USERPROFILE", home.path()).current_dir(home.path());
+        command
+            .env_clear()
+            .env("HOME", home.path())
+            .env("USERPROFILE", home.path())
+            .current_dir(home.path());
         // Windows cannot open a socket without it.
         command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
         Self::piped(command, home.path())
     }
 
     fn piped(mut command: Command, home: &Path) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        Self { command, home: home.to_owned() }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        Self {
+            command,
+            home: home.to_owned(),
+        }
     }
 
     /// The same run, started by another program, which gets its command line behind these arguments.
     pub fn under(self, program: &str, arguments: &[&str]) -> Self {
         let run = self.command.as_std();
         let mut command = Command::new(program);
-        command.args(arguments).arg(run.get_program()).args(run.get_args());
-        command.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+            .args(arguments)
+            .arg(run.get_program())
+            .args(run.get_args());
+        command.env_clear().envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         command.current_dir(run.get_current_dir().unwrap());
         Self::piped(command, &self.home)
     }
@@ -49,14 +66,23 @@ impl Run {
     /// The same run, for which no file may grow beyond this number of blocks: `0` is a full disk.
     #[cfg(unix)]
     pub fn with_space_for(self, blocks: &str) -> Self {
-        self.under("sh", &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks])
+        self.under(
+            "sh",
+            &["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, blocks],
+        )
     }
 
     /// The same run, in which the system answers every one of these calls with this error. Needs strace.
     #[cfg(target_os = "linux")]
     pub fn refusing(self, calls: &str, error: &str) -> Self {
-        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
-        self.under("strace", &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+        let (trace, inject) = (
+            format!("trace={calls}"),
+            format!("inject={calls}:error={error}"),
+        );
+        self.under(
+            "strace",
+            &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject],
+        )
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -67,16 +93,22 @@ impl Run {
     pub fn as_service_of(self, server: &DevServer) -> Self {
         let client = server.confidential_client();
         let secret = client.secret.as_deref().unwrap();
-        self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &client.id).with("CLIENT_SECRET", secret)
+        self.with("AUTHGATE_URL", server.url())
+            .with("CLIENT_ID", &client.id)
+            .with("CLIENT_SECRET", secret)
     }
 
     pub fn as_person_at(self, server: &DevServer) -> Self {
-        self.with("AUTHGATE_URL", server.url()).with("CLIENT_ID", &server.public_client().id)
+        self.with("AUTHGATE_URL", server.url())
+            .with("CLIENT_ID", &server.public_client().id)
     }
 
     /// Trusts the authorities of these servers, and no others.
     pub fn trusting(self, servers: &[&DevServer]) -> Self {
-        let bundle: String = servers.iter().filter_map(|server| server.certificate_authority()).collect();
+        let bundle: String = servers
+            .iter()
+            .filter_map(|server| server.certificate_authority())
+            .collect();
         let path = self.home.join("authority.pem");
         std::fs::write(&path, bundle).unwrap();
         self.with("SSL_CERT_FILE", path.to_str().unwrap())
@@ -117,13 +149,21 @@ impl Run {
     #[cfg(unix)]
     pub fn start_in(mut self, terminal: Terminal) -> Started {
         let (screen, window) = terminal.into_ends();
-        self.command.stdin(window.try_clone().unwrap()).stderr(window);
+        self.command
+            .stdin(window.try_clone().unwrap())
+            .stderr(window);
         let mut child = self.command.spawn().unwrap();
         let stdout = child.stdout.take().map(Collected::from);
         // `self` holds the window, which is to close when the run ends.
         let home = self.home.clone();
         drop(self);
-        Started { child, home, stdin: None, stdout, stderr: Some(Collected::from(screen)) }
+        Started {
+            child,
+            home,
+            stdin: None,
+            stdout,
+            stderr: Some(Collected::from(screen)),
+        }
     }
 
     pub fn start(mut self) -> Started {
@@ -131,7 +171,13 @@ impl Run {
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(Collected::from);
         let stderr = child.stderr.take().map(Collected::from);
-        Started { child, home: self.home, stdin, stdout, stderr }
+        Started {
+            child,
+            home: self.home,
+            stdin,
+            stdout,
+            stderr,
+        }
     }
 
     pub async fn end(self) -> Ended {
@@ -164,7 +210,10 @@ impl Started {
 
     /// What standard error, or the terminal, contains by now.
     pub fn said(&self) -> String {
-        self.stderr.as_ref().map(Collected::text).unwrap_or_default()
+        self.stderr
+            .as_ref()
+            .map(Collected::text)
+            .unwrap_or_default()
     }
 
     pub async fn prints(&self, text: &str) {
@@ -172,17 +221,27 @@ impl Started {
     }
 
     pub fn printed(&self) -> String {
-        self.stdout.as_ref().map(Collected::text).unwrap_or_default()
+        self.stdout
+            .as_ref()
+            .map(Collected::text)
+            .unwrap_or_default()
     }
 
     pub async fn write_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is piped");
-        stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        stdin
+            .write_all(format!("{line}\n").as_bytes())
+            .await
+            .unwrap();
     }
 
     #[cfg(unix)]
     pub async fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await.unwrap();
+        let status = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status()
+            .await
+            .unwrap();
         assert!(status.success());
     }
 
@@ -191,10 +250,20 @@ impl Started {
         let answered = self.printed().len();
         self.write_line(line).await;
         let stdout = self.stdout.as_ref().expect("standard output is read");
-        until(line, || stdout.text()[answered..].contains('\n') || stdout.reading.is_finished()).await;
+        until(line, || {
+            stdout.text()[answered..].contains('\n') || stdout.reading.is_finished()
+        })
+        .await;
         let printed = stdout.text();
         let answer = printed[answered..].lines().next();
-        answer.unwrap_or_else(|| panic!("it ended without an answer to {line:?}, and said: {}", self.said())).to_owned()
+        answer
+            .unwrap_or_else(|| {
+                panic!(
+                    "it ended without an answer to {line:?}, and said: {}",
+                    self.said()
+                )
+            })
+            .to_owned()
     }
 
     pub async fn kill(mut self) {
@@ -203,7 +272,12 @@ impl Started {
 
     /// Runs to the end, while a person approves the device code that it shows.
     pub async fn approved_at(self, server: &DevServer) -> Ended {
-        until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
+        until("a device code", || {
+            server
+                .latest_user_code()
+                .is_some_and(|code| server.approve_device(&code))
+        })
+        .await;
         self.end().await
     }
 
@@ -213,7 +287,10 @@ impl Started {
         let Ok(status) = timeout(LIMIT * 2, self.child.wait()).await else {
             panic!("it does not end, and said: {}", self.said());
         };
-        let (stdout, stderr) = (Collected::whole(self.stdout).await, Collected::whole(self.stderr).await);
+        let (stdout, stderr) = (
+            Collected::whole(self.stdout).await,
+            Collected::whole(self.stderr).await,
+        );
         let status = status.unwrap();
         Ended {
             status: status.code(),
@@ -238,7 +315,10 @@ impl Collected {
         let reading = tokio::spawn(async move {
             let mut bytes = [0; 4096];
             while let Ok(length @ 1..) = pipe.read(&mut bytes).await {
-                collected.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
+                collected
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&bytes[..length]));
             }
         });
         Self { text, reading }
@@ -249,8 +329,13 @@ impl Collected {
     }
 
     async fn whole(this: Option<Self>) -> String {
-        let Some(this) = this else { return String::new() };
-        timeout(LIMIT, this.reading).await.expect("its output ends with it").unwrap();
+        let Some(this) = this else {
+            return String::new();
+        };
+        timeout(LIMIT, this.reading)
+            .await
+            .expect("its output ends with it")
+            .unwrap();
         this.text.lock().unwrap().clone()
     }
 }
@@ -281,13 +366,21 @@ impl Ended {
 
     fn redacted(&self, text: &str) -> String {
         // On Windows, the separator after it is another.
-        redact(&text.replace(self.home.to_str().unwrap(), "[home]").replace("[home]\\", "[home]/"))
+        redact(
+            &text
+                .replace(self.home.to_str().unwrap(), "[home]")
+                .replace("[home]\\", "[home]/"),
+        )
     }
 
     /// It failed before it had anything to print, and standard error contains all of this.
     #[track_caller]
     pub fn fails_with(&self, status: i32, sayings: &[&str]) {
-        assert_eq!((self.status, self.stdout.as_str()), (Some(status), ""), "{self:?}");
+        assert_eq!(
+            (self.status, self.stdout.as_str()),
+            (Some(status), ""),
+            "{self:?}"
+        );
         self.says(sayings);
         assert!(!self.stderr.contains("canary"), "{}", self.stderr);
     }
@@ -295,17 +388,28 @@ impl Ended {
     #[track_caller]
     pub fn says(&self, sayings: &[&str]) {
         for saying in sayings {
-            assert!(self.stderr.contains(saying), "{saying:?} is not in {}", self.stderr);
+            assert!(
+                self.stderr.contains(saying),
+                "{saying:?} is not in {}",
+                self.stderr
+            );
         }
     }
 
     pub fn number(&self, label: &str) -> u64 {
-        self.value(label).parse().unwrap_or_else(|_| panic!("{label} is no number: {self:?}"))
+        self.value(label)
+            .parse()
+            .unwrap_or_else(|_| panic!("{label} is no number: {self:?}"))
     }
 
     pub fn value(&self, label: &str) -> &str {
         let label = format!("{label}: ");
-        let mut values = self.stdout.lines().filter_map(|line| line.strip_prefix(&label));
-        values.next().unwrap_or_else(|| panic!("no {label} in {self:?}"))
+        let mut values = self
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix(&label));
+        values
+            .next()
+            .unwrap_or_else(|| panic!("no {label} in {self:?}"))
     }
 }

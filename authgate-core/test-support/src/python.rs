@@ -6,7 +6,9 @@ use std::process::Command;
 /// The Python that has the Python SDK: `AUTHGATE_TEST_PYTHON`. For tests that are ignored without it.
 pub fn interpreter() -> PathBuf {
     let python = std::env::var_os("AUTHGATE_TEST_PYTHON");
-    python.expect("AUTHGATE_TEST_PYTHON names a Python with go-authgate, keyring and secretstorage").into()
+    python
+        .expect("AUTHGATE_TEST_PYTHON names a Python with go-authgate, keyring and secretstorage")
+        .into()
 }
 
 /// A script with the SDK's stores imported; its arguments are in `sys.argv`.
@@ -15,7 +17,10 @@ pub fn script(text: &str, arguments: &[&str]) -> Command {
 from authgate.credstore import StoredToken, token_file_store, token_keyring_store
 ";
     let mut command = Command::new(interpreter());
-    command.arg("-c").arg(START.to_owned() + text).args(arguments);
+    command
+        .arg("-c")
+        .arg(START.to_owned() + text)
+        .args(arguments);
     command
 }
 
@@ -27,5 +32,9 @@ pub fn run(text: &str, arguments: &[&str]) {
 #[track_caller]
 pub fn succeed(command: &mut Command) {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -45,7 +45,12 @@ impl Session {
 
     /// No session bus at all, as over SSH.
     pub fn without_bus() -> Self {
-        Self { home: Home::new(), bus_address: None, _silent: None, bus: None }
+        Self {
+            home: Home::new(),
+            bus_address: None,
+            _silent: None,
+            bus: None,
+        }
     }
 
     /// A bus that accepts connections and never answers.
@@ -54,21 +59,43 @@ impl Session {
         let socket = home.path().join("bus");
         let silent = UnixListener::bind(&socket).unwrap();
         let bus_address = Some(format!("unix:path={}", socket.display()));
-        Self { home, bus_address, _silent: Some(silent), bus: None }
+        Self {
+            home,
+            bus_address,
+            _silent: Some(silent),
+            bus: None,
+        }
     }
 
     fn with_bus(options: &[&str], script: &str) -> Self {
         let home = Home::new();
         home.place("bus.conf", NO_SERVICES);
         let mut command = Command::new("dbus-run-session");
-        command.args(options).args(["--", "sh", "-c", script]).current_dir(home.path());
+        command
+            .args(options)
+            .args(["--", "sh", "-c", script])
+            .current_dir(home.path());
         command.envs(["HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"].map(|name| (name, home.path())));
-        let mut bus = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("dbus-run-session starts");
+        let mut bus = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("dbus-run-session starts");
         let mut address = String::new();
-        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        assert!(address.starts_with("unix:"), "the session does not start: {address:?}");
+        BufReader::new(bus.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        assert!(
+            address.starts_with("unix:"),
+            "the session does not start: {address:?}"
+        );
         let stdin = bus.stdin.take();
-        Self { home, bus_address: Some(address.trim_end().to_owned()), _silent: None, bus: Some((bus, stdin)) }
+        Self {
+            home,
+            bus_address: Some(address.trim_end().to_owned()),
+            _silent: None,
+            bus: Some((bus, stdin)),
+        }
     }
 
     pub fn home(&self) -> &Home {
@@ -77,40 +104,77 @@ impl Session {
 
     pub fn variables(&self) -> Vec<(&str, &str)> {
         let home = self.home.path().to_str().unwrap();
-        let address = self.bus_address.as_deref().map(|address| ("DBUS_SESSION_BUS_ADDRESS", address));
-        [("HOME", home), ("XDG_RUNTIME_DIR", home)].into_iter().chain(address).collect()
+        let address = self
+            .bus_address
+            .as_deref()
+            .map(|address| ("DBUS_SESSION_BUS_ADDRESS", address));
+        [("HOME", home), ("XDG_RUNTIME_DIR", home)]
+            .into_iter()
+            .chain(address)
+            .collect()
     }
 
     pub fn run(&self, program: &str) -> Run {
-        self.variables().into_iter().fold(Run::new(program, &self.home), |run, (name, value)| run.with(name, value))
+        self.variables()
+            .into_iter()
+            .fold(Run::new(program, &self.home), |run, (name, value)| {
+                run.with(name, value)
+            })
     }
 
     /// A tool in this session, which finds its programs as the test does.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env_remove("DBUS_SESSION_BUS_ADDRESS").envs(self.variables());
+        command
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .envs(self.variables());
         command
     }
 
     pub fn lock(&self) {
         let lock = "--session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets \
              org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login";
-        assert!(self.command("dbus-send").args(lock.split(' ')).stdout(Stdio::null()).status().unwrap().success());
+        assert!(
+            self.command("dbus-send")
+                .args(lock.split(' '))
+                .stdout(Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// What `secret-tool` shows of all items of a service and a user.
     pub fn items(&self, service: &str, user: &str) -> String {
         let search = ["search", "--all", "service", service, "username", user];
         let output = self.command("secret-tool").args(search).output().unwrap();
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     }
 
     /// Adds an item of the service `authgate`, as another program would, with more attributes.
     pub fn add_item(&self, user: &str, text: &str, attributes: &[&str]) {
         let mut command = self.command("secret-tool");
-        command.args(["store", "--label=made by a test", "service", "authgate", "username", user]).args(attributes);
+        command
+            .args([
+                "store",
+                "--label=made by a test",
+                "service",
+                "authgate",
+                "username",
+                user,
+            ])
+            .args(attributes);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
         assert!(child.wait().unwrap().success());
     }
 }

@@ -18,9 +18,26 @@ impl Terminal {
         unlockpt(&screen).unwrap();
         let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
         let not_the_tests_own = OFlags::NOCTTY.bits().cast_signed();
-        let window = File::options().read(true).write(true).custom_flags(not_the_tests_own).open(name).unwrap();
-        tcsetwinsize(&window, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-        Self { screen: screen.into(), window }
+        let window = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(not_the_tests_own)
+            .open(name)
+            .unwrap();
+        tcsetwinsize(
+            &window,
+            Winsize {
+                ws_row: rows,
+                ws_col: columns,
+                ws_xpixel: 0,
+                ws_ypixel: 0,
+            },
+        )
+        .unwrap();
+        Self {
+            screen: screen.into(),
+            window,
+        }
     }
 
     pub(crate) fn into_ends(self) -> (tokio::fs::File, File) {

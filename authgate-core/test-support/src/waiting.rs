@@ -12,5 +12,7 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+    timeout(LIMIT, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"));
 }

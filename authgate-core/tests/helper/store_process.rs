@@ -4,14 +4,20 @@
 //! The argument names the store: `file` or `keyring` alone, or a user's stores as a program has
 //! them, `keyring-and-file` or `no-keyring`. It answers each line of standard input by one line.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the test sees that it ends where something is wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the test sees that it ends where something is wrong"
+)]
 
 #[path = "../it/support/stored_token.rs"]
 mod stored_token;
 
 use std::time::Duration;
 
-use authgate_core::store::{FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore};
+use authgate_core::store::{
+    FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore,
+};
 use authgate_core::{LoginOptions, Result, Secret, authenticate};
 
 use stored_token::{CLIENT, line, token};
@@ -21,7 +27,11 @@ use stored_token::{CLIENT, line, token};
 async fn main() {
     let client_id = std::env::var("CLIENT_ID").unwrap_or_else(|_| CLIENT.to_owned());
     let name = std::env::args().nth(1).unwrap();
-    let mut process = Process { client_id, store: Store::open(&name), guard: None };
+    let mut process = Process {
+        client_id,
+        store: Store::open(&name),
+        guard: None,
+    };
     for order in std::io::stdin().lines() {
         let order = order.unwrap();
         let words: Vec<&str> = order.split(' ').collect();
@@ -34,7 +44,10 @@ async fn main() {
             }
             _ => process.carry_out(&words),
         };
-        println!("{}", answer.unwrap_or_else(|error| format!("error: {error}")));
+        println!(
+            "{}",
+            answer.unwrap_or_else(|error| format!("error: {error}"))
+        );
     }
 }
 
@@ -52,7 +65,8 @@ enum Store {
 impl Store {
     fn open(name: &str) -> Self {
         // Long enough for a keyring on a busy machine, unless the test wants it to be given up.
-        let limit = std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
+        let limit =
+            std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
         let keyring = KeyringStore::new(Duration::from_millis(limit));
         match name {
             "file" => Self::Single(Box::new(FileStore::in_home().unwrap())),
@@ -72,7 +86,10 @@ impl Process {
             Store::OfUser(store) => &**store,
         };
         Ok(match (order, &self.store) {
-            (["load"], _) => store.load(client_id)?.as_ref().map_or("none".to_owned(), line),
+            (["load"], _) => store
+                .load(client_id)?
+                .as_ref()
+                .map_or("none".to_owned(), line),
             (["save", number], _) => {
                 store.save(client_id, &numbered(number))?;
                 "saved".to_owned()
@@ -87,7 +104,11 @@ impl Process {
                 store.replace(client_id, &loaded, None)?.to_string()
             }
             (["notices"], _) => {
-                let notices: Vec<_> = store.take_notices().iter().map(ToString::to_string).collect();
+                let notices: Vec<_> = store
+                    .take_notices()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
                 notices.join(" | ")
             }
             (["save-login", number], Store::OfUser(store)) => {
@@ -95,7 +116,10 @@ impl Process {
                 (if is_saved { "saved" } else { "not saved" }).to_owned()
             }
             (["save-refreshed", old, new], Store::OfUser(store)) => {
-                format!("{:?}", store.save_refreshed(client_id, &numbered(old), &numbered(new)))
+                format!(
+                    "{:?}",
+                    store.save_refreshed(client_id, &numbered(old), &numbered(new))
+                )
             }
             // Held as long as this process lives.
             (["lock"], Store::OfUser(store)) => {

@@ -21,8 +21,17 @@ pub(crate) fn hold_for_error(error: &Error, sent: &[&str]) {
     let shown = error.to_string();
     assert_shows_itself(&shown);
     assert!(shown.chars().count() < 1000, "{shown}");
-    assert!(matches!(error, Error::OAuth { .. } | Error::Response { .. } | Error::Protocol { .. }), "{error:?}");
-    assert!(error.retry_after().is_none_or(|wait| wait <= DAY), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::OAuth { .. } | Error::Response { .. } | Error::Protocol { .. }
+        ),
+        "{error:?}"
+    );
+    assert!(
+        error.retry_after().is_none_or(|wait| wait <= DAY),
+        "{error:?}"
+    );
     let everything = format!("{error:?} {shown}");
     for secret in sent {
         assert!(!everything.contains(secret), "{everything}");
@@ -35,9 +44,17 @@ pub(crate) fn hold_for_token(result: &Result<Token>, sent: &[&str]) {
         Err(error) => return hold_for_error(error, sent),
     };
     let access_token = token.access_token.expose();
-    assert!(!access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
+    assert!(
+        !access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic()),
+        "{token:?}"
+    );
     assert_eq!(token.token_type, "Bearer");
-    assert!(token.lifetime.is_none_or(|lifetime| lifetime <= TEN_YEARS && lifetime.subsec_nanos() == 0), "{token:?}");
+    assert!(
+        token
+            .lifetime
+            .is_none_or(|lifetime| lifetime <= TEN_YEARS && lifetime.subsec_nanos() == 0),
+        "{token:?}"
+    );
     let is_empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
     assert!(!is_empty(&token.refresh_token) && !is_empty(&token.id_token));
     // Its lifetime is counted by a clock that may stand anywhere.
@@ -50,7 +67,11 @@ pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &
         Err(error) => return hold_for_error(error, &[]),
     };
     assert_eq!(metadata.issuer, issuer);
-    let named = [&metadata.authorization_endpoint, &metadata.userinfo_endpoint, &metadata.revocation_endpoint];
+    let named = [
+        &metadata.authorization_endpoint,
+        &metadata.userinfo_endpoint,
+        &metadata.revocation_endpoint,
+    ];
     let always = [
         &metadata.token_endpoint,
         &metadata.device_authorization_endpoint,
@@ -59,7 +80,10 @@ pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &
     ];
     for url in named.into_iter().flatten().chain(always) {
         assert_may_get_a_secret(url, PlainHttp::Loopback);
-        assert!(url.scheme() == "https" || issuer.starts_with("http:"), "{url}");
+        assert!(
+            url.scheme() == "https" || issuer.starts_with("http:"),
+            "{url}"
+        );
     }
 }
 
@@ -71,11 +95,27 @@ pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
     };
     let user_code = &device.user_code;
     assert!((1..=40).contains(&user_code.len()), "{user_code}");
-    assert!(user_code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '), "{user_code}");
+    assert!(
+        user_code
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' '),
+        "{user_code}"
+    );
     assert!(!device.device_code.is_empty());
-    assert!(device.expires_in > Duration::ZERO && device.expires_in <= Duration::from_secs(30 * 60));
-    assert!(device.interval >= Duration::from_secs(1) && device.interval <= Duration::from_secs(30 * 60));
-    for page in [Some(&device.verification_uri), device.verification_uri_complete.as_ref()].into_iter().flatten() {
+    assert!(
+        device.expires_in > Duration::ZERO && device.expires_in <= Duration::from_secs(30 * 60)
+    );
+    assert!(
+        device.interval >= Duration::from_secs(1)
+            && device.interval <= Duration::from_secs(30 * 60)
+    );
+    for page in [
+        Some(&device.verification_uri),
+        device.verification_uri_complete.as_ref(),
+    ]
+    .into_iter()
+    .flatten()
+    {
         let mut page = page.clone();
         assert_eq!(page.origin(), device.verification_uri.origin());
         page.set_fragment(None);
@@ -85,7 +125,9 @@ pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
 
 pub(crate) fn hold_for_introspection(result: &Result<Introspection>) {
     match result {
-        Ok(introspection) => assert!(introspection.active || *introspection == Introspection::default()),
+        Ok(introspection) => {
+            assert!(introspection.active || *introspection == Introspection::default())
+        }
         Err(error) => hold_for_error(error, &[CLIENT_SECRET, ACCESS_TOKEN]),
     }
 }

@@ -19,10 +19,21 @@ pub(crate) fn hold_for(variable: &str) {
     };
     let launcher = surroundings.browser().expect("there is always xdg-open");
     let program = launcher.program().to_str().expect("it was named in UTF-8");
-    assert!(program == "xdg-open" || variable.contains(program), "{launcher:?}");
-    let name = program.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-    assert!(!["sh", "bash", "env", "python3", "w3m", "lynx"].contains(&name), "{launcher:?}");
+    assert!(
+        program == "xdg-open" || variable.contains(program),
+        "{launcher:?}"
+    );
+    let name = program
+        .rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or_default();
+    assert!(
+        !["sh", "bash", "env", "python3", "w3m", "lynx"].contains(&name),
+        "{launcher:?}"
+    );
     let shown = format!("{launcher:?}");
-    let (_, arguments) = shown.split_once("arguments: ").expect("a launcher has arguments");
+    let (_, arguments) = shown
+        .split_once("arguments: ")
+        .expect("a launcher has arguments");
     assert!(!arguments.contains(['%', '\'', '`', '$']), "{launcher:?}");
 }

@@ -6,17 +6,35 @@ use super::text::assert_shows_itself;
 
 /// Holds for the answer to any visit; returns its status, 0 where nothing was answered.
 pub(crate) fn hold_for_page(answer: &str) -> u16 {
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return 0 };
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("an answer has a status");
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return 0;
+    };
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("an answer has a status");
     // What is no HTTP is answered by hyper itself, without a page.
-    assert!(body.is_empty() || head.contains("default-src 'none'"), "{head}");
-    assert!(!body.contains("<script") && !body.contains('\u{1b}'), "{body}");
+    assert!(
+        body.is_empty() || head.contains("default-src 'none'"),
+        "{head}"
+    );
+    assert!(
+        !body.contains("<script") && !body.contains('\u{1b}'),
+        "{body}"
+    );
     status
 }
 
 /// Holds for the reason why a visit has ended the login.
 pub(crate) fn hold_for_refusal(error: &Error) {
-    assert!(matches!(error, Error::Denied { .. } | Error::LoginRefused { .. } | Error::Callback { .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::Denied { .. } | Error::LoginRefused { .. } | Error::Callback { .. }
+        ),
+        "{error:?}"
+    );
     let shown = error.to_string();
     assert_shows_itself(&shown);
     assert!(shown.chars().count() < 1000, "{shown}");

@@ -13,10 +13,17 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     let path = folder.join(".env");
     fs::write(&path, content).expect("the folder is ours");
     let refusal = match Environment::load_from(&path) {
-        Ok(environment) => return assert_means(&environment, std::str::from_utf8(content).expect("it was read")),
+        Ok(environment) => {
+            return assert_means(
+                &environment,
+                std::str::from_utf8(content).expect("it was read"),
+            );
+        }
         Err(refusal) => refusal.to_string(),
     };
-    let reason = refusal.strip_prefix(&format!("{}: ", path.display())).expect("the file is named");
+    let reason = refusal
+        .strip_prefix(&format!("{}: ", path.display()))
+        .expect("the file is named");
     match reason {
         "is larger than 64 KiB" => assert!(content.len() > FILE_LIMIT),
         "is not UTF-8 text" => assert!(std::str::from_utf8(content).is_err()),
@@ -34,14 +41,21 @@ fn assert_means(environment: &Environment, content: &str) {
         let value = std::env::var(&name).unwrap_or(value);
         let read = environment.get(&name).expect("the environment is UTF-8");
         let read = read.as_ref().map(Secret::expose);
-        assert_eq!(read, Some(value.as_str()).filter(|value| !value.trim().is_empty()), "{name}");
+        assert_eq!(
+            read,
+            Some(value.as_str()).filter(|value| !value.trim().is_empty()),
+            "{name}"
+        );
     }
 }
 
 /// The rest of the message is the same for every file, so that nothing of this one is in it.
 fn assert_names_the_line(reason: &str, content: &str) {
     const TOO_LONG: &str = "grows beyond 64 KiB by the variables that it names";
-    let (line, rest) = reason.strip_prefix("line ").and_then(|rest| rest.split_once(' ')).expect("a line is named");
+    let (line, rest) = reason
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(' '))
+        .expect("a line is named");
     if rest == TOO_LONG {
         return;
     }
@@ -54,12 +68,28 @@ fn assert_names_the_line(reason: &str, content: &str) {
     let content = without_mark(content);
     let lines: Vec<&str> = content.split_inclusive('\n').collect();
     let (before, from) = lines.split_at(line - 1);
-    assert!(dotenvy::from_read_iter(before.concat().as_bytes()).all(|entry| entry.is_ok()), "before line {line}");
-    assert!(!from[0].trim().is_empty() && !from[0].trim().starts_with('#'), "line {line} is no entry");
-    assert!(dotenvy::from_read_iter(from.concat().as_bytes()).next().expect("an entry").is_err(), "line {line}");
+    assert!(
+        dotenvy::from_read_iter(before.concat().as_bytes()).all(|entry| entry.is_ok()),
+        "before line {line}"
+    );
+    assert!(
+        !from[0].trim().is_empty() && !from[0].trim().starts_with('#'),
+        "line {line} is no entry"
+    );
+    assert!(
+        dotenvy::from_read_iter(from.concat().as_bytes())
+            .next()
+            .expect("an entry")
+            .is_err(),
+        "line {line}"
+    );
 }
 
 /// As it is handed to dotenvy.
 fn without_mark(content: &str) -> String {
-    content.strip_prefix('\u{feff}').unwrap_or(content).to_owned() + "\n"
+    content
+        .strip_prefix('\u{feff}')
+        .unwrap_or(content)
+        .to_owned()
+        + "\n"
 }

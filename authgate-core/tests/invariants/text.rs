@@ -7,7 +7,12 @@ pub(crate) fn hold_for(text: &str) {
     let shown = printable(text);
     assert_shows_itself(&shown);
     assert_eq!(printable(&shown), shown, "what is safe is left alone");
-    assert_eq!(printable_body(text.as_bytes()).replace('\n', r"\n").replace('\t', r"\t"), shown);
+    assert_eq!(
+        printable_body(text.as_bytes())
+            .replace('\n', r"\n")
+            .replace('\t', r"\t"),
+        shown
+    );
     for limit in [0, 1, 20, 300] {
         assert_is_excerpt(&excerpt(text, limit), text, limit);
     }
@@ -35,6 +40,9 @@ fn assert_is_excerpt(excerpt: &str, text: &str, limit: usize) {
         assert_eq!(excerpt, whole);
     } else {
         let start = excerpt.strip_suffix("...").expect("a cut is marked");
-        assert!(whole.starts_with(start) && start.chars().count() <= limit, "{excerpt:?}");
+        assert!(
+            whole.starts_with(start) && start.chars().count() <= limit,
+            "{excerpt:?}"
+        );
     }
 }

@@ -20,7 +20,9 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     fs::write(&path, content).expect("the folder is ours");
     let store = FileStore::new(&path);
 
-    let found = store.load(CLIENT).expect("what cannot be understood is no token");
+    let found = store
+        .load(CLIENT)
+        .expect("what cannot be understood is no token");
     if let Some(token) = &found {
         assert_can_be_used(token);
     }
@@ -29,7 +31,10 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     assert_eq!(store.load(CLIENT).expect("it was just saved"), Some(token));
     match &damaged_copies(folder)[..] {
         [] => assert_keeps_what_is_not_ours(content, &path),
-        [copy] => assert!(is_damaged(content) && read(copy) == content, "what must be replaced is kept"),
+        [copy] => assert!(
+            is_damaged(content) && read(copy) == content,
+            "what must be replaced is kept"
+        ),
         copies => panic!("{copies:?}"),
     }
 
@@ -43,7 +48,11 @@ fn assert_can_be_used(token: &StoredToken) {
     let access_token = token.access_token.expose();
     assert!(!access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic()));
     assert!(token.token_type.eq_ignore_ascii_case("bearer"));
-    assert!(token.expires_at.is_none_or(|expires_at| (1..1 << 53).contains(&expires_at)));
+    assert!(
+        token
+            .expires_at
+            .is_none_or(|expires_at| (1..1 << 53).contains(&expires_at))
+    );
     let empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
     assert!(!empty(&token.refresh_token) && !empty(&token.id_token));
 }
@@ -88,7 +97,9 @@ fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
 /// Whether it is no object with an object `data`.
 fn is_damaged(content: &[u8]) -> bool {
     members(content).is_none_or(|members| {
-        let mut parts = members.iter().filter(|(Text(part), _)| name(part) == "data");
+        let mut parts = members
+            .iter()
+            .filter(|(Text(part), _)| name(part) == "data");
         parts.any(|(_, Text(entries))| self::members(entries.as_bytes()).is_none())
     })
 }
@@ -112,8 +123,13 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 fn damaged_copies(folder: &Path) -> Vec<PathBuf> {
-    let entries = folder.read_dir().expect("the folder is ours").map(|entry| entry.expect("an entry").path());
-    entries.filter(|path| path.to_string_lossy().contains(".corrupt-")).collect()
+    let entries = folder
+        .read_dir()
+        .expect("the folder is ours")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .filter(|path| path.to_string_lossy().contains(".corrupt-"))
+        .collect()
 }
 
 fn read(path: &Path) -> Vec<u8> {

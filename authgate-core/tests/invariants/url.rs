@@ -20,7 +20,9 @@ pub(crate) fn hold_for(written: &str) {
                 Ok(url) => {
                     assert_may_get_a_secret(&url, plain_http);
                     assert!(query == Query::Allowed || url.query().is_none(), "{url}");
-                    assert!(!written.contains(|character: char| character.is_whitespace() || character.is_control()));
+                    assert!(!written.contains(
+                        |character: char| character.is_whitespace() || character.is_control()
+                    ));
                 }
                 Err(refusal) => assert_tells_no_secret(&refusal.to_string(), written),
             }
@@ -35,11 +37,21 @@ pub(crate) fn hold_for(written: &str) {
 pub(crate) fn assert_may_get_a_secret(url: &Url, plain_http: PlainHttp) {
     match url.scheme() {
         "https" => {}
-        "http" => assert!(plain_http == PlainHttp::Anywhere || is_this_machine(url), "{url}"),
+        "http" => assert!(
+            plain_http == PlainHttp::Anywhere || is_this_machine(url),
+            "{url}"
+        ),
         _ => panic!("{url}"),
     }
-    assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none(), "{url}");
-    assert_eq!(Url::parse(url.as_str()).as_ref(), Ok(url), "it means the same to whoever reads it next");
+    assert!(
+        url.username().is_empty() && url.password().is_none() && url.fragment().is_none(),
+        "{url}"
+    );
+    assert_eq!(
+        Url::parse(url.as_str()).as_ref(),
+        Ok(url),
+        "it means the same to whoever reads it next"
+    );
     assert_shows_itself(url.as_str());
 }
 
@@ -55,14 +67,27 @@ fn is_this_machine(url: &Url) -> bool {
 fn assert_tells_no_secret(refusal: &str, written: &str) {
     assert_shows_itself(refusal);
     // Scheme, host and path may be shown, whatever stands there.
-    let shown = Url::parse(written).map(|url| printable_url(&url)).unwrap_or_default();
-    assert!(shown.contains(CANARY) || !refusal.contains(CANARY), "{refusal}");
+    let shown = Url::parse(written)
+        .map(|url| printable_url(&url))
+        .unwrap_or_default();
+    assert!(
+        shown.contains(CANARY) || !refusal.contains(CANARY),
+        "{refusal}"
+    );
 }
 
 fn assert_is_loopback_address(redirect_uri: &RedirectUri, written: &str) {
-    assert_eq!(redirect_uri.as_str(), written, "the server compares it to the letter");
-    let url = parse_url("API_URL", written, PlainHttp::Loopback, Query::Refused).expect("the rule for every URL");
+    assert_eq!(
+        redirect_uri.as_str(),
+        written,
+        "the server compares it to the letter"
+    );
+    let url = parse_url("API_URL", written, PlainHttp::Loopback, Query::Refused)
+        .expect("the rule for every URL");
     assert!(url.scheme() == "http" && is_this_machine(&url), "{url}");
     let port = url.port_or_known_default().expect("http has a port");
-    assert!(port != 0 && format!("{redirect_uri:?}").contains(&format!("port: {port},")), "{redirect_uri:?}");
+    assert!(
+        port != 0 && format!("{redirect_uri:?}").contains(&format!("port: {port},")),
+        "{redirect_uri:?}"
+    );
 }

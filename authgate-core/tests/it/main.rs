@@ -1,6 +1,10 @@
 //! The library, driven from outside: real sockets, real files, real processes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 #[cfg(feature = "login")]
 mod flow;

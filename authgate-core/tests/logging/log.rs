@@ -10,7 +10,12 @@ static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 /// Writes down all that is logged from now on, by whichever test, at the lowest level.
 pub(crate) fn log() {
     static BEGUN: Once = Once::new();
-    BEGUN.call_once(|| tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(|| Log).init());
+    BEGUN.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_writer(|| Log)
+            .init()
+    });
 }
 
 pub(crate) struct Log;
@@ -23,8 +28,14 @@ impl Log {
     pub(crate) fn has_no(secret: &str) {
         let logged = Self::text();
         // Of what it builds on, the HTTP client logs each connection, at the level before the last.
-        assert!(logged.contains("reqwest"), "not everything is logged: {logged}");
-        let lines: Vec<_> = logged.lines().filter(|line| line.contains(secret)).collect();
+        assert!(
+            logged.contains("reqwest"),
+            "not everything is logged: {logged}"
+        );
+        let lines: Vec<_> = logged
+            .lines()
+            .filter(|line| line.contains(secret))
+            .collect();
         assert!(lines.is_empty(), "{secret} is logged: {lines:#?}");
     }
 }

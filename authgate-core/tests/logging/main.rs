@@ -1,7 +1,11 @@
 //! What is logged, and that no secret is: a binary of its own, because the subscriber that writes
 //! everything down is the process's one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 mod log;
 mod secrecy; // a service's requests and errors

@@ -18,8 +18,16 @@ const DEVICE_CODE: &str = "canary-device";
 const CANARY: &str = "canary";
 
 /// The methods that send a secret.
-const METHODS: [&str; 8] =
-    ["client credentials", "refresh", "code exchange", "device poll", "revoke", "introspect", "userinfo", "tokeninfo"];
+const METHODS: [&str; 8] = [
+    "client credentials",
+    "refresh",
+    "code exchange",
+    "device poll",
+    "revoke",
+    "introspect",
+    "userinfo",
+    "tokeninfo",
+];
 
 struct Sender {
     server: DevServer,
@@ -34,27 +42,57 @@ impl Sender {
         let code = Fault::set_member("device_code", DEVICE_CODE);
         server.inject(Endpoint::DeviceAuthorization, code, Times::Once);
         let device = client.request_device_code(&[]).await.unwrap();
-        server.inject(Endpoint::Token, Fault::json(200, &tokens("canary-refresh")), Times::Once);
+        server.inject(
+            Endpoint::Token,
+            Fault::json(200, &tokens("canary-refresh")),
+            Times::Once,
+        );
         let token = client.client_credentials(&[], &[]).await.unwrap();
-        Self { server, client, device, token }
+        Self {
+            server,
+            client,
+            device,
+            token,
+        }
     }
 
     /// The endpoint that the method sends its secret to, and the outcome.
     async fn send(&self, method: &str) -> (Endpoint, Result<()>) {
         let (client, access_token) = (&self.client, Secret::from("canary-access"));
         match method {
-            "client credentials" => (Endpoint::Token, client.client_credentials(&[], &[]).await.map(drop)),
-            "refresh" => (Endpoint::Token, client.refresh_token(&self.token).await.map(drop)),
+            "client credentials" => (
+                Endpoint::Token,
+                client.client_credentials(&[], &[]).await.map(drop),
+            ),
+            "refresh" => (
+                Endpoint::Token,
+                client.refresh_token(&self.token).await.map(drop),
+            ),
             "code exchange" => {
-                let (code, verifier) = (Secret::from("canary-code"), Secret::from("canary-verifier"));
-                let token = client.exchange_auth_code(&code, "http://127.0.0.1/callback", &verifier).await;
+                let (code, verifier) =
+                    (Secret::from("canary-code"), Secret::from("canary-verifier"));
+                let token = client
+                    .exchange_auth_code(&code, "http://127.0.0.1/callback", &verifier)
+                    .await;
                 (Endpoint::Token, token.map(drop))
             }
-            "device poll" => (Endpoint::Token, client.exchange_device_code(&self.device).await.map(drop)),
+            "device poll" => (
+                Endpoint::Token,
+                client.exchange_device_code(&self.device).await.map(drop),
+            ),
             "revoke" => (Endpoint::Revocation, client.revoke(&access_token).await),
-            "introspect" => (Endpoint::Introspection, client.introspect(&access_token).await.map(drop)),
-            "userinfo" => (Endpoint::UserInfo, client.userinfo(&access_token).await.map(drop)),
-            "tokeninfo" => (Endpoint::TokenInfo, client.token_info(&access_token).await.map(drop)),
+            "introspect" => (
+                Endpoint::Introspection,
+                client.introspect(&access_token).await.map(drop),
+            ),
+            "userinfo" => (
+                Endpoint::UserInfo,
+                client.userinfo(&access_token).await.map(drop),
+            ),
+            "tokeninfo" => (
+                Endpoint::TokenInfo,
+                client.token_info(&access_token).await.map(drop),
+            ),
             other => unreachable!("{other}"),
         }
     }
@@ -79,8 +117,15 @@ fn echoes(request: &str) -> Vec<Fault> {
         Fault::body(400, "text/plain", request.to_owned()),
         Fault::body(200, "text/html", format!("<html>{request}")),
         Fault::body(500, request, request.to_owned()),
-        Fault::body(200, "application/json", format!("{{\"access_token\":\"canary-new\",{request}")),
-        Fault::status(302).with_header("Location", &format!("https://elsewhere.example/{request}?{request}#{request}")),
+        Fault::body(
+            200,
+            "application/json",
+            format!("{{\"access_token\":\"canary-new\",{request}"),
+        ),
+        Fault::status(302).with_header(
+            "Location",
+            &format!("https://elsewhere.example/{request}?{request}#{request}"),
+        ),
         Fault::status(401).with_header("WWW-Authenticate", &challenge),
         Fault::status(429).with_header("Retry-After", request),
         Fault::Drop,
@@ -104,10 +149,20 @@ async fn no_error_shows_what_was_sent_or_what_came() {
         let sent = sender.server.requests_at(endpoint).pop().unwrap();
         let authorization = sent.header("authorization").unwrap_or_default();
         let form = std::str::from_utf8(&sent.body).unwrap();
-        let decoded: Vec<_> = sent.form.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert!(format!("{authorization}{form}").contains(CANARY), "{method} sends a secret");
+        let decoded: Vec<_> = sent
+            .form
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert!(
+            format!("{authorization}{form}").contains(CANARY),
+            "{method} sends a secret"
+        );
 
-        for echoed in [authorization, form, &decoded.join(" ")].into_iter().filter(|echoed| !echoed.is_empty()) {
+        for echoed in [authorization, form, &decoded.join(" ")]
+            .into_iter()
+            .filter(|echoed| !echoed.is_empty())
+        {
             for fault in echoes(echoed) {
                 sender.server.clear_faults();
                 sender.server.inject(endpoint, fault.clone(), Times::Always);
@@ -124,12 +179,28 @@ async fn no_error_shows_what_was_sent_or_what_came() {
 #[tokio::test]
 async fn an_unreadable_device_code_is_not_shown() {
     let code = format!(r#""device_code":"{DEVICE_CODE}""#);
-    let Service { server, client: confidential, .. } = Service::start().await;
+    let Service {
+        server,
+        client: confidential,
+        ..
+    } = Service::start().await;
     // Its request has nothing in it that anybody would hide.
-    let public = OAuthClient::new("dev-cli", confidential.endpoints().clone(), HttpClient::default());
+    let public = OAuthClient::new(
+        "dev-cli",
+        confidential.endpoints().clone(),
+        HttpClient::default(),
+    );
     for client in [confidential, public] {
-        for body in [format!("{{{code},{code}}}"), format!("\u{feff}{{{code}}}"), format!("{{{code}")] {
-            server.inject(Endpoint::DeviceAuthorization, Fault::body(200, "application/json", body), Times::Once);
+        for body in [
+            format!("{{{code},{code}}}"),
+            format!("\u{feff}{{{code}}}"),
+            format!("{{{code}"),
+        ] {
+            server.inject(
+                Endpoint::DeviceAuthorization,
+                Fault::body(200, "application/json", body),
+                Times::Once,
+            );
             let error = client.request_device_code(&[]).await.unwrap_err();
             assert!(!everything_of(&error).contains(CANARY), "{error}");
         }

@@ -12,19 +12,32 @@ use crate::support::flow::{Recorder, begin_login, parameter};
 
 /// All of a token that nobody may see.
 fn secrets_of(token: &Token) -> Vec<String> {
-    let secrets = [Some(&token.access_token), token.refresh_token.as_ref(), token.id_token.as_ref()];
-    secrets.into_iter().flatten().map(|secret| secret.expose().to_owned()).collect()
+    let secrets = [
+        Some(&token.access_token),
+        token.refresh_token.as_ref(),
+        token.id_token.as_ref(),
+    ];
+    secrets
+        .into_iter()
+        .flatten()
+        .map(|secret| secret.expose().to_owned())
+        .collect()
 }
 
 /// What the client sent under these names.
 fn sent(server: &DevServer, names: &[&str]) -> Vec<String> {
     let requests = server.requests_at(Endpoint::Token);
-    let sent = requests.iter().flat_map(|request| names.iter().filter_map(|name| request.parameter(name)));
+    let sent = requests
+        .iter()
+        .flat_map(|request| names.iter().filter_map(|name| request.parameter(name)));
     sent.map(str::to_owned).collect()
 }
 
 fn assert_unseen(secrets: &[String], shown: &str) {
-    assert!(secrets.len() > 1 && secrets.iter().all(|secret| secret.len() > 8), "{secrets:?}");
+    assert!(
+        secrets.len() > 1 && secrets.iter().all(|secret| secret.len() > 8),
+        "{secrets:?}"
+    );
     for secret in secrets {
         assert!(!shown.contains(secret), "{secret} is shown: {shown}");
         Log::has_no(secret);
@@ -33,7 +46,12 @@ fn assert_unseen(secrets: &[String], shown: &str) {
 
 /// What was shown besides the address, which is there to be opened and names the state.
 fn shown(prompt: &Recorder) -> String {
-    prompt.lines().iter().filter(|line| !line.starts_with("url: ")).cloned().collect()
+    prompt
+        .lines()
+        .iter()
+        .filter(|line| !line.starts_with("url: "))
+        .cloned()
+        .collect()
 }
 
 #[tokio::test]
@@ -49,7 +67,14 @@ async fn a_login_in_the_browser_shows_none_of_its_secrets() {
     secrets.extend(sent(&server, &["code_verifier"]));
     let in_debug_output = format!("{login:?} {login:#?}");
     login.page.saved().await;
-    assert_unseen(&secrets, &format!("{in_debug_output} {} {:?}", shown(begun.prompt), browser.await.unwrap()));
+    assert_unseen(
+        &secrets,
+        &format!(
+            "{in_debug_output} {} {:?}",
+            shown(begun.prompt),
+            browser.await.unwrap()
+        ),
+    );
 }
 
 #[tokio::test]
@@ -57,7 +82,10 @@ async fn an_exchange_that_fails_shows_none_of_its_secrets() {
     log();
     let (server, begun) = begin_login().await;
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
-    let mut secrets = vec![begun.state(), parameter(&Url::parse(&back).unwrap(), "code")];
+    let mut secrets = vec![
+        begun.state(),
+        parameter(&Url::parse(&back).unwrap(), "code"),
+    ];
     let echo = json!({"error": secrets[1], "error_description": back});
     server.inject(Endpoint::Token, Fault::json(400, &echo), Times::Once);
     let browser = tokio::spawn(async move { get(&back).await });
@@ -65,7 +93,14 @@ async fn an_exchange_that_fails_shows_none_of_its_secrets() {
     secrets.extend(sent(&server, &["code_verifier"]));
     // The server was never told the state, but in the address that it redirected to.
     let secrets: Vec<_> = secrets.into_iter().skip(1).collect();
-    assert_unseen(&secrets, &format!("{error} {error:?} {} {:?}", shown(prompt), browser.await.unwrap()));
+    assert_unseen(
+        &secrets,
+        &format!(
+            "{error} {error:?} {} {:?}",
+            shown(prompt),
+            browser.await.unwrap()
+        ),
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +110,11 @@ async fn a_login_with_a_device_code_shows_none_of_its_secrets() {
     let echo = |request: &str| json!({"error": "slow_down", "error_description": request});
     running.polls(1).await;
     let secrets = sent(&running.server, &["device_code"]);
-    running.server.inject(Endpoint::Token, Fault::json(400, &echo(&secrets[0])), Times::Once);
+    running.server.inject(
+        Endpoint::Token,
+        Fault::json(400, &echo(&secrets[0])),
+        Times::Once,
+    );
     running.polls(3).await;
     running.approve();
     let prompt = running.prompt;

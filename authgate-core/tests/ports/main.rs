@@ -4,7 +4,11 @@
 //! here: insta starts cargo.
 
 #![cfg(feature = "login")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 #[allow(dead_code, reason = "the other binary uses the rest")]
 #[path = "../it/support/mod.rs"]
@@ -35,7 +39,12 @@ async fn the_port_is_free_when_nobody_came_back_in_time() {
     assert!(matches!(begun.failure().await, Error::LoginExpired { .. }));
     assert!(begun.port.is_free());
     assert!(begun.prompt.count("waiting: ") >= 290, "about one a second");
-    assert!(begun.prompt.text().contains(&format!("register exactly {}", begun.redirect_uri)));
+    assert!(
+        begun
+            .prompt
+            .text()
+            .contains(&format!("register exactly {}", begun.redirect_uri))
+    );
 }
 
 #[tokio::test]
@@ -47,7 +56,13 @@ async fn the_port_is_free_when_a_login_is_dropped() {
     for _ in 0..20 {
         let (opened, mut urls) = mpsc::unbounded_channel();
         let (browser, prompt) = (TestBrowser::Opens(opened), Recorder::default());
-        let mut login = Box::pin(run_auth_code_flow(&client, &[], &options, &browser, &prompt));
+        let mut login = Box::pin(run_auth_code_flow(
+            &client,
+            &[],
+            &options,
+            &browser,
+            &prompt,
+        ));
         tokio::select! {
             ended = &mut login => panic!("{:?}", ended.err()),
             _url = urls.recv() => assert!(!port.is_free()),
@@ -60,9 +75,17 @@ async fn the_port_is_free_when_a_login_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn the_port_is_free_while_the_device_code_is_shown() {
     let port = Port::free();
-    let person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Hangs).await;
+    let person = Person::at(
+        &port.redirect_uri("127.0.0.1"),
+        FlowMode::Auto,
+        TestBrowser::Hangs,
+    )
+    .await;
     person.approve_device().await;
     assert!(port.is_free());
-    assert_eq!((person.prompt.count("url: "), person.device_codes()), (1, 1));
+    assert_eq!(
+        (person.prompt.count("url: "), person.device_codes()),
+        (1, 1)
+    );
     person.success().await;
 }

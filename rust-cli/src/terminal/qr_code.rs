@@ -25,15 +25,29 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
     let code = QrCode::with_error_correction_level(url.as_ref(), EcLevel::L).ok()?;
     // The characters have the foreground colour, which is white here, so they draw the light
     // modules.
-    let picture = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
-    let (width, height) = (picture.lines().next()?.chars().count(), picture.lines().count());
+    let picture = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build();
+    let (width, height) = (
+        picture.lines().next()?.chars().count(),
+        picture.lines().count(),
+    );
     let (columns, rows) = window::size()?;
     if columns < width || rows < height + ROWS_BELOW {
         return None;
     }
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let (before, after) = if no_colour { ("", "") } else { (WHITE_ON_BLACK, USUAL_COLOURS) };
-    let lines: Vec<String> = picture.lines().map(|line| format!("{before}{line}{after}\n")).collect();
+    let (before, after) = if no_colour {
+        ("", "")
+    } else {
+        (WHITE_ON_BLACK, USUAL_COLOURS)
+    };
+    let lines: Vec<String> = picture
+        .lines()
+        .map(|line| format!("{before}{line}{after}\n"))
+        .collect();
     Some(lines.concat())
 }
 

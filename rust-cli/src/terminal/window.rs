@@ -17,7 +17,13 @@ pub(super) fn size() -> Option<(usize, usize)> {
 pub(super) fn wrapped(text: &str, columns: usize) -> String {
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| if line.starts_with("    ") { line.to_owned() } else { broken(line, columns) })
+        .map(|line| {
+            if line.starts_with("    ") {
+                line.to_owned()
+            } else {
+                broken(line, columns)
+            }
+        })
         .collect();
     lines.join("\n")
 }

@@ -9,15 +9,20 @@ use crate::support::{logged_in_with_rotation, run, stored};
 
 #[tokio::test]
 async fn several_runs_share_one_refresh() {
-    for (count, expires_in, last_request_before_the_lock) in
-        [(2, -60, Endpoint::Discovery), (10, -60, Endpoint::Discovery), (10, 600, Endpoint::UserInfo)]
-    {
+    for (count, expires_in, last_request_before_the_lock) in [
+        (2, -60, Endpoint::Discovery),
+        (10, -60, Endpoint::Discovery),
+        (10, 600, Endpoint::UserInfo),
+    ] {
         let (server, home) = logged_in_with_rotation(expires_in).await;
         server.revoke(&stored(&home, &server).access_token);
         let refresh = server.hold(Endpoint::Token);
         let started: Vec<_> = (0..count).map(|_| run(&home, &server).start()).collect();
         refresh.arrived().await;
-        until("all runs at the lock", || server.count(last_request_before_the_lock) == count).await;
+        until("all runs at the lock", || {
+            server.count(last_request_before_the_lock) == count
+        })
+        .await;
         refresh.release();
         let mut ended = Vec::new();
         for run in started {
@@ -26,12 +31,26 @@ async fn several_runs_share_one_refresh() {
         for run in &ended {
             run.shows_stored(&home, &server);
         }
-        assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
+        assert_eq!(
+            (
+                server.count(Endpoint::Token),
+                server.count(Endpoint::DeviceAuthorization)
+            ),
+            (1, 0)
+        );
 
         home.expire(server.public_client());
         run(&home, &server).end().await.shows_stored(&home, &server);
-        assert_eq!(server.count(Endpoint::Token), 2, "the new login can be refreshed");
-        assert!(home.is_unlocked() && home.leftovers().is_empty(), "{:?}", home.leftovers());
+        assert_eq!(
+            server.count(Endpoint::Token),
+            2,
+            "the new login can be refreshed"
+        );
+        assert!(
+            home.is_unlocked() && home.leftovers().is_empty(),
+            "{:?}",
+            home.leftovers()
+        );
     }
 }
 
@@ -68,8 +87,15 @@ async fn a_token_refreshed_by_another_program_is_used() {
 
         let ended = slow.end().await;
         ended.shows(&theirs, &server);
-        assert!(!ended.stderr.contains("revoked"), "nobody has to log in again: {ended:?}");
-        assert_eq!(stored(&home, &server), theirs, "what they saved is not overwritten");
+        assert!(
+            !ended.stderr.contains("revoked"),
+            "nobody has to log in again: {ended:?}"
+        );
+        assert_eq!(
+            stored(&home, &server),
+            theirs,
+            "what they saved is not overwritten"
+        );
         assert_eq!(server.count(Endpoint::Token), 1);
     }
 }
@@ -81,10 +107,16 @@ async fn a_refresh_does_not_undo_a_logout() {
     let refreshing = run(&home, &server).start();
     refresh.arrived().await;
     let logout = run(&home, &server).arg("--logout").start();
-    logout.says("Waiting for the place where the login is kept").await;
+    logout
+        .says("Waiting for the place where the login is kept")
+        .await;
     refresh.release();
     let logout = logout.end().await;
-    assert_eq!((logout.status, logout.stdout.as_str()), (Some(0), "Logged out.\n"), "{logout:?}");
+    assert_eq!(
+        (logout.status, logout.stdout.as_str()),
+        (Some(0), "Logged out.\n"),
+        "{logout:?}"
+    );
     assert_eq!(home.stored(server.public_client()), None);
     let _ended = refreshing.end().await;
     assert_eq!(home.stored(server.public_client()), None);
@@ -95,7 +127,8 @@ async fn no_refresh_is_sent_while_its_token_could_not_be_saved() {
     let (server, home) = logged_in_with_rotation(-60).await;
     fs::write(home.file(".lock"), "4242").unwrap();
     let run = run(&home, &server).start();
-    run.says("Waiting for the place where the login is kept").await;
+    run.says("Waiting for the place where the login is kept")
+        .await;
     assert_eq!(server.count(Endpoint::Token), 0);
 
     fs::remove_file(home.file(".lock")).unwrap();

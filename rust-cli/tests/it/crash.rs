@@ -11,7 +11,11 @@ use crate::support::{logged_in, logged_in_with_rotation, run, stored};
 async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
     let begun = Instant::now();
     let ended = run.await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}: {ended:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}: {ended:?}",
+        begun.elapsed()
+    );
     ended
 }
 
@@ -37,8 +41,13 @@ async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
         killed.kill().await;
 
         assert!(home.has_neighbour() && home.is_unlocked(), "round {round}");
-        assert!(home.stored(server.public_client()).is_some(), "round {round}");
-        is_not_held_up(run(&home, &server).end()).await.shows_stored(&home, &server);
+        assert!(
+            home.stored(server.public_client()).is_some(),
+            "round {round}"
+        );
+        is_not_held_up(run(&home, &server).end())
+            .await
+            .shows_stored(&home, &server);
     }
 }
 
@@ -62,21 +71,34 @@ async fn a_killed_run_costs_a_login_only_during_its_refresh() {
             run.kill().await;
         } else {
             // The refresh token is used up as soon as the first byte of its successor comes.
-            let drip = Fault::Drip { every: Duration::from_millis(10), bytes: 16 };
+            let drip = Fault::Drip {
+                every: Duration::from_millis(10),
+                bytes: 16,
+            };
             server.inject(Endpoint::Token, drip, Times::Once);
             let run = run(&home, &server).start();
             until("the refresh", || server.count(Endpoint::Token) > 0).await;
             sleep(Duration::from_millis((round % 20).into())).await;
             run.kill().await;
         }
-        until("the answer", || server.requests().iter().all(|request| request.status.is_some())).await;
+        until("the answer", || {
+            server
+                .requests()
+                .iter()
+                .all(|request| request.status.is_some())
+        })
+        .await;
         assert!(home.has_neighbour() && home.is_unlocked(), "round {round}");
 
         let is_saved = stored(&home, &server) != old;
         if server.count(Endpoint::Token) > 0 && !is_saved {
             lost += 1;
             asks_for_a_login(run(&home, &server)).await;
-            assert_eq!(home.stored(server.public_client()), None, "a used refresh token does not stay");
+            assert_eq!(
+                home.stored(server.public_client()),
+                None,
+                "a used refresh token does not stay"
+            );
         } else {
             run(&home, &server).end().await.shows_stored(&home, &server);
         }
@@ -84,23 +106,36 @@ async fn a_killed_run_costs_a_login_only_during_its_refresh() {
         // A run looks at the other clients' lock only when it changes something.
         assert!(is_saved || !home.file(".lock").exists(), "round {round}");
     }
-    assert!(lost >= rounds / 4, "only {lost} of {rounds} were killed between the answer and the save");
+    assert!(
+        lost >= rounds / 4,
+        "only {lost} of {rounds} were killed between the answer and the save"
+    );
 }
 
 #[tokio::test]
 async fn a_logout_killed_half_way_has_revoked_the_refresh_token() {
     let (server, home) = logged_in(600).await;
-    server.inject(Endpoint::Revocation, Fault::Delay(Duration::ZERO), Times::Once);
+    server.inject(
+        Endpoint::Revocation,
+        Fault::Delay(Duration::ZERO),
+        Times::Once,
+    );
     server.inject(Endpoint::Revocation, Fault::Hang, Times::Once);
     let logout = run(&home, &server).arg("--logout").start();
-    until("the access token's turn", || server.count(Endpoint::Revocation) == 2).await;
+    until("the access token's turn", || {
+        server.count(Endpoint::Revocation) == 2
+    })
+    .await;
     logout.kill().await;
 
     // The access token lives until it expires.
     run(&home, &server).end().await.shows_stored(&home, &server);
     home.expire(server.public_client());
     asks_for_a_login(run(&home, &server)).await;
-    assert_eq!(run(&home, &server).arg("--logout").end().await.status, Some(0));
+    assert_eq!(
+        run(&home, &server).arg("--logout").end().await.status,
+        Some(0)
+    );
 }
 
 #[tokio::test]
@@ -108,13 +143,15 @@ async fn old_temporary_files_of_killed_saves_are_removed() {
     let (server, home) = logged_in(-60).await;
     let place = |name: &str, seconds_old: u64| {
         let file = File::create(home.file(name)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_secs(seconds_old)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds_old))
+            .unwrap();
     };
     place(".authgate-rust-old", 120);
     place(".authgate-rust-new", 5);
     place(".backup-of-mine", 120);
     assert_eq!(run(&home, &server).end().await.status, Some(0));
-    let left = [".authgate-rust-new", ".backup-of-mine"].map(|name| format!(".authgate-tokens.json{name}"));
+    let left = [".authgate-rust-new", ".backup-of-mine"]
+        .map(|name| format!(".authgate-tokens.json{name}"));
     assert_eq!(home.leftovers(), left);
 }
 
@@ -128,6 +165,8 @@ async fn a_run_killed_during_its_refresh_leaves_no_lock() {
     assert!(home.is_unlocked());
 
     // The refresh token is used up, and its successor was lost with the run.
-    is_not_held_up(run(&home, &server).approved_at(&server)).await.shows_stored(&home, &server);
+    is_not_held_up(run(&home, &server).approved_at(&server))
+        .await
+        .shows_stored(&home, &server);
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 1);
 }

@@ -7,7 +7,8 @@ use authgate_test_support::{Home, http, until};
 use insta::assert_snapshot;
 
 use crate::support::{
-    denied_at, logged_in, request_page, run, run_in_browser, run_without_flow, server, waiting_browser_login,
+    denied_at, logged_in, request_page, run, run_in_browser, run_without_flow, server,
+    waiting_browser_login,
 };
 
 /// A person approves, and sees the page to which the server sends the browser.
@@ -20,7 +21,10 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
     let (server, home) = (server().await, Home::new());
     let (run, url, port) = waiting_browser_login(&home, &server).await;
     let page = approve(&server, &url).await;
-    assert!(page.status == 200 && page.body.contains("You are logged in"), "{page:?}");
+    assert!(
+        page.status == 200 && page.body.contains("You are logged in"),
+        "{page:?}"
+    );
 
     let ended = run.end().await;
     ended.shows_stored(&home, &server);
@@ -35,7 +39,10 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
     Finishing the login
     ");
     assert!(port.is_free());
-    let verifier = server.requests_at(Endpoint::Token)[0].parameter("code_verifier").unwrap().to_owned();
+    let verifier = server.requests_at(Endpoint::Token)[0]
+        .parameter("code_verifier")
+        .unwrap()
+        .to_owned();
     assert!((43..=128).contains(&verifier.len()) && !ended.stderr.contains(&verifier));
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
 }
@@ -45,10 +52,22 @@ async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     let (server, home) = (server().await, Home::new());
     let (run, url, port) = waiting_browser_login(&home, &server).await;
     let callback = port.redirect_uri("127.0.0.1");
-    for query in ["?code=a", "?code=a&state=wrong", "?error=access_denied&state=wrong", "?error=access_denied"] {
-        assert_eq!(http::get(&format!("{callback}{query}")).await.status, 400, "{query}");
+    for query in [
+        "?code=a",
+        "?code=a&state=wrong",
+        "?error=access_denied&state=wrong",
+        "?error=access_denied",
+    ] {
+        assert_eq!(
+            http::get(&format!("{callback}{query}")).await.status,
+            400,
+            "{query}"
+        );
     }
-    assert_eq!(http::get(&format!("{callback}/elsewhere")).await.status, 404);
+    assert_eq!(
+        http::get(&format!("{callback}/elsewhere")).await.status,
+        404
+    );
     approve(&server, &url).await;
     let ended = run.end().await;
     assert_eq!((ended.status, server.count(Endpoint::Token)), (Some(0), 1));
@@ -73,7 +92,10 @@ async fn access_denied_ends_the_run_without_another_prompt() {
     [prompt]
     error: login: it was refused by the person who was asked. Start again if that was a mistake
     ");
-    assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (1, None));
+    assert_eq!(
+        (server.count(Endpoint::DeviceAuthorization), home.text()),
+        (1, None)
+    );
 }
 
 #[tokio::test]
@@ -94,7 +116,10 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
     server.inject(Endpoint::Token, Fault::status(500), Times::Once);
     let (run, url, _port) = waiting_browser_login(&home, &server).await;
     let page = approve(&server, &url).await;
-    assert!(page.body.contains("Login failed") && !page.body.contains("You are logged in"), "{page:?}");
+    assert!(
+        page.body.contains("Login failed") && !page.body.contains("You are logged in"),
+        "{page:?}"
+    );
     assert_snapshot!(run.end().await.failure(1), @"
     [prompt]
     Finishing the login
@@ -108,12 +133,19 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     let (server, home) = (server().await, Home::new());
     let (port, redirect_uri) = redirect_uri(&server);
     let _other = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).unwrap();
-    let first_login = run_in_browser(&home, &server, &redirect_uri).end().await.failure(1);
+    let first_login = run_in_browser(&home, &server, &redirect_uri)
+        .end()
+        .await
+        .failure(1);
     home.log_in(&server, 600);
     server.revoke_everything();
-    let after_a_revoked_one = run_in_browser(&home, &server, &redirect_uri).end().await.failure(1);
+    let after_a_revoked_one = run_in_browser(&home, &server, &redirect_uri)
+        .end()
+        .await
+        .failure(1);
     // The last line has the words of the system.
-    let said = [first_login, after_a_revoked_one].map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
+    let said = [first_login, after_a_revoked_one]
+        .map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
     assert_snapshot!(said.concat(), @"
     error: the login by browser came to nothing; --flow device logs in without one
       caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
@@ -127,7 +159,11 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
 async fn without_a_terminal_auto_takes_the_device_flow() {
     let (server, home) = (server().await, Home::new());
     let run = || run_without_flow(&home, &server).with("DISPLAY", ":0");
-    for run in [run(), run().args("--flow auto"), run().with("AUTHGATE_FLOW", "auto").with("CI", "false")] {
+    for run in [
+        run(),
+        run().args("--flow auto"),
+        run().with("AUTHGATE_FLOW", "auto").with("CI", "false"),
+    ] {
         run.approved_at(&server).await.shows_stored(&home, &server);
         fs::remove_file(home.file("")).unwrap();
     }
@@ -140,15 +176,31 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     let run = || run_without_flow(&home, &server).with("CI", "true");
     let without_a_flow = run().end().await.failure(1);
     assert_snapshot!(without_a_flow, @"error: nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by hand, ask for the device flow by name, or use the client credentials grant for a machine");
-    assert_eq!(run().args("--flow auto").end().await.failure(1), without_a_flow);
-    assert_eq!((server.count(Endpoint::DeviceAuthorization), home.text()), (0, None));
+    assert_eq!(
+        run().args("--flow auto").end().await.failure(1),
+        without_a_flow
+    );
+    assert_eq!(
+        (server.count(Endpoint::DeviceAuthorization), home.text()),
+        (0, None)
+    );
 
-    assert_eq!(run().args("--flow device").approved_at(&server).await.status, Some(0));
+    assert_eq!(
+        run()
+            .args("--flow device")
+            .approved_at(&server)
+            .await
+            .status,
+        Some(0)
+    );
     assert_eq!(run().end().await.status, Some(0), "a stored login is used");
     fs::remove_file(home.file("")).unwrap();
 
     let (_port, redirect_uri) = redirect_uri(&server);
-    let by_name = run().with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", &redirect_uri).start();
+    let by_name = run()
+        .with("AUTHGATE_FLOW", "browser")
+        .with("AUTHGATE_REDIRECT_URI", &redirect_uri)
+        .start();
     let url = authorization_url(&by_name).await;
     by_name.says("no browser can be opened here").await;
     approve(&server, &url).await;
@@ -158,7 +210,11 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
 #[tokio::test]
 async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     let (server, home) = (server().await, Home::new());
-    server.change(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned()));
+    server.change(|settings| {
+        settings
+            .disabled_grant_types
+            .push(grant_type::DEVICE_CODE.to_owned())
+    });
     assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }
 

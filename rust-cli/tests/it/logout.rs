@@ -21,17 +21,34 @@ async fn both_tokens_are_revoked_and_deleted() {
         let (server, home) = (server().await, Home::new());
         let tokens = home.log_in(&server, expires_in);
         let ended = log_out(&home, &server).await;
-        assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), "Logged out.\n"), "{ended:?}");
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (Some(0), "Logged out.\n"),
+            "{ended:?}"
+        );
         assert_eq!(home.stored(server.public_client()), None);
 
         let revocations = server.requests_at(Endpoint::Revocation);
-        let revoked: Vec<_> = revocations.iter().filter_map(|request| request.parameter("token")).collect();
-        assert_eq!(revoked, [tokens.refresh_token.as_deref().unwrap(), &tokens.access_token]);
+        let revoked: Vec<_> = revocations
+            .iter()
+            .filter_map(|request| request.parameter("token"))
+            .collect();
+        assert_eq!(
+            revoked,
+            [
+                tokens.refresh_token.as_deref().unwrap(),
+                &tokens.access_token
+            ]
+        );
         assert_eq!(server.count(Endpoint::Token), 0);
         assert!(home.is_unlocked() && home.leftovers().is_empty());
 
         let again = log_out(&home, &server).await;
-        assert_eq!((again.status, again.stdout.as_str()), (Some(0), "Nobody was logged in.\n"), "{again:?}");
+        assert_eq!(
+            (again.status, again.stdout.as_str()),
+            (Some(0), "Nobody was logged in.\n"),
+            "{again:?}"
+        );
         assert_eq!(server.count(Endpoint::Revocation), 2);
     }
 }
@@ -43,7 +60,13 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
         let (server, home) = logged_in(600).await;
         server.inject(Endpoint::Revocation, Fault::status(500), times);
         said.push(failure(&log_out(&home, &server).await));
-        assert_eq!((server.count(Endpoint::Revocation), home.stored(server.public_client())), (2, None));
+        assert_eq!(
+            (
+                server.count(Endpoint::Revocation),
+                home.stored(server.public_client())
+            ),
+            (2, None)
+        );
     }
     assert_snapshot!(said.join("\n"), @"
     Logged out.
@@ -66,7 +89,10 @@ async fn a_server_that_is_busy_is_asked_again() {
 #[tokio::test]
 async fn without_a_server_the_login_is_deleted_with_a_warning() {
     let (server, home) = logged_in(600).await;
-    let (run, client) = (run(&home, &server).arg("--logout"), server.public_client().clone());
+    let (run, client) = (
+        run(&home, &server).arg("--logout"),
+        server.public_client().clone(),
+    );
     server.stop().await;
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.

@@ -1,6 +1,11 @@
 //! The program, run as a person and a script run it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends where something is wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is wrong"
+)]
 
 mod concurrency; // several runs at once: one refreshes, the others use its token
 #[cfg(unix)]

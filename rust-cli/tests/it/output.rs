@@ -33,9 +33,15 @@ async fn a_first_login_prints_the_block_and_no_secret() {
 
     let asked = &server.requests_at(Endpoint::DeviceAuthorization)[0];
     assert_eq!(asked.parameter("scope"), Some("profile email"));
-    let device_code = server.requests_at(Endpoint::Token)[0].parameter("device_code").unwrap().to_owned();
+    let device_code = server.requests_at(Endpoint::Token)[0]
+        .parameter("device_code")
+        .unwrap()
+        .to_owned();
     for secret in [&stored.access_token, &stored.refresh_token, &device_code] {
-        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{ended:?}");
+        assert!(
+            !ended.stdout.contains(secret) && !ended.stderr.contains(secret),
+            "{ended:?}"
+        );
     }
 }
 
@@ -49,7 +55,11 @@ async fn a_later_run_prints_the_same_block_without_a_login() {
     let second = run(&home, &server).end().await;
     second.shows_stored(&home, &server);
     assert_snapshot!(second.said(), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
-    let without_seconds = |ended: &Ended| ended.stdout.replace(&format!("In: {}\n", ended.number("Expires In")), "\n");
+    let without_seconds = |ended: &Ended| {
+        ended
+            .stdout
+            .replace(&format!("In: {}\n", ended.number("Expires In")), "\n")
+    };
     assert_eq!(without_seconds(&second), without_seconds(&first));
     assert_eq!(home.text(), text);
     server.assert_requests([Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo]);
@@ -58,10 +68,21 @@ async fn a_later_run_prints_the_same_block_without_a_login() {
 #[tokio::test]
 async fn the_block_shows_what_the_token_really_has() {
     let (server, home) = (server().await, Home::new());
-    let id_token = server.issue_tokens(server.public_client(), "openid").id_token.unwrap();
-    let members = [("id_token", json!(id_token)), ("refresh_token", json!("12345678")), ("scope", json!("email"))];
+    let id_token = server
+        .issue_tokens(server.public_client(), "openid")
+        .id_token
+        .unwrap();
+    let members = [
+        ("id_token", json!(id_token)),
+        ("refresh_token", json!("12345678")),
+        ("scope", json!("email")),
+    ];
     let members = members.map(|(name, value)| (name.to_owned(), Some(value)));
-    server.inject(Endpoint::Token, Fault::Members(members.to_vec()), Times::Once);
+    server.inject(
+        Endpoint::Token,
+        Fault::Members(members.to_vec()),
+        Times::Once,
+    );
 
     let first = run(&home, &server).approved_at(&server).await;
     assert_snapshot!(first.notices(), @"
@@ -77,7 +98,10 @@ async fn the_block_shows_what_the_token_really_has() {
 #[tokio::test]
 async fn json_says_the_same() {
     let (server, home) = (server().await, Home::new());
-    assert_eq!(run(&home, &server).approved_at(&server).await.status, Some(0));
+    assert_eq!(
+        run(&home, &server).approved_at(&server).await.status,
+        Some(0)
+    );
     let ended = run(&home, &server).arg("--json").end().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_snapshot!(ended.printed(), @r#"
@@ -105,11 +129,27 @@ async fn json_says_the_same() {
 
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
     let text = run(&home, &server).end().await;
-    for label in ["User", "Subject", "Access Token", "Refresh Token", "Expires At"] {
-        assert_eq!(json[label.to_lowercase().replace(' ', "_")], text.value(label), "{label}");
+    for label in [
+        "User",
+        "Subject",
+        "Access Token",
+        "Refresh Token",
+        "Expires At",
+    ] {
+        assert_eq!(
+            json[label.to_lowercase().replace(' ', "_")],
+            text.value(label),
+            "{label}"
+        );
     }
     assert_eq!(json["token_info"]["issuer"], text.value("TokenInfo Issuer"));
-    assert!(json["expires_in"].as_u64().unwrap().abs_diff(text.number("Expires In")) <= 10);
+    assert!(
+        json["expires_in"]
+            .as_u64()
+            .unwrap()
+            .abs_diff(text.number("Expires In"))
+            <= 10
+    );
     assert_eq!(json["token_info"]["exp"], text.number("TokenInfo Exp"));
 }
 
@@ -140,7 +180,10 @@ async fn a_failing_userinfo_takes_the_place_of_its_lines() {
         let ended = run(&home, &server).end().await;
         let printed = ended.printed();
         let (line, rest) = printed.split_once('\n').unwrap();
-        assert!(ended.stdout.starts_with(&format!("Token: {}", masked(&stored(&home, &server).access_token))));
+        assert!(ended.stdout.starts_with(&format!(
+            "Token: {}",
+            masked(&stored(&home, &server).access_token)
+        )));
         assert_eq!(labels(rest), labels(&whole.stdout)[2..]);
 
         let json = run(&home, &server).arg("--json").end().await;
@@ -157,13 +200,20 @@ async fn a_failing_userinfo_takes_the_place_of_its_lines() {
       "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body)",
     "#);
     assert_eq!(server.count(Endpoint::Token), 0);
-    assert!(home.stored(server.public_client()).is_some(), "the login stays");
+    assert!(
+        home.stored(server.public_client()).is_some(),
+        "the login stays"
+    );
 }
 
 #[tokio::test]
 async fn a_failing_tokeninfo_takes_the_place_of_its_lines() {
     let (server, home) = logged_in(600).await;
-    server.inject(Endpoint::TokenInfo, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    server.inject(
+        Endpoint::TokenInfo,
+        Fault::oauth_error(401, "invalid_token"),
+        Times::Always,
+    );
     let ended = run(&home, &server).end().await;
     assert_eq!(ended.status, Some(1));
     assert_snapshot!(ended.printed(), @"
@@ -192,16 +242,34 @@ async fn a_failing_tokeninfo_takes_the_place_of_its_lines() {
 #[tokio::test]
 async fn text_from_the_server_cannot_act_on_the_terminal() {
     let (server, home) = logged_in(600).await;
-    server.inject(Endpoint::UserInfo, Fault::set_member("name", "a\u{1b}[2J\nUser: root\u{202e}"), Times::Once);
-    server.inject(Endpoint::TokenInfo, Fault::set_member("scope", "\u{9b}2J\r"), Times::Once);
+    server.inject(
+        Endpoint::UserInfo,
+        Fault::set_member("name", "a\u{1b}[2J\nUser: root\u{202e}"),
+        Times::Once,
+    );
+    server.inject(
+        Endpoint::TokenInfo,
+        Fault::set_member("scope", "\u{9b}2J\r"),
+        Times::Once,
+    );
     let ended = run(&home, &server).end().await;
-    assert_eq!(ended.value("User"), "a\\u{1b}[2J\\nUser: root\\u{202e} (jane@example.com)");
+    assert_eq!(
+        ended.value("User"),
+        "a\\u{1b}[2J\\nUser: root\\u{202e} (jane@example.com)"
+    );
     assert_eq!(ended.value("TokenInfo Scope"), "\\u{9b}2J\\r");
     assert_eq!(ended.stdout.lines().count(), 16);
 
-    server.inject(Endpoint::UserInfo, Fault::set_member("name", "J".repeat(10_000)), Times::Once);
+    server.inject(
+        Endpoint::UserInfo,
+        Fault::set_member("name", "J".repeat(10_000)),
+        Times::Once,
+    );
     let ended = run(&home, &server).end().await;
-    assert_eq!(ended.value("User"), format!("{}... (jane@example.com)", "J".repeat(300)));
+    assert_eq!(
+        ended.value("User"),
+        format!("{}... (jane@example.com)", "J".repeat(300))
+    );
 }
 
 #[tokio::test]
@@ -211,8 +279,18 @@ async fn a_user_without_a_name_is_shown_by_subject() {
     home.store(server.public_client(), &tokens, 600);
     let ended = run(&home, &server).end().await;
     let subject = &server.user().subject;
-    assert_eq!((ended.value("User"), ended.value("Subject")), (subject.as_str(), subject.as_str()));
-    assert_eq!((ended.value("Scope"), ended.value("TokenInfo Scope"), ended.status), ("", "read", Some(0)));
+    assert_eq!(
+        (ended.value("User"), ended.value("Subject")),
+        (subject.as_str(), subject.as_str())
+    );
+    assert_eq!(
+        (
+            ended.value("Scope"),
+            ended.value("TokenInfo Scope"),
+            ended.status
+        ),
+        ("", "read", Some(0))
+    );
 }
 
 #[cfg(unix)]
@@ -275,21 +353,38 @@ async fn help_and_version_are_data() {
     "#);
 
     let version = Run::new(PROGRAM, &home).arg("--version").end().await;
-    assert_eq!(version.stdout, concat!("rust-cli ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        version.stdout,
+        concat!("rust-cli ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 fn labels(text: &str) -> Vec<&str> {
-    text.lines().map(|line| line.split_once(": ").unwrap().0).collect()
+    text.lines()
+        .map(|line| line.split_once(": ").unwrap().0)
+        .collect()
 }
 
 #[test]
 fn readme_code_and_output_have_the_same_steps() {
-    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let read = |path: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    };
     let (readme, report) = (read("README.md"), read("src/report.rs"));
     assert_same_steps(&readme, &read("src/main.rs"), 5);
-    let output = section(&readme, "## Example Output").split("```").nth(1).unwrap().trim();
+    let output = section(&readme, "## Example Output")
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .trim();
     let labels = labels(output);
     assert_eq!(labels.len(), 16);
-    let printed: Vec<_> = labels.iter().map(|label| report.find(&format!("\"{label}: {{"))).collect();
-    assert!(printed.iter().all(Option::is_some) && printed.is_sorted(), "{labels:?} at {printed:?}");
+    let printed: Vec<_> = labels
+        .iter()
+        .map(|label| report.find(&format!("\"{label}: {{")))
+        .collect();
+    assert!(
+        printed.iter().all(Option::is_some) && printed.is_sorted(),
+        "{labels:?} at {printed:?}"
+    );
 }

@@ -17,7 +17,14 @@ fn set_mode(path: &Path, mode: u32) {
 /// A run as another user where root runs the test, because root may write everywhere.
 fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
     let run = run(home, server);
-    if is_root() { run.under("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]) } else { run }
+    if is_root() {
+        run.under(
+            "setpriv",
+            &["--reuid=65534", "--regid=65534", "--clear-groups"],
+        )
+    } else {
+        run
+    }
 }
 
 fn is_root() -> bool {
@@ -50,16 +57,31 @@ async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started))
 async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-    disturbed(run(home, server).with_space_for("unlimited"), server, |run| {
-        let no_space = Rlimit { current: Some(0), maximum: Some(0) };
-        prlimit(Pid::from_raw(run.id().cast_signed()), Resource::Fsize, no_space).unwrap();
-    })
+    disturbed(
+        run(home, server).with_space_for("unlimited"),
+        server,
+        |run| {
+            let no_space = Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            };
+            prlimit(
+                Pid::from_raw(run.id().cast_signed()),
+                Resource::Fsize,
+                no_space,
+            )
+            .unwrap();
+        },
+    )
     .await
 }
 
 /// A person can log in again, and the login is saved.
 async fn logs_in_again(home: &Home, server: &DevServer) {
-    run(home, server).approved_at(server).await.shows_stored(home, server);
+    run(home, server)
+        .approved_at(server)
+        .await
+        .shows_stored(home, server);
 }
 
 #[cfg(target_os = "linux")]
@@ -68,20 +90,34 @@ async fn logs_in_again(home: &Home, server: &DevServer) {
 async fn a_save_syncs_file_then_name_before_the_run_ends() {
     let (server, home) = (server().await, Home::new());
     let trace = home.path().join("trace");
-    let what = ["-f", "-y", "-e", "trace=fsync,fdatasync,rename,renameat,renameat2", "-o", trace.to_str().unwrap()];
+    let what = [
+        "-f",
+        "-y",
+        "-e",
+        "trace=fsync,fdatasync,rename,renameat,renameat2",
+        "-o",
+        trace.to_str().unwrap(),
+    ];
     let run = run(&home, &server).under("strace", &what);
     assert_eq!(run.approved_at(&server).await.status, Some(0));
 
     let trace = fs::read_to_string(trace).unwrap();
     let folder = fs::canonicalize(home.path()).unwrap();
     let temporary = format!("{}/.authgate-tokens.json.authgate-rust-", folder.display());
-    let step = |parts: &[&str]| trace.lines().position(|line| parts.iter().all(|part| line.contains(part)));
+    let step = |parts: &[&str]| {
+        trace
+            .lines()
+            .position(|line| parts.iter().all(|part| line.contains(part)))
+    };
     let steps = [
         step(&["fsync(", &temporary]),
         step(&["rename", &temporary, "/.authgate-tokens.json\""]),
         step(&["fsync(", &format!("<{}>", folder.display())]),
     ];
-    assert!(steps.iter().all(Option::is_some) && steps.is_sorted(), "{steps:?} in {trace}");
+    assert!(
+        steps.iter().all(Option::is_some) && steps.is_sorted(),
+        "{steps:?} in {trace}"
+    );
 }
 
 #[tokio::test]
@@ -113,8 +149,15 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
         assert_eq!(home.text(), before);
 
         set_mode(home.path(), 0o700);
-        run_unprivileged(&home, &server).end().await.shows_stored(&home, &server);
-        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+        run_unprivileged(&home, &server)
+            .end()
+            .await
+            .shows_stored(&home, &server);
+        assert_eq!(
+            server.count(Endpoint::DeviceAuthorization),
+            1,
+            "nobody had to log in again"
+        );
     }
     assert_snapshot!(said, @r#"
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
@@ -139,7 +182,10 @@ async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
     ");
-    assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
+    assert_eq!(
+        (stored(&home, &server), server.count(Endpoint::Token)),
+        (before, 0)
+    );
 }
 
 #[tokio::test]
@@ -190,12 +236,19 @@ async fn a_full_disk_does_not_use_up_the_refresh_token() {
         document["data"]["neighbour"] = "x".repeat(size_of_others).into();
         home.replace(&document.to_string());
         let before = home.text();
-        let ended = run(&home, &server).with_space_for(space).approved_at(&server).await;
+        let ended = run(&home, &server)
+            .with_space_for(space)
+            .approved_at(&server)
+            .await;
         said.push(ended.goes_on_without_saving(&home, &server));
         assert_eq!((home.text(), refreshes(&server)), (before, 0));
 
         run(&home, &server).end().await.shows_stored(&home, &server);
-        assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "nobody had to log in again");
+        assert_eq!(
+            server.count(Endpoint::DeviceAuthorization),
+            1,
+            "nobody had to log in again"
+        );
     }
     assert_eq!(said[0], said[1]);
     assert_snapshot!(said[0], @r#"
@@ -212,13 +265,19 @@ async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     let ended = run(&home, &server).with_space_for("0").end().await;
     ended.shows(&before, &server);
     assert_snapshot!(ended.notices(), @r#"[home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The token there is stays in use"#);
-    assert_eq!((stored(&home, &server), server.count(Endpoint::Token)), (before, 0));
+    assert_eq!(
+        (stored(&home, &server), server.count(Endpoint::Token)),
+        (before, 0)
+    );
 }
 
 #[tokio::test]
 async fn a_first_login_on_a_full_disk_serves_this_run() {
     let (server, home) = (server().await, Home::new());
-    let ended = run(&home, &server).with_space_for("0").approved_at(&server).await;
+    let ended = run(&home, &server)
+        .with_space_for("0")
+        .approved_at(&server)
+        .await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
     [prompt]
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
@@ -248,11 +307,18 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     let filled_up = filled_up_meanwhile(&home, &server).await.end().await;
     assert_eq!(home.text(), before);
     // While it stays full, a person can log in for each run.
-    let still_full = run(&home, &server).with_space_for("0").approved_at(&server).await;
+    let still_full = run(&home, &server)
+        .with_space_for("0")
+        .approved_at(&server)
+        .await;
     assert_eq!(home.text(), before);
-    let filled_up_again = filled_up_meanwhile(&home, &server).await.approved_at(&server).await;
+    let filled_up_again = filled_up_meanwhile(&home, &server)
+        .await
+        .approved_at(&server)
+        .await;
     assert_eq!(home.text(), before);
-    let said = [filled_up, still_full, filled_up_again].map(|ended| ended.goes_on_without_saving(&home, &server));
+    let said = [filled_up, still_full, filled_up_again]
+        .map(|ended| ended.goes_on_without_saving(&home, &server));
     assert_snapshot!(said.concat(), @r#"
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
     the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
@@ -273,7 +339,11 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
 #[ignore = "needs strace: run with --include-ignored"]
 async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
     let mut said = String::new();
-    for (calls, error) in [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename,renameat,renameat2", "EIO")] {
+    for (calls, error) in [
+        ("fsync", "EIO"),
+        ("fsync", "ENOSPC"),
+        ("rename,renameat,renameat2", "EIO"),
+    ] {
         let (server, home) = logged_in_with_rotation(-60).await;
         home.add_neighbour();
         let before = home.text();
@@ -302,7 +372,13 @@ async fn a_file_system_without_locks_is_said_once() {
         let ended = run(&home, &server).refusing("flock", error).end().await;
         ended.shows_stored(&home, &server);
         said += &ended.notices();
-        assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
+        assert_eq!(
+            (
+                server.count(Endpoint::Token),
+                server.count(Endpoint::DeviceAuthorization)
+            ),
+            (1, 0)
+        );
         assert_eq!(home.leftovers(), [""; 0]);
     }
     assert_snapshot!(said, @"
@@ -316,7 +392,10 @@ async fn a_file_system_without_locks_is_said_once() {
 #[ignore = "needs strace: run with --include-ignored"]
 async fn a_file_system_without_hard_links_changes_nothing() {
     let (server, home) = logged_in_with_rotation(-60).await;
-    let ended = run(&home, &server).refusing("link,linkat", "EPERM").end().await;
+    let ended = run(&home, &server)
+        .refusing("link,linkat", "EPERM")
+        .end()
+        .await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"");
     assert_eq!(home.leftovers(), [""; 0]);
@@ -325,9 +404,16 @@ async fn a_file_system_without_hard_links_changes_nothing() {
 #[tokio::test]
 async fn a_folder_deleted_during_a_refresh_is_named() {
     let (server, home) = logged_in_with_rotation(-60).await;
-    let run = disturbed(run(&home, &server), &server, |_| fs::remove_dir_all(home.path()).unwrap()).await;
+    let run = disturbed(run(&home, &server), &server, |_| {
+        fs::remove_dir_all(home.path()).unwrap()
+    })
+    .await;
     let ended = run.end().await;
-    assert_eq!((ended.status, ended.value("Subject")), (Some(0), server.user().subject.as_str()), "{ended:?}");
+    assert_eq!(
+        (ended.status, ended.value("Subject")),
+        (Some(0), server.user().subject.as_str()),
+        "{ended:?}"
+    );
     assert_snapshot!(ended.notices(), @"the login cannot be saved anywhere and lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)");
     assert!(!home.path().exists());
 }

@@ -10,7 +10,15 @@ async fn variables_that_are_not_set_are_named_in_one_line() {
     let run = || Run::new(PROGRAM, &home);
     let said = run().end().await.failure(1);
     assert_snapshot!(said, @"error: not set: AUTHGATE_URL, CLIENT_ID. Export them or write them into a file .env in the current directory (.env.example shows how)");
-    assert_eq!(run().with("AUTHGATE_URL", " ").with("CLIENT_ID", "").end().await.failure(1), said);
+    assert_eq!(
+        run()
+            .with("AUTHGATE_URL", " ")
+            .with("CLIENT_ID", "")
+            .end()
+            .await
+            .failure(1),
+        said
+    );
     assert!(home.leftovers().is_empty());
 }
 
@@ -32,7 +40,11 @@ async fn wrong_usage_ends_with_2() {
         "--redirect-uri http://127.0.0.1:8088/callback#a",
     ] {
         let ended = run_without_flow(&home, &server).args(wrong).end().await;
-        assert_eq!((ended.status, ended.stdout.as_str()), (Some(2), ""), "{wrong}: {ended:?}");
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (Some(2), ""),
+            "{wrong}: {ended:?}"
+        );
         table = table + ended.stderr.split("\n\n").next().unwrap() + "\n";
     }
     assert_snapshot!(table, @"
@@ -61,7 +73,11 @@ async fn a_variable_with_an_impossible_value_is_named() {
         ("AUTHGATE_NO_KEYRING", "yes"),
         ("AUTHGATE_REDIRECT_URI", "http://127.0.0.1/callback"),
     ] {
-        table += &run_without_flow(&home, &server).with(name, value).end().await.failure(1);
+        table += &run_without_flow(&home, &server)
+            .with(name, value)
+            .end()
+            .await
+            .failure(1);
     }
     assert_snapshot!(table, @"
     error: AUTHGATE_FLOW is none of auto, browser and device
@@ -74,8 +90,15 @@ async fn a_variable_with_an_impossible_value_is_named() {
 #[tokio::test]
 async fn all_settings_can_come_from_the_env_file() {
     let (server, home) = (server().await, Home::new());
-    let client = format!("AUTHGATE_URL={}\nCLIENT_ID={}\n", server.url(), server.public_client().id);
-    home.place(".env", client + "AUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n");
+    let client = format!(
+        "AUTHGATE_URL={}\nCLIENT_ID={}\n",
+        server.url(),
+        server.public_client().id
+    );
+    home.place(
+        ".env",
+        client + "AUTHGATE_FLOW=device\nAUTHGATE_NO_KEYRING=1\n",
+    );
     let ended = Run::new(PROGRAM, &home).approved_at(&server).await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     ended.says(&["keyring is off"]);
@@ -84,9 +107,18 @@ async fn all_settings_can_come_from_the_env_file() {
 #[tokio::test]
 async fn a_flag_wins_over_its_variable() {
     let (server, home) = (server().await, Home::new());
-    let run = run(&home, &server).with("AUTHGATE_FLOW", "browser").with("AUTHGATE_REDIRECT_URI", "canary");
-    let ended = run.args("--redirect-uri http://localhost:8888/callback").approved_at(&server).await;
-    assert_eq!((ended.status, server.count(Endpoint::DeviceAuthorization)), (Some(0), 1), "{ended:?}");
+    let run = run(&home, &server)
+        .with("AUTHGATE_FLOW", "browser")
+        .with("AUTHGATE_REDIRECT_URI", "canary");
+    let ended = run
+        .args("--redirect-uri http://localhost:8888/callback")
+        .approved_at(&server)
+        .await;
+    assert_eq!(
+        (ended.status, server.count(Endpoint::DeviceAuthorization)),
+        (Some(0), 1),
+        "{ended:?}"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -107,8 +139,15 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
 #[tokio::test]
 async fn without_a_home_folder_the_login_serves_this_run() {
     let (server, home) = (server().await, Home::new());
-    let ended = run(&home, &server).with("HOME", "nowhere").approved_at(&server).await;
-    assert_eq!((ended.status, ended.stdout.lines().count()), (Some(0), 16), "{ended:?}");
+    let ended = run(&home, &server)
+        .with("HOME", "nowhere")
+        .approved_at(&server)
+        .await;
+    assert_eq!(
+        (ended.status, ended.stdout.lines().count()),
+        (Some(0), 16),
+        "{ended:?}"
+    );
     assert_snapshot!(ended.notices(), @"
     [prompt]
     the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
@@ -118,7 +157,10 @@ async fn without_a_home_folder_the_login_serves_this_run() {
 #[tokio::test]
 async fn plain_http_that_is_allowed_is_warned_of_in_each_run() {
     let (server, home) = logged_in(600).await;
-    let ended = run(&home, &server).with("AUTHGATE_ALLOW_HTTP", "1").end().await;
+    let ended = run(&home, &server)
+        .with("AUTHGATE_ALLOW_HTTP", "1")
+        .end()
+        .await;
     assert_eq!(ended.status, Some(0));
     assert_snapshot!(ended.notices(), @"warning: AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them");
 }
@@ -128,21 +170,40 @@ async fn a_client_secret_is_sent_with_each_post() {
     let (server, home) = (server().await, Home::new());
     let client = server.confidential_client();
     let run = || run(&home, &server).as_service_of(&server);
-    run().approved_at(&server).await.shows(&home.stored(client).unwrap(), &server);
+    run()
+        .approved_at(&server)
+        .await
+        .shows(&home.stored(client).unwrap(), &server);
     home.expire(client);
     assert_eq!(run().end().await.status, Some(0));
     assert_eq!(run().arg("--logout").end().await.status, Some(0));
 
-    let counts = [Endpoint::DeviceAuthorization, Endpoint::Token, Endpoint::Revocation].map(|at| server.count(at));
+    let counts = [
+        Endpoint::DeviceAuthorization,
+        Endpoint::Token,
+        Endpoint::Revocation,
+    ]
+    .map(|at| server.count(at));
     assert_eq!(counts, [1, 2, 2]);
-    for request in server.requests().iter().filter(|request| request.method == "POST") {
-        assert_eq!(request.parameter("client_secret"), client.secret.as_deref(), "{}", request.path);
+    for request in server
+        .requests()
+        .iter()
+        .filter(|request| request.method == "POST")
+    {
+        assert_eq!(
+            request.parameter("client_secret"),
+            client.secret.as_deref(),
+            "{}",
+            request.path
+        );
     }
 }
 
 #[tokio::test]
 async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let (server, home) = (server().await, Home::new());
-    let run = run(&home, &server).as_service_of(&server).with("CLIENT_SECRET", "canary");
+    let run = run(&home, &server)
+        .as_service_of(&server)
+        .with("CLIENT_SECRET", "canary");
     assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes");
 }

@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Hold, Times};
 use authgate_test_support::{Ended, Home, Run, Started, until};
 
-use crate::support::{logged_in, logged_in_with_rotation, request_page, run, server, stored, waiting_browser_login};
+use crate::support::{
+    logged_in, logged_in_with_rotation, request_page, run, server, stored, waiting_browser_login,
+};
 
 /// How long a run waits for what is in flight.
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -25,7 +27,10 @@ async fn interrupt(run: Started) -> Ended {
 /// Interrupts a run, which has nothing in flight, and leaves nothing behind.
 async fn ends_at_once(run: Started, home: &Home) {
     let ended = interrupt(run).await;
-    assert!(!ended.stderr.contains("Finishing what the server has begun"), "{ended:?}");
+    assert!(
+        !ended.stderr.contains("Finishing what the server has begun"),
+        "{ended:?}"
+    );
     leaves_nothing_behind(home);
 }
 
@@ -36,7 +41,10 @@ async fn finishes(run: Started, server: &DevServer, home: &Home, hold: Hold) {
     hold.release();
     run.end().await.fails_with(130, &[]);
     leaves_nothing_behind(home);
-    self::run(home, server).end().await.shows_stored(home, server);
+    self::run(home, server)
+        .end()
+        .await
+        .shows_stored(home, server);
 }
 
 fn leaves_nothing_behind(home: &Home) {
@@ -54,11 +62,20 @@ async fn hanging_at(endpoint: Endpoint, server: &DevServer, run: Run) -> Started
 
 #[tokio::test]
 async fn a_request_that_can_be_repeated_ends_at_once() {
-    for endpoint in [Endpoint::Discovery, Endpoint::UserInfo, Endpoint::TokenInfo, Endpoint::Revocation] {
+    for endpoint in [
+        Endpoint::Discovery,
+        Endpoint::UserInfo,
+        Endpoint::TokenInfo,
+        Endpoint::Revocation,
+    ] {
         let (server, home) = logged_in(600).await;
         let text = home.text();
         let run = run(&home, &server);
-        let run = if endpoint == Endpoint::Revocation { run.arg("--logout") } else { run };
+        let run = if endpoint == Endpoint::Revocation {
+            run.arg("--logout")
+        } else {
+            run
+        };
         let run = hanging_at(endpoint, &server, run).await;
         ends_at_once(run, &home).await;
         assert_eq!(home.text(), text);
@@ -109,7 +126,9 @@ async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
     let text = home.text();
     let started = hanging_at(Endpoint::Token, &server, run(&home, &server)).await;
     let sent = Instant::now();
-    interrupt(started).await.says(&["Finishing what the server has begun"]);
+    interrupt(started)
+        .await
+        .says(&["Finishing what the server has begun"]);
     assert!(sent.elapsed() >= A_SECOND, "it does wait");
     leaves_nothing_behind(&home);
     assert_eq!(home.text(), text);
@@ -140,7 +159,12 @@ async fn a_second_signal_ends_the_run_at_once() {
 async fn a_device_login_just_granted_is_saved() {
     let (server, home) = (server().await, Home::new());
     let run = run(&home, &server).start();
-    until("a device code", || server.latest_user_code().is_some_and(|code| server.approve_device(&code))).await;
+    until("a device code", || {
+        server
+            .latest_user_code()
+            .is_some_and(|code| server.approve_device(&code))
+    })
+    .await;
     let exchange = server.hold(Endpoint::Token);
     exchange.arrived().await;
     finishes(run, &server, &home, exchange).await;
@@ -163,9 +187,13 @@ async fn a_run_that_waits_for_another_ends_at_once() {
     let lock = std::fs::File::create(home.file(".rust-lock")).unwrap();
     lock.lock().unwrap();
     let run = run(&home, &server).start();
-    run.says("Waiting for the place where the login is kept").await;
+    run.says("Waiting for the place where the login is kept")
+        .await;
     let ended = interrupt(run).await;
-    assert!(!ended.stderr.contains("Finishing what the server has begun"), "{ended:?}");
+    assert!(
+        !ended.stderr.contains("Finishing what the server has begun"),
+        "{ended:?}"
+    );
     assert_eq!(server.count(Endpoint::Token), 0);
 }
 
@@ -178,9 +206,16 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     refresh.arrived().await;
     home.place(".authgate-tokens.json.lock", "4242");
     refresh.release();
-    run.says("Waiting for the place where the login is kept").await;
-    interrupt(run).await.says(&["Finishing what the server has begun"]);
+    run.says("Waiting for the place where the login is kept")
+        .await;
+    interrupt(run)
+        .await
+        .says(&["Finishing what the server has begun"]);
     assert_eq!(home.text(), text);
-    assert_eq!(home.leftovers(), [".authgate-tokens.json.lock"], "the lock is the other program's");
+    assert_eq!(
+        home.leftovers(),
+        [".authgate-tokens.json.lock"],
+        "the lock is the other program's"
+    );
     assert!(home.is_unlocked());
 }

@@ -11,7 +11,13 @@ async fn an_expired_token_is_refreshed_and_saved() {
     run(&home, &server).end().await.shows_stored(&home, &server);
     let new = stored(&home, &server);
     assert!(new.access_token != old.access_token && new.refresh_token != old.refresh_token);
-    assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::DeviceAuthorization)), (1, 0));
+    assert_eq!(
+        (
+            server.count(Endpoint::Token),
+            server.count(Endpoint::DeviceAuthorization)
+        ),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -26,8 +32,17 @@ async fn without_a_refresh_token_a_person_logs_in_again() {
         }
         let ended = run(&home, &server).approved_at(&server).await;
         ended.shows_stored(&home, &server);
-        assert_eq!(ended.stderr.contains("The server has revoked the stored login"), is_revoked, "{ended:?}");
-        assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (0, 1 + usize::from(is_revoked)));
+        assert_eq!(
+            ended
+                .stderr
+                .contains("The server has revoked the stored login"),
+            is_revoked,
+            "{ended:?}"
+        );
+        assert_eq!(
+            (refreshes(&server), server.count(Endpoint::UserInfo)),
+            (0, 1 + usize::from(is_revoked))
+        );
     }
 }
 
@@ -39,7 +54,10 @@ async fn a_refused_token_costs_one_refresh() {
     let ended = run(&home, &server).end().await;
     ended.shows_stored(&home, &server);
     assert_ne!(stored(&home, &server).access_token, old.access_token);
-    assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (1, 2));
+    assert_eq!(
+        (refreshes(&server), server.count(Endpoint::UserInfo)),
+        (1, 2)
+    );
     assert!(!ended.stderr.contains("revoked"), "{ended:?}");
 }
 
@@ -49,10 +67,15 @@ async fn a_revoked_login_is_deleted_before_the_next_one() {
     let old = stored(&home, &server);
     server.revoke_everything();
     let started = run(&home, &server).start();
-    started.says("The server has revoked the stored login").await;
+    started
+        .says("The server has revoked the stored login")
+        .await;
     started.says("/device").await;
     assert_eq!(home.stored(server.public_client()), None);
-    assert!(home.is_unlocked(), "no other run has to wait for the person");
+    assert!(
+        home.is_unlocked(),
+        "no other run has to wait for the person"
+    );
     assert!(server.approve_device(&server.latest_user_code().unwrap()));
     let ended = started.end().await;
     ended.shows_stored(&home, &server);
@@ -61,17 +84,26 @@ async fn a_revoked_login_is_deleted_before_the_next_one() {
     [prompt]
     ");
     assert_ne!(stored(&home, &server).access_token, old.access_token);
-    assert_eq!((refreshes(&server), server.count(Endpoint::UserInfo)), (1, 2));
+    assert_eq!(
+        (refreshes(&server), server.count(Endpoint::UserInfo)),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
 async fn a_401_that_does_not_name_the_token_costs_nothing() {
     let (server, home) = logged_in(600).await;
     let text = home.text();
-    for fault in [Fault::body(401, "text/html", "<h1>Proxy</h1>"), Fault::oauth_error(401, "server_error")] {
+    for fault in [
+        Fault::body(401, "text/html", "<h1>Proxy</h1>"),
+        Fault::oauth_error(401, "server_error"),
+    ] {
         server.inject(Endpoint::UserInfo, fault, Times::Once);
         let ended = run(&home, &server).end().await;
-        assert!(ended.status == Some(1) && ended.stdout.starts_with("Token: "), "{ended:?}");
+        assert!(
+            ended.status == Some(1) && ended.stdout.starts_with("Token: "),
+            "{ended:?}"
+        );
         assert_eq!((refreshes(&server), home.text()), (0, text.clone()));
     }
 }
@@ -79,15 +111,30 @@ async fn a_401_that_does_not_name_the_token_costs_nothing() {
 #[tokio::test]
 async fn a_refused_token_of_this_run_stays() {
     let (server, home) = (server().await, Home::new());
-    server.inject(Endpoint::UserInfo, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    server.inject(
+        Endpoint::UserInfo,
+        Fault::oauth_error(401, "invalid_token"),
+        Times::Always,
+    );
     let first_login = run(&home, &server).approved_at(&server).await;
     let after_a_refresh = run(&home, &server).end().await;
     for ended in [first_login, after_a_refresh] {
-        assert!(ended.stdout.contains("(UserInfo error: userinfo: ") && ended.stdout.contains("401 invalid_token"));
-        assert_eq!((ended.status, ended.value("TokenInfo Active")), (Some(1), "True"), "{ended:?}");
+        assert!(
+            ended.stdout.contains("(UserInfo error: userinfo: ")
+                && ended.stdout.contains("401 invalid_token")
+        );
+        assert_eq!(
+            (ended.status, ended.value("TokenInfo Active")),
+            (Some(1), "True"),
+            "{ended:?}"
+        );
     }
     assert!(home.stored(server.public_client()).is_some());
-    let counts = (server.count(Endpoint::DeviceAuthorization), refreshes(&server), server.count(Endpoint::UserInfo));
+    let counts = (
+        server.count(Endpoint::DeviceAuthorization),
+        refreshes(&server),
+        server.count(Endpoint::UserInfo),
+    );
     assert_eq!(counts, (1, 1, 3));
 }
 
@@ -110,7 +157,11 @@ async fn a_wrong_clock_costs_at_most_one_refresh() {
         for _ in 0..3 {
             run(&home, &server).end().await.shows_stored(&home, &server);
         }
-        assert_eq!(refreshes(&server), expected, "{expires_in} s left, revoked: {is_revoked}");
+        assert_eq!(
+            refreshes(&server),
+            expected,
+            "{expires_in} s left, revoked: {is_revoked}"
+        );
     }
 }
 
@@ -121,13 +172,18 @@ async fn a_network_that_is_down_does_not_end_the_login() {
         home.log_in(&server, expires_in);
         let text = home.text();
         server.inject(Endpoint::Any, Fault::Drop, Times::Always);
-        run(&home, &server).end().await.fails_with(1, &["discovery", server.url()]);
+        run(&home, &server)
+            .end()
+            .await
+            .fails_with(1, &["discovery", server.url()]);
         server.clear_faults();
         assert_eq!(home.text(), text);
     }
     let (run, text) = (run(&home, &server), home.text());
     server.stop().await;
-    run.end().await.fails_with(1, &["discovery", "Is the server running"]);
+    run.end()
+        .await
+        .fails_with(1, &["discovery", "Is the server running"]);
     assert_eq!(home.text(), text);
 }
 
@@ -136,10 +192,18 @@ async fn a_refresh_that_fails_does_not_end_the_login() {
     let (server, home) = logged_in(-60).await;
     let text = home.text();
     let mut said = String::new();
-    for fault in [Fault::status(500), Fault::status(503), Fault::body(400, "text/html", "<h1>WAF</h1>"), Fault::Drop] {
+    for fault in [
+        Fault::status(500),
+        Fault::status(503),
+        Fault::body(400, "text/html", "<h1>WAF</h1>"),
+        Fault::Drop,
+    ] {
         server.inject(Endpoint::Token, fault, Times::Always);
         let failure = run(&home, &server).end().await.failure(1);
-        said += failure.lines().find(|line| line.starts_with("error: ")).unwrap();
+        said += failure
+            .lines()
+            .find(|line| line.starts_with("error: "))
+            .unwrap();
         said += "\n";
         server.clear_faults();
         assert_eq!(home.text(), text);
@@ -188,7 +252,10 @@ async fn a_login_at_another_server_is_sent_nowhere() {
         ended.says(&[other.url()]);
         notices.push(ended.notices());
         let sent = format!("{:?}", server.requests());
-        assert!(!sent.contains(&tokens.access_token) && !sent.contains(tokens.refresh_token.as_ref().unwrap()));
+        assert!(
+            !sent.contains(&tokens.access_token)
+                && !sent.contains(tokens.refresh_token.as_ref().unwrap())
+        );
     }
     assert_eq!(notices[0], notices[1]);
     assert_snapshot!(notices[0], @"
@@ -216,9 +283,15 @@ async fn a_login_at_an_unknown_server_is_sent_nowhere() {
 #[tokio::test]
 async fn entries_of_other_programs_stay_as_they_were() {
     let (server, home) = logged_in(-60).await;
-    let (theirs, top) = (r#""neighbour": "{\"access_token\": \"\u0061\"}""#, r#""tokens": {"go": 1.50}"#);
+    let (theirs, top) = (
+        r#""neighbour": "{\"access_token\": \"\u0061\"}""#,
+        r#""tokens": {"go": 1.50}"#,
+    );
     let login = home.text().unwrap();
-    let login = login.lines().find(|line| line.contains("access_token")).unwrap();
+    let login = login
+        .lines()
+        .find(|line| line.contains("access_token"))
+        .unwrap();
     home.replace(&format!("{{\"data\": {{{theirs}, {login}}}, {top}}}"));
     for run in [run(&home, &server), run(&home, &server).arg("--logout")] {
         assert_eq!(run.end().await.status, Some(0));
@@ -232,10 +305,16 @@ async fn entries_of_other_programs_stay_as_they_were() {
 async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
     let (server, home) = logged_in_with_rotation(-60).await;
     server.inject(Endpoint::Token, Fault::DropAfter, Times::Once);
-    run(&home, &server).end().await.fails_with(1, &["refresh token grant"]);
+    run(&home, &server)
+        .end()
+        .await
+        .fails_with(1, &["refresh token grant"]);
     assert_eq!(refreshes(&server), 1);
 
-    run(&home, &server).approved_at(&server).await.shows_stored(&home, &server);
+    run(&home, &server)
+        .approved_at(&server)
+        .await
+        .shows_stored(&home, &server);
     assert_eq!(refreshes(&server), 2);
 }
 
@@ -243,22 +322,47 @@ async fn a_refresh_whose_answer_was_lost_is_not_sent_twice() {
 async fn an_id_token_that_cannot_be_read_is_shown_masked() {
     for garbled in ["garbled", "e30.bnVsbA.", "\u{1b}[2J"] {
         let (server, home) = (server().await, Home::new());
-        server.inject(Endpoint::Token, Fault::set_member("id_token", garbled), Times::Always);
-        run(&home, &server).approved_at(&server).await.shows_stored(&home, &server);
+        server.inject(
+            Endpoint::Token,
+            Fault::set_member("id_token", garbled),
+            Times::Always,
+        );
+        run(&home, &server)
+            .approved_at(&server)
+            .await
+            .shows_stored(&home, &server);
     }
 }
 
 #[tokio::test]
 async fn userinfo_about_another_person_is_an_error() {
     let (server, home) = (server().await, Home::new());
-    let id_token = server.issue_tokens(server.public_client(), "openid").id_token.unwrap();
-    server.inject(Endpoint::Token, Fault::set_member("id_token", id_token), Times::Once);
-    assert_eq!(run(&home, &server).approved_at(&server).await.status, Some(0));
+    let id_token = server
+        .issue_tokens(server.public_client(), "openid")
+        .id_token
+        .unwrap();
+    server.inject(
+        Endpoint::Token,
+        Fault::set_member("id_token", id_token),
+        Times::Once,
+    );
+    assert_eq!(
+        run(&home, &server).approved_at(&server).await.status,
+        Some(0)
+    );
 
-    server.inject(Endpoint::UserInfo, Fault::set_member("sub", "somebody-else"), Times::Once);
+    server.inject(
+        Endpoint::UserInfo,
+        Fault::set_member("sub", "somebody-else"),
+        Times::Once,
+    );
     let ended = run(&home, &server).end().await;
     assert_eq!(ended.status, Some(1));
     assert_snapshot!(ended.printed().lines().next().unwrap(), @"Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]: the answer is about another person than the ID token: log out and in again)");
     assert!(!ended.stdout.contains("Jane"), "{ended:?}");
-    assert_eq!(run(&home, &server).end().await.status, Some(0), "the login stays");
+    assert_eq!(
+        run(&home, &server).end().await.status,
+        Some(0),
+        "the login stays"
+    );
 }

@@ -35,15 +35,22 @@ pub(crate) fn run(home: &Home, server: &DevServer) -> Run {
 }
 
 pub(crate) fn run_without_flow(home: &Home, server: &DevServer) -> Run {
-    Run::new(PROGRAM, home).as_person_at(server).arg("--no-keyring")
+    Run::new(PROGRAM, home)
+        .as_person_at(server)
+        .arg("--no-keyring")
 }
 
 pub(crate) fn run_in_browser(home: &Home, server: &DevServer, redirect_uri: &str) -> Run {
-    run_without_flow(home, server).args("--flow browser --redirect-uri").arg(redirect_uri)
+    run_without_flow(home, server)
+        .args("--flow browser --redirect-uri")
+        .arg(redirect_uri)
 }
 
 /// A login by browser that waits for its callback, the authorization URL, and the callback's port.
-pub(crate) async fn waiting_browser_login(home: &Home, server: &DevServer) -> (Started, String, Port) {
+pub(crate) async fn waiting_browser_login(
+    home: &Home,
+    server: &DevServer,
+) -> (Started, String, Port) {
     let (port, redirect_uri) = redirect_uri(server);
     let run = run_in_browser(home, server, &redirect_uri).start();
     let url = authorization_url(&run).await;
@@ -54,14 +61,22 @@ pub(crate) async fn waiting_browser_login(home: &Home, server: &DevServer) -> (S
 /// Asks for a page and does not wait for it.
 pub(crate) async fn request_page(url: &str) -> TcpStream {
     let mut connection = TcpStream::connect(http::address(url)).await.unwrap();
-    connection.write_all(http::request("GET", url, &[], "").as_bytes()).await.unwrap();
+    connection
+        .write_all(http::request("GET", url, &[], "").as_bytes())
+        .await
+        .unwrap();
     connection
 }
 
 /// Runs to the end, while a person denies the device code that it shows.
 pub(crate) async fn denied_at(server: &DevServer, run: Run) -> Ended {
     let run = run.start();
-    until("a device code", || server.latest_user_code().is_some_and(|code| server.deny_device(&code))).await;
+    until("a device code", || {
+        server
+            .latest_user_code()
+            .is_some_and(|code| server.deny_device(&code))
+    })
+    .await;
     run.end().await
 }
 
@@ -71,5 +86,8 @@ pub(crate) fn stored(home: &Home, server: &DevServer) -> StoredLogin {
 
 pub(crate) fn refreshes(server: &DevServer) -> usize {
     let requests = server.requests_at(Endpoint::Token);
-    requests.iter().filter(|request| request.parameter("grant_type") == Some("refresh_token")).count()
+    requests
+        .iter()
+        .filter(|request| request.parameter("grant_type") == Some("refresh_token"))
+        .count()
 }

@@ -14,7 +14,9 @@ const QR_CODE: char = '\u{2588}';
 
 /// A run in a terminal that can show everything.
 fn run_in_xterm(home: &Home, server: &DevServer) -> Run {
-    run(home, server).with("TERM", "xterm").with("LANG", "C.UTF-8")
+    run(home, server)
+        .with("TERM", "xterm")
+        .with("LANG", "C.UTF-8")
 }
 
 fn place_program(home: &Home, name: &str, script: &str) {
@@ -30,8 +32,16 @@ fn prompt(screen: &str) -> String {
     let (_, prompt) = screen.split_once("To log in to ").unwrap();
     let mut lines: Vec<&str> = Vec::new();
     for line in prompt.lines() {
-        let line = if line.contains(COLOURS) { "[QR code]" } else { line };
-        let line = if line.contains(CLEAR_LINE) { "[countdown]" } else { line };
+        let line = if line.contains(COLOURS) {
+            "[QR code]"
+        } else {
+            line
+        };
+        let line = if line.contains(CLEAR_LINE) {
+            "[countdown]"
+        } else {
+            line
+        };
         if !(line.starts_with('[') && lines.last() == Some(&line)) {
             lines.push(line);
         }
@@ -73,8 +83,10 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
 
     [countdown]
     ");
-    let wrapped_where_it_is_wider =
-        prompts[1].replace("whoever enters the code lets this", "whoever enters the code lets\nthis");
+    let wrapped_where_it_is_wider = prompts[1].replace(
+        "whoever enters the code lets this",
+        "whoever enters the code lets\nthis",
+    );
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
 }
@@ -82,7 +94,9 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
 #[tokio::test]
 async fn with_no_color_set_a_terminal_gets_no_colour() {
     let (server, home) = (server().await, Home::new());
-    let run = run_in_xterm(&home, &server).with("NO_COLOR", "1").start_in(Terminal::of_size(100, 60));
+    let run = run_in_xterm(&home, &server)
+        .with("NO_COLOR", "1")
+        .start_in(Terminal::of_size(100, 60));
     run.says("left ").await;
     assert!(run.said().contains(QR_CODE));
     for colour in run.said().split("\u{1b}[").skip(1) {
@@ -95,13 +109,21 @@ async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
     for (terminal, columns) in [("dumb", 100), ("dumb", 40), ("xterm", 30)] {
         let (server, home) = (server().await, Home::new());
         let run = run_in_xterm(&home, &server).with("TERM", terminal);
-        let said = run.start_in(Terminal::of_size(columns, 60)).approved_at(&server).await.stderr;
+        let said = run
+            .start_in(Terminal::of_size(columns, 60))
+            .approved_at(&server)
+            .await
+            .stderr;
         assert!(!said.contains(QR_CODE), "{said}");
         assert!(terminal == "xterm" || !said.contains('\u{1b}'), "{said:?}");
-        let shown = said.lines().map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
+        let shown = said
+            .lines()
+            .map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
         // An address stays in one piece.
         let breakable = shown.filter(|line| !line.starts_with("    ") && line.contains(' '));
-        let too_wide: Vec<_> = breakable.filter(|line| line.chars().count() > columns.into()).collect();
+        let too_wide: Vec<_> = breakable
+            .filter(|line| line.chars().count() > columns.into())
+            .collect();
         assert!(too_wide.is_empty(), "{too_wide:?}");
     }
 }
@@ -109,13 +131,18 @@ async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
 #[tokio::test]
 async fn an_interrupt_clears_the_countdown() {
     let (server, home) = (server().await, Home::new());
-    let run = run(&home, &server).with("TERM", "xterm").start_in(Terminal::of_size(100, 60));
+    let run = run(&home, &server)
+        .with("TERM", "xterm")
+        .start_in(Terminal::of_size(100, 60));
     run.says("left ").await;
     run.signal("INT").await;
     let ended = run.end().await;
     assert_eq!(ended.status, Some(130), "{ended:?}");
     let (_, after_the_countdown) = ended.stderr.rsplit_once("left ").unwrap();
-    assert!(after_the_countdown.starts_with(CLEAR_LINE), "{after_the_countdown:?}");
+    assert!(
+        after_the_countdown.starts_with(CLEAR_LINE),
+        "{after_the_countdown:?}"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -128,11 +155,16 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     let run = |session: &Session| {
         place_program(session.home(), "xdg-open", "exit 0");
         let path = session.home().path().to_str().unwrap();
-        let run = session.run(PROGRAM).as_person_at(&server).with("PATH", path);
+        let run = session
+            .run(PROGRAM)
+            .as_person_at(&server)
+            .with("PATH", path);
         run.with("DISPLAY", ":0").args("--flow device")
     };
     let with_a_person = run(&desktop).start_in(Terminal::of_size(100, 60));
-    with_a_person.says("Waiting for the place where the login is kept").await;
+    with_a_person
+        .says("Waiting for the place where the login is kept")
+        .await;
     // By the time that this one has given up and logged in, the first has waited for longer.
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
@@ -140,8 +172,16 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
     ");
-    assert!(!with_a_person.said().contains("is kept in "), "{}", with_a_person.said());
-    assert_eq!(server.count(Endpoint::DeviceAuthorization), 1, "the person was not asked to log in");
+    assert!(
+        !with_a_person.said().contains("is kept in "),
+        "{}",
+        with_a_person.said()
+    );
+    assert_eq!(
+        server.count(Endpoint::DeviceAuthorization),
+        1,
+        "the person was not asked to log in"
+    );
     with_a_person.kill().await;
 }
 
@@ -150,7 +190,8 @@ async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
     let (server, home) = (server().await, Home::new());
     let (_port, redirect_uri) = redirect_uri(&server);
     let opened = home.path().join("opened");
-    let launcher = r#"{ echo "$#"; echo "$1"; env; } >"$HOME/opening"; mv "$HOME/opening" "$HOME/opened""#;
+    let launcher =
+        r#"{ echo "$#"; echo "$1"; env; } >"$HOME/opening"; mv "$HOME/opening" "$HOME/opened""#;
     place_program(&home, "xdg-open", launcher);
 
     let run = Run::new(PROGRAM, &home)
@@ -163,7 +204,10 @@ async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
     until("the browser", || opened.exists()).await;
     let told = fs::read_to_string(&opened).unwrap();
     let client = server.confidential_client();
-    assert!(!told.contains(client.secret.as_deref().unwrap()) && !told.contains("CLIENT_SECRET"), "{told}");
+    assert!(
+        !told.contains(client.secret.as_deref().unwrap()) && !told.contains("CLIENT_SECRET"),
+        "{told}"
+    );
     let mut lines = told.lines();
     assert_eq!(lines.next(), Some("1"));
     http::get(&server.approve_authorization(lines.next().unwrap()).unwrap()).await;

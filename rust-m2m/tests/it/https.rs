@@ -40,7 +40,9 @@ async fn an_authority_behind_others_and_garbage_is_trusted() {
     let (server, home) = (server().await, Home::new());
     bundle = bundle + GARBAGE + server.certificate_authority().unwrap();
     let path = home.place("bundle.pem", &bundle);
-    let run = run(&home).as_service_of(&server).with("SSL_CERT_FILE", path.to_str().unwrap());
+    let run = run(&home)
+        .as_service_of(&server)
+        .with("SSL_CERT_FILE", path.to_str().unwrap());
     succeeded(&run.end().await, &server);
 }
 
@@ -51,7 +53,9 @@ async fn an_authority_in_ssl_cert_dir_is_trusted() {
         let (server, home, first, second) = (server().await, Home::new(), Home::new(), Home::new());
         second.place(name, server.certificate_authority().unwrap());
         let list = std::env::join_paths([first.path(), second.path()]).unwrap();
-        let run = run(&home).as_service_of(&server).with("SSL_CERT_DIR", list.to_str().unwrap());
+        let run = run(&home)
+            .as_service_of(&server)
+            .with("SSL_CERT_DIR", list.to_str().unwrap());
         succeeded(&run.end().await, &server);
     }
 }
@@ -63,9 +67,11 @@ async fn an_untrusted_certificate_ends_it_before_any_request() {
     let for_another_name = certified(Certificate::for_name("other.example")).await;
     let expired = certified(Certificate::default().expired()).await;
     let by_another_authority = server().await;
-    for (server, trusted) in
-        [(&for_another_name, &for_another_name), (&expired, &expired), (&by_another_authority, &other)]
-    {
+    for (server, trusted) in [
+        (&for_another_name, &for_another_name),
+        (&expired, &expired),
+        (&by_another_authority, &other),
+    ] {
         let ended = service(&home, server).trusting(&[trusted]).end().await;
         allow_duplicates! {
             assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://127.0.0.1:[port]/.well-known/openid-configuration. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
@@ -82,7 +88,10 @@ async fn an_unusable_file_of_authorities_is_named() {
     std::fs::create_dir(home.path().join("folder")).unwrap();
     home.place("garbage", "hello");
     home.place("empty", "");
-    let made = std::process::Command::new("mkfifo").arg(home.path().join("pipe")).status().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(home.path().join("pipe"))
+        .status()
+        .unwrap();
     assert!(made.success());
     let mut errors = String::new();
     for (variable, name) in [
@@ -93,7 +102,9 @@ async fn an_unusable_file_of_authorities_is_named() {
         ("SSL_CERT_FILE", "empty"),
         ("SSL_CERT_DIR", "empty"),
     ] {
-        let run = run(&home).as_service_of(&server).with(variable, home.path().join(name).to_str().unwrap());
+        let run = run(&home)
+            .as_service_of(&server)
+            .with(variable, home.path().join(name).to_str().unwrap());
         errors += &error(&run.end().await);
     }
     assert_snapshot!(errors, @"
@@ -112,7 +123,9 @@ async fn an_unusable_file_of_authorities_is_named() {
 async fn over_http_no_certificate_is_read() {
     let (server, home) = (DevServer::start().await, Home::new());
     let run = run(&home).as_service_of(&server);
-    let run = run.with("SSL_CERT_FILE", "/nonexistent").with("SSL_CERT_DIR", "/nonexistent");
+    let run = run
+        .with("SSL_CERT_FILE", "/nonexistent")
+        .with("SSL_CERT_DIR", "/nonexistent");
     assert_eq!(run.end().await.status, Some(0));
 }
 
@@ -123,8 +136,16 @@ async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
         for allowing in ["0", "1"] {
             let (server, plain) = (server().await, DevServer::start().await);
             server.set_discovery_member(member, format!("{}/oauth/token", plain.url()));
-            let ended = service(&home, &server).with("AUTHGATE_ALLOW_HTTP", allowing).end().await;
-            ended.fails_with(1, &[&format!("its {member} is plain http, and the issuer is https")]);
+            let ended = service(&home, &server)
+                .with("AUTHGATE_ALLOW_HTTP", allowing)
+                .end()
+                .await;
+            ended.fails_with(
+                1,
+                &[&format!(
+                    "its {member} is plain http, and the issuer is https"
+                )],
+            );
             assert_eq!((server.count(Endpoint::Any), plain.connections()), (1, 0));
         }
     }
@@ -134,8 +155,14 @@ async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
 async fn endpoints_at_another_https_server_are_used() {
     let (server, other, home) = (server().await, server().await, Home::new());
     server.set_discovery_member("token_endpoint", format!("{}/oauth/token", other.url()));
-    server.set_discovery_member("userinfo_endpoint", format!("{}/oauth/userinfo", other.url()));
-    let ended = service(&home, &server).trusting(&[&server, &other]).end().await;
+    server.set_discovery_member(
+        "userinfo_endpoint",
+        format!("{}/oauth/userinfo", other.url()),
+    );
+    let ended = service(&home, &server)
+        .trusting(&[&server, &other])
+        .end()
+        .await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     server.assert_requests([Endpoint::Discovery]);
     other.assert_requests([Endpoint::Token, Endpoint::UserInfo]);
@@ -148,7 +175,12 @@ async fn a_wrong_scheme_for_a_port_is_told() {
     let mut errors = String::new();
     for (server, scheme) in [(&http, "https"), (&https, "http")] {
         let url = format!("{scheme}://{}", server.address());
-        errors += &error(&service(&home, &https).with("AUTHGATE_URL", &url).end().await);
+        errors += &error(
+            &service(&home, &https)
+                .with("AUTHGATE_URL", &url)
+                .end()
+                .await,
+        );
     }
     assert_snapshot!(errors, @"
     error: discovery: plain http instead of https is spoken at https://127.0.0.1:[port]/.well-known/openid-configuration. Check the port, or begin the URL with http
@@ -168,7 +200,10 @@ async fn a_failed_tls_handshake_is_told() {
         }
     });
     let (authority, home) = (server().await, Home::new());
-    let ended = service(&home, &authority).with("AUTHGATE_URL", &url).end().await;
+    let ended = service(&home, &authority)
+        .with("AUTHGATE_URL", &url)
+        .end()
+        .await;
     ended.fails_with(1, &[&url]);
     assert_snapshot!(ended.said(), @"
     error: discovery: the TLS handshake failed with https://127.0.0.1:[port]/.well-known/openid-configuration. Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate

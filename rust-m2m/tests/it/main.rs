@@ -1,6 +1,10 @@
 //! The program, run as a service manager or a script runs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where something is not as it must be"
+)]
 
 mod https; // certificates and authorities
 mod program; // the six steps, settings, and what goes wrong

@@ -28,13 +28,22 @@ async fn three_requests_on_one_connection_bring_status_and_body() {
 
     server.assert_requests([Endpoint::Discovery, Endpoint::Token, Endpoint::UserInfo]);
     assert_eq!(server.connections(), 1);
-    assert_eq!(server.requests()[1].parameter("scope"), Some("profile email"));
-    assert!(server.requests()[2].header("authorization").unwrap().starts_with("Bearer ey"));
+    assert_eq!(
+        server.requests()[1].parameter("scope"),
+        Some("profile email")
+    );
+    assert!(
+        server.requests()[2]
+            .header("authorization")
+            .unwrap()
+            .starts_with("Bearer ey")
+    );
 }
 
 #[tokio::test]
 async fn user_not_found_is_printed_and_explained() {
-    let server = DevServer::start_with(|settings| settings.user_not_found_for_machines = true).await;
+    let server =
+        DevServer::start_with(|settings| settings.user_not_found_for_machines = true).await;
     let ended = service(&Home::new(), &server).end().await;
     assert_eq!(ended.status, Some(1));
     assert_snapshot!(ended.printed(), @r#"
@@ -49,17 +58,30 @@ async fn user_not_found_is_printed_and_explained() {
 async fn another_api_is_called_with_the_token() {
     let (server, home) = (DevServer::start().await, Home::new());
     let api_url = format!("{}/oauth/tokeninfo", server.url());
-    let ended = service(&home, &server).with("API_URL", &api_url).end().await;
-    assert!(ended.stdout.contains("\"subject_type\":\"client\""), "{ended:?}");
+    let ended = service(&home, &server)
+        .with("API_URL", &api_url)
+        .end()
+        .await;
+    assert!(
+        ended.stdout.contains("\"subject_type\":\"client\""),
+        "{ended:?}"
+    );
     server.assert_requests([Endpoint::Discovery, Endpoint::Token, Endpoint::TokenInfo]);
 }
 
 #[tokio::test]
 async fn scopes_not_granted_are_noted_on_standard_error() {
     let (server, home) = (DevServer::start().await, Home::new());
-    server.inject(Endpoint::Token, Fault::set_member("scope", "profile"), Times::Once);
+    server.inject(
+        Endpoint::Token,
+        Fault::set_member("scope", "profile"),
+        Times::Once,
+    );
     let ended = service(&home, &server).end().await;
-    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), "note: the server did not grant: email\n"));
+    assert_eq!(
+        (ended.status, ended.stderr.as_str()),
+        (Some(0), "note: the server did not grant: email\n")
+    );
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -86,7 +108,10 @@ async fn a_long_body_is_cut_at_one_megabyte() {
 async fn a_body_cannot_act_on_the_terminal() {
     let body = b"a\x1b[2J\x1b]0;x\x07\n\tb\xff\r".to_vec();
     let ended = answered_with(Fault::body(200, "text/plain", body)).await;
-    assert_eq!(ended.stdout, "Status: 200\nBody: a\\u{1b}[2J\\u{1b}]0;x\\u{7}\n\tb\u{fffd}\\r\n");
+    assert_eq!(
+        ended.stdout,
+        "Status: 200\nBody: a\\u{1b}[2J\\u{1b}]0;x\\u{7}\n\tb\u{fffd}\\r\n"
+    );
 }
 
 #[tokio::test]
@@ -109,15 +134,26 @@ async fn one_error_names_all_missing_variables() {
     let ended = run(&home).end().await;
     ended.fails_with(1, &[]);
     assert_snapshot!(ended.said(), @"error: not set: AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET. Export them or write them into a file .env in the current directory (.env.example shows how)");
-    let ended = run(&home).with("AUTHGATE_URL", " ").with("CLIENT_ID", "").end().await;
+    let ended = run(&home)
+        .with("AUTHGATE_URL", " ")
+        .with("CLIENT_ID", "")
+        .end()
+        .await;
     ended.fails_with(1, &["AUTHGATE_URL, CLIENT_ID"]);
 }
 
 #[tokio::test]
 async fn the_env_file_in_the_current_folder_is_read() {
-    let server = DevServer::builder().confidential_client("service", "pa$$ #word").start().await.unwrap();
+    let server = DevServer::builder()
+        .confidential_client("service", "pa$$ #word")
+        .start()
+        .await
+        .unwrap();
     let home = Home::new();
-    let file = format!("AUTHGATE_URL={}\r\nexport CLIENT_ID=service\r\nCLIENT_SECRET='pa$$ #word'\r\n", server.url());
+    let file = format!(
+        "AUTHGATE_URL={}\r\nexport CLIENT_ID=service\r\nCLIENT_SECRET='pa$$ #word'\r\n",
+        server.url()
+    );
     home.place(".env", &file);
     assert_eq!(run(&home).end().await.status, Some(0));
 }
@@ -125,18 +161,32 @@ async fn the_env_file_in_the_current_folder_is_read() {
 #[tokio::test]
 async fn the_environment_wins_over_the_file_even_if_empty() {
     let (server, home) = (DevServer::start().await, Home::new());
-    home.place(".env", "AUTHGATE_URL=https://elsewhere.invalid\nCLIENT_ID=other\nCLIENT_SECRET=canary\n");
+    home.place(
+        ".env",
+        "AUTHGATE_URL=https://elsewhere.invalid\nCLIENT_ID=other\nCLIENT_SECRET=canary\n",
+    );
     assert_eq!(service(&home, &server).end().await.status, Some(0));
-    run(&home).with("CLIENT_SECRET", "").end().await.fails_with(1, &["not set: CLIENT_SECRET"]);
+    run(&home)
+        .with("CLIENT_SECRET", "")
+        .end()
+        .await
+        .fails_with(1, &["not set: CLIENT_SECRET"]);
 }
 
 #[tokio::test]
 async fn an_env_file_in_a_parent_folder_is_not_read() {
     let home = Home::new();
-    home.place(".env", "AUTHGATE_URL=http://127.0.0.1:1\nCLIENT_ID=a\nCLIENT_SECRET=canary\n");
+    home.place(
+        ".env",
+        "AUTHGATE_URL=http://127.0.0.1:1\nCLIENT_ID=a\nCLIENT_SECRET=canary\n",
+    );
     let child = home.path().join("child");
     std::fs::create_dir(&child).unwrap();
-    run(&home).in_folder(&child).end().await.fails_with(1, &["AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET"]);
+    run(&home)
+        .in_folder(&child)
+        .end()
+        .await
+        .fails_with(1, &["AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET"]);
 }
 
 #[tokio::test]
@@ -149,7 +199,10 @@ async fn a_malformed_env_file_is_named_with_its_line() {
 #[tokio::test]
 async fn a_wrong_secret_fails_with_a_hint() {
     let (server, home) = (DevServer::start().await, Home::new());
-    let ended = service(&home, &server).with("CLIENT_SECRET", "canary").end().await;
+    let ended = service(&home, &server)
+        .with("CLIENT_SECRET", "canary")
+        .end()
+        .await;
     ended.fails_with(1, &[]);
     assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes");
     assert_eq!(server.count(Endpoint::Token), 1);
@@ -177,8 +230,15 @@ async fn unsafe_urls_are_refused_by_their_variable() {
         ("auth.example.com", ""),
         ("https://auth.example.com", "http://api.example.com"),
     ] {
-        let run = run(&home).with("CLIENT_ID", "a").with("CLIENT_SECRET", "canary");
-        errors += &error(&run.with("AUTHGATE_URL", authgate_url).with("API_URL", api_url).end().await);
+        let run = run(&home)
+            .with("CLIENT_ID", "a")
+            .with("CLIENT_SECRET", "canary");
+        errors += &error(
+            &run.with("AUTHGATE_URL", authgate_url)
+                .with("API_URL", api_url)
+                .end()
+                .await,
+        );
     }
     assert_snapshot!(errors, @"
     error: AUTHGATE_URL is refused: http://auth.example.com/ is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
@@ -192,10 +252,16 @@ async fn unsafe_urls_are_refused_by_their_variable() {
 #[tokio::test]
 async fn allowed_plain_http_is_warned_about_at_each_run() {
     let (server, home) = (DevServer::start().await, Home::new());
-    let ended = service(&home, &server).with("AUTHGATE_ALLOW_HTTP", "1").end().await;
+    let ended = service(&home, &server)
+        .with("AUTHGATE_ALLOW_HTTP", "1")
+        .end()
+        .await;
     assert_eq!(ended.status, Some(0));
     assert_snapshot!(ended.said(), @"warning: AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them");
-    let ended = service(&home, &server).with("AUTHGATE_ALLOW_HTTP", "yes").end().await;
+    let ended = service(&home, &server)
+        .with("AUTHGATE_ALLOW_HTTP", "yes")
+        .end()
+        .await;
     assert_snapshot!(error(&ended), @"error: AUTHGATE_ALLOW_HTTP is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it");
 }
 
@@ -203,13 +269,19 @@ async fn allowed_plain_http_is_warned_about_at_each_run() {
 async fn help_and_version_are_printed_and_arguments_refused() {
     let home = Home::new();
     let version = run(&home).args("--version").end().await;
-    assert_eq!(version.stdout, concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        version.stdout,
+        concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 
     let help = run(&home).args("--help").end().await;
     let refused = run(&home).args("--canary").end().await;
     refused.fails_with(2, &[]);
     assert_eq!(
-        (help.status, format!("rust-m2m takes no arguments.\n\n{}", help.stdout)),
+        (
+            help.status,
+            format!("rust-m2m takes no arguments.\n\n{}", help.stdout)
+        ),
         (Some(0), refused.stderr.clone())
     );
     assert_snapshot!(refused.said(), @"
@@ -237,13 +309,21 @@ async fn sigterm_ends_a_run_that_waits_for_the_server() {
 
 #[test]
 fn readme_code_and_output_tell_the_same_steps() {
-    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let read = |path: &str| {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    };
     let (readme, code) = (read("README.md"), read("src/main.rs"));
     assert_same_steps(&readme, &code, 6);
     let output = section(&readme, "## Example Output");
-    assert!(output.contains("Status: 200\nBody: {\"sub\":\"service-uuid\",\"client_id\":\"your-client-id\",...}\n"));
+    assert!(output.contains(
+        "Status: 200\nBody: {\"sub\":\"service-uuid\",\"client_id\":\"your-client-id\",...}\n"
+    ));
     assert!(output.contains("(response body truncated to 1 MB)"));
-    for label in ["\"Status: {status}\"", "\"Body: {}\"", "\"(response body truncated to 1 MB)\""] {
+    for label in [
+        "\"Status: {status}\"",
+        "\"Body: {}\"",
+        "\"(response body truncated to 1 MB)\"",
+    ] {
         assert!(code.contains(label), "{label} is not printed");
     }
 }

@@ -7,7 +7,12 @@ use crate::support::{error, service};
 
 /// A server whose name nobody can resolve.
 async fn server() -> DevServer {
-    DevServer::builder().https().issuer_host("auth.example.test").start().await.unwrap()
+    DevServer::builder()
+        .https()
+        .issuer_host("auth.example.test")
+        .start()
+        .await
+        .unwrap()
 }
 
 async fn server_behind_proxy() -> (DevServer, ConnectProxy, Home) {
@@ -26,11 +31,28 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
         ("all_proxy", "http://"),
     ] {
         let (server, proxy, home) = server_behind_proxy().await;
-        let ended = service(&home, &server).with(variable, &(scheme.to_owned() + &proxy.place())).end().await;
-        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{variable}");
+        let ended = service(&home, &server)
+            .with(variable, &(scheme.to_owned() + &proxy.place()))
+            .end()
+            .await;
+        assert_eq!(
+            (ended.status, ended.stderr.as_str()),
+            (Some(0), ""),
+            "{variable}"
+        );
         let requests = proxy.requests();
-        assert!(requests[0].starts_with("CONNECT auth.example.test:443 HTTP/1.1\r\n"), "{requests:?}");
-        assert_eq!((requests.len(), server.connections(), server.count(Endpoint::Any)), (1, 1, 3));
+        assert!(
+            requests[0].starts_with("CONNECT auth.example.test:443 HTTP/1.1\r\n"),
+            "{requests:?}"
+        );
+        assert_eq!(
+            (
+                requests.len(),
+                server.connections(),
+                server.count(Endpoint::Any)
+            ),
+            (1, 1, 3)
+        );
     }
 }
 
@@ -39,14 +61,26 @@ async fn proxy_credentials_go_to_nobody_but_the_proxy() {
     const CREDENTIALS: &str = "dXNlcjpjYW5hcnlA"; // user:canary@
     let (server, proxy, home) = server_behind_proxy().await;
     let url = format!("http://user:canary%40@{}", proxy.place());
-    let ended = service(&home, &server).with("HTTPS_PROXY", &url).end().await;
+    let ended = service(&home, &server)
+        .with("HTTPS_PROXY", &url)
+        .end()
+        .await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
     let head = proxy.requests().concat().to_ascii_lowercase();
-    assert!(head.contains(&format!("proxy-authorization: basic {}", CREDENTIALS.to_ascii_lowercase())), "{head}");
+    assert!(
+        head.contains(&format!(
+            "proxy-authorization: basic {}",
+            CREDENTIALS.to_ascii_lowercase()
+        )),
+        "{head}"
+    );
     for request in server.requests() {
         assert!(request.header("proxy-authorization").is_none());
         let text = format!("{:?}{:?}{}", request.headers, request.body, ended.stdout);
-        assert!(!text.contains("canary") && !text.contains(CREDENTIALS), "{text}");
+        assert!(
+            !text.contains("canary") && !text.contains(CREDENTIALS),
+            "{text}"
+        );
     }
 }
 
@@ -54,7 +88,9 @@ async fn proxy_credentials_go_to_nobody_but_the_proxy() {
 async fn no_proxy_bypasses_the_proxy() {
     let (server, proxy, home) = server_behind_proxy().await;
     for no_proxy in ["auth.example.test", "example.test", ".example.test", "*"] {
-        let run = service(&home, &server).with("HTTPS_PROXY", &proxy.url()).with("NO_PROXY", no_proxy);
+        let run = service(&home, &server)
+            .with("HTTPS_PROXY", &proxy.url())
+            .with("NO_PROXY", no_proxy);
         let ended = run.end().await;
         // Nobody else knows the name.
         ended.fails_with(1, &["cannot reach https://auth.example.test"]);
@@ -70,7 +106,10 @@ async fn a_proxy_that_refuses_is_named_without_its_credentials() {
     for status in [403, 407, 502] {
         let proxy = ConnectProxy::refusing_with(status).await;
         let url = format!("http://user:canary@{}", proxy.place());
-        let ended = service(&home, &server).with("HTTPS_PROXY", &url).end().await;
+        let ended = service(&home, &server)
+            .with("HTTPS_PROXY", &url)
+            .end()
+            .await;
         ended.fails_with(1, &[&proxy.place()]);
         errors += &ended.said();
     }
@@ -90,7 +129,10 @@ async fn an_absent_proxy_is_named_without_its_credentials() {
     let (server, proxy, home) = server_behind_proxy().await;
     let place = proxy.place();
     proxy.stop().await;
-    let ended = service(&home, &server).with("HTTPS_PROXY", &format!("http://user:canary@{place}")).end().await;
+    let ended = service(&home, &server)
+        .with("HTTPS_PROXY", &format!("http://user:canary@{place}"))
+        .end()
+        .await;
     assert_snapshot!(error(&ended), @"error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Is the proxy running, and is this its address?");
     ended.says(&[&place, "  caused by: ", "onnection refused"]);
 }
@@ -99,7 +141,11 @@ async fn an_absent_proxy_is_named_without_its_credentials() {
 async fn the_error_about_a_certificate_names_the_proxy() {
     let (server, proxy, home) = server_behind_proxy().await;
     let other = self::server().await;
-    let ended = service(&home, &server).trusting(&[&other]).with("HTTPS_PROXY", &proxy.url()).end().await;
+    let ended = service(&home, &server)
+        .trusting(&[&other])
+        .with("HTTPS_PROXY", &proxy.url())
+        .end()
+        .await;
     assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port]. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
     ended.says(&[&proxy.url()]);
     assert_eq!(server.count(Endpoint::Any), 0);
@@ -139,10 +185,15 @@ async fn an_unusable_proxy_that_is_not_needed_is_ignored() {
 #[tokio::test]
 async fn loopback_never_takes_a_proxy() {
     let home = Home::new();
-    for server in [DevServer::start().await, DevServer::builder().https().start().await.unwrap()] {
+    for server in [
+        DevServer::start().await,
+        DevServer::builder().https().start().await.unwrap(),
+    ] {
         let proxy = ConnectProxy::refusing_with(502).await;
         for proxy in [&proxy.url(), "socks5://127.0.0.1:1080"] {
-            let run = service(&home, &server).with("HTTP_PROXY", proxy).with("HTTPS_PROXY", proxy);
+            let run = service(&home, &server)
+                .with("HTTP_PROXY", proxy)
+                .with("HTTPS_PROXY", proxy);
             let ended = run.with("ALL_PROXY", proxy).end().await;
             assert_eq!(ended.status, Some(0), "{ended:?}");
         }

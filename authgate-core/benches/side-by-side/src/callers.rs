@@ -51,7 +51,10 @@ impl Call {
 /// Reads the clock that we time calls with; Python reads the same one.
 pub(crate) fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }
 
 /// Runs our callers, one task each.
@@ -64,19 +67,32 @@ pub(crate) async fn ours(plan: Plan, tokens: TokenSource) -> Vec<Call> {
     tasks.join_all().await.concat()
 }
 
-async fn call_until(end: Instant, caller: usize, pause: Duration, tokens: TokenSource) -> Vec<Call> {
+async fn call_until(
+    end: Instant,
+    caller: usize,
+    pause: Duration,
+    tokens: TokenSource,
+) -> Vec<Call> {
     let only_once = end <= Instant::now();
     let mut calls = Vec::new();
     loop {
         let begun = now();
-        let answer =
-            if only_once { Ok(tokens.header().await) } else { tokio::time::timeout_at(end, tokens.header()).await };
+        let answer = if only_once {
+            Ok(tokens.header().await)
+        } else {
+            tokio::time::timeout_at(end, tokens.header()).await
+        };
         let outcome = match answer {
             Ok(Ok(_)) => Outcome::Token,
             Ok(Err(_)) => Outcome::Error,
             Err(_) => Outcome::Waiting,
         };
-        calls.push(Call { caller, begun, ended: now(), outcome });
+        calls.push(Call {
+            caller,
+            begun,
+            ended: now(),
+            outcome,
+        });
         sleep(pause).await;
         if Instant::now() >= end {
             return calls;

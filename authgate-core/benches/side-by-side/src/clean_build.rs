@@ -22,10 +22,21 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
 
     let against = "reqwest's default features";
     let row = |what: &str, of: fn(&Usage) -> f64| {
-        let (ours, theirs) = (Costs::from_iter([of(&our_build)]), Costs::from_iter([of(&their_build)]));
-        Row::ratio(what, against, time(theirs.median()), time(ours.median()), &ours.over(&theirs), Goal::AtMost(0.70))
+        let (ours, theirs) = (
+            Costs::from_iter([of(&our_build)]),
+            Costs::from_iter([of(&their_build)]),
+        );
+        Row::ratio(
+            what,
+            against,
+            time(theirs.median()),
+            time(ours.median()),
+            &ours.over(&theirs),
+            Goal::AtMost(0.70),
+        )
     };
-    let count = |crates: usize| Costs::from_iter([f64::from(u32::try_from(crates).unwrap_or(u32::MAX))]);
+    let count =
+        |crates: usize| Costs::from_iter([f64::from(u32::try_from(crates).unwrap_or(u32::MAX))]);
     Ok(vec![
         row("clean build of `rust-m2m`, time", |usage| usage.wall),
         row("clean build of `rust-m2m`, CPU time", |usage| usage.cpu),
@@ -44,7 +55,10 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
 fn build(programs: &Programs, package: &[&str]) -> Result<Usage> {
     let target = programs.folder()?;
     let cargo = programs.cargo("build");
-    let folder = cargo.get_current_dir().context("cargo runs in no folder")?.to_owned();
+    let folder = cargo
+        .get_current_dir()
+        .context("cargo runs in no folder")?
+        .to_owned();
     Process::new(programs, &folder, cargo.get_program())
         .arguments(["build", "--locked", "--quiet"])
         .arguments(package)
@@ -56,9 +70,20 @@ fn build(programs: &Programs, package: &[&str]) -> Result<Usage> {
 /// Counts the packages that are compiled, including the program itself.
 fn crates(programs: &Programs, package: &[&str]) -> Result<usize> {
     let mut cargo: Command = programs.cargo("tree");
-    let output = cargo.args(["--locked", "--edges", "normal,build", "--prefix", "none"]).args(package).output()?;
-    ensure!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let output = cargo
+        .args(["--locked", "--edges", "normal,build", "--prefix", "none"])
+        .args(package)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "cargo tree: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout)?;
     // `name v1.2.3 (*)` repeats a package that was named before.
-    Ok(text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>()).collect::<BTreeSet<_>>().len())
+    Ok(text
+        .lines()
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>())
+        .collect::<BTreeSet<_>>()
+        .len())
 }

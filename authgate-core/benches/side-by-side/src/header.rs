@@ -32,9 +32,21 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     let [floor, theirs, ours, by_two] = interleave(
         ROUNDS,
         [
-            Contender::new(1, || Ok(calls(&runtime, async || _ = black_box((SystemClock.now(), header.clone()))))),
-            Contender::new(1, || Ok(calls(&runtime, async || _ = black_box(peer.headers(Extensions::new()).await)))),
-            Contender::new(1, || Ok(calls(&runtime, async || _ = black_box(tokens.header().await)))),
+            Contender::new(1, || {
+                Ok(calls(&runtime, async || {
+                    _ = black_box((SystemClock.now(), header.clone()))
+                }))
+            }),
+            Contender::new(1, || {
+                Ok(calls(&runtime, async || {
+                    _ = black_box(peer.headers(Extensions::new()).await)
+                }))
+            }),
+            Contender::new(1, || {
+                Ok(calls(&runtime, async || {
+                    _ = black_box(tokens.header().await)
+                }))
+            }),
             Contender::new(1, || Ok(two_threads(&runtime, &tokens))),
         ],
     )?;
@@ -43,9 +55,18 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     let cost = each(ours.median());
     let allocations = allocations(programs)?;
     // Two threads make twice the calls, so their throughput is 2 / time.
-    let throughput = by_two.map(|seconds| 2.0 / seconds).over(&ours.map(f64::recip));
+    let throughput = by_two
+        .map(|seconds| 2.0 / seconds)
+        .over(&ours.map(f64::recip));
     Ok(vec![
-        Row::count(what, "", "", format!("{allocations} allocations"), "0 allocations", allocations == 0),
+        Row::count(
+            what,
+            "",
+            "",
+            format!("{allocations} allocations"),
+            "0 allocations",
+            allocations == 0,
+        ),
         Row::ratio(
             what,
             "a clock read and a clone",
@@ -80,7 +101,8 @@ fn google_cloud_auth(runtime: &Runtime) -> Result<(SampleServer, Credentials)> {
     // The program must choose the cryptography provider, although nothing here is encrypted.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let server = SampleServer::start(DevServer::builder())?;
-    let answer = json!({ "access_token": "a".repeat(400), "expires_in": 3600, "token_type": "Bearer" });
+    let answer =
+        json!({ "access_token": "a".repeat(400), "expires_in": 3600, "token_type": "Bearer" });
     server.inject(Endpoint::Token, Fault::json(200, &answer), Times::Always);
     let user = json!({
         "type": "authorized_user",
@@ -118,6 +140,8 @@ fn two_threads(runtime: &Runtime, tokens: &TokenSource) -> f64 {
 }
 
 fn allocations(programs: &Programs) -> Result<u64> {
-    let output = Command::new(programs.built("allocations")).output().context("allocations cannot be run")?;
+    let output = Command::new(programs.built("allocations"))
+        .output()
+        .context("allocations cannot be run")?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }

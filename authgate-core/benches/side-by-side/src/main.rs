@@ -55,7 +55,9 @@ fn main() -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             "--without-build" => without_build = true,
-            part if part == "outage" || PARTS.iter().any(|(name, _)| *name == part) => chosen.push(argument),
+            part if part == "outage" || PARTS.iter().any(|(name, _)| *name == part) => {
+                chosen.push(argument)
+            }
             other => bail!("{other} is no part.\n\n{USAGE}"),
         }
     }
@@ -87,5 +89,9 @@ fn main() -> Result<ExitCode> {
         is_whole &= is_met;
         println!("{table}");
     }
-    Ok(if is_whole && rows.iter().all(Row::is_met) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_whole && rows.iter().all(Row::is_met) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -59,7 +59,13 @@ pub(crate) fn table(programs: &Programs) -> Result<(String, bool)> {
         ("answers 503", Fault::status(503)),
         ("hangs", Fault::Hang),
         ("closes the connection", Fault::Drop),
-        ("drips 8 bytes a second", Fault::Drip { every: Duration::from_secs(1), bytes: 8 }),
+        (
+            "drips 8 bytes a second",
+            Fault::Drip {
+                every: Duration::from_secs(1),
+                bytes: 8,
+            },
+        ),
     ];
     let mut table = table::markdown([
         "the token endpoint",
@@ -73,11 +79,19 @@ pub(crate) fn table(programs: &Programs) -> Result<(String, bool)> {
     let mut is_met = true;
     thread::scope(|scope| {
         let started = faults.each_ref().map(|(name, fault)| {
-            (*name, [("Python SDK", scope.spawn(|| python(programs, fault))), (OURS, scope.spawn(|| ours(fault)))])
+            (
+                *name,
+                [
+                    ("Python SDK", scope.spawn(|| python(programs, fault))),
+                    (OURS, scope.spawn(|| ours(fault))),
+                ],
+            )
         });
         for (name, clients) in started {
             for (client, outcomes) in clients {
-                let outcomes = outcomes.join().map_err(|_| anyhow!("{client}: the watch of an outage panicked"))??;
+                let outcomes = outcomes
+                    .join()
+                    .map_err(|_| anyhow!("{client}: the watch of an outage panicked"))??;
                 is_met &= client != OURS || outcomes.failed_while_valid == 0;
                 table.add_row(outcomes.cells(name, client));
             }
@@ -100,13 +114,23 @@ fn ours(fault: &Fault) -> Result<Outcomes> {
     let runtime = Runtime::new()?;
     let tokens = TokenSource::builder(server.client()?).build();
     runtime.block_on(tokens.header())?;
-    watch(&server, fault, || Ok(runtime.block_on(callers::ours(PLAN, tokens))))
+    watch(&server, fault, || {
+        Ok(runtime.block_on(callers::ours(PLAN, tokens)))
+    })
 }
 
 /// Runs the callers through an outage.
-fn watch(server: &SampleServer, fault: &Fault, run: impl FnOnce() -> Result<Vec<Call>>) -> Result<Outcomes> {
+fn watch(
+    server: &SampleServer,
+    fault: &Fault,
+    run: impl FnOnce() -> Result<Vec<Call>>,
+) -> Result<Outcomes> {
     let requests = server.requests_at(Endpoint::Token);
-    let granted = requests.first().context("no token was asked for")?.arrived_at.elapsed();
+    let granted = requests
+        .first()
+        .context("no token was asked for")?
+        .arrived_at
+        .elapsed();
     let valid_until = (now() + Duration::from_secs(EXPIRES_IN)).saturating_sub(granted);
     thread::scope(|scope| {
         let outage = scope.spawn(|| {
@@ -149,12 +173,19 @@ impl Outcomes {
             of_all(self.failed_while_valid),
             of_all(self.failed_after),
             table::time(self.longest_wait_while_valid.as_secs_f64()),
-            self.recovery.map_or_else(|| "not seen".to_owned(), |recovery| table::time(recovery.as_secs_f64())),
+            self.recovery.map_or_else(
+                || "not seen".to_owned(),
+                |recovery| table::time(recovery.as_secs_f64()),
+            ),
         ]
     }
 }
 
 /// Counts the callers that had a call without a token.
 fn failed<'a>(calls: impl Iterator<Item = &'a Call>) -> usize {
-    calls.filter(|call| call.outcome != Outcome::Token).map(|call| call.caller).collect::<BTreeSet<_>>().len()
+    calls
+        .filter(|call| call.outcome != Outcome::Token)
+        .map(|call| call.caller)
+        .collect::<BTreeSet<_>>()
+        .len()
 }

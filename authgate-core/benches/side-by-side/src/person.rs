@@ -79,7 +79,10 @@ fn log_in(server: &SampleServer, home: &Path) -> Result<()> {
         "client_id": client.id,
     });
     let file = home.join(".authgate-tokens.json");
-    std::fs::write(&file, format!("{:#}", json!({ "data": { &client.id: entry.to_string() } })))?;
+    std::fs::write(
+        &file,
+        format!("{:#}", json!({ "data": { &client.id: entry.to_string() } })),
+    )?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

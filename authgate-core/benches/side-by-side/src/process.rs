@@ -30,12 +30,19 @@ impl Process {
     pub(crate) fn new(programs: &Programs, folder: &Path, program: impl AsRef<OsStr>) -> Self {
         let name = program.as_ref().to_string_lossy().into_owned();
         let mut command = Command::new(programs.built("launcher"));
-        command.arg(program).env_clear().env("HOME", folder).current_dir(folder);
+        command
+            .arg(program)
+            .env_clear()
+            .env("HOME", folder)
+            .current_dir(folder);
         command.stdin(Stdio::null());
         Self { command, name }
     }
 
-    pub(crate) fn arguments<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn arguments<S: AsRef<OsStr>>(
+        mut self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         self.command.args(arguments);
         self
     }
@@ -53,12 +60,28 @@ impl Process {
 
     /// Runs the program once; it must succeed.
     pub(crate) fn run(&mut self) -> Result<Usage> {
-        let output = self.command.output().context("the launcher cannot be run")?;
+        let output = self
+            .command
+            .output()
+            .context("the launcher cannot be run")?;
         let text = String::from_utf8(output.stdout)?;
         let mut numbers = text.split_whitespace().map(str::parse::<f64>);
-        let mut next = || numbers.next().with_context(|| format!("{}: the launcher failed", self.name));
+        let mut next = || {
+            numbers
+                .next()
+                .with_context(|| format!("{}: the launcher failed", self.name))
+        };
         let (status, wall, cpu, peak_memory) = (next()??, next()??, next()??, next()??);
-        ensure!(status == 0.0, "{} ended with {status}: {}", self.name, String::from_utf8_lossy(&output.stderr));
-        Ok(Usage { wall: wall / 1e9, cpu: cpu / 1e9, peak_memory })
+        ensure!(
+            status == 0.0,
+            "{} ended with {status}: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(Usage {
+            wall: wall / 1e9,
+            cpu: cpu / 1e9,
+            peak_memory,
+        })
     }
 }

@@ -23,10 +23,18 @@ impl Programs {
     pub(crate) fn ready() -> Result<Self> {
         let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let workspace = package.join("../../..").canonicalize()?;
-        let beside = std::env::current_exe()?.parent().context("a program in no folder")?.to_owned();
+        let beside = std::env::current_exe()?
+            .parent()
+            .context("a program in no folder")?
+            .to_owned();
         let scratch = beside.join("side-by-side-scratch");
         std::fs::create_dir_all(&scratch)?;
-        let programs = Self { beside, workspace, package, scratch };
+        let programs = Self {
+            beside,
+            workspace,
+            package,
+            scratch,
+        };
         programs.build()?;
         programs.copy()?;
         programs.install()?;
@@ -38,16 +46,33 @@ impl Programs {
     fn build(&self) -> Result<()> {
         // Build one by one, as people run them: together, each would get the other's features.
         for package in ["rust-m2m", "rust-cli"] {
-            run(self.cargo("build").args(["--locked", "--release", "--quiet", "-p", package]))?;
+            run(self
+                .cargo("build")
+                .args(["--locked", "--release", "--quiet", "-p", package]))?;
         }
         let manifest = self.package.join("Cargo.toml");
-        run(self.cargo("build").args(["--locked", "--release", "--quiet", "--bins", "--manifest-path"]).arg(manifest))
+        run(self
+            .cargo("build")
+            .args([
+                "--locked",
+                "--release",
+                "--quiet",
+                "--bins",
+                "--manifest-path",
+            ])
+            .arg(manifest))
     }
 
     /// Copies the programs, as an installation would. A linker leaves its output in memory page by
     /// page, and starting that takes up to a tenth longer than starting a copy.
     fn copy(&self) -> Result<()> {
-        for name in ["rust-m2m", "rust-cli", "three-requests", "launcher", "allocations"] {
+        for name in [
+            "rust-m2m",
+            "rust-cli",
+            "three-requests",
+            "launcher",
+            "allocations",
+        ] {
             std::fs::copy(self.beside.join(name), self.scratch.join(name))
                 .with_context(|| format!("{name} cannot be copied"))?;
         }
@@ -60,7 +85,9 @@ impl Programs {
             return Ok(());
         }
         let sdk = format!("{SDK}=={SDK_VERSION}");
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(self.python_folder()))?;
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(self.python_folder()))?;
         run(Command::new(self.python()).args([
             "-m",
             "pip",
@@ -76,7 +103,10 @@ impl Programs {
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let target = self.beside.parent().unwrap_or(&self.beside);
-        command.arg(subcommand).current_dir(&self.workspace).env("CARGO_TARGET_DIR", target);
+        command
+            .arg(subcommand)
+            .current_dir(&self.workspace)
+            .env("CARGO_TARGET_DIR", target);
         command
     }
 

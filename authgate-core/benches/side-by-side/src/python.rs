@@ -14,7 +14,10 @@ impl Answers {
     }
 
     pub(crate) fn next(&mut self) -> Result<String> {
-        Ok(self.0.next().context("Python ended early; what it said is above")??)
+        Ok(self
+            .0
+            .next()
+            .context("Python ended early; what it said is above")??)
     }
 
     pub(crate) fn rest(self) -> impl Iterator<Item = std::io::Result<String>> {

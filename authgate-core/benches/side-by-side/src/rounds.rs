@@ -15,7 +15,10 @@ pub(crate) struct Contender<'a> {
 impl<'a> Contender<'a> {
     /// Creates a contender. `run` runs it once and returns its cost in any unit.
     pub(crate) fn new(runs: usize, run: impl FnMut() -> Result<f64> + 'a) -> Self {
-        Self { runs, run: Box::new(run) }
+        Self {
+            runs,
+            run: Box::new(run),
+        }
     }
 }
 
@@ -38,9 +41,16 @@ pub(crate) struct Ratio {
 }
 
 /// Runs all contenders in turns in each of `rounds` rounds, after one round that does not count.
-pub(crate) fn interleave<const N: usize>(rounds: usize, mut contenders: [Contender<'_>; N]) -> Result<[Costs; N]> {
+pub(crate) fn interleave<const N: usize>(
+    rounds: usize,
+    mut contenders: [Contender<'_>; N],
+) -> Result<[Costs; N]> {
     let mut costs = std::array::from_fn(|_| Costs(Vec::with_capacity(rounds)));
-    let most = contenders.iter().map(|contender| contender.runs).max().unwrap_or(0);
+    let most = contenders
+        .iter()
+        .map(|contender| contender.runs)
+        .max()
+        .unwrap_or(0);
     for round in 0..=rounds {
         let mut samples: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
         for turn in 0..most {
@@ -70,9 +80,19 @@ impl Costs {
 
     /// Divides these costs by those of the same rounds.
     pub(crate) fn over(&self, theirs: &Self) -> Ratio {
-        let by_round = Self(self.0.iter().zip(&theirs.0).map(|(ours, theirs)| ours / theirs).collect());
-        let quartiles = (by_round.0.len() > 1).then(|| (by_round.quantile(0.25), by_round.quantile(0.75)));
-        Ratio { median: by_round.median(), quartiles }
+        let by_round = Self(
+            self.0
+                .iter()
+                .zip(&theirs.0)
+                .map(|(ours, theirs)| ours / theirs)
+                .collect(),
+        );
+        let quartiles =
+            (by_round.0.len() > 1).then(|| (by_round.quantile(0.25), by_round.quantile(0.75)));
+        Ratio {
+            median: by_round.median(),
+            quartiles,
+        }
     }
 
     /// Changes each cost in the same way.

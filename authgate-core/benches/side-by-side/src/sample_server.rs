@@ -16,20 +16,33 @@ pub(crate) struct SampleServer {
 
 impl SampleServer {
     pub(crate) fn start(builder: DevServerBuilder) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let server = runtime.block_on(builder.start())?;
-        Ok(Self { server, _runtime: runtime })
+        Ok(Self {
+            server,
+            _runtime: runtime,
+        })
     }
 
     /// Returns the confidential client's secret.
     pub(crate) fn secret(&self) -> &str {
-        self.confidential_client().secret.as_deref().unwrap_or_default()
+        self.confidential_client()
+            .secret
+            .as_deref()
+            .unwrap_or_default()
     }
 
     /// Returns our client for the server's confidential client.
     pub(crate) fn client(&self) -> Result<OAuthClient> {
         let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", self.url()).parse()?);
-        let client = OAuthClient::new(&self.confidential_client().id, endpoints, HttpClient::default());
+        let client = OAuthClient::new(
+            &self.confidential_client().id,
+            endpoints,
+            HttpClient::default(),
+        );
         Ok(client.with_secret(Some(Secret::from(self.secret()))))
     }
 

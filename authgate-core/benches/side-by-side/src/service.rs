@@ -35,8 +35,14 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
 
 fn over_http(programs: &Programs) -> Result<Vec<Row>> {
     let service = Service::start(programs, DevServer::builder())?;
-    let (mut floor, mut curl) = (service.process(&programs.built("three-requests")), service.curl());
-    let (mut python, mut rust) = (service.python(), service.process(&programs.built("rust-m2m")));
+    let (mut floor, mut curl) = (
+        service.process(&programs.built("three-requests")),
+        service.curl(),
+    );
+    let (mut python, mut rust) = (
+        service.python(),
+        service.process(&programs.built("rust-m2m")),
+    );
     let (theirs, ours, as_planned) = (RefCell::default(), RefCell::default(), Cell::new(0));
     let [floor, curl, python, rust] = interleave(
         ROUNDS,
@@ -44,7 +50,9 @@ fn over_http(programs: &Programs) -> Result<Vec<Row>> {
             Contender::new(RUNS, || Ok(floor.run()?.wall)),
             Contender::new(RUNS, || Ok(curl.run()?.wall)),
             Contender::new(1, || Ok(record(&theirs, python.run()?))),
-            Contender::new(RUNS, || Ok(record(&ours, service.watch(&mut rust, &as_planned)?))),
+            Contender::new(RUNS, || {
+                Ok(record(&ours, service.watch(&mut rust, &as_planned)?))
+            }),
         ],
     )?;
 
@@ -85,17 +93,35 @@ fn over_https(programs: &Programs) -> Result<Vec<Row>> {
         row(&what, "Python SDK", &python, &rust, 0.02),
         row(&what, "curl", &curl, &rust, 0.20),
         // The first round counts here.
-        all_as_planned("`rust-m2m` over https", as_planned.get(), (ROUNDS + 1) * RUNS),
+        all_as_planned(
+            "`rust-m2m` over https",
+            as_planned.get(),
+            (ROUNDS + 1) * RUNS,
+        ),
     ])
 }
 
 fn row(what: &str, against: &str, theirs: &Costs, ours: &Costs, most: f64) -> Row {
-    Row::ratio(what, against, time(theirs.median()), time(ours.median()), &ours.over(theirs), Goal::AtMost(most))
+    Row::ratio(
+        what,
+        against,
+        time(theirs.median()),
+        time(ours.median()),
+        &ours.over(theirs),
+        Goal::AtMost(most),
+    )
 }
 
 fn all_as_planned(what: &str, as_planned: usize, runs: usize) -> Row {
     let what = format!("{what}: 1 connection and 3 requests");
-    Row::count(&what, "", "", format!("{as_planned} of {runs} runs"), "all runs", as_planned == runs)
+    Row::count(
+        &what,
+        "",
+        "",
+        format!("{as_planned} of {runs} runs"),
+        "all runs",
+        as_planned == runs,
+    )
 }
 
 fn record(usages: &RefCell<Vec<Usage>>, usage: Usage) -> f64 {
@@ -105,7 +131,11 @@ fn record(usages: &RefCell<Vec<Usage>>, usage: Usage) -> f64 {
 
 /// Returns the median of all runs, because the same program takes the same memory each time.
 fn peak_memory(usages: &RefCell<Vec<Usage>>) -> Costs {
-    let all: Costs = usages.borrow().iter().map(|usage| usage.peak_memory).collect();
+    let all: Costs = usages
+        .borrow()
+        .iter()
+        .map(|usage| usage.peak_memory)
+        .collect();
     Costs::from_iter([all.median()])
 }
 
@@ -122,10 +152,20 @@ struct Service<'a> {
 impl<'a> Service<'a> {
     fn start(programs: &'a Programs, builder: DevServerBuilder) -> Result<Self> {
         let (server, folder) = (SampleServer::start(builder)?, programs.folder()?);
-        let mut service = Self { programs, server, folder, bundle: None, authorities: 0 };
+        let mut service = Self {
+            programs,
+            server,
+            folder,
+            bundle: None,
+            authorities: 0,
+        };
         if let Some(authority) = service.server.certificate_authority() {
-            let system = BUNDLES.iter().find_map(|bundle| fs::read_to_string(bundle).ok());
-            let all = system.context("this system keeps no bundle of its certificate authorities")? + authority;
+            let system = BUNDLES
+                .iter()
+                .find_map(|bundle| fs::read_to_string(bundle).ok());
+            let all = system
+                .context("this system keeps no bundle of its certificate authorities")?
+                + authority;
             let bundle = service.folder.path().join("bundle.pem");
             fs::write(&bundle, &all)?;
             service.authorities = all.matches("BEGIN CERTIFICATE").count();
@@ -147,27 +187,42 @@ impl<'a> Service<'a> {
     }
 
     fn python(&self) -> Process {
-        self.process(&self.programs.python()).arguments([self.programs.script("m2m.py")])
+        self.process(&self.programs.python())
+            .arguments([self.programs.script("m2m.py")])
     }
 
     /// Prepares curl with the three requests on one connection. curl cannot read the token in the
     /// second answer, so we give it a token beforehand: it does less than the others.
     fn curl(&self) -> Process {
         let (server, url) = (&self.server, self.server.url());
-        let token = server.issue_tokens(server.confidential_client(), "profile email").access_token;
+        let token = server
+            .issue_tokens(server.confidential_client(), "profile email")
+            .access_token;
         let id = &server.confidential_client().id;
         let secret = server.secret();
-        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=profile+email");
-        let trust = self.bundle.iter().flat_map(|bundle| ["--cacert".into(), bundle.clone().into_os_string()]);
-        let quiet: Vec<_> =
-            ["--silent", "--fail", "--output", "/dev/null"].into_iter().map(Into::into).chain(trust).collect();
+        let form = format!(
+            "grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=profile+email"
+        );
+        let trust = self
+            .bundle
+            .iter()
+            .flat_map(|bundle| ["--cacert".into(), bundle.clone().into_os_string()]);
+        let quiet: Vec<_> = ["--silent", "--fail", "--output", "/dev/null"]
+            .into_iter()
+            .map(Into::into)
+            .chain(trust)
+            .collect();
         Process::new(self.programs, self.folder.path(), "/usr/bin/curl")
             .arguments(&quiet)
             .arguments([&format!("{url}/.well-known/openid-configuration"), "--next"])
             .arguments(&quiet)
             .arguments(["--data", &form, &format!("{url}/oauth/token"), "--next"])
             .arguments(&quiet)
-            .arguments(["--header", &format!("Authorization: Bearer {token}"), &format!("{url}/oauth/userinfo")])
+            .arguments([
+                "--header",
+                &format!("Authorization: Bearer {token}"),
+                &format!("{url}/oauth/userinfo"),
+            ])
     }
 
     /// Runs `rust-m2m`, and counts the run if it made one connection and three requests.

@@ -18,10 +18,18 @@ use crate::table::Row;
 const SDK: &str = "Python SDK";
 
 /// Many callers that call once each; none has a token yet.
-const COLD: Plan = Plan { callers: 64, pause: Duration::ZERO, lasting: Duration::ZERO, expiry_delta: 30.0 };
+const COLD: Plan = Plan {
+    callers: 64,
+    pause: Duration::ZERO,
+    lasting: Duration::ZERO,
+    expiry_delta: 30.0,
+};
 
 pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
-    let bench = Bench { programs, runtime: Runtime::new()? };
+    let bench = Bench {
+        programs,
+        runtime: Runtime::new()?,
+    };
     Ok(vec![
         bench.renewal()?,
         bench.outage_while_valid()?,
@@ -60,11 +68,18 @@ impl Bench<'_> {
         };
         let slow = || {
             let server = SampleServer::start(lifetime(5))?;
-            server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(50)), Times::Always);
+            server.inject(
+                Endpoint::Token,
+                Fault::Delay(Duration::from_millis(50)),
+                Times::Always,
+            );
             anyhow::Ok(server)
         };
         let fared = |calls: &[Call], server: &SampleServer| {
-            let waits = calls.iter().filter(|call| call.wait() > Duration::from_millis(10)).count();
+            let waits = calls
+                .iter()
+                .filter(|call| call.wait() > Duration::from_millis(10))
+                .count();
             (waits, errors(calls), server.count(Endpoint::Token) - 1)
         };
         let say = |(waits, errors, renewals): (usize, usize, usize)| {
@@ -72,7 +87,10 @@ impl Bench<'_> {
         };
 
         let server = slow()?;
-        let theirs = fared(&PythonCallers::ready(self.programs, &server, plan)?.run()?, &server);
+        let theirs = fared(
+            &PythonCallers::ready(self.programs, &server, plan)?.run()?,
+            &server,
+        );
         let server = slow()?;
         let tokens = TokenSource::builder(server.client()?).build();
         self.runtime.block_on(tokens.header())?;
@@ -97,9 +115,14 @@ impl Bench<'_> {
             lasting: Duration::from_millis(4500),
             expiry_delta: 3600.0,
         };
-        let go_down = |server: &SampleServer| server.inject(Endpoint::Token, Fault::status(503), Times::Always);
-        let fared = |calls: &[Call], server: &SampleServer| (errors(calls), server.count(Endpoint::Token) - 1);
-        let say = |(errors, requests): (usize, usize)| format!("{errors} errors, {requests} requests");
+        let go_down = |server: &SampleServer| {
+            server.inject(Endpoint::Token, Fault::status(503), Times::Always)
+        };
+        let fared = |calls: &[Call], server: &SampleServer| {
+            (errors(calls), server.count(Endpoint::Token) - 1)
+        };
+        let say =
+            |(errors, requests): (usize, usize)| format!("{errors} errors, {requests} requests");
 
         let server = SampleServer::start(DevServer::builder())?;
         let python = PythonCallers::ready(self.programs, &server, plan)?;
@@ -116,7 +139,14 @@ impl Bench<'_> {
         let ours = fared(&self.runtime.block_on(ours(plan, tokens)), &server);
 
         let what = "endpoint down for 4.5 s while the token lives (SDK: `expiry_delta` an hour)";
-        Ok(Row::count(what, SDK, say(theirs), say(ours), "0 errors, at most 3 requests", ours.0 == 0 && ours.1 <= 3))
+        Ok(Row::count(
+            what,
+            SDK,
+            say(theirs),
+            say(ours),
+            "0 errors, at most 3 requests",
+            ours.0 == 0 && ours.1 <= 3,
+        ))
     }
 
     /// Measures callers without a token. Each call must end as the server's answer says: with a
@@ -137,14 +167,25 @@ impl Bench<'_> {
         let calls = self.runtime.block_on(ours(COLD, tokens));
         let ours = server.count(Endpoint::Token);
         let as_answered = errors(&calls) == if fault.is_some() { COLD.callers } else { 0 };
-        Ok(Row::count(what, SDK, say_requests(theirs), say_requests(ours), goal, as_answered && ours == requests))
+        Ok(Row::count(
+            what,
+            SDK,
+            say_requests(theirs),
+            say_requests(ours),
+            goal,
+            as_answered && ours == requests,
+        ))
     }
 
     /// Measures the others when the caller that began the request is cancelled. We cannot cancel a
     /// thread of the Python SDK.
     fn first_caller_cancelled(&self) -> Result<Row> {
         let server = SampleServer::start(DevServer::builder())?;
-        server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(100)), Times::Always);
+        server.inject(
+            Endpoint::Token,
+            Fault::Delay(Duration::from_millis(100)),
+            Times::Always,
+        );
         let tokens = TokenSource::builder(server.client()?).build();
         let calls = self.runtime.block_on(async {
             let first = tokio::spawn({
@@ -159,13 +200,24 @@ impl Bench<'_> {
         });
         let requests = server.count(Endpoint::Token);
         let what = "64 cold callers, the first one cancelled";
-        Ok(Row::count(what, "", "", say_requests(requests), "1 request", errors(&calls) == 0 && requests == 1))
+        Ok(Row::count(
+            what,
+            "",
+            "",
+            say_requests(requests),
+            "1 request",
+            errors(&calls) == 0 && requests == 1,
+        ))
     }
 
     /// Measures a token whose lifetime is no longer than the usual margin.
     fn short_lived(&self) -> Result<Row> {
-        let plan =
-            Plan { callers: 1, pause: Duration::from_millis(1), lasting: Duration::from_secs(3), expiry_delta: 30.0 };
+        let plan = Plan {
+            callers: 1,
+            pause: Duration::from_millis(1),
+            lasting: Duration::from_secs(3),
+            expiry_delta: 30.0,
+        };
         let server = SampleServer::start(lifetime(30))?;
         PythonCallers::ready(self.programs, &server, plan)?.run()?;
         let theirs = server.count(Endpoint::Token);
@@ -175,21 +227,36 @@ impl Bench<'_> {
         let ours = server.count(Endpoint::Token);
         let what = "tokens of 30 s, a call each ms for 3 s";
         let is_met = errors(&calls) == 0 && ours == 1;
-        Ok(Row::count(what, SDK, say_requests(theirs), say_requests(ours), "1 request", is_met))
+        Ok(Row::count(
+            what,
+            SDK,
+            say_requests(theirs),
+            say_requests(ours),
+            "1 request",
+            is_met,
+        ))
     }
 }
 
 /// Builds a server whose answers have this `expires_in`.
 pub(crate) fn lifetime(expires_in: u64) -> DevServerBuilder {
-    DevServer::builder().settings(|settings| settings.access_token_lifetime = Duration::from_secs(expires_in + 1))
+    DevServer::builder()
+        .settings(|settings| settings.access_token_lifetime = Duration::from_secs(expires_in + 1))
 }
 
 fn errors(calls: &[Call]) -> usize {
-    calls.iter().filter(|call| call.outcome != Outcome::Token).count()
+    calls
+        .iter()
+        .filter(|call| call.outcome != Outcome::Token)
+        .count()
 }
 
 fn say_requests(requests: usize) -> String {
-    if requests == 1 { "1 request".to_owned() } else { format!("{requests} requests") }
+    if requests == 1 {
+        "1 request".to_owned()
+    } else {
+        format!("{requests} requests")
+    }
 }
 
 /// The machine's clock, which we can move forward.

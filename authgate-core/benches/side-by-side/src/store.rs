@@ -25,7 +25,10 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
     let store = FileStore::new(folder.path().join("ours.json"));
     let token = token()?;
     store.save(CLIENT, &token)?;
-    let python = RefCell::new(PythonStore::start(programs, &folder.path().join("theirs.json"))?);
+    let python = RefCell::new(PythonStore::start(
+        programs,
+        &folder.path().join("theirs.json"),
+    )?);
 
     let [their_load, load, their_save, save] = interleave(
         ROUNDS,
@@ -37,11 +40,23 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
         ],
     )?;
     let row = |what: &str, theirs: &Costs, ours: &Costs, goal| {
-        Row::ratio(what, "Python SDK", time(theirs.median()), time(ours.median()), &ours.over(theirs), goal)
+        Row::ratio(
+            what,
+            "Python SDK",
+            time(theirs.median()),
+            time(ours.median()),
+            &ours.over(theirs),
+            goal,
+        )
     };
     Ok(vec![
         row("file store: load", &their_load, &load, Goal::AtMost(0.4)),
-        row("file store: save, on the disk on return", &their_save, &save, Goal::AtMost(1.0)),
+        row(
+            "file store: save, on the disk on return",
+            &their_save,
+            &save,
+            Goal::AtMost(1.0),
+        ),
     ])
 }
 
@@ -66,7 +81,11 @@ impl PythonStore {
 
     /// Returns the seconds that one action takes.
     fn time(&mut self, action: &str, times: u32) -> Result<f64> {
-        let mut input = self.child.stdin.as_ref().context("its input is not a pipe")?;
+        let mut input = self
+            .child
+            .stdin
+            .as_ref()
+            .context("its input is not a pipe")?;
         writeln!(input, "{action} {times}")?;
         let nanoseconds = Duration::from_nanos(self.answers.next()?.parse()?);
         Ok(nanoseconds.as_secs_f64() / f64::from(times))

@@ -26,12 +26,22 @@ pub(crate) enum Goal {
 
 impl Row {
     /// Creates a row for the ratio of ours to theirs, both measured in the same rounds.
-    pub(crate) fn ratio(what: &str, against: &str, theirs: String, ours: String, ratio: &Ratio, goal: Goal) -> Self {
+    pub(crate) fn ratio(
+        what: &str,
+        against: &str,
+        theirs: String,
+        ours: String,
+        ratio: &Ratio,
+        goal: Goal,
+    ) -> Self {
         let (goal, is_met) = match goal {
             Goal::AtMost(most) => (format!("at most {most}"), ratio.median <= most),
             Goal::AtLeast(least) => (format!("at least {least}"), ratio.median >= least),
         };
-        Self { ratio: ratio.to_string(), ..Self::count(what, against, theirs, ours, &goal, is_met) }
+        Self {
+            ratio: ratio.to_string(),
+            ..Self::count(what, against, theirs, ours, &goal, is_met)
+        }
     }
 
     /// Creates a row for two counts.
@@ -61,10 +71,26 @@ impl Row {
 
 /// Formats all rows as Markdown.
 pub(crate) fn of(rows: &[Row]) -> String {
-    let mut table = markdown(["what", "against", "theirs", "ours", "ratio (quartiles)", "goal", "met"]);
+    let mut table = markdown([
+        "what",
+        "against",
+        "theirs",
+        "ours",
+        "ratio (quartiles)",
+        "goal",
+        "met",
+    ]);
     for row in rows {
         let met = if row.is_met { "yes" } else { "**no**" };
-        table.add_row([&row.what, &row.against, &row.theirs, &row.ours, &row.ratio, &row.goal, met]);
+        table.add_row([
+            &row.what,
+            &row.against,
+            &row.theirs,
+            &row.ours,
+            &row.ratio,
+            &row.goal,
+            met,
+        ]);
     }
     table.to_string()
 }

@@ -17,23 +17,39 @@ impl AuthGate {
     ) -> Result<AuthorizationRequest, Refusal> {
         const NOT_REGISTERED: &str = "The redirect_uri is not registered for this client. It has to equal a \
                                       registered one to the letter, host and port included.";
-        let client =
-            parameters.get("client_id").and_then(|id| self.client(id)).ok_or(Refusal::Page("Unknown client_id."))?;
+        let client = parameters
+            .get("client_id")
+            .and_then(|id| self.client(id))
+            .ok_or(Refusal::Page("Unknown client_id."))?;
         let redirect_uri = parameters
             .get("redirect_uri")
             .filter(|uri| is_registered(memory, client, uri))
             .ok_or(Refusal::Page(NOT_REGISTERED))?;
         // From here on the client can be told about its errors.
-        request(memory, client, redirect_uri, parameters)
-            .map_err(|error| Refusal::Redirect(error_redirect(redirect_uri, parameters.get("state"), &error)))
+        request(memory, client, redirect_uri, parameters).map_err(|error| {
+            Refusal::Redirect(error_redirect(
+                redirect_uri,
+                parameters.get("state"),
+                &error,
+            ))
+        })
     }
 
     /// Issues a code and returns the URL that carries it to the client.
     pub(crate) fn authorize(&self, memory: &mut Memory, request: AuthorizationRequest) -> String {
         let code = random::token();
         let location = request.approval(&code);
-        let expires_at = self.clock.after(memory.settings.authorization_code_lifetime);
-        memory.authorization_codes.insert(code, AuthorizationCode { request, expires_at, used: false });
+        let expires_at = self
+            .clock
+            .after(memory.settings.authorization_code_lifetime);
+        memory.authorization_codes.insert(
+            code,
+            AuthorizationCode {
+                request,
+                expires_at,
+                used: false,
+            },
+        );
         location
     }
 }
@@ -49,10 +65,16 @@ fn request(
         return Err(OAuthError::new("invalid_request", description));
     }
     if parameters.get("response_type") != Some("code") {
-        return Err(OAuthError::new("unsupported_response_type", "unsupported_response_type"));
+        return Err(OAuthError::new(
+            "unsupported_response_type",
+            "unsupported_response_type",
+        ));
     }
     if !memory.allows(client, grant_type::AUTHORIZATION_CODE) {
-        return Err(OAuthError::new("unauthorized_client", "unauthorized_client"));
+        return Err(OAuthError::new(
+            "unauthorized_client",
+            "unauthorized_client",
+        ));
     }
     let scope = match parameters.get("scope") {
         Some(scope) if !scope::is_within(scope, &client.scopes) => {
@@ -79,7 +101,10 @@ fn is_registered(memory: &Memory, client: &Client, redirect_uri: &str) -> bool {
 /// PKCE with S256, which only a confidential client may leave out.
 fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new("invalid_request", description);
-    match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {
+    match (
+        parameters.get("code_challenge"),
+        parameters.get("code_challenge_method"),
+    ) {
         (None, None) if client.is_confidential() => Ok(None),
         (None, None) => Err(invalid("pkce required for public clients")),
         // A SHA-256 hash is 43 characters of base64url.

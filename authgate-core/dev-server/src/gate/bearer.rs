@@ -11,7 +11,8 @@ use crate::{
 impl AuthGate {
     /// The access token of a request, if it is active.
     pub(crate) fn access_token(&self, headers: &HeaderMap) -> Result<TokenRecord, OAuthError> {
-        let token = bearer_token(headers).ok_or_else(|| OAuthError::invalid_token("Bearer token required"))?;
+        let token = bearer_token(headers)
+            .ok_or_else(|| OAuthError::invalid_token("Bearer token required"))?;
         self.memory()
             .tokens
             .active(token, TokenKind::Access, self.clock.now())

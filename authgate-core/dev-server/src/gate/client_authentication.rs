@@ -35,7 +35,11 @@ impl AuthGate {
             )
         })?;
         let client = self.client(&credentials.client_id).ok_or_else(failed)?;
-        if client.secret == credentials.client_secret { Ok(client) } else { Err(failed()) }
+        if client.secret == credentials.client_secret {
+            Ok(client)
+        } else {
+            Err(failed())
+        }
     }
 }
 
@@ -55,7 +59,10 @@ fn credentials(
         return Ok(in_body);
     };
     if parameters.get("client_secret").is_some() {
-        return Err(OAuthError::new("invalid_request", "The client authenticates in more than one way"));
+        return Err(OAuthError::new(
+            "invalid_request",
+            "The client authenticates in more than one way",
+        ));
     }
     if in_body.is_some_and(|body| body.client_id != in_header.client_id) {
         return Err(OAuthError::invalid_client("Client authentication failed"));
@@ -72,5 +79,8 @@ fn basic_credentials(headers: &HeaderMap) -> Option<Credentials> {
     }
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (client_id, client_secret) = decoded.split_once(':')?;
-    Some(Credentials { client_id: client_id.to_owned(), client_secret: Some(client_secret.to_owned()) })
+    Some(Credentials {
+        client_id: client_id.to_owned(),
+        client_secret: Some(client_secret.to_owned()),
+    })
 }

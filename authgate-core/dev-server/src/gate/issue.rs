@@ -23,15 +23,26 @@ impl AuthGate {
         let family = memory.tokens.new_family();
         let mut issued = self.issue_access_token(memory, grant, family);
         issued.refresh_token = Some(self.issue_refresh_token(memory, grant, family));
-        issued.id_token =
-            scope::contains(&grant.scope, "openid").then(|| self.id_token(memory, grant, &issued.access_token));
+        issued.id_token = scope::contains(&grant.scope, "openid")
+            .then(|| self.id_token(memory, grant, &issued.access_token));
         issued
     }
 
-    pub(crate) fn issue_access_token(&self, memory: &mut Memory, grant: &Grant, family: u64) -> IssuedTokens {
+    pub(crate) fn issue_access_token(
+        &self,
+        memory: &mut Memory,
+        grant: &Grant,
+        family: u64,
+    ) -> IssuedTokens {
         let lifetime = memory.settings.access_token_lifetime;
         let now = self.clock.now();
-        let record = TokenRecord::new(TokenKind::Access, grant, family, now, self.clock.after(lifetime));
+        let record = TokenRecord::new(
+            TokenKind::Access,
+            grant,
+            family,
+            now,
+            self.clock.after(lifetime),
+        );
         let access_token = self.signing_key.sign(&json!({
             "iss": self.issuer,
             "sub": self.subject_claim(&record),
@@ -54,10 +65,21 @@ impl AuthGate {
         }
     }
 
-    pub(crate) fn issue_refresh_token(&self, memory: &mut Memory, grant: &Grant, family: u64) -> String {
+    pub(crate) fn issue_refresh_token(
+        &self,
+        memory: &mut Memory,
+        grant: &Grant,
+        family: u64,
+    ) -> String {
         let refresh_token = random::token();
         let expires_at = self.clock.after(memory.settings.refresh_token_lifetime);
-        let record = TokenRecord::new(TokenKind::Refresh, grant, family, self.clock.now(), expires_at);
+        let record = TokenRecord::new(
+            TokenKind::Refresh,
+            grant,
+            family,
+            self.clock.now(),
+            expires_at,
+        );
         memory.tokens.insert(refresh_token.clone(), record);
         refresh_token
     }

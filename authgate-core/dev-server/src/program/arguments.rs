@@ -52,17 +52,29 @@ pub(crate) enum WrongUsage {
     #[error("{0} takes no value")]
     ValueUnexpected(String),
     #[cfg(not(feature = "tls"))]
-    #[error("this build cannot serve https: cargo run -p authgate-dev-server --features tls -- --tls CA_FILE")]
+    #[error(
+        "this build cannot serve https: cargo run -p authgate-dev-server --features tls -- --tls CA_FILE"
+    )]
     BuiltWithoutTls,
     #[error("{value:?} is no value for {option}: {expected}")]
-    BadValue { option: String, value: OsString, expected: &'static str },
+    BadValue {
+        option: String,
+        value: OsString,
+        expected: &'static str,
+    },
 }
 
 impl Options {
     pub(crate) fn builder(&self, default_port: u16) -> DevServerBuilder {
-        let builder = DevServer::builder().host(self.host).port(self.port.unwrap_or(default_port));
+        let builder = DevServer::builder()
+            .host(self.host)
+            .port(self.port.unwrap_or(default_port));
         #[cfg(feature = "tls")]
-        let builder = if self.authority_file.is_some() { builder.https() } else { builder };
+        let builder = if self.authority_file.is_some() {
+            builder.https()
+        } else {
+            builder
+        };
         builder.settings(|settings| {
             if let Some(lifetime) = self.access_token_lifetime {
                 settings.access_token_lifetime = lifetime;
@@ -122,7 +134,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         }
     }
     Ok(match program.or_else(|| arguments.next()) {
-        Some(program) => Request::Run(options, CommandLine { program, arguments: arguments.collect() }),
+        Some(program) => Request::Run(
+            options,
+            CommandLine {
+                program,
+                arguments: arguments.collect(),
+            },
+        ),
         None => Request::Serve(options),
     })
 }
@@ -137,8 +155,14 @@ impl SplitOption {
     fn new(argument: &OsStr) -> Self {
         let text = argument.to_string_lossy();
         match text.split_once('=') {
-            Some((name, value)) => Self { name: name.to_owned(), value: Some(value.into()) },
-            None => Self { name: text.into_owned(), value: None },
+            Some((name, value)) => Self {
+                name: name.to_owned(),
+                value: Some(value.into()),
+            },
+            None => Self {
+                name: text.into_owned(),
+                value: None,
+            },
         }
     }
 
@@ -146,22 +170,33 @@ impl SplitOption {
         self.parsed(rest, "a number from 0 to 65535", |value| value.parse().ok())
     }
 
-    fn seconds(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<Duration, WrongUsage> {
-        self.parsed(rest, "a whole number of seconds", |value| value.parse().ok().map(Duration::from_secs))
+    fn seconds(
+        &mut self,
+        rest: &mut impl Iterator<Item = OsString>,
+    ) -> Result<Duration, WrongUsage> {
+        self.parsed(rest, "a whole number of seconds", |value| {
+            value.parse().ok().map(Duration::from_secs)
+        })
     }
 
     fn host(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<IpAddr, WrongUsage> {
         let expected = "a loopback address, such as 127.0.0.1 or ::1; \
                         the credentials of this server are public, so it listens nowhere else";
         self.parsed(rest, expected, |value| {
-            let host = if value == "localhost" { Ipv4Addr::LOCALHOST.into() } else { value.parse::<IpAddr>().ok()? };
+            let host = if value == "localhost" {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                value.parse::<IpAddr>().ok()?
+            };
             host.is_loopback().then_some(host)
         })
     }
 
     #[cfg(feature = "tls")]
     fn file(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<PathBuf, WrongUsage> {
-        self.parsed(rest, "a path for the authority's certificate", |value| std::path::absolute(value).ok())
+        self.parsed(rest, "a path for the authority's certificate", |value| {
+            std::path::absolute(value).ok()
+        })
     }
 
     fn parsed<T>(
@@ -172,10 +207,13 @@ impl SplitOption {
     ) -> Result<T, WrongUsage> {
         let value = self.value.take().or_else(|| rest.next());
         let value = value.ok_or_else(|| WrongUsage::ValueMissing(self.name.clone()))?;
-        value.to_str().and_then(parse).ok_or_else(|| WrongUsage::BadValue {
-            option: self.name.clone(),
-            value: value.clone(),
-            expected,
-        })
+        value
+            .to_str()
+            .and_then(parse)
+            .ok_or_else(|| WrongUsage::BadValue {
+                option: self.name.clone(),
+                value: value.clone(),
+                expected,
+            })
     }
 }

@@ -19,7 +19,10 @@ use super::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error("cannot run {program:?}")]
-    Start { program: OsString, source: io::Error },
+    Start {
+        program: OsString,
+        source: io::Error,
+    },
     #[error("cannot wait for the command")]
     Wait(#[source] io::Error),
 }
@@ -28,7 +31,9 @@ impl CommandError {
     /// The shell's exit codes: 127 if the command was not found, 126 if it could not be started.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => ExitCode::from(127),
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                ExitCode::from(127)
+            }
             Self::Start { .. } => ExitCode::from(126),
             Self::Wait(_) => ExitCode::FAILURE,
         }
@@ -61,7 +66,10 @@ pub(crate) async fn run(
         .args(command.arguments)
         .envs(environment(server))
         .spawn()
-        .map_err(|source| CommandError::Start { program: command.program, source })?;
+        .map_err(|source| CommandError::Start {
+            program: command.program,
+            source,
+        })?;
     loop {
         tokio::select! {
             ended = child.wait() => return ended.map(exit_code).map_err(CommandError::Wait),
@@ -72,9 +80,16 @@ pub(crate) async fn run(
 
 fn is_of_our_package(variable: &OsStr) -> bool {
     let name = variable.to_string_lossy();
-    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"]
-        .iter()
-        .any(|ours| name.starts_with(ours))
+    [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "OUT_DIR",
+    ]
+    .iter()
+    .any(|ours| name.starts_with(ours))
 }
 
 /// The issuer, the confidential client, and the URLs for the two tutorials.
@@ -85,7 +100,10 @@ fn environment(server: &DevServer) -> [(&'static str, String); 5] {
         ("CLIENT_ID", client.id.clone()),
         ("CLIENT_SECRET", client.secret.clone().unwrap_or_default()),
         ("TOKEN_URL", format!("{}/oauth/token", server.url())),
-        ("PROTECTED_API_URL", format!("{}/oauth/userinfo", server.url())),
+        (
+            "PROTECTED_API_URL",
+            format!("{}/oauth/userinfo", server.url()),
+        ),
     ]
 }
 
@@ -95,11 +113,15 @@ fn environment(server: &DevServer) -> [(&'static str, String); 5] {
 #[cfg(unix)]
 fn pass_on(signal: Signal, child: &Child) {
     use std::io::IsTerminal as _;
-    let has_terminal = io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
+    let has_terminal =
+        io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal();
     if signal == Signal::INT && has_terminal {
         return;
     }
-    let process = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    let process = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(process) = process {
         // An error means that the command has just ended, which the next wait reports.
         let _ended = rustix::process::kill_process(process, signal);
@@ -113,8 +135,11 @@ fn pass_on(_signal: Signal, _child: &Child) {}
 #[cfg(unix)]
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(not(unix))]

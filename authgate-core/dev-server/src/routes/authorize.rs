@@ -55,11 +55,20 @@ pub(super) async fn ask(
     page
 }
 
-pub(super) async fn decide(State(gate): State<Arc<AuthGate>>, headers: HeaderMap, Form(form): Form) -> Response {
+pub(super) async fn decide(
+    State(gate): State<Arc<AuthGate>>,
+    headers: HeaderMap,
+    Form(form): Form,
+) -> Response {
     let mut memory = gate.memory();
-    let is_own_form = memory.sessions.find(&headers).is_some_and(|session| session.sent(&form));
-    let request =
-        form.get("consent").filter(|_| is_own_form).and_then(|request_id| memory.open_consents.remove(request_id));
+    let is_own_form = memory
+        .sessions
+        .find(&headers)
+        .is_some_and(|session| session.sent(&form));
+    let request = form
+        .get("consent")
+        .filter(|_| is_own_form)
+        .and_then(|request_id| memory.open_consents.remove(request_id));
     let Some(request) = request else {
         return page::error(
             StatusCode::BAD_REQUEST,
@@ -82,6 +91,9 @@ fn has_consent(memory: &Memory, request: &AuthorizationRequest) -> bool {
 }
 
 fn remember_consent(memory: &mut Memory, request: &AuthorizationRequest) {
-    let allowed = memory.consents.entry(request.client_id.clone()).or_default();
+    let allowed = memory
+        .consents
+        .entry(request.client_id.clone())
+        .or_default();
     allowed.extend(scope::names(&request.scope).map(str::to_owned));
 }

@@ -13,7 +13,12 @@ use serde_json::{Value, json};
 use crate::{device::Decision, endpoint::Endpoint, gate::AuthGate, parameters::Form};
 
 pub(super) async fn approve(State(gate): State<Arc<AuthGate>>, Form(form): Form) -> Response {
-    decide(&gate, form.get("user_code"), Decision::Approved, "approved\n")
+    decide(
+        &gate,
+        form.get("user_code"),
+        Decision::Approved,
+        "approved\n",
+    )
 }
 
 pub(super) async fn deny(State(gate): State<Arc<AuthGate>>, Form(form): Form) -> Response {
@@ -30,10 +35,22 @@ pub(super) async fn requests(State(gate): State<Arc<AuthGate>>) -> Json<Value> {
     Json(json!({ "connections": memory.connections, "requests": requests }))
 }
 
-fn decide(gate: &AuthGate, user_code: Option<&str>, decision: Decision, done: &'static str) -> Response {
+fn decide(
+    gate: &AuthGate,
+    user_code: Option<&str>,
+    decision: Decision,
+    done: &'static str,
+) -> Response {
     let now = gate.clock.now();
-    let known = user_code.is_some_and(|user_code| gate.memory().device_codes.decide(user_code, now, decision));
-    let (status, text) =
-        if known { (StatusCode::OK, done) } else { (StatusCode::BAD_REQUEST, "no device waits with this user_code\n") };
+    let known = user_code
+        .is_some_and(|user_code| gate.memory().device_codes.decide(user_code, now, decision));
+    let (status, text) = if known {
+        (StatusCode::OK, done)
+    } else {
+        (
+            StatusCode::BAD_REQUEST,
+            "no device waits with this user_code\n",
+        )
+    };
     (status, [(CONTENT_TYPE, "text/plain")], text).into_response()
 }

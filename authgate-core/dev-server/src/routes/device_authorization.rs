@@ -6,8 +6,9 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::json;
 
 use crate::{
-    answer::secret_json, endpoint::Endpoint, gate::AuthGate, gate::client_authentication::SecretPlace,
-    identity::grant_type, oauth_error::OAuthError, parameters::Form, scope,
+    answer::secret_json, endpoint::Endpoint, gate::AuthGate,
+    gate::client_authentication::SecretPlace, identity::grant_type, oauth_error::OAuthError,
+    parameters::Form, scope,
 };
 
 pub(super) async fn begin(
@@ -23,16 +24,26 @@ pub(super) async fn begin(
     let client = gate.authenticate_client(&headers, &parameters, SecretPlace::BasicOrBody)?;
     let mut memory = gate.memory();
     if !memory.allows(client, grant_type::DEVICE_CODE) {
-        return Err(OAuthError::new("unauthorized_client", "Device flow is not enabled for this client"));
+        return Err(OAuthError::new(
+            "unauthorized_client",
+            "Device flow is not enabled for this client",
+        ));
     }
     let scope = parameters.get("scope").unwrap_or("read write");
     if !scope::is_within(scope, &client.scopes) {
-        return Err(OAuthError::new("invalid_scope", "Requested scope exceeds client permissions"));
+        return Err(OAuthError::new(
+            "invalid_scope",
+            "Requested scope exceeds client permissions",
+        ));
     }
     let lifetime = memory.settings.device_code_lifetime;
     let interval = memory.settings.device_code_interval;
-    let (device_code, user_code) =
-        memory.device_codes.begin(client.id.clone(), scope.to_owned(), gate.clock.after(lifetime), interval);
+    let (device_code, user_code) = memory.device_codes.begin(
+        client.id.clone(),
+        scope.to_owned(),
+        gate.clock.after(lifetime),
+        interval,
+    );
     let verification_uri = gate.url(Endpoint::DevicePage);
     Ok(secret_json(json!({
         "device_code": device_code,

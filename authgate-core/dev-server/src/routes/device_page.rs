@@ -43,16 +43,27 @@ pub(super) async fn approve(
         return login::first(&gate, &uri);
     };
     let user_code = form.get("user_code");
-    let approved =
-        session.sent(&form) && memory.device_codes.decide(user_code.unwrap_or_default(), now, Decision::Approved);
+    let approved = session.sent(&form)
+        && memory
+            .device_codes
+            .decide(user_code.unwrap_or_default(), now, Decision::Approved);
     if approved {
         return page::device_approved();
     }
     let reason = "No device waits with this code. It may be mistyped, expired or approved already.";
-    (StatusCode::BAD_REQUEST, page(&gate, &session, user_code, Some(reason))).into_response()
+    (
+        StatusCode::BAD_REQUEST,
+        page(&gate, &session, user_code, Some(reason)),
+    )
+        .into_response()
 }
 
-fn page(gate: &AuthGate, session: &Session, user_code: Option<&str>, problem: Option<&str>) -> Response {
+fn page(
+    gate: &AuthGate,
+    session: &Session,
+    user_code: Option<&str>,
+    problem: Option<&str>,
+) -> Response {
     page::Device {
         action: &gate.path(Endpoint::DevicePage),
         username: &gate.user.username,

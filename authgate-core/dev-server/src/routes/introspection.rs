@@ -20,10 +20,15 @@ pub(super) async fn show(
     Form(parameters): Form,
 ) -> Result<Json<Value>, OAuthError> {
     gate.authenticate_client(&headers, &parameters, SecretPlace::BasicOrBody)?;
-    let token =
-        parameters.get("token").ok_or_else(|| OAuthError::new("invalid_request", "token parameter is required"))?;
+    let token = parameters
+        .get("token")
+        .ok_or_else(|| OAuthError::new("invalid_request", "token parameter is required"))?;
     let memory = gate.memory();
-    let Some(record) = memory.tokens.get(token).filter(|record| record.is_active(gate.clock.now())) else {
+    let Some(record) = memory
+        .tokens
+        .get(token)
+        .filter(|record| record.is_active(gate.clock.now()))
+    else {
         return Ok(Json(json!({ "active": false })));
     };
     let mut answer = json!({

@@ -30,7 +30,11 @@ pub(super) async fn answer(
     headers: HeaderMap,
     Form(parameters): Form,
 ) -> Result<Response, OAuthError> {
-    let request = TokenRequest { gate: &gate, headers: &headers, parameters: &parameters };
+    let request = TokenRequest {
+        gate: &gate,
+        headers: &headers,
+        parameters: &parameters,
+    };
     request.grant().map(|issued| secret_json(issued.to_json()))
 }
 
@@ -53,7 +57,9 @@ impl TokenRequest<'_> {
     }
 
     fn required(&self, name: &str, description: &'static str) -> Result<&str, OAuthError> {
-        self.parameters.get(name).ok_or_else(|| OAuthError::new("invalid_request", description))
+        self.parameters
+            .get(name)
+            .ok_or_else(|| OAuthError::new("invalid_request", description))
     }
 }
 
@@ -63,5 +69,9 @@ fn check_grant_type(
     grant_type: &str,
     description: &'static str,
 ) -> Result<(), OAuthError> {
-    if memory.allows(client, grant_type) { Ok(()) } else { Err(OAuthError::new("unauthorized_client", description)) }
+    if memory.allows(client, grant_type) {
+        Ok(())
+    } else {
+        Err(OAuthError::new("unauthorized_client", description))
+    }
 }

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{clock::epoch_seconds, gate::AuthGate, oauth_error::OAuthError, tokens::Subject};
 
-pub(super) async fn show(State(gate): State<Arc<AuthGate>>, headers: HeaderMap) -> Result<Json<Value>, OAuthError> {
+pub(super) async fn show(
+    State(gate): State<Arc<AuthGate>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, OAuthError> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(OAuthError::missing_token());
     }

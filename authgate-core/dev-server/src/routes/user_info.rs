@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{gate::AuthGate, oauth_error::OAuthError, tokens::Subject};
 
-pub(super) async fn show(State(gate): State<Arc<AuthGate>>, headers: HeaderMap) -> Result<Json<Value>, OAuthError> {
+pub(super) async fn show(
+    State(gate): State<Arc<AuthGate>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, OAuthError> {
     let token = gate.access_token(&headers)?;
     if token.subject == Subject::Client {
         if gate.memory().settings.user_not_found_for_machines {

@@ -3,7 +3,8 @@ use authgate_test_support::http::{Answer, Pairs};
 use url::{Url, form_urlencoded};
 
 use crate::support::{
-    CALLBACK, CHALLENGE, PUBLIC, SECRET, SERVICE, VERIFIER, advance, changed, jwt_part, post_with_basic, refused, token,
+    CALLBACK, CHALLENGE, PUBLIC, SECRET, SERVICE, VERIFIER, advance, changed, jwt_part,
+    post_with_basic, refused, token,
 };
 
 pub(crate) fn authorization_url(server: &DevServer, changes: Pairs<'_>) -> String {
@@ -17,17 +18,23 @@ pub(crate) fn authorization_url(server: &DevServer, changes: Pairs<'_>) -> Strin
         ("code_challenge_method", "S256"),
         ("nonce", "the nonce"),
     ];
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(changed(&usual, changes)).finish();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(changed(&usual, changes))
+        .finish();
     format!("{}/oauth/authorize?{query}", server.url())
 }
 
 pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).unwrap();
-    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url.query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 pub(crate) fn code(server: &DevServer, changes: Pairs<'_>) -> String {
-    let redirect = server.approve_authorization(&authorization_url(server, changes)).unwrap();
+    let redirect = server
+        .approve_authorization(&authorization_url(server, changes))
+        .unwrap();
     assert!(redirect.starts_with(CALLBACK));
     assert_eq!(parameter(&redirect, "state").as_deref(), Some("the state"));
     parameter(&redirect, "code").unwrap()
@@ -72,9 +79,15 @@ async fn a_code_is_good_for_one_exchange_within_ten_minutes() {
     let server = DevServer::start().await;
     let (used, expired) = (code(&server, &[]), code(&server, &[]));
     assert_eq!(exchange(&server, &used, &[]).await.status, 200);
-    assert_eq!(exchange(&server, &used, &[]).await.refusal(), refused("invalid_grant"));
+    assert_eq!(
+        exchange(&server, &used, &[]).await.refusal(),
+        refused("invalid_grant")
+    );
     advance(601).await;
-    assert_eq!(exchange(&server, &expired, &[]).await.refusal(), refused("invalid_grant"));
+    assert_eq!(
+        exchange(&server, &expired, &[]).await.refusal(),
+        refused("invalid_grant")
+    );
 }
 
 #[tokio::test]
@@ -93,9 +106,24 @@ async fn a_wrong_verifier_is_refused_and_the_code_stays_good() {
 #[tokio::test]
 async fn a_verifier_without_a_challenge_is_refused() {
     let server = DevServer::start().await;
-    let code = code(&server, &[SERVICE, ("code_challenge", ""), ("code_challenge_method", "")]);
-    assert_eq!(exchange(&server, &code, &[SERVICE, SECRET]).await.refusal(), refused("invalid_grant"));
-    assert_eq!(exchange(&server, &code, &[SERVICE, SECRET, ("code_verifier", "")]).await.status, 200);
+    let code = code(
+        &server,
+        &[
+            SERVICE,
+            ("code_challenge", ""),
+            ("code_challenge_method", ""),
+        ],
+    );
+    assert_eq!(
+        exchange(&server, &code, &[SERVICE, SECRET]).await.refusal(),
+        refused("invalid_grant")
+    );
+    assert_eq!(
+        exchange(&server, &code, &[SERVICE, SECRET, ("code_verifier", "")])
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -103,8 +131,14 @@ async fn a_code_is_bound_to_its_redirect_uri_and_its_client() {
     let server = DevServer::start().await;
     let code = code(&server, &[]);
     let other_uri = [("redirect_uri", "http://localhost:8888/callback")];
-    assert_eq!(exchange(&server, &code, &other_uri).await.refusal(), refused("invalid_grant"));
-    assert_eq!(exchange(&server, &code, &[SERVICE, SECRET]).await.refusal(), refused("invalid_grant"));
+    assert_eq!(
+        exchange(&server, &code, &other_uri).await.refusal(),
+        refused("invalid_grant")
+    );
+    assert_eq!(
+        exchange(&server, &code, &[SERVICE, SECRET]).await.refusal(),
+        refused("invalid_grant")
+    );
 }
 
 #[tokio::test]
@@ -112,7 +146,11 @@ async fn a_missing_parameter_is_an_invalid_request() {
     let server = DevServer::start().await;
     let code = code(&server, &[]);
     for missing in ["client_id", "code", "redirect_uri"] {
-        assert_eq!(exchange(&server, &code, &[(missing, "")]).await.refusal(), refused("invalid_request"), "{missing}");
+        assert_eq!(
+            exchange(&server, &code, &[(missing, "")]).await.refusal(),
+            refused("invalid_request"),
+            "{missing}"
+        );
     }
 }
 
@@ -120,9 +158,18 @@ async fn a_missing_parameter_is_an_invalid_request() {
 async fn the_secret_is_read_from_the_body_only() {
     let server = DevServer::start().await;
     let code = code(&server, &[SERVICE]);
-    let by_basic = post_with_basic(&server, "/oauth/token", (SERVICE.1, SECRET.1), &form(&code, &[SERVICE])).await;
+    let by_basic = post_with_basic(
+        &server,
+        "/oauth/token",
+        (SERVICE.1, SECRET.1),
+        &form(&code, &[SERVICE]),
+    )
+    .await;
     assert_eq!(by_basic.refusal(), refused("unauthorized_client"));
-    assert_eq!(exchange(&server, &code, &[SERVICE, SECRET]).await.status, 200);
+    assert_eq!(
+        exchange(&server, &code, &[SERVICE, SECRET]).await.status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -135,11 +182,20 @@ async fn a_known_client_hears_of_its_bad_request() {
         (&[("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge", "too-short")], "invalid_request"),
-        (&[("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
+        (
+            &[("code_challenge", ""), ("code_challenge_method", "")],
+            "invalid_request",
+        ),
     ];
     for (changes, error) in cases {
-        let redirect = server.approve_authorization(&authorization_url(&server, changes)).unwrap();
-        assert_eq!(parameter(&redirect, "error").as_deref(), Some(error), "{changes:?}");
+        let redirect = server
+            .approve_authorization(&authorization_url(&server, changes))
+            .unwrap();
+        assert_eq!(
+            parameter(&redirect, "error").as_deref(),
+            Some(error),
+            "{changes:?}"
+        );
         assert_eq!(parameter(&redirect, "state").as_deref(), Some("the state"));
     }
 }
@@ -151,5 +207,10 @@ async fn a_redirect_uri_can_be_registered() {
     let url = authorization_url(&server, &[("redirect_uri", redirect_uri)]);
     assert_eq!(server.approve_authorization(&url), None);
     server.register_redirect_uri(redirect_uri);
-    assert!(server.approve_authorization(&url).unwrap().starts_with(redirect_uri));
+    assert!(
+        server
+            .approve_authorization(&url)
+            .unwrap()
+            .starts_with(redirect_uri)
+    );
 }

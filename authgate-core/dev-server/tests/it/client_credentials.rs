@@ -22,9 +22,14 @@ async fn a_secret_gets_a_token_without_a_refresh_token() {
 #[tokio::test]
 async fn the_access_token_is_a_jwt() {
     let server = DevServer::start().await;
-    let access_token = token(&server, &[GRANT, SERVICE, SECRET, ("scope", "read")]).await.text("access_token");
+    let access_token = token(&server, &[GRANT, SERVICE, SECRET, ("scope", "read")])
+        .await
+        .text("access_token");
     let claims = jwt_part(&access_token, 1);
-    assert_eq!(jwt_part(&access_token, 0), json!({ "alg": "HS256", "typ": "JWT" }));
+    assert_eq!(
+        jwt_part(&access_token, 0),
+        json!({ "alg": "HS256", "typ": "JWT" })
+    );
     assert_eq!(claims["iss"], server.url());
     assert_eq!(claims["sub"], "client:dev-service");
     assert_eq!(claims["client_id"], "dev-service");
@@ -35,12 +40,28 @@ async fn the_access_token_is_a_jwt() {
 
 #[tokio::test]
 async fn basic_is_not_form_decoded() {
-    let server = DevServer::builder().confidential_client("dev-service", "a+b/c%d:e f").start().await.unwrap();
-    let with_basic =
-        async |secret| post_with_basic(&server, "/oauth/token", ("dev-service", secret), &[GRANT]).await.status;
+    let server = DevServer::builder()
+        .confidential_client("dev-service", "a+b/c%d:e f")
+        .start()
+        .await
+        .unwrap();
+    let with_basic = async |secret| {
+        post_with_basic(&server, "/oauth/token", ("dev-service", secret), &[GRANT])
+            .await
+            .status
+    };
     assert_eq!(with_basic("a+b/c%d:e f").await, 200);
-    assert_eq!(with_basic("a%2Bb%2Fc%25d%3Ae+f").await, 401, "AuthGate does not decode it");
-    assert_eq!(token(&server, &[GRANT, SERVICE, ("client_secret", "a+b/c%d:e f")]).await.status, 200);
+    assert_eq!(
+        with_basic("a%2Bb%2Fc%25d%3Ae+f").await,
+        401,
+        "AuthGate does not decode it"
+    );
+    assert_eq!(
+        token(&server, &[GRANT, SERVICE, ("client_secret", "a+b/c%d:e f")])
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -56,8 +77,15 @@ async fn a_client_without_its_secret_is_challenged() {
     ];
     for form in forms {
         let answer = token(&server, form).await;
-        assert_eq!(answer.refusal(), (401, "invalid_client".to_owned()), "{form:?}");
-        assert_eq!(answer.header("www-authenticate"), Some(r#"Basic realm="authgate""#));
+        assert_eq!(
+            answer.refusal(),
+            (401, "invalid_client".to_owned()),
+            "{form:?}"
+        );
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(r#"Basic realm="authgate""#)
+        );
     }
 }
 
@@ -80,14 +108,27 @@ async fn a_bad_scope_is_refused() {
     ];
     for (scopes, error) in cases {
         let form = [&[GRANT, SERVICE, SECRET], scopes].concat();
-        assert_eq!(token(&server, &form).await.refusal(), refused(error), "{scopes:?}");
+        assert_eq!(
+            token(&server, &form).await.refusal(),
+            refused(error),
+            "{scopes:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_disabled_grant_is_unauthorized_and_an_unknown_unsupported() {
     let disabled = grant_type::CLIENT_CREDENTIALS.to_owned();
-    let server = DevServer::start_with(|settings| settings.disabled_grant_types.push(disabled)).await;
-    assert_eq!(token(&server, &[GRANT, SERVICE, SECRET]).await.refusal(), refused("unauthorized_client"));
-    assert_eq!(token(&server, &[("grant_type", "password")]).await.refusal(), refused("unsupported_grant_type"));
+    let server =
+        DevServer::start_with(|settings| settings.disabled_grant_types.push(disabled)).await;
+    assert_eq!(
+        token(&server, &[GRANT, SERVICE, SECRET]).await.refusal(),
+        refused("unauthorized_client")
+    );
+    assert_eq!(
+        token(&server, &[("grant_type", "password")])
+            .await
+            .refusal(),
+        refused("unsupported_grant_type")
+    );
 }

@@ -47,30 +47,57 @@ async fn a_member_can_be_set() {
 
 #[tokio::test]
 async fn an_issuer_with_a_path_has_all_endpoints_below_it() {
-    let server = DevServer::builder().issuer_path("/t1/").start().await.unwrap();
+    let server = DevServer::builder()
+        .issuer_path("/t1/")
+        .start()
+        .await
+        .unwrap();
     assert!(server.url().ends_with("/t1"));
     let document = get(&server, &format!("/t1{PATH}")).await.json();
     assert_eq!(document["issuer"], server.url());
     assert_eq!(get(&server, PATH).await.status, 404);
     assert_eq!(get(&server, &format!("/t1x{PATH}")).await.status, 404);
     let login = get(&server, "/t1/device?user_code=AAAA-BBBB").await;
-    assert_eq!(login.header("location"), Some("/t1/login?return_to=%2Ft1%2Fdevice%3Fuser_code%3DAAAA-BBBB"));
+    assert_eq!(
+        login.header("location"),
+        Some("/t1/login?return_to=%2Ft1%2Fdevice%3Fuser_code%3DAAAA-BBBB")
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_plain_text_404() {
     let server = DevServer::start().await;
-    for path in ["/", "/nothing", "//oauth/token", "/oauth//token", "/oauth/token/", "/api"] {
+    for path in [
+        "/",
+        "/nothing",
+        "//oauth/token",
+        "/oauth//token",
+        "/oauth/token/",
+        "/api",
+    ] {
         let answer = post(&server, path, &[]).await;
-        assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/plain")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (404, Some("text/plain")),
+            "{path}"
+        );
     }
     let wrong_method = get(&server, "/oauth/token").await;
-    assert_eq!((wrong_method.status, wrong_method.header("content-type")), (404, Some("text/plain")));
+    assert_eq!(
+        (wrong_method.status, wrong_method.header("content-type")),
+        (404, Some("text/plain"))
+    );
 }
 
 #[tokio::test]
 async fn keys_and_health_are_authgates() {
     let server = DevServer::start().await;
-    assert_eq!(get(&server, "/.well-known/jwks.json").await.json(), json!({ "keys": [] }));
-    assert_eq!(get(&server, "/health").await.json(), json!({ "database": "connected", "status": "healthy" }));
+    assert_eq!(
+        get(&server, "/.well-known/jwks.json").await.json(),
+        json!({ "keys": [] })
+    );
+    assert_eq!(
+        get(&server, "/health").await.json(),
+        json!({ "database": "connected", "status": "healthy" })
+    );
 }

@@ -31,7 +31,11 @@ async fn faults_happen_in_order_at_their_endpoint_only() {
     for _ in 0..2 {
         server.inject(Endpoint::Health, Fault::status(503), Times::Once);
     }
-    server.inject(Endpoint::Health, Fault::oauth_error(400, "odd"), Times::Once);
+    server.inject(
+        Endpoint::Health,
+        Fault::oauth_error(400, "odd"),
+        Times::Once,
+    );
     server.inject(Endpoint::Token, Fault::status(500), Times::Always);
     let mut statuses = Vec::new();
     for _ in 0..4 {
@@ -45,20 +49,42 @@ async fn faults_happen_in_order_at_their_endpoint_only() {
     assert_eq!(token(&server, &[]).await.status, 400);
     server.inject(Endpoint::Any, Fault::status(502), Times::Once);
     assert_eq!(get(&server, "/nowhere").await.status, 502);
-    let recorded: Vec<_> = server.requests_at(Endpoint::Health).iter().map(|request| request.status).collect();
+    let recorded: Vec<_> = server
+        .requests_at(Endpoint::Health)
+        .iter()
+        .map(|request| request.status)
+        .collect();
     assert_eq!(recorded, [Some(503), Some(503), Some(400), Some(200)]);
 }
 
 #[tokio::test]
 async fn an_answer_can_be_anything() {
     let server = DevServer::start().await;
-    let answer = health_with(&server, Fault::body(200, "text/html", "<html>").with_header("retry-after", "7")).await;
-    assert_eq!((answer.header("content-type"), answer.header("retry-after")), (Some("text/html"), Some("7")));
+    let answer = health_with(
+        &server,
+        Fault::body(200, "text/html", "<html>").with_header("retry-after", "7"),
+    )
+    .await;
+    assert_eq!(
+        (answer.header("content-type"), answer.header("retry-after")),
+        (Some("text/html"), Some("7"))
+    );
     assert_eq!(answer.body, "<html>");
-    assert_eq!(health_with(&server, Fault::json(200, &json!([1]))).await.json(), json!([1]));
-    let redirect = Fault::Redirect { status: 307, location: "http://example.com/".to_owned() };
+    assert_eq!(
+        health_with(&server, Fault::json(200, &json!([1])))
+            .await
+            .json(),
+        json!([1])
+    );
+    let redirect = Fault::Redirect {
+        status: 307,
+        location: "http://example.com/".to_owned(),
+    };
     let answer = health_with(&server, redirect).await;
-    assert_eq!((answer.status, answer.header("location")), (307, Some("http://example.com/")));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (307, Some("http://example.com/"))
+    );
 }
 
 #[tokio::test]
@@ -73,22 +99,37 @@ async fn members_can_be_set_and_removed() {
 #[tokio::test]
 async fn a_request_without_an_answer_is_processed_or_not() {
     let server = DevServer::start_with(|settings| settings.rotate_refresh_tokens = true).await;
-    let refresh_token = server.issue_tokens(server.public_client(), "email").refresh_token.unwrap();
+    let refresh_token = server
+        .issue_tokens(server.public_client(), "email")
+        .refresh_token
+        .unwrap();
     for fault in [Fault::Drop, Fault::DropAfter] {
         server.inject(Endpoint::Token, fault, Times::Once);
         let answer = refresh(&server, &refresh_token).await;
         assert_eq!((answer.status, answer.body.as_str()), (0, ""));
     }
     let used = refresh(&server, &refresh_token).await;
-    assert_eq!(used.text("error"), "invalid_grant", "the second request has used the token");
-    let statuses: Vec<_> = server.requests().iter().map(|request| request.status).collect();
+    assert_eq!(
+        used.text("error"),
+        "invalid_grant",
+        "the second request has used the token"
+    );
+    let statuses: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.status)
+        .collect();
     assert_eq!(statuses, [None, None, Some(400)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_delay_passes_in_tokios_time() {
     let server = DevServer::start().await;
-    server.inject(Endpoint::Health, Fault::Delay(Duration::from_secs(3600)), Times::Once);
+    server.inject(
+        Endpoint::Health,
+        Fault::Delay(Duration::from_secs(3600)),
+        Times::Once,
+    );
     let begun = Instant::now();
     assert_eq!(send_paused(&server, "GET", "/health", "").await.status, 200);
     assert!(begun.elapsed() >= Duration::from_secs(3600));
@@ -100,7 +141,9 @@ async fn an_answer_can_hang_before_or_after_its_headers() {
     let mut answer = [0; 1024];
     let mut silent = connect_with(&server, Fault::HeadersThenSilence).await;
     let length = silent.read(&mut answer).await.unwrap();
-    assert!(answer[..length].starts_with(b"HTTP/1.1 200") && answer[..length].ends_with(b"\r\n\r\n"));
+    assert!(
+        answer[..length].starts_with(b"HTTP/1.1 200") && answer[..length].ends_with(b"\r\n\r\n")
+    );
     let mut hanging = connect_with(&server, Fault::Hang).await;
     until("the second request", || server.count(Endpoint::Health) == 2).await;
     // Both end when the server ends, without another byte.
@@ -112,7 +155,10 @@ async fn an_answer_can_hang_before_or_after_its_headers() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_can_drip() {
     let server = DevServer::start().await;
-    let drip = Fault::Drip { every: Duration::from_secs(10), bytes: 1 };
+    let drip = Fault::Drip {
+        every: Duration::from_secs(10),
+        bytes: 1,
+    };
     server.inject(Endpoint::Health, drip, Times::Once);
     let begun = Instant::now();
     let answer = send_paused(&server, "GET", "/health", "").await;
@@ -130,7 +176,10 @@ async fn an_answer_can_be_endless_or_oversized() {
 
     let answer = health_with(&server, Fault::Oversized(2 << 20)).await;
     assert_eq!(answer.header("content-length"), Some("2097152"));
-    assert_eq!((answer.body.len(), &answer.json()["status"]), (2 << 20, &"healthy".into()));
+    assert_eq!(
+        (answer.body.len(), &answer.json()["status"]),
+        (2 << 20, &"healthy".into())
+    );
 }
 
 #[tokio::test]

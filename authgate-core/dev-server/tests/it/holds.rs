@@ -24,7 +24,11 @@ async fn a_request_waits_for_the_release() {
     hold.release();
     assert_eq!(request.await.unwrap().status, 200);
     assert_eq!(server.requests_at(Endpoint::Health)[0].status, Some(200));
-    assert_eq!(get(&server, "/health").await.status, 200, "later requests do not wait");
+    assert_eq!(
+        get(&server, "/health").await.status,
+        200,
+        "later requests do not wait"
+    );
 }
 
 #[tokio::test]
@@ -59,7 +63,10 @@ async fn a_dropped_hold_releases_its_requests() {
 #[tokio::test]
 async fn a_request_is_processed_after_the_release() {
     let server = DevServer::start().await;
-    let refresh_token = server.issue_tokens(server.public_client(), "email").refresh_token.unwrap();
+    let refresh_token = server
+        .issue_tokens(server.public_client(), "email")
+        .refresh_token
+        .unwrap();
     let hold = server.hold(Endpoint::Token);
     let (answer, ()) = tokio::join!(refresh(&server, &refresh_token), async {
         hold.arrived().await;
@@ -80,6 +87,10 @@ async fn a_fault_happens_after_the_release() {
     hold.arrived().await;
     assert_eq!(server.requests()[0].status, None);
     hold.release();
-    assert_eq!(first.await.unwrap().status, 503, "the first request got the fault when it arrived");
+    assert_eq!(
+        first.await.unwrap().status,
+        503,
+        "the first request got the fault when it arrived"
+    );
     assert_eq!(second.await.unwrap().status, 200);
 }

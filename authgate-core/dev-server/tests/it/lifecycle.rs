@@ -11,16 +11,27 @@ use crate::support::{PUBLIC, advance, get, get_with_bearer, post, refresh, refus
 
 #[tokio::test]
 async fn the_server_listens_on_loopback_only() {
-    for host in [IpAddr::from(Ipv4Addr::UNSPECIFIED), "192.0.2.1".parse().unwrap(), "::".parse().unwrap()] {
+    for host in [
+        IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        "192.0.2.1".parse().unwrap(),
+        "::".parse().unwrap(),
+    ] {
         let refused = DevServer::builder().host(host).start().await;
-        assert!(matches!(refused, Err(StartError::NotLoopback(address)) if address == host), "{host}");
+        assert!(
+            matches!(refused, Err(StartError::NotLoopback(address)) if address == host),
+            "{host}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_taken_port_is_an_error_that_names_it() {
     let server = DevServer::start().await;
-    let second = DevServer::builder().port(server.address().port()).start().await.unwrap_err();
+    let second = DevServer::builder()
+        .port(server.address().port())
+        .start()
+        .await
+        .unwrap_err();
     assert!(second.to_string().contains(&server.address().to_string()));
 }
 
@@ -35,7 +46,10 @@ async fn an_issuer_path_has_segments_of_plain_characters() {
 /// Waits for the port, because a process that another test starts just then holds a copy of the
 /// listener until it runs its own program.
 async fn until_closed(address: SocketAddr) {
-    until("the port", || std::net::TcpStream::connect(address).is_err()).await;
+    until("the port", || {
+        std::net::TcpStream::connect(address).is_err()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -56,7 +70,11 @@ async fn the_port_of_a_stopped_server_is_free() {
     get(&server, "/health").await;
     server.stop().await;
     until_closed(address).await;
-    let server = DevServer::builder().port(address.port()).start().await.unwrap();
+    let server = DevServer::builder()
+        .port(address.port())
+        .start()
+        .await
+        .unwrap();
     assert_eq!(get(&server, "/health").await.status, 200);
 }
 
@@ -72,24 +90,45 @@ async fn every_lifetime_can_be_set() {
     })
     .await;
     let device = post(&server, "/oauth/device/code", &[PUBLIC]).await.json();
-    assert_eq!((&device["expires_in"], &device["interval"]), (&60.into(), &7.into()));
+    assert_eq!(
+        (&device["expires_in"], &device["interval"]),
+        (&60.into(), &7.into())
+    );
 
     let login = server.issue_tokens(server.public_client(), "email");
     assert_eq!(login.expires_in, 29);
     let refresh_token = login.refresh_token.unwrap();
     let code = code(&server, &[]);
     advance(31).await;
-    assert_eq!(get_with_bearer(&server, "/oauth/userinfo", &login.access_token).await.status, 401);
+    assert_eq!(
+        get_with_bearer(&server, "/oauth/userinfo", &login.access_token)
+            .await
+            .status,
+        401
+    );
     assert_eq!(refresh(&server, &refresh_token).await.status, 200);
     advance(20).await;
-    assert_eq!(refresh(&server, &refresh_token).await.refusal(), refused("invalid_grant"));
-    assert_eq!(exchange(&server, &code, &[]).await.refusal(), refused("invalid_grant"));
+    assert_eq!(
+        refresh(&server, &refresh_token).await.refusal(),
+        refused("invalid_grant")
+    );
+    assert_eq!(
+        exchange(&server, &code, &[]).await.refusal(),
+        refused("invalid_grant")
+    );
 }
 
 #[tokio::test]
 async fn a_lifetime_can_change_and_be_longer_than_any_clock() {
     let server = DevServer::start().await;
     server.change(|settings| settings.access_token_lifetime = Duration::MAX);
-    let access_token = server.issue_tokens(server.public_client(), "email").access_token;
-    assert_eq!(get_with_bearer(&server, "/oauth/userinfo", &access_token).await.status, 200);
+    let access_token = server
+        .issue_tokens(server.public_client(), "email")
+        .access_token;
+    assert_eq!(
+        get_with_bearer(&server, "/oauth/userinfo", &access_token)
+            .await
+            .status,
+        200
+    );
 }

@@ -15,9 +15,16 @@ impl<'a> Browser<'a> {
         let redirect = http::get(url).await;
         assert_eq!(redirect.status, 302);
         let page = get(server, redirect.header("location").unwrap()).await;
-        assert!(page.body.contains("sign in as <b>jane</b> / <b>password</b>"));
+        assert!(
+            page.body
+                .contains("sign in as <b>jane</b> / <b>password</b>")
+        );
         let return_to = value(&page, r#"name="return_to""#);
-        let form = [("username", "jane"), ("password", "password"), ("return_to", &return_to)];
+        let form = [
+            ("username", "jane"),
+            ("password", "password"),
+            ("return_to", &return_to),
+        ];
         let answer = post(server, "/login", &form).await;
         let cookie = answer.header("set-cookie").unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));
@@ -39,14 +46,24 @@ impl<'a> Browser<'a> {
     }
 
     async fn decide(&self, page: &Answer, decision: &str) -> Answer {
-        let (form_token, consent) = (value(page, r#"name="form_token""#), value(page, r#"name="consent""#));
-        let form = [("form_token", form_token.as_str()), ("consent", &consent), ("decision", decision)];
+        let (form_token, consent) = (
+            value(page, r#"name="form_token""#),
+            value(page, r#"name="consent""#),
+        );
+        let form = [
+            ("form_token", form_token.as_str()),
+            ("consent", &consent),
+            ("decision", decision),
+        ];
         self.post("/oauth/authorize", &form).await
     }
 }
 
 fn value(page: &Answer, attributes: &str) -> String {
-    let (_, rest) = page.body.split_once(&format!(r#"{attributes} value=""#)).unwrap();
+    let (_, rest) = page
+        .body
+        .split_once(&format!(r#"{attributes} value=""#))
+        .unwrap();
     rest.split('"').next().unwrap().replace("&amp;", "&")
 }
 
@@ -60,11 +77,16 @@ async fn a_person_logs_in_allows_and_is_not_asked_again() {
     let answer = browser.decide(&page, "allow").await;
     let location = answer.header("location").unwrap();
     assert_eq!(answer.status, 302);
-    assert!(location.starts_with(&format!("{CALLBACK}?code=")) && location.ends_with("&state=the+state"));
+    assert!(
+        location.starts_with(&format!("{CALLBACK}?code="))
+            && location.ends_with("&state=the+state")
+    );
 
     let again = browser.open(&url).await;
     assert!(parameter(again.header("location").unwrap(), "code").is_some());
-    let more = browser.open(&authorization_url(&server, &[("scope", "write")])).await;
+    let more = browser
+        .open(&authorization_url(&server, &[("scope", "write")]))
+        .await;
     assert_eq!(more.status, 200, "a new scope needs a new consent");
 }
 
@@ -77,9 +99,16 @@ async fn a_person_who_denies_is_sent_back_with_access_denied() {
         "{CALLBACK}?error=access_denied&error_description=User+denied+the+authorization+request&state=the+state"
     );
     let answer = browser.decide(&page, "deny").await;
-    assert_eq!((answer.status, answer.header("location")), (302, Some(expected.as_str())));
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (302, Some(expected.as_str()))
+    );
     assert_eq!(server.deny_authorization(&url), Some(expected));
-    assert_eq!(browser.decide(&page, "allow").await.status, 400, "the page was answered before");
+    assert_eq!(
+        browser.decide(&page, "allow").await.status,
+        400,
+        "the page was answered before"
+    );
 }
 
 #[tokio::test]
@@ -87,9 +116,16 @@ async fn consent_counts_only_from_its_own_page() {
     let server = DevServer::start().await;
     let (browser, page) = Browser::log_in(&server, &authorization_url(&server, &[])).await;
     let consent = value(&page, r#"name="consent""#);
-    let form = [("form_token", "guessed"), ("consent", &consent), ("decision", "allow")];
+    let form = [
+        ("form_token", "guessed"),
+        ("consent", &consent),
+        ("decision", "allow"),
+    ];
     assert_eq!(browser.post("/oauth/authorize", &form).await.status, 400);
-    let stranger = Browser { server: &server, cookie: "authgate_session=guessed".to_owned() };
+    let stranger = Browser {
+        server: &server,
+        cookie: "authgate_session=guessed".to_owned(),
+    };
     assert_eq!(stranger.decide(&page, "allow").await.status, 400);
     assert_eq!(browser.decide(&page, "allow").await.status, 302);
 }
@@ -108,7 +144,10 @@ async fn an_unknown_redirect_uri_or_client_is_refused_on_a_page() {
         let url = authorization_url(&server, &[change]);
         let page = http::get(&url).await;
         assert_eq!(page.status, 400, "{change:?}");
-        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(
+            page.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
         assert_eq!(page.header("location"), None);
         assert_eq!(server.approve_authorization(&url), None);
     }
@@ -118,7 +157,10 @@ async fn an_unknown_redirect_uri_or_client_is_refused_on_a_page() {
 async fn pages_escape_values_and_load_nothing() {
     let server = DevServer::start().await;
     let page = get(&server, "/login?return_to=%22%3E%3Cscript%3E'").await;
-    assert!(page.body.contains(r#"value="&quot;&gt;&lt;script&gt;&#39;""#));
+    assert!(
+        page.body
+            .contains(r#"value="&quot;&gt;&lt;script&gt;&#39;""#)
+    );
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
     assert!(!policy.contains("form-action"));
@@ -135,11 +177,29 @@ async fn pages_escape_values_and_load_nothing() {
 #[tokio::test]
 async fn a_wrong_password_or_a_foreign_return_address_is_refused() {
     let server = DevServer::start().await;
-    let wrong = post(&server, "/login", &[("username", "jane"), ("password", "wrong")]).await;
+    let wrong = post(
+        &server,
+        "/login",
+        &[("username", "jane"), ("password", "wrong")],
+    )
+    .await;
     assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
-    for return_to in ["https://example.com/", "//example.com/", "/\\example.com", ""] {
-        let form = [("username", "jane"), ("password", "password"), ("return_to", return_to)];
-        assert_eq!(post(&server, "/login", &form).await.header("location"), Some("/device"), "{return_to}");
+    for return_to in [
+        "https://example.com/",
+        "//example.com/",
+        "/\\example.com",
+        "",
+    ] {
+        let form = [
+            ("username", "jane"),
+            ("password", "password"),
+            ("return_to", return_to),
+        ];
+        assert_eq!(
+            post(&server, "/login", &form).await.header("location"),
+            Some("/device"),
+            "{return_to}"
+        );
     }
 }
 
@@ -148,14 +208,25 @@ async fn a_device_is_approved_with_one_button() {
     let server = DevServer::start().await;
     let begun = post(&server, "/oauth/device/code", &[PUBLIC]).await;
     let (browser, page) = Browser::log_in(&server, &begun.text("verification_uri_complete")).await;
-    assert_eq!(value(&page, r#"name="user_code" class="code""#), begun.text("user_code"));
+    assert_eq!(
+        value(&page, r#"name="user_code" class="code""#),
+        begun.text("user_code")
+    );
     assert_eq!(page.body.matches("<button").count(), 1);
 
     let form_token = value(&page, r#"name="form_token""#);
     let approve = async |form_token: &str, user_code: &str| {
-        browser.post("/device", &[("form_token", form_token), ("user_code", user_code)]).await
+        browser
+            .post(
+                "/device",
+                &[("form_token", form_token), ("user_code", user_code)],
+            )
+            .await
     };
-    assert_eq!(approve("guessed", &begun.text("user_code")).await.status, 400);
+    assert_eq!(
+        approve("guessed", &begun.text("user_code")).await.status,
+        400
+    );
     assert_eq!(approve(&form_token, "AAAA-AAAA").await.status, 400);
     let approved = approve(&form_token, &begun.text("user_code")).await;
     assert_eq!(approved.status, 200);

@@ -89,12 +89,16 @@ async fn wrong_usage_fails_with_2() {
 async fn a_port_in_use_fails_with_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let arguments = format!("--port {}", taken.local_addr().unwrap().port());
-    run(&arguments).await.fails_with(1, &["choose another one with --port"]);
+    run(&arguments)
+        .await
+        .fails_with(1, &["choose another one with --port"]);
 }
 
 #[tokio::test]
 async fn a_command_that_cannot_start_fails_with_127_or_126() {
-    run("-- there-is-no-such-command").await.fails_with(127, &["cannot run \"there-is-no-such-command\""]);
+    run("-- there-is-no-such-command")
+        .await
+        .fails_with(127, &["cannot run \"there-is-no-such-command\""]);
     #[cfg(unix)]
     run("/").await.fails_with(126, &["cannot run"]);
 }
@@ -132,8 +136,14 @@ async fn alone_the_server_prints_what_to_set() {
     curl -d user_code=[code] http://127.0.0.1:[port]/dev/device/deny
     ");
 
-    let url = printed.lines().find_map(|line| line.strip_prefix("export TOKEN_URL=")).unwrap();
-    let client = [("client_id", "dev-service"), ("client_secret", "dev-service-secret")];
+    let url = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("export TOKEN_URL="))
+        .unwrap();
+    let client = [
+        ("client_id", "dev-service"),
+        ("client_secret", "dev-service-secret"),
+    ];
     let form = [&[("grant_type", "client_credentials")], &client[..]].concat();
     assert_eq!(http::post(url, &[], &form).await.json()["expires_in"], 59);
     run.kill().await;
@@ -142,7 +152,9 @@ async fn alone_the_server_prints_what_to_set() {
 #[cfg(not(feature = "tls"))]
 #[tokio::test]
 async fn a_build_without_tls_names_the_feature() {
-    run("--tls authority.pem true").await.fails_with(2, &["--features tls"]);
+    run("--tls authority.pem true")
+        .await
+        .fails_with(2, &["--features tls"]);
 }
 
 #[cfg(unix)]
@@ -159,8 +171,13 @@ mod unix {
         let ended = shell(&Home::new(), script).end().await;
         let url = ended.stdout.split('|').next().unwrap();
         assert!(url.starts_with("http://127.0.0.1:"));
-        let expected = format!("{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo|\n");
-        assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), expected.as_str(), ""));
+        let expected = format!(
+            "{url}|dev-service|dev-service-secret|{url}/oauth/token|{url}/oauth/userinfo|\n"
+        );
+        assert_eq!(
+            (ended.status, ended.stdout.as_str(), ended.stderr.as_str()),
+            (Some(0), expected.as_str(), "")
+        );
     }
 
     #[cfg(feature = "tls")]
@@ -169,25 +186,48 @@ mod unix {
         let home = Home::new();
         let file = home.path().canonicalize().unwrap().join("authority.pem");
         let script = r#"echo "$AUTHGATE_URL|$SSL_CERT_FILE"; cat "$SSL_CERT_FILE""#;
-        let ended = program(&home, "--tls authority.pem sh -c").arg(script).end().await;
+        let ended = program(&home, "--tls authority.pem sh -c")
+            .arg(script)
+            .end()
+            .await;
         let (line, certificate) = ended.stdout.split_once('\n').unwrap();
         assert!(line.starts_with("https://127.0.0.1:"), "{ended:?}");
         assert!(line.ends_with(&format!("|{}", file.display())), "{ended:?}");
-        assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----"), "{ended:?}");
+        assert!(
+            certificate.starts_with("-----BEGIN CERTIFICATE-----"),
+            "{ended:?}"
+        );
         assert_eq!(certificate, std::fs::read_to_string(&file).unwrap());
 
         let alone = program(&home, "--port=0 --tls authority.pem").start();
-        alone.prints(&format!("export SSL_CERT_FILE='{}'\n", file.display())).await;
-        assert!(alone.printed().contains("export AUTHGATE_URL=https://127.0.0.1:"), "{}", alone.printed());
+        alone
+            .prints(&format!("export SSL_CERT_FILE='{}'\n", file.display()))
+            .await;
+        assert!(
+            alone
+                .printed()
+                .contains("export AUTHGATE_URL=https://127.0.0.1:"),
+            "{}",
+            alone.printed()
+        );
         alone.kill().await;
 
-        run("--tls /there/is/no/such/folder true").await.fails_with(1, &["cannot write"]);
+        run("--tls /there/is/no/such/folder true")
+            .await
+            .fails_with(1, &["cannot write"]);
     }
 
     #[tokio::test]
     async fn the_exit_status_is_the_commands() {
         assert_eq!(shell(&Home::new(), "exit 7").end().await.status, Some(7));
-        assert_eq!(program(&Home::new(), "--rate-limits -- sh -c").arg("kill -9 $$").end().await.status, Some(128 + 9));
+        assert_eq!(
+            program(&Home::new(), "--rate-limits -- sh -c")
+                .arg("kill -9 $$")
+                .end()
+                .await
+                .status,
+            Some(128 + 9)
+        );
     }
 
     #[tokio::test]

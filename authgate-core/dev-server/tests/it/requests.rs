@@ -13,7 +13,12 @@ use crate::support::{at, get, post, token};
 async fn requests_are_recorded_as_they_arrived() {
     let server = DevServer::start().await;
     let form = [("grant_type", "none"), ("scope", "a b")];
-    http::post(&at(&server, "/oauth/token?a=b+c"), &[("x-test", "yes")], &form).await;
+    http::post(
+        &at(&server, "/oauth/token?a=b+c"),
+        &[("x-test", "yes")],
+        &form,
+    )
+    .await;
     get(&server, "/nowhere").await;
     let requests = server.requests();
     assert_eq!(requests[0].endpoint, Some(Endpoint::Token));
@@ -24,8 +29,17 @@ async fn requests_are_recorded_as_they_arrived() {
     assert_eq!(requests[0].parameter("scope"), Some("a b"));
     assert_eq!(&requests[0].body[..], b"grant_type=none&scope=a+b");
     assert_eq!(requests[0].status, Some(400));
-    assert_eq!((requests[1].endpoint, requests[1].status), (None, Some(404)));
-    assert_eq!((server.count(Endpoint::Any), server.requests_at(Endpoint::Token).len()), (2, 1));
+    assert_eq!(
+        (requests[1].endpoint, requests[1].status),
+        (None, Some(404))
+    );
+    assert_eq!(
+        (
+            server.count(Endpoint::Any),
+            server.requests_at(Endpoint::Token).len()
+        ),
+        (2, 1)
+    );
 }
 
 #[tokio::test]
@@ -65,21 +79,29 @@ async fn a_forgotten_request_is_still_answered() {
     });
     assert_eq!(answer.status, 200);
     server.assert_requests([Endpoint::Token]);
-    assert_eq!(server.requests()[0].status, Some(400), "its own status, not that of the forgotten request");
+    assert_eq!(
+        server.requests()[0].status,
+        Some(400),
+        "its own status, not that of the forgotten request"
+    );
 }
 
 #[tokio::test]
 async fn connections_are_kept_alive_and_counted() {
     let server = DevServer::start().await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let request = http::request("GET", &at(&server, "/health"), &[], "").replace("connection: close\r\n", "");
+    let request =
+        http::request("GET", &at(&server, "/health"), &[], "").replace("connection: close\r\n", "");
     for _ in 0..3 {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = [0; 1024];
         let length = stream.read(&mut answer).await.unwrap();
         assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
     }
-    assert_eq!((server.connections(), server.count(Endpoint::Health)), (1, 3));
+    assert_eq!(
+        (server.connections(), server.count(Endpoint::Health)),
+        (1, 3)
+    );
     get(&server, "/health").await;
     assert_eq!(server.connections(), 2);
 }
@@ -91,5 +113,8 @@ async fn another_program_can_read_the_counts() {
     post(&server, "/oauth/token?a=b", &[]).await;
     post(&server, "/oauth/token", &[]).await;
     let requests = json!({ "/dev/requests": 1, "/health": 1, "/oauth/token": 2 });
-    assert_eq!(get(&server, "/dev/requests").await.json(), json!({ "connections": 4, "requests": requests }));
+    assert_eq!(
+        get(&server, "/dev/requests").await.json(),
+        json!({ "connections": 4, "requests": requests })
+    );
 }

@@ -36,21 +36,46 @@ pub(crate) async fn token(server: &DevServer, form: Pairs<'_>) -> Answer {
 }
 
 pub(crate) async fn refresh(server: &DevServer, refresh_token: &str) -> Answer {
-    token(server, &[("grant_type", "refresh_token"), PUBLIC, ("refresh_token", refresh_token)]).await
+    token(
+        server,
+        &[
+            ("grant_type", "refresh_token"),
+            PUBLIC,
+            ("refresh_token", refresh_token),
+        ],
+    )
+    .await
 }
 
 /// Posts a form with HTTP Basic, whose two halves are sent as they are.
-pub(crate) async fn post_with_basic(server: &DevServer, path: &str, client: (&str, &str), form: Pairs<'_>) -> Answer {
-    let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", client.0, client.1)));
+pub(crate) async fn post_with_basic(
+    server: &DevServer,
+    path: &str,
+    client: (&str, &str),
+    form: Pairs<'_>,
+) -> Answer {
+    let basic = format!(
+        "Basic {}",
+        STANDARD.encode(format!("{}:{}", client.0, client.1))
+    );
     http::post(&at(server, path), &[("authorization", &basic)], form).await
 }
 
 pub(crate) async fn get_with_bearer(server: &DevServer, path: &str, token: &str) -> Answer {
-    http::get_with(&at(server, path), &[("authorization", &format!("Bearer {token}"))]).await
+    http::get_with(
+        &at(server, path),
+        &[("authorization", &format!("Bearer {token}"))],
+    )
+    .await
 }
 
 /// Sends a request under paused time.
-pub(crate) async fn send_paused(server: &DevServer, method: &str, path: &str, form: &str) -> Answer {
+pub(crate) async fn send_paused(
+    server: &DevServer,
+    method: &str,
+    path: &str,
+    form: &str,
+) -> Answer {
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let request = http::request(method, &at(server, path), &headers, form);
     let stream = TcpStream::connect(server.address()).await.unwrap();
@@ -58,8 +83,13 @@ pub(crate) async fn send_paused(server: &DevServer, method: &str, path: &str, fo
 }
 
 /// The form with these changes; an empty value removes a parameter.
-pub(crate) fn changed<'a>(form: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = form.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+pub(crate) fn changed<'a>(
+    form: &[(&'a str, &'a str)],
+    changes: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let kept = form
+        .iter()
+        .filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
     let added = changes.iter().filter(|(_, value)| !value.is_empty());
     kept.chain(added).copied().collect()
 }

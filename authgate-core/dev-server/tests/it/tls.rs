@@ -17,7 +17,9 @@ use crate::support::{at, get};
 async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let authority = server.certificate_authority().unwrap();
-    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap())
+        .unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -25,7 +27,9 @@ async fn connect(server: &DevServer, name: &'static str) -> io::Result<TlsStream
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let stream = TcpStream::connect(server.address()).await.unwrap();
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await
+    TlsConnector::from(Arc::new(config))
+        .connect(ServerName::try_from(name).unwrap(), stream)
+        .await
 }
 
 async fn refusal(server: &DevServer, name: &'static str) -> CertificateError {
@@ -41,7 +45,12 @@ async fn ask(server: &DevServer, stream: TlsStream<TcpStream>, path: &str) -> St
 }
 
 async fn health(server: &DevServer) -> String {
-    ask(server, connect(server, "127.0.0.1").await.unwrap(), "/health").await
+    ask(
+        server,
+        connect(server, "127.0.0.1").await.unwrap(),
+        "/health",
+    )
+    .await
 }
 
 #[tokio::test]
@@ -52,7 +61,13 @@ async fn https_serves_the_same_and_counts_connections() {
     let stream = connect(&server, "localhost").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     let document = ask(&server, stream, "/.well-known/openid-configuration").await;
-    assert!(document.contains(&format!("\"token_endpoint\":\"{}/oauth/token\"", server.url())), "{document}");
+    assert!(
+        document.contains(&format!(
+            "\"token_endpoint\":\"{}/oauth/token\"",
+            server.url()
+        )),
+        "{document}"
+    );
     assert_eq!((server.connections(), server.count(Endpoint::Any)), (2, 2));
 }
 
@@ -64,40 +79,74 @@ async fn faults_happen_over_https() {
     server.inject(Endpoint::Health, Fault::Truncated, Times::Once);
     assert!(health(&server).await.starts_with("HTTP/1.1 503"));
     assert_eq!(health(&server).await, "");
-    assert!(health(&server).await.ends_with('}'), "the whole body before the connection closes");
+    assert!(
+        health(&server).await.ends_with('}'),
+        "the whole body before the connection closes"
+    );
     assert!(health(&server).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
 async fn a_certificate_has_its_names_and_its_time() {
-    let server = DevServer::builder().https().issuer_host("auth.example.test:8443").start().await.unwrap();
+    let server = DevServer::builder()
+        .https()
+        .issuer_host("auth.example.test:8443")
+        .start()
+        .await
+        .unwrap();
     assert_eq!(server.url(), "https://auth.example.test:8443");
     for name in ["127.0.0.1", "::1", "localhost", "auth.example.test"] {
         connect(&server, name).await.unwrap();
     }
-    assert!(matches!(refusal(&server, "example.com").await, CertificateError::NotValidForNameContext { .. }));
+    assert!(matches!(
+        refusal(&server, "example.com").await,
+        CertificateError::NotValidForNameContext { .. }
+    ));
 
     let other = Certificate::for_name("other.example");
-    let server = DevServer::builder().certificate(other).start().await.unwrap();
-    assert!(matches!(refusal(&server, "127.0.0.1").await, CertificateError::NotValidForNameContext { .. }));
+    let server = DevServer::builder()
+        .certificate(other)
+        .start()
+        .await
+        .unwrap();
+    assert!(matches!(
+        refusal(&server, "127.0.0.1").await,
+        CertificateError::NotValidForNameContext { .. }
+    ));
 
     let expired = Certificate::default().expired();
-    let server = DevServer::builder().certificate(expired).start().await.unwrap();
-    assert!(matches!(refusal(&server, "127.0.0.1").await, CertificateError::ExpiredContext { .. }));
+    let server = DevServer::builder()
+        .certificate(expired)
+        .start()
+        .await
+        .unwrap();
+    assert!(matches!(
+        refusal(&server, "127.0.0.1").await,
+        CertificateError::ExpiredContext { .. }
+    ));
     assert_eq!((server.connections(), server.count(Endpoint::Any)), (1, 0));
 }
 
 #[tokio::test]
 async fn a_name_that_is_no_host_name_is_an_error() {
-    let refused = DevServer::builder().certificate(Certificate::for_name("m\u{fc}nchen")).start().await;
-    assert!(matches!(refused, Err(StartError::Certificate(_))), "{refused:?}");
+    let refused = DevServer::builder()
+        .certificate(Certificate::for_name("m\u{fc}nchen"))
+        .start()
+        .await;
+    assert!(
+        matches!(refused, Err(StartError::Certificate(_))),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
 async fn an_https_server_does_not_answer_plain_http() {
     let server = DevServer::builder().https().start().await.unwrap();
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     let _end = stream.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");

@@ -27,7 +27,13 @@ impl Expected {
     /// login.
     pub(super) fn judge(&self, query: &str) -> Option<Result<Secret>> {
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        let values = |name: &str| parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| &**value).collect();
+        let values = |name: &str| {
+            parameters
+                .iter()
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| &**value)
+                .collect()
+        };
         let state: Vec<&str> = values("state");
         match state[..] {
             [state] if Secret::from(state) == self.state => {}
@@ -35,16 +41,21 @@ impl Expected {
         }
         let [codes, errors, issuers, descriptions]: [Vec<&str>; 4] =
             ["code", "error", "iss", "error_description"].map(values);
-        Some(self.check_issuer(&issuers).and_then(|()| match (&codes[..], &errors[..]) {
-            ([code], []) if is_code(code) && !has_broken_escape(query) => Ok(Secret::from(*code)),
-            ([], [error]) if !error.is_empty() && descriptions.len() <= 1 => {
-                Err(refusal(error, descriptions.first().copied()))
-            }
-            ([_], []) => unusable("a code that is empty or not one"),
-            ([], []) => unusable("neither a code nor an error"),
-            ([_], [_]) => unusable("a code and an error at once"),
-            _ => unusable("a parameter that is empty or there more than once"),
-        }))
+        Some(
+            self.check_issuer(&issuers)
+                .and_then(|()| match (&codes[..], &errors[..]) {
+                    ([code], []) if is_code(code) && !has_broken_escape(query) => {
+                        Ok(Secret::from(*code))
+                    }
+                    ([], [error]) if !error.is_empty() && descriptions.len() <= 1 => {
+                        Err(refusal(error, descriptions.first().copied()))
+                    }
+                    ([_], []) => unusable("a code that is empty or not one"),
+                    ([], []) => unusable("neither a code nor an error"),
+                    ([_], [_]) => unusable("a code and an error at once"),
+                    _ => unusable("a parameter that is empty or there more than once"),
+                }),
+        )
     }
 
     /// Checks the issuer (RFC 9207 section 2.4), because a code from another server must not be
@@ -72,18 +83,26 @@ fn refusal(code: &str, description: Option<&str>) -> Error {
         .map(|description| text::excerpt(description, text::EXPLANATION_LENGTH));
     match code {
         "access_denied" => Error::Denied { description },
-        code => Error::LoginRefused { code: text::excerpt(code, 100), description },
+        code => Error::LoginRefused {
+            code: text::excerpt(code, 100),
+            description,
+        },
     }
 }
 
 fn unusable<T>(reason: &str) -> Result<T> {
-    Err(Error::Callback { reason: reason.to_owned() })
+    Err(Error::Callback {
+        reason: reason.to_owned(),
+    })
 }
 
 /// Returns whether the code is visible ASCII (RFC 6749 appendix A.11). Invalid UTF-8 was decoded as
 /// U+FFFD, which is not ASCII.
 fn is_code(code: &str) -> bool {
-    (1..=CODE_LENGTH).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    (1..=CODE_LENGTH).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 /// Returns whether a `%` lacks its two hexadecimal digits. The parser would leave such a `%` as it

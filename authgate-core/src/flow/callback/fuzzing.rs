@@ -33,7 +33,11 @@ impl Callback {
     /// with this one.
     pub fn new(state: &str, issuer: &str) -> Self {
         let (announce, visits) = mpsc::channel(2);
-        let expected = Expected { state: Secret::from(state), issuer: Some(issuer.to_owned()), issuer_required: false };
+        let expected = Expected {
+            state: Secret::from(state),
+            issuer: Some(issuer.to_owned()),
+            issuer_required: false,
+        };
         let gate = Gate {
             redirect_uri: RedirectUri::default(),
             expected,
@@ -41,7 +45,10 @@ impl Callback {
             warned: AtomicBool::new(false),
             answered: AtomicBool::new(false),
         };
-        Self { gate: Arc::new(gate), visits }
+        Self {
+            gate: Arc::new(gate),
+            visits,
+        }
     }
 
     /// Sends these bytes on one connection. A visitor that brings an outcome gets the page of a
@@ -51,7 +58,10 @@ impl Callback {
         let conversation = tokio::spawn(converse(server, self.gate.clone()));
         // The server may close its end before it has read everything.
         let _ = browser.write_all(bytes).await;
-        let mut visited = Visited { answer: Vec::new(), outcome: None };
+        let mut visited = Visited {
+            answer: Vec::new(),
+            outcome: None,
+        };
         {
             let mut reading = pin!(browser.read_to_end(&mut visited.answer));
             loop {

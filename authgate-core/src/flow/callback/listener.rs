@@ -28,7 +28,9 @@ impl Listener {
                 Ok(listener) => listeners.push(listener),
                 // A machine without IPv6 has no `[::1]`, so ignore the error. If the port is in use
                 // there, `[::1]` exists, and the error counts.
-                Err(error) if presence == Presence::Optional && error.kind() != io::ErrorKind::AddrInUse => {}
+                Err(error)
+                    if presence == Presence::Optional
+                        && error.kind() != io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(refused(address, &error)),
             }
         }

@@ -5,7 +5,16 @@ use std::path::{Path, PathBuf};
 use super::Launcher;
 
 /// Browsers that would take over the terminal that shows the login.
-const TEXT_BROWSERS: [&str; 8] = ["w3m", "lynx", "links", "links2", "elinks", "browsh", "carbonyl", "www-browser"];
+const TEXT_BROWSERS: [&str; 8] = [
+    "w3m",
+    "lynx",
+    "links",
+    "links2",
+    "elinks",
+    "browsh",
+    "carbonyl",
+    "www-browser",
+];
 /// Programs that would read the URL, or an argument that contains it, as commands.
 const INTERPRETERS: [&str; 20] = [
     "sh",
@@ -34,8 +43,13 @@ const INTERPRETERS: [&str; 20] = [
 ///
 /// The URL becomes the last argument, and no shell ever sees it. An entry that needs more than that
 /// (quotes, `%s` inside an argument, a shell) is skipped.
-pub(super) fn launcher(variable: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
-    variable.split(':').find_map(|entry| from_entry(entry.trim(), find_program))
+pub(super) fn launcher(
+    variable: &str,
+    find_program: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Option<Launcher> {
+    variable
+        .split(':')
+        .find_map(|entry| from_entry(entry.trim(), find_program))
 }
 
 fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
@@ -50,12 +64,19 @@ fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Op
         arguments.pop();
     }
     // A program may start another one, as nohup and setsid do, so check the arguments as well.
-    let is_plain =
-        |argument: &&str| !argument.contains(['%', '"', '\'', '\\', '`', '$']) && is_browser(Path::new(argument));
-    arguments.iter().all(is_plain).then(|| Launcher::new(program, arguments))
+    let is_plain = |argument: &&str| {
+        !argument.contains(['%', '"', '\'', '\\', '`', '$']) && is_browser(Path::new(argument))
+    };
+    arguments
+        .iter()
+        .all(is_plain)
+        .then(|| Launcher::new(program, arguments))
 }
 
 fn is_browser(program: &Path) -> bool {
-    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = program
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     !name.is_empty() && !TEXT_BROWSERS.contains(&name) && !INTERPRETERS.contains(&name)
 }

@@ -7,7 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
-use rustls_native_certs::{CertificateResult, Error as LoadError, ErrorKind, load_certs_from_paths, load_native_certs};
+use rustls_native_certs::{
+    CertificateResult, Error as LoadError, ErrorKind, load_certs_from_paths, load_native_certs,
+};
 
 use crate::error::{Cause, Error, Result};
 use crate::text;
@@ -25,12 +27,15 @@ const BUNDLES: [&str; 4] = [
 /// the system's.
 pub(super) fn read() -> Result<RootCertStore> {
     let file = set("SSL_CERT_FILE").map(PathBuf::from);
-    let directories: Vec<PathBuf> = set("SSL_CERT_DIR").map_or_else(Vec::new, |list| env::split_paths(&list).collect());
+    let directories: Vec<PathBuf> =
+        set("SSL_CERT_DIR").map_or_else(Vec::new, |list| env::split_paths(&list).collect());
     if file.is_none() && directories.is_empty() {
         return of_the_system();
     }
     let from_file = file.iter().map(|file| load_file(file));
-    let from_directories = directories.iter().map(|directory| load_certs_from_paths(None, Some(directory)));
+    let from_directories = directories
+        .iter()
+        .map(|directory| load_certs_from_paths(None, Some(directory)));
     trusting(from_file.chain(from_directories)).map_err(|reason| {
         let places: Vec<String> =
             file.iter().chain(&directories).map(|path| text::printable(&path.to_string_lossy())).collect();
@@ -49,7 +54,9 @@ fn set(variable: &str) -> Option<OsString> {
 
 fn of_the_system() -> Result<RootCertStore> {
     let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
-    let loaded = bundle.map_or_else(load_native_certs, |bundle| load_certs_from_paths(Some(bundle), None));
+    let loaded = bundle.map_or_else(load_native_certs, |bundle| {
+        load_certs_from_paths(Some(bundle), None)
+    });
     trusting([loaded]).map_err(|reason| {
         Error::config(format!(
             "no certificate authority to trust was found{reason}: install the system's CA certificates (package \
@@ -61,9 +68,15 @@ fn of_the_system() -> Result<RootCertStore> {
 /// Opens only a regular file, because opening a pipe would wait for its writer.
 fn load_file(path: &Path) -> CertificateResult {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let kind = ErrorKind::Io { inner: io::Error::other("not a regular file"), path: path.to_owned() };
+        let kind = ErrorKind::Io {
+            inner: io::Error::other("not a regular file"),
+            path: path.to_owned(),
+        };
         let mut refused = CertificateResult::default();
-        refused.errors.push(LoadError { context: "not opened", kind });
+        refused.errors.push(LoadError {
+            context: "not opened",
+            kind,
+        });
         return refused;
     }
     load_certs_from_paths(Some(path), None)
@@ -78,7 +91,9 @@ fn trusting(loaded: impl IntoIterator<Item = CertificateResult>) -> Result<RootC
         errors.extend(part.errors);
     }
     if roots.is_empty() {
-        return Err(errors.first().map_or_else(String::new, |error| format!(" ({})", Cause::innermost(error))));
+        return Err(errors.first().map_or_else(String::new, |error| {
+            format!(" ({})", Cause::innermost(error))
+        }));
     }
     Ok(roots)
 }

@@ -25,12 +25,19 @@ impl FallbackStore {
         let Some(used) = self.save_in_first(client_id, token, |_| true, Vec::new()) else {
             return false;
         };
-        for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| index != used) {
+        for (index, store) in self
+            .stores
+            .iter()
+            .enumerate()
+            .filter(|&(index, _)| index != used)
+        {
             let deleted = store.delete(client_id);
             let mut told = self.told();
             match deleted {
                 Err(error) if told.held(client_id, index).is_some() => {
-                    told.notice(Notice::OldCopyRemains { reason: error.to_string() });
+                    told.notice(Notice::OldCopyRemains {
+                        reason: error.to_string(),
+                    });
                 }
                 _ => told.found(client_id, index, None),
             }
@@ -63,7 +70,8 @@ impl FallbackStore {
                     }
                 }
                 // The token was written, and only a later step failed.
-                Err(_) if matches!(store.load(client_id), Ok(Some(there)) if there.is_same_grant(&new)) => {
+                Err(_) if matches!(store.load(client_id), Ok(Some(there)) if there.is_same_grant(&new)) =>
+                {
                     saved = true;
                     self.told().found(client_id, index, Some(&new));
                 }
@@ -74,23 +82,31 @@ impl FallbackStore {
                 // The store held the old token and is now empty: our failed write removed it, or
                 // its folder was deleted. Count that as a failure, so that another store gets the
                 // new token.
-                Err(error) if self.held(client_id, index, old) && matches!(store.load(client_id), Ok(None)) => {
+                Err(error)
+                    if self.held(client_id, index, old)
+                        && matches!(store.load(client_id), Ok(None)) =>
+                {
                     failures.push(error.to_string());
                 }
                 Err(_) => {}
             }
         }
 
-        let was_in_memory = matches!(self.memory.load(client_id), Ok(Some(there)) if there.is_same_grant(old));
+        let was_in_memory =
+            matches!(self.memory.load(client_id), Ok(Some(there)) if there.is_same_grant(old));
         if saved {
             self.forget(client_id);
             Kept::InStore
         } else if failures.is_empty() && !was_in_memory {
             Kept::Superseded
-        } else if let Some(used) = self.save_in_first(client_id, &new, |index| empty.contains(&index), failures) {
+        } else if let Some(used) =
+            self.save_in_first(client_id, &new, |index| empty.contains(&index), failures)
+        {
             // Only a move to a plain-text store deserves a notice.
             if used > 0 {
-                self.told().notice(Notice::Moved { used: self.stores[used].description() });
+                self.told().notice(Notice::Moved {
+                    used: self.stores[used].description(),
+                });
             }
             Kept::InStore
         } else {
@@ -108,7 +124,12 @@ impl FallbackStore {
         mut reasons: Vec<String>,
     ) -> Option<usize> {
         let mut failed = Vec::new();
-        for (index, store) in self.stores.iter().enumerate().filter(|&(index, _)| is_allowed(index)) {
+        for (index, store) in self
+            .stores
+            .iter()
+            .enumerate()
+            .filter(|&(index, _)| is_allowed(index))
+        {
             match store.save(client_id, token) {
                 Ok(()) => {
                     self.forget(client_id);

@@ -27,14 +27,18 @@ impl Told {
 
     pub(super) fn not_locked(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.said_not_locked, true) {
-            self.notice(Notice::NotLocked { reason: reason.to_owned() });
+            self.notice(Notice::NotLocked {
+                reason: reason.to_owned(),
+            });
         }
     }
 
     /// Adds the notice that no store accepted the token, and why. Drops a notice about the lock
     /// with one of the same reasons.
     pub(super) fn this_run_only(&mut self, reasons: Vec<String>) {
-        self.notices.retain(|notice| !matches!(notice, Notice::NotLocked { reason } if reasons.contains(reason)));
+        self.notices.retain(
+            |notice| !matches!(notice, Notice::NotLocked { reason } if reasons.contains(reason)),
+        );
         self.notice(Notice::ThisRunOnly { reasons });
     }
 
@@ -43,7 +47,10 @@ impl Told {
         if self.troubled.insert(index) {
             let reason = error.to_string();
             self.notice(match next {
-                Some(next) => Notice::Fallback { used: next.description(), reason },
+                Some(next) => Notice::Fallback {
+                    used: next.description(),
+                    reason,
+                },
                 None => Notice::Unreadable { reason },
             });
         }

@@ -25,11 +25,18 @@ pub(super) struct Item {
 }
 
 impl Item {
-    pub(super) fn new(service: &str, user: &str, newness: fn(&str) -> Option<Newness>) -> Result<Self, Trouble> {
+    pub(super) fn new(
+        service: &str,
+        user: &str,
+        newness: fn(&str) -> Option<Newness>,
+    ) -> Result<Self, Trouble> {
         if let Err(error) = Entry::store_status() {
             return Err(Trouble::lasting(no_keyring(error)));
         }
-        Ok(Self { entry: Entry::new(service, user)?, newness })
+        Ok(Self {
+            entry: Entry::new(service, user)?,
+            newness,
+        })
     }
 
     /// Returns the text of the item, or of the newest one if there are several. Deletes the others
@@ -59,15 +66,18 @@ impl Item {
             permission.check()?;
             self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        check_kept(text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()), text)
+        check_kept(
+            text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
+            text,
+        )
     }
 
     pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
         permission.check()?;
         match self.entry.delete_credential() {
-            Err(Error::Ambiguous(found)) => {
-                found.into_iter().try_for_each(|inner| delete(&Entry { inner }, permission))
-            }
+            Err(Error::Ambiguous(found)) => found
+                .into_iter()
+                .try_for_each(|inner| delete(&Entry { inner }, permission)),
             Err(Error::NoEntry) => Ok(()),
             deleted => Ok(deleted?),
         }
@@ -75,16 +85,23 @@ impl Item {
 
     /// Deletes the item if `is_meant` returns true for its text; if there are several, each one for
     /// which it does.
-    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool, permission: &Permission) -> Result<(), Trouble> {
+    pub(super) fn delete_where(
+        &self,
+        is_meant: impl Fn(&str) -> bool,
+        permission: &Permission,
+    ) -> Result<(), Trouble> {
         let delete_if_meant = |entry: &Entry, text: Option<Text>| match text {
             Some(text) if is_meant(&text) => delete(entry, permission),
             _ => Ok(()),
         };
         match text_of(&self.entry) {
-            Err(Error::Ambiguous(found)) => found.into_iter().map(|inner| Entry { inner }).try_for_each(|entry| {
-                let text = text_of(&entry)?;
-                delete_if_meant(&entry, text)
-            }),
+            Err(Error::Ambiguous(found)) => found
+                .into_iter()
+                .map(|inner| Entry { inner })
+                .try_for_each(|entry| {
+                    let text = text_of(&entry)?;
+                    delete_if_meant(&entry, text)
+                }),
             Err(Error::NoEntry) => Ok(()),
             text => delete_if_meant(&self.entry, text?),
         }
@@ -93,7 +110,12 @@ impl Item {
     /// Returns the text of the newest item and deletes those that are superfluous. Fails if an item
     /// cannot be read at all, because it may be the newest. An item that can be read but not parsed
     /// is superfluous.
-    fn keep_newest(&self, found: &[Entry], others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
+    fn keep_newest(
+        &self,
+        found: &[Entry],
+        others: Others,
+        permission: &Permission,
+    ) -> Result<Option<Text>, Trouble> {
         let (mut understood, mut superfluous) = (Vec::new(), Vec::new());
         for entry in found {
             match text_of(entry)?.and_then(|text| Some(((self.newness)(&text)?, text))) {
@@ -114,7 +136,9 @@ impl Item {
             superfluous.pop();
             None
         };
-        superfluous.into_iter().try_for_each(|entry| delete(entry, permission))?;
+        superfluous
+            .into_iter()
+            .try_for_each(|entry| delete(entry, permission))?;
         Ok(newest)
     }
 }
@@ -143,7 +167,9 @@ fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
     if kept == Some(written) {
         return Ok(());
     }
-    Err(Trouble::passing("it did not keep what was written: look for damage with your keyring program"))
+    Err(Trouble::passing(
+        "it did not keep what was written: look for damage with your keyring program",
+    ))
 }
 
 fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
@@ -164,11 +190,17 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), lasts: true }
+        Self {
+            reason: reason.into(),
+            lasts: true,
+        }
     }
 
     pub(super) fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), lasts: false }
+        Self {
+            reason: reason.into(),
+            lasts: false,
+        }
     }
 }
 
@@ -179,14 +211,20 @@ impl From<Error> for Trouble {
                 "it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program",
             ),
             Error::NoDefaultStore => Self::lasting("this system has none that is known here"),
-            Error::TooLong(_, limit) => {
-                Self::passing(format!("the token is longer than the {limit} characters that it takes"))
+            Error::TooLong(_, limit) => Self::passing(format!(
+                "the token is longer than the {limit} characters that it takes"
+            )),
+            Error::PlatformFailure(cause) => {
+                Self::passing(format!("it failed ({})", Cause::innermost(cause.as_ref())))
             }
-            Error::PlatformFailure(cause) => Self::passing(format!("it failed ({})", Cause::innermost(cause.as_ref()))),
-            Error::Invalid(name, reason) => {
-                Self::passing(format!("it does not take this {}: {}", text::printable(&name), text::printable(&reason)))
+            Error::Invalid(name, reason) => Self::passing(format!(
+                "it does not take this {}: {}",
+                text::printable(&name),
+                text::printable(&reason)
+            )),
+            Error::Ambiguous(_) => {
+                Self::passing("another program has just added a second item: try again")
             }
-            Error::Ambiguous(_) => Self::passing("another program has just added a second item: try again"),
             Error::NoEntry => Self::passing("another program has just removed the item: try again"),
             // The other messages may quote the stored text.
             _ => Self::passing("it failed"),
@@ -198,7 +236,9 @@ impl From<Error> for Trouble {
 /// person nothing.
 fn no_keyring(error: &Error) -> String {
     match error {
-        Error::PlatformFailure(_) => "there is none in this session, as over SSH, in a container or under cron",
+        Error::PlatformFailure(_) => {
+            "there is none in this session, as over SSH, in a container or under cron"
+        }
         _ => "this system has none that is known here",
     }
     .to_owned()
@@ -211,9 +251,20 @@ mod tests {
     #[test]
     fn a_save_fails_unless_the_token_is_read_back() {
         assert!(check_kept(Some("the token"), "the token").is_ok());
-        for kept in [None, Some(""), Some("the toke"), Some("the token "), Some("the old one")] {
-            let trouble = check_kept(kept, "the token").err().map(|trouble| (trouble.reason, trouble.lasts));
-            assert!(matches!(&trouble, Some((reason, false)) if reason.contains("did not keep")), "{kept:?}");
+        for kept in [
+            None,
+            Some(""),
+            Some("the toke"),
+            Some("the token "),
+            Some("the old one"),
+        ] {
+            let trouble = check_kept(kept, "the token")
+                .err()
+                .map(|trouble| (trouble.reason, trouble.lasts));
+            assert!(
+                matches!(&trouble, Some((reason, false)) if reason.contains("did not keep")),
+                "{kept:?}"
+            );
         }
     }
 }

@@ -12,7 +12,8 @@ use serde_json::json;
 use url::Url;
 
 use crate::support::flow::{
-    Recorder, TestBrowser, begin, begin_login, client, described, log_in, options, parameter, shown, strings,
+    Recorder, TestBrowser, begin, begin_login, client, described, log_in, options, parameter,
+    shown, strings,
 };
 
 #[tokio::test]
@@ -20,14 +21,20 @@ async fn the_page_waits_until_the_token_is_saved() {
     let (server, mut begun) = begin_login().await;
     let (login, browser) = begun.approved(&server, "").await;
     let login = login.unwrap();
-    assert!(!browser.is_finished(), "the page must not tell the outcome before there is one");
+    assert!(
+        !browser.is_finished(),
+        "the page must not tell the outcome before there is one"
+    );
     login.page.saved().await;
 
     assert_eq!(browser.await.unwrap().status, 200);
     assert_eq!(login.token.scope.as_deref(), Some("profile email"));
     assert!(login.token.refresh_token.is_some());
     server.assert_requests([Endpoint::Discovery, Endpoint::Token]);
-    assert!(begun.prompt.text().contains(begun.url.as_str()), "the address is the one that is opened");
+    assert!(
+        begun.prompt.text().contains(begun.url.as_str()),
+        "the address is the one that is opened"
+    );
     assert_snapshot!(begun.prompt.said(), @"
     url: http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
     notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
@@ -82,10 +89,21 @@ async fn a_failed_exchange_is_told_on_the_page() {
         let (login, browser) = begun.approved(&server, "").await;
         let (error, page) = (login.unwrap_err(), browser.await.unwrap());
         assert!(shown(&page).starts_with("502 Login failed\n"), "{page:?}");
-        assert!(page.body.contains(&error.to_string()), "{error}: {}", page.body);
-        let code = server.requests_at(Endpoint::Token)[0].parameter("code").unwrap().to_owned();
+        assert!(
+            page.body.contains(&error.to_string()),
+            "{error}: {}",
+            page.body
+        );
+        let code = server.requests_at(Endpoint::Token)[0]
+            .parameter("code")
+            .unwrap()
+            .to_owned();
         assert!(!format!("{error} {error:?} {}", page.body).contains(&code));
-        assert_eq!(server.count(Endpoint::Token), 1, "a code is good for one use");
+        assert_eq!(
+            server.count(Endpoint::Token),
+            1,
+            "a code is good for one use"
+        );
         errors.push(described(&error));
     }
     errors.dedup();
@@ -102,7 +120,10 @@ async fn a_failed_exchange_is_told_on_the_page() {
 async fn scopes_that_are_not_named_are_those_asked_for() {
     let (server, mut begun) = begin_login().await;
     server.inject(Endpoint::Token, Fault::remove_member("scope"), Times::Once);
-    assert_eq!(log_in(&server, &mut begun).await.scope.as_deref(), Some("profile email"));
+    assert_eq!(
+        log_in(&server, &mut begun).await.scope.as_deref(),
+        Some("profile email")
+    );
 }
 
 #[tokio::test]
@@ -111,34 +132,53 @@ async fn each_attempt_has_its_own_state_and_challenge() {
     server.set_discovery_member("code_challenge_methods_supported", json!(["plain"]));
     let client = client(&server, server.public_client()).await;
     let scopes = strings(&["openid", "profile"]);
-    let [first, second] = [(); 2].map(|()| client.authorize_url("http://127.0.0.1:8088/callback", &scopes).unwrap());
+    let [first, second] = [(); 2].map(|()| {
+        client
+            .authorize_url("http://127.0.0.1:8088/callback", &scopes)
+            .unwrap()
+    });
 
     for name in ["state", "code_challenge", "nonce"] {
-        assert_ne!(parameter(first.url.url(), name), parameter(second.url.url(), name), "{name}");
+        assert_ne!(
+            parameter(first.url.url(), name),
+            parameter(second.url.url(), name),
+            "{name}"
+        );
         // 32 random bytes, or their SHA-256, in base64url.
         assert_eq!(parameter(first.url.url(), name).len(), 43, "{name}");
     }
     assert_eq!(parameter(first.url.url(), "code_challenge_method"), "S256");
     assert!((43..=128).contains(&first.code_verifier.expose().len()));
     let shown = format!("{first:?}");
-    for secret in [&first.state, &first.code_verifier, first.nonce.as_ref().unwrap()] {
+    for secret in [
+        &first.state,
+        &first.code_verifier,
+        first.nonce.as_ref().unwrap(),
+    ] {
         assert!(!shown.contains(secret.expose()), "{shown}");
     }
 }
 
 /// The URL of a login at a server with this authorization endpoint.
 fn authorization_url(endpoint: &str) -> Result<Url, Error> {
-    let mut endpoints = Endpoints::from_token_url("https://auth.example.com/token".parse().unwrap());
+    let mut endpoints =
+        Endpoints::from_token_url("https://auth.example.com/token".parse().unwrap());
     endpoints.authorize_url = Some(endpoint.parse().unwrap());
     let client = OAuthClient::new("dev-cli", endpoints, HttpClient::default());
-    client.authorize_url("http://127.0.0.1:8088/callback", &[]).map(|request| request.url.url().clone())
+    client
+        .authorize_url("http://127.0.0.1:8088/callback", &[])
+        .map(|request| request.url.url().clone())
 }
 
 #[test]
 fn the_endpoints_query_is_kept_and_no_name_is_doubled() {
     let endpoint = "https://auth.example.com/authorize?tenant=a%20b&state=theirs&empty&client_id=x";
     let url = authorization_url(endpoint).unwrap();
-    assert!(url.as_str().starts_with("https://auth.example.com/authorize?tenant=a%20b&empty&"), "{url}");
+    assert!(
+        url.as_str()
+            .starts_with("https://auth.example.com/authorize?tenant=a%20b&empty&"),
+        "{url}"
+    );
     let names: BTreeSet<_> = url.query_pairs().map(|(name, _)| name).collect();
     assert_eq!(names.len(), url.query_pairs().count());
     assert_ne!(parameter(&url, "state"), "theirs");
@@ -164,15 +204,24 @@ fn an_authorization_endpoint_is_a_web_page_and_whole() {
 #[tokio::test]
 async fn a_code_is_exchanged_with_the_secret_in_the_body() {
     let server = DevServer::start().await;
-    server.set_discovery_member("token_endpoint_auth_methods_supported", json!(["client_secret_basic"]));
+    server.set_discovery_member(
+        "token_endpoint_auth_methods_supported",
+        json!(["client_secret_basic"]),
+    );
     let client = client(&server, server.confidential_client()).await;
     let mut begun = begin(&server, &client, &["profile"]).await;
     log_in(&server, &mut begun).await;
 
     let request = &server.requests_at(Endpoint::Token)[0];
-    assert_eq!(request.parameter("client_secret"), server.confidential_client().secret.as_deref());
+    assert_eq!(
+        request.parameter("client_secret"),
+        server.confidential_client().secret.as_deref()
+    );
     assert_eq!(request.header("authorization"), None);
-    assert_eq!(request.parameter("redirect_uri"), Some(begun.redirect_uri.as_str()));
+    assert_eq!(
+        request.parameter("redirect_uri"),
+        Some(begun.redirect_uri.as_str())
+    );
 }
 
 #[tokio::test]
@@ -181,8 +230,15 @@ async fn the_id_token_of_another_login_is_refused() {
     let client = client(&server, server.public_client()).await;
     // {"nonce":"another"}
     let other = "e30.eyJub25jZSI6ImFub3RoZXIifQ.c2ln";
-    server.inject(Endpoint::Token, Fault::set_member("id_token", other), Times::Once);
-    let (login, browser) = begin(&server, &client, &["openid"]).await.approved(&server, "").await;
+    server.inject(
+        Endpoint::Token,
+        Fault::set_member("id_token", other),
+        Times::Once,
+    );
+    let (login, browser) = begin(&server, &client, &["openid"])
+        .await
+        .approved(&server, "")
+        .await;
     assert_snapshot!(described(&login.unwrap_err()), @"Protocol: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login (its nonce is not ours): start again");
     assert_snapshot!(shown(&browser.await.unwrap()), @"
     502 Login failed
@@ -203,8 +259,14 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     let mut options = options(&port.redirect_uri("127.0.0.1"));
     options.if_browser_fails = IfBrowserFails::KeepWaiting;
     options.time_limit = Duration::from_secs(90);
-    let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt).await.unwrap_err();
-    assert_eq!(prompt.count("url: "), 1, "the address is shown all the same");
+    let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        prompt.count("url: "),
+        1,
+        "the address is shown all the same"
+    );
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
     notice: no browser can be opened here: xdg-open ended with status 3. Open the address above by hand

@@ -11,33 +11,85 @@ use crate::support::logins::surroundings;
 fn a_browser_is_found_or_the_reason_is_told() {
     const WSL: &str = "WSL_DISTRO_NAME=Debian";
     for (system, variables, program, expected) in [
-        (Unix, &["DISPLAY=:0"] as &[&str], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (
+            Unix,
+            &["DISPLAY=:0"] as &[&str],
+            "xdg-open",
+            Ok("/usr/bin/xdg-open"),
+        ),
         (Unix, &["DISPLAY=:0"], "none", Err(NoLauncher)),
         (Unix, &["DISPLAY="], "xdg-open", Err(NoDisplay)),
-        (Unix, &["WAYLAND_DISPLAY=:0"], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (
+            Unix,
+            &["WAYLAND_DISPLAY=:0"],
+            "xdg-open",
+            Ok("/usr/bin/xdg-open"),
+        ),
         (Unix, &["WAYLAND_DISPLAY=:0"], "none", Err(NoLauncher)),
         (Unix, &["WAYLAND_DISPLAY="], "xdg-open", Err(NoDisplay)),
         (Unix, &[], "xdg-open", Err(NoDisplay)),
-        (Unix, &["SSH_CONNECTION=x", "DISPLAY=:10"], "xdg-open", Err(Ssh)),
+        (
+            Unix,
+            &["SSH_CONNECTION=x", "DISPLAY=:10"],
+            "xdg-open",
+            Err(Ssh),
+        ),
         (Unix, &["SSH_TTY=x", "DISPLAY=:10"], "xdg-open", Err(Ssh)),
         (MacOs, &["SSH_CONNECTION=x"], "open", Err(Ssh)),
         (MacOs, &["SSH_TTY=x"], "open", Err(Ssh)),
         (MacOs, &[], "open", Ok("/usr/bin/open")),
         (Unix, &[WSL], "wslview", Ok("/usr/bin/wslview")),
         (Unix, &[WSL], "xdg-open", Err(NoDisplay)),
-        (Unix, &[WSL, "DISPLAY=:0"], "xdg-open", Ok("/usr/bin/xdg-open")),
+        (
+            Unix,
+            &[WSL, "DISPLAY=:0"],
+            "xdg-open",
+            Ok("/usr/bin/xdg-open"),
+        ),
         (Unix, &[WSL, "DISPLAY=:0"], "none", Err(NoLauncher)),
         (Unix, &["DISPLAY=:0", "CI=true"], "xdg-open", Err(Ci)),
-        (Unix, &["DISPLAY=:0", "CI=false"], "xdg-open", Ok("/usr/bin/xdg-open")),
-        (Unix, &["DISPLAY=:0", "CODESPACES=true"], "xdg-open", Err(RemoteContainer)),
-        (Unix, &["DISPLAY=:0", "REMOTE_CONTAINERS=true"], "xdg-open", Err(RemoteContainer)),
+        (
+            Unix,
+            &["DISPLAY=:0", "CI=false"],
+            "xdg-open",
+            Ok("/usr/bin/xdg-open"),
+        ),
+        (
+            Unix,
+            &["DISPLAY=:0", "CODESPACES=true"],
+            "xdg-open",
+            Err(RemoteContainer),
+        ),
+        (
+            Unix,
+            &["DISPLAY=:0", "REMOTE_CONTAINERS=true"],
+            "xdg-open",
+            Err(RemoteContainer),
+        ),
     ] {
         let found = surroundings(system, true, variables, &[program]).browser();
-        assert_eq!(found, expected.map(|path| Launcher::new(path, [""; 0])), "{system:?} {variables:?} {program}");
+        assert_eq!(
+            found,
+            expected.map(|path| Launcher::new(path, [""; 0])),
+            "{system:?} {variables:?} {program}"
+        );
     }
-    let windows = surroundings(Windows, true, &[r"SystemRoot=D:\Win", "BROWSER=evil"], &["evil"]).browser();
-    assert_eq!(windows, Ok(Launcher::new(r"D:\Win\System32\rundll32.exe", ["url.dll,FileProtocolHandler"])));
-    let reasons = [NoLauncher, NoDisplay, Ssh, Ci, RemoteContainer].map(|reason| reason.to_string());
+    let windows = surroundings(
+        Windows,
+        true,
+        &[r"SystemRoot=D:\Win", "BROWSER=evil"],
+        &["evil"],
+    )
+    .browser();
+    assert_eq!(
+        windows,
+        Ok(Launcher::new(
+            r"D:\Win\System32\rundll32.exe",
+            ["url.dll,FileProtocolHandler"]
+        ))
+    );
+    let reasons =
+        [NoLauncher, NoDisplay, Ssh, Ci, RemoteContainer].map(|reason| reason.to_string());
     assert_snapshot!(reasons.join("\n"), @"
     there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
     there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
@@ -50,7 +102,10 @@ fn a_browser_is_found_or_the_reason_is_told() {
 #[test]
 fn without_a_terminal_no_browser_is_opened() {
     let at = |terminal, variables: &[&str]| surroundings(Unix, terminal, variables, &["xdg-open"]);
-    assert_eq!(at(false, &["DISPLAY=:0"]).browser(), Err(NoBrowser::NoTerminal));
+    assert_eq!(
+        at(false, &["DISPLAY=:0"]).browser(),
+        Err(NoBrowser::NoTerminal)
+    );
     assert!(!at(false, &["DISPLAY=:0"]).is_unattended());
     assert!(at(false, &["CI=1"]).is_unattended());
     assert!(!at(true, &["CI=1"]).is_unattended());
@@ -60,10 +115,28 @@ fn without_a_terminal_no_browser_is_opened() {
 #[test]
 fn the_url_stays_one_argument_whatever_browser_says() {
     let chosen = |value: &str| {
-        let programs = ["firefox", "my browser", "w3m", "lynx", "sh", "env", "nohup", "xdg-open"];
-        surroundings(Unix, true, &["DISPLAY=:0", &format!("BROWSER={value}")], &programs).browser().unwrap()
+        let programs = [
+            "firefox",
+            "my browser",
+            "w3m",
+            "lynx",
+            "sh",
+            "env",
+            "nohup",
+            "xdg-open",
+        ];
+        surroundings(
+            Unix,
+            true,
+            &["DISPLAY=:0", &format!("BROWSER={value}")],
+            &programs,
+        )
+        .browser()
+        .unwrap()
     };
-    let program = |name: &str, arguments: &[&str]| Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied());
+    let program = |name: &str, arguments: &[&str]| {
+        Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied())
+    };
     for (value, arguments) in [
         ("firefox", &[] as &[&str]),
         ("/opt/firefox", &[]),
@@ -113,12 +186,22 @@ mod launching {
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
 
     async fn open(launcher: Launcher, url: &str) -> Result<()> {
-        SystemBrowser::new(Ok(launcher)).open(&Url::parse(url).unwrap()).await
+        SystemBrowser::new(Ok(launcher))
+            .open(&Url::parse(url).unwrap())
+            .await
     }
 
     /// A launcher that is this shell script, with a path in the folder as its `$0`.
     fn script(folder: &Path, text: &str) -> Launcher {
-        Launcher::new("sh", ["-c", text, folder.join("launcher").to_str().unwrap(), "--first"])
+        Launcher::new(
+            "sh",
+            [
+                "-c",
+                text,
+                folder.join("launcher").to_str().unwrap(),
+                "--first",
+            ],
+        )
     }
 
     fn reason(outcome: Result<()>) -> String {
@@ -133,15 +216,21 @@ mod launching {
         let Some(folder) = std::env::var_os(FOLDER) else {
             let home = Home::new();
             let (_, module) = module_path!().split_once("::").unwrap();
-            let name = format!("{module}::the_launcher_gets_the_url_and_neither_terminal_nor_secret");
+            let name =
+                format!("{module}::the_launcher_gets_the_url_and_neither_terminal_nor_secret");
             let output = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", &name, "--nocapture"])
                 .envs([("CLIENT_SECRET", "canary"), ("BROWSER", "sh -c \"%s\"")])
                 .env(FOLDER, home.path())
                 .output()
                 .unwrap();
-            let output = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-            assert!(output.contains("1 passed") && !output.contains("a line from the launcher"), "{output}");
+            let output = [output.stdout, output.stderr]
+                .map(|bytes| String::from_utf8(bytes).unwrap())
+                .concat();
+            assert!(
+                output.contains("1 passed") && !output.contains("a line from the launcher"),
+                "{output}"
+            );
             let seen = fs::read_to_string(home.path().join("launcher.seen")).unwrap();
             assert_eq!(seen, format!("2\n--first\n{URL}\n--\nstdin is empty\n"));
             return;
@@ -154,7 +243,10 @@ echo 'a line from the launcher'
 echo 'a line from the launcher' >&2
 mv "$0.part" "$0.seen""#;
         let launcher = script(Path::new(&folder), text);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(open(launcher, URL)).unwrap();
     }
 
@@ -168,7 +260,9 @@ mv "$0.part" "$0.seen""#;
 
         let missing = Launcher::new(home.path().join("missing"), [""; 0]);
         assert!(reason(open(missing, URL).await).contains("cannot be run"));
-        let none = SystemBrowser::new(Err(NoBrowser::Ssh)).open(&Url::parse(URL).unwrap()).await;
+        let none = SystemBrowser::new(Err(NoBrowser::Ssh))
+            .open(&Url::parse(URL).unwrap())
+            .await;
         assert!(reason(none).contains("SSH session"));
     }
 
@@ -176,13 +270,23 @@ mv "$0.part" "$0.seen""#;
     async fn a_launcher_that_stays_is_left_alone_after_its_limit() {
         let home = Home::new();
         let wait = home.place("launcher.wait", "");
-        let launcher = script(home.path(), r#"while [ -e "$0.wait" ]; do sleep 0.01; done; touch "$0.done""#);
+        let launcher = script(
+            home.path(),
+            r#"while [ -e "$0.wait" ]; do sleep 0.01; done; touch "$0.done""#,
+        );
         let started = Instant::now();
         open(launcher, URL).await.unwrap();
-        assert!(started.elapsed() <= Duration::from_millis(5100), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() <= Duration::from_millis(5100),
+            "{:?}",
+            started.elapsed()
+        );
         resume();
         fs::remove_file(wait).unwrap();
-        until("the end of the launcher", || home.path().join("launcher.done").exists()).await;
+        until("the end of the launcher", || {
+            home.path().join("launcher.done").exists()
+        })
+        .await;
     }
 
     #[tokio::test]
@@ -190,7 +294,10 @@ mv "$0.part" "$0.seen""#;
         let home = Home::new();
         for url in ["file:///etc/passwd", "javascript:alert(1)", "calc:"] {
             let launcher = script(home.path(), "touch \"$0.ran\"");
-            assert!(reason(open(launcher, url).await).contains("only http and https"), "{url}");
+            assert!(
+                reason(open(launcher, url).await).contains("only http and https"),
+                "{url}"
+            );
         }
         assert!(!home.path().join("launcher.ran").exists());
     }

@@ -97,7 +97,11 @@ async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
     let page = begun
         .come_back_with_state("error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%1b[2J%22%3E%3Cimg%20src=x%3E")
         .await;
-    assert!(!page.body.contains("<script") && !page.body.contains("<img"), "{}", page.body);
+    assert!(
+        !page.body.contains("<script") && !page.body.contains("<img"),
+        "{}",
+        page.body
+    );
     assert_snapshot!(shown(&page), @r"
     200 The server refused the login
     It sent you back with an error instead of a login. The program got no access.
@@ -111,15 +115,29 @@ async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
 async fn every_page_keeps_to_itself() {
     let (_server, begun) = begin_login().await;
     let mut heads = Vec::new();
-    for line in
-        ["GET /callback?state=wrong", "GET /elsewhere", &format!("GET /callback?state={}&error=a", begun.state())]
-    {
+    for line in [
+        "GET /callback?state=wrong",
+        "GET /elsewhere",
+        &format!("GET /callback?state={}&error=a", begun.state()),
+    ] {
         let page = begun.request(line).await;
         assert!(!page.body.contains("<script"));
-        let style = page.body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+        let style = page
+            .body
+            .split("<style>")
+            .nth(1)
+            .unwrap()
+            .split("</style>")
+            .next()
+            .unwrap();
         let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
-        let headers = page.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "content-length" | "date"));
-        let lines: Vec<_> = headers.map(|(name, value)| format!("{name}: {value}")).collect();
+        let headers = page
+            .headers
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "content-length" | "date"));
+        let lines: Vec<_> = headers
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         heads.push(lines.join("\n").replace(&hash, "[hash of the style]"));
     }
     heads.dedup();
@@ -159,23 +177,57 @@ async fn only_a_get_of_our_own_address_is_a_callback() {
     let (host, query) = (begun.address(), format!("code=a&state={}", begun.state()));
     let mut pages = Vec::new();
     for (head, status) in [
-        (format!("GET /callback?{query} HTTP/1.1\r\nHost: evil.com"), 400),
-        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1:1"), 400),
-        (format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1"), 400),
-        (format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}.evil.com"), 400),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: evil.com"),
+            400,
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1:1"),
+            400,
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: 127.0.0.1"),
+            400,
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}.evil.com"),
+            400,
+        ),
         (format!("GET /callback?{query} HTTP/1.0"), 400),
-        (format!("GET http://evil.com/callback?{query} HTTP/1.1\r\nHost: {host}"), 400),
-        (format!("HEAD /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
-        (format!("POST /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
-        (format!("OPTIONS /callback?{query} HTTP/1.1\r\nHost: {host}"), 405),
+        (
+            format!("GET http://evil.com/callback?{query} HTTP/1.1\r\nHost: {host}"),
+            400,
+        ),
+        (
+            format!("HEAD /callback?{query} HTTP/1.1\r\nHost: {host}"),
+            405,
+        ),
+        (
+            format!("POST /callback?{query} HTTP/1.1\r\nHost: {host}"),
+            405,
+        ),
+        (
+            format!("OPTIONS /callback?{query} HTTP/1.1\r\nHost: {host}"),
+            405,
+        ),
         (format!("GET /?{query} HTTP/1.1\r\nHost: {host}"), 404),
-        (format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}"), 404),
-        (format!("GET /CALLBACK?{query} HTTP/1.1\r\nHost: {host}"), 404),
+        (
+            format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}"),
+            404,
+        ),
+        (
+            format!("GET /CALLBACK?{query} HTTP/1.1\r\nHost: {host}"),
+            404,
+        ),
         (format!("GET /favicon.ico HTTP/1.1\r\nHost: {host}"), 404),
     ] {
         let page = http::send(&host, &format!("{head}\r\n\r\n")).await;
         assert_eq!(page.status, status, "{head}");
-        assert_eq!(page.header("allow"), (status == 405).then_some("GET"), "{head}");
+        assert_eq!(
+            page.header("allow"),
+            (status == 405).then_some("GET"),
+            "{head}"
+        );
         pages.extend((!head.starts_with("HEAD")).then(|| shown(&page)));
     }
     pages.dedup();
@@ -209,7 +261,10 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
         strangers.push(tokio::spawn(async move {
             if number % 2 == 0 {
                 // One byte a second of a request that never ends.
-                for byte in b"GET /callback?code=".iter().chain(std::iter::repeat(&b'a')) {
+                for byte in b"GET /callback?code="
+                    .iter()
+                    .chain(std::iter::repeat(&b'a'))
+                {
                     if stream.write_all(&[*byte]).await.is_err() {
                         break;
                     }
@@ -222,7 +277,11 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     let started = tokio::time::Instant::now();
     log_in(&server, &mut begun).await;
     // They are served 32 at a time, and have 5 s each.
-    assert!(started.elapsed() <= Duration::from_secs(35), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() <= Duration::from_secs(35),
+        "{:?}",
+        started.elapsed()
+    );
     for stranger in strangers {
         let answer = stranger.await.unwrap();
         assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -233,10 +292,16 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
 async fn a_request_that_is_too_long_is_not_read_to_its_end() {
     let (server, mut begun) = begin_login().await;
     let endless = "a".repeat(1024 * 1024);
-    assert!(matches!(begun.come_back(&endless).await.status, 0 | 414 | 431));
+    assert!(matches!(
+        begun.come_back(&endless).await.status,
+        0 | 414 | 431
+    ));
     let address = begun.address();
     let header = format!("GET /callback HTTP/1.1\r\nHost: {address}\r\nX: {endless}\r\n\r\n");
-    assert!(matches!(http::send(&address, &header).await.status, 0 | 431));
+    assert!(matches!(
+        http::send(&address, &header).await.status,
+        0 | 431
+    ));
     log_in(&server, &mut begun).await;
 }
 
@@ -255,8 +320,14 @@ async fn the_issuer_of_a_callback_is_compared() {
         server.set_discovery_member("authorization_response_iss_parameter_supported", promised);
         let client = client(&server, server.public_client()).await;
         let mut begun = begin(&server, &client, &["profile"]).await;
-        let (login, browser) = begun.approved(&server, &named.replace("{issuer}", server.url())).await;
-        assert_eq!(login.is_ok(), ends_well, "promised: {promised}, named: {named}");
+        let (login, browser) = begun
+            .approved(&server, &named.replace("{issuer}", server.url()))
+            .await;
+        assert_eq!(
+            login.is_ok(),
+            ends_well,
+            "promised: {promised}, named: {named}"
+        );
         assert_eq!(server.count(Endpoint::Token), usize::from(ends_well));
         if let Err(error) = login {
             errors.push(described(&error));

@@ -19,11 +19,21 @@ async fn a_person_approves_on_another_device() {
     running.approve();
     running.polls(11).await;
     let with_slack = Duration::from_millis(7250);
-    assert!(running.pauses().iter().all(|pause| *pause >= with_slack), "{:?}", running.pauses());
+    assert!(
+        running.pauses().iter().all(|pause| *pause >= with_slack),
+        "{:?}",
+        running.pauses()
+    );
 
-    let (page, user_code) = (format!("{}/device", running.server.url()), running.user_code());
+    let (page, user_code) = (
+        format!("{}/device", running.server.url()),
+        running.user_code(),
+    );
     assert_eq!(
-        (running.prompt.text().matches(&page).count(), running.prompt.text().matches(&user_code).count()),
+        (
+            running.prompt.text().matches(&page).count(),
+            running.prompt.text().matches(&user_code).count()
+        ),
         (2, 2)
     );
     assert_snapshot!(running.prompt.said(), @"
@@ -39,8 +49,14 @@ async fn a_person_approves_on_another_device() {
     Continue only if you started this login yourself: whoever enters the code lets this program in.
     QR: http://127.0.0.1:[port]/device?user_code=[code]
     ");
-    assert!(running.prompt.count("waiting: 17") > 10, "the time left is shown");
-    assert_eq!(running.success().await.scope.as_deref(), Some("profile email"));
+    assert!(
+        running.prompt.count("waiting: 17") > 10,
+        "the time left is shown"
+    );
+    assert_eq!(
+        running.success().await.scope.as_deref(),
+        Some("profile email")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,9 +64,15 @@ async fn the_device_code_is_never_shown() {
     let running = start().await;
     running.break_poll(Fault::body(502, "text/html", "<h1>Bad gateway</h1>"));
     running.polls(2).await;
-    let device_code = running.server.requests_at(Endpoint::Token)[0].parameter("device_code").unwrap().to_owned();
+    let device_code = running.server.requests_at(Endpoint::Token)[0]
+        .parameter("device_code")
+        .unwrap()
+        .to_owned();
     let description = format!("no such {device_code}");
-    running.break_poll(Fault::json(400, &json!({"error": "invalid_request", "error_description": description})));
+    running.break_poll(Fault::json(
+        400,
+        &json!({"error": "invalid_request", "error_description": description}),
+    ));
     let prompt = running.prompt;
     let error = running.failure().await;
     for shown in [prompt.text(), error.to_string(), format!("{error:?}")] {
@@ -63,7 +85,10 @@ async fn slow_down_lengthens_the_interval_for_good() {
     let running = start().await;
     running.break_poll(Fault::oauth_error(400, "slow_down"));
     running.break_poll(Fault::oauth_error(400, "slow_down"));
-    running.break_poll(Fault::json(400, &json!({"error": "slow_down", "interval": "90"})));
+    running.break_poll(Fault::json(
+        400,
+        &json!({"error": "slow_down", "interval": "90"}),
+    ));
     running.polls(5).await;
     let pauses = running.pauses();
     for (pause, least) in pauses.iter().zip([5, 10, 15, 90, 90]) {
@@ -83,16 +108,28 @@ async fn slow_down_lengthens_the_interval_for_good() {
 #[tokio::test(start_paused = true)]
 async fn a_final_answer_ends_the_polling() {
     let mut errors = Vec::new();
-    for code in ["expired_token", "access_denied", "invalid_grant", "teapot", "unauthorized_client"] {
+    for code in [
+        "expired_token",
+        "access_denied",
+        "invalid_grant",
+        "teapot",
+        "unauthorized_client",
+    ] {
         let running = start().await;
         running.polls(1).await;
         running.break_poll(Fault::oauth_error(400, code));
-        errors.push(format!("{code}\n    {}", described(&running.failure().await)));
+        errors.push(format!(
+            "{code}\n    {}",
+            described(&running.failure().await)
+        ));
     }
     let running = start().await;
     running.polls(1).await;
     running.deny();
-    errors.push(format!("a person\n    {}", described(&running.failure().await)));
+    errors.push(format!(
+        "a person\n    {}",
+        described(&running.failure().await)
+    ));
     assert_snapshot!(errors.join("\n"), @"
     expired_token
         LoginExpired: login: nobody approved the code within 30 minutes. Start again for a new one
@@ -159,7 +196,10 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
     running.break_poll(Fault::status(503).with_header("retry-after", "100"));
     running.polls(3).await;
     let pauses = running.pauses();
-    assert!(pauses[1] >= seconds(100) && pauses[2] < seconds(10), "{pauses:?}");
+    assert!(
+        pauses[1] >= seconds(100) && pauses[2] < seconds(10),
+        "{pauses:?}"
+    );
     running.approve();
     running.success().await;
 
@@ -171,13 +211,20 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_a_refusal_only_if_it_changed_nothing() {
-    for lost in [Fault::DropAfter, Fault::Truncated, Fault::HeadersThenSilence] {
+    for lost in [
+        Fault::DropAfter,
+        Fault::Truncated,
+        Fault::HeadersThenSilence,
+    ] {
         let running = start().await;
         running.polls(1).await;
         running.approve();
         running.break_poll(lost.clone());
         let error = running.failure().await;
-        assert!(matches!(error, Error::AnswerLost { .. }), "{lost:?}: {error}");
+        assert!(
+            matches!(error, Error::AnswerLost { .. }),
+            "{lost:?}: {error}"
+        );
     }
     let running = start().await;
     running.break_poll(Fault::Drop);

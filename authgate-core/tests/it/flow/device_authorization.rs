@@ -11,23 +11,38 @@ use crate::support::flow::{client, described};
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_is_read_generously_and_never_shortened() {
-    let unusable = [Value::Null, json!(0), json!(-1), json!("soon"), json!({})].map(|interval| (interval, 5.0));
+    let unusable = [Value::Null, json!(0), json!(-1), json!("soon"), json!({})]
+        .map(|interval| (interval, 5.0));
     let usable = [(json!("7"), 7.0), (json!(5.5), 5.5), (json!(1), 1.0)];
     for (interval, least) in unusable.into_iter().chain(usable) {
-        let server = DevServer::start_with(|settings| settings.device_code_interval = seconds(1)).await;
+        let server =
+            DevServer::start_with(|settings| settings.device_code_interval = seconds(1)).await;
         let running = Running::with_members(server, [("interval", &interval)]).await;
         running.polls(2).await;
         let pauses = running.pauses();
         let range = Duration::from_secs_f64(least)..Duration::from_secs_f64(least * 1.5);
-        assert!(pauses.iter().all(|pause| range.contains(pause)), "{interval}: {pauses:?}");
+        assert!(
+            pauses.iter().all(|pause| range.contains(pause)),
+            "{interval}: {pauses:?}"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn polling_ends_with_the_code_or_after_half_an_hour() {
     let mut errors = Vec::new();
-    for lifetime in [json!(60), Value::Null, json!(0), json!(-5), json!("never"), json!(1e300), json!(999_999_999)] {
-        let server = DevServer::start_with(|settings| settings.device_code_lifetime = seconds(1_000_000)).await;
+    for lifetime in [
+        json!(60),
+        Value::Null,
+        json!(0),
+        json!(-5),
+        json!("never"),
+        json!(1e300),
+        json!(999_999_999),
+    ] {
+        let server =
+            DevServer::start_with(|settings| settings.device_code_lifetime = seconds(1_000_000))
+                .await;
         let running = Running::with_members(server, [("expires_in", &lifetime)]).await;
         let prompt = running.prompt;
         errors.push(described(&running.failure().await));
@@ -44,7 +59,15 @@ async fn polling_ends_with_the_code_or_after_half_an_hour() {
 async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     let long = format!("https://example.com/{}", "a".repeat(10_000));
     let mut errors = Vec::new();
-    let user_codes = json!([null, "", 12345, "\u{1b}[2JABCD", "ABCD\nEFGH", "\u{410}BCD-EFGH", "A".repeat(500)]);
+    let user_codes = json!([
+        null,
+        "",
+        12345,
+        "\u{1b}[2JABCD",
+        "ABCD\nEFGH",
+        "\u{410}BCD-EFGH",
+        "A".repeat(500)
+    ]);
     let pages = json!([
         null,
         "",
@@ -61,13 +84,20 @@ async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
         ("verification_uri", pages),
         ("interval", json!([1e300])),
     ];
-    for (member, value) in
-        members.iter().flat_map(|(member, values)| values.as_array().unwrap().iter().map(move |value| (*member, value)))
-    {
+    for (member, value) in members.iter().flat_map(|(member, values)| {
+        values
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(move |value| (*member, value))
+    }) {
         let running = Running::with_members(DevServer::start().await, [(member, value)]).await;
         let prompt = running.prompt;
         let error = running.failure().await;
-        assert!(!error.to_string().contains(['\u{1b}', '\n']), "{member}: {error}");
+        assert!(
+            !error.to_string().contains(['\u{1b}', '\n']),
+            "{member}: {error}"
+        );
         assert_eq!(prompt.text(), "", "{member} {value}");
         errors.push(described(&error));
     }
@@ -95,12 +125,21 @@ async fn the_page_is_shown_as_the_parser_reads_it() {
         ("https://example.com/d", json!("javascript:alert(1)")),
         ("https://example.com/d", json!("https://example.com/d?c")),
     ] {
-        let members = [("verification_uri", &json!(uri)), ("verification_uri_complete", &complete)];
+        let members = [
+            ("verification_uri", &json!(uri)),
+            ("verification_uri_complete", &complete),
+        ];
         let running = Running::with_members(DevServer::start().await, members).await;
         running.polls(1).await;
         assert!(!running.prompt.text().contains('\u{1b}'));
         let said = running.prompt.said();
-        prompts.push(said.lines().skip(1).filter(|line| line.contains("://")).collect::<Vec<_>>().join("\n"));
+        prompts.push(
+            said.lines()
+                .skip(1)
+                .filter(|line| line.contains("://"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        );
     }
     prompts.dedup();
     assert_snapshot!(prompts.join("\n\n"), @"
@@ -118,8 +157,12 @@ async fn the_page_is_shown_as_the_parser_reads_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_without_the_device_grant_is_told_so() {
-    let server =
-        DevServer::start_with(|settings| settings.disabled_grant_types.push(grant_type::DEVICE_CODE.to_owned())).await;
+    let server = DevServer::start_with(|settings| {
+        settings
+            .disabled_grant_types
+            .push(grant_type::DEVICE_CODE.to_owned())
+    })
+    .await;
     let mut errors = vec![described(&Running::start(server).await.failure().await)];
     for fault in [
         Fault::body(404, "text/plain", "404 page not found"),
@@ -150,8 +193,15 @@ async fn a_confidential_client_sends_its_secret_with_each_request() {
     running.approve();
     let secret = running.server.confidential_client().secret.clone();
     for request in running.server.requests() {
-        assert_eq!(request.parameter("client_secret"), secret.as_deref(), "{}", request.path);
+        assert_eq!(
+            request.parameter("client_secret"),
+            secret.as_deref(),
+            "{}",
+            request.path
+        );
     }
-    running.server.assert_requests([Endpoint::DeviceAuthorization, Endpoint::Token]);
+    running
+        .server
+        .assert_requests([Endpoint::DeviceAuthorization, Endpoint::Token]);
     running.success().await;
 }

@@ -56,11 +56,22 @@ async fn a_taken_port_is_told_and_no_other_is_used() {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
     let mut errors = Vec::new();
-    for (address, host) in [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("::1", "localhost")] {
+    for (address, host) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "localhost"),
+        ("::1", "localhost"),
+    ] {
         let (other, redirect_uri) = taken(address, host);
         let (options, prompt) = (options(&redirect_uri), Recorder::default());
-        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Hangs, &prompt).await.unwrap_err();
-        assert!(error.to_string().contains(&other.local_addr().unwrap().to_string()), "{error}");
+        let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Hangs, &prompt)
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(&other.local_addr().unwrap().to_string()),
+            "{error}"
+        );
         assert_eq!(prompt.text(), "");
         errors.push(described(&error));
     }
@@ -80,7 +91,10 @@ async fn localhost_is_sent_as_written_and_means_two_addresses() {
         let back = server.approve_authorization(begun.url.as_str()).unwrap();
         assert!(back.starts_with(&begun.redirect_uri));
         let (_, query) = back.split_once('?').unwrap();
-        let request = format!("GET /callback?{query} HTTP/1.1\r\nHost: {}\r\n\r\n", begun.address());
+        let request = format!(
+            "GET /callback?{query} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            begun.address()
+        );
         let address = format!("{address}:{}", begun.port.number());
         let browser = tokio::spawn(async move { http::send(&address, &request).await });
         begun.login.await.unwrap().unwrap().page.saved().await;

@@ -14,28 +14,44 @@ async fn endpoints_are_derived_from_the_issuer_or_named() {
     let metadata = discover(&server).await.unwrap();
     assert_eq!(metadata.issuer, server.url());
     for (endpoint, path) in [
-        (&metadata.device_authorization_endpoint, "/oauth/device/code"),
+        (
+            &metadata.device_authorization_endpoint,
+            "/oauth/device/code",
+        ),
         (&metadata.introspection_endpoint, "/oauth/introspect"),
         (&metadata.tokeninfo_endpoint, "/oauth/tokeninfo"),
     ] {
         assert_eq!(endpoint.as_str(), format!("{}{path}", server.url()));
     }
 
-    server.set_discovery_member("device_authorization_endpoint", "https://device.example/code");
-    let named = &discover(&server).await.unwrap().device_authorization_endpoint;
+    server.set_discovery_member(
+        "device_authorization_endpoint",
+        "https://device.example/code",
+    );
+    let named = &discover(&server)
+        .await
+        .unwrap()
+        .device_authorization_endpoint;
     assert_eq!(named.as_str(), "https://device.example/code");
 }
 
 #[tokio::test]
 async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
     for path in ["", "/t1"] {
-        let server = DevServer::builder().issuer_path(path).start().await.unwrap();
+        let server = DevServer::builder()
+            .issuer_path(path)
+            .start()
+            .await
+            .unwrap();
         assert!(server.url().ends_with(path));
         for url in [server.url().to_owned(), format!("{}/", server.url())] {
             server.forget_requests();
             let discovery = DiscoveryClient::new(&url, HttpClient::default()).unwrap();
             assert_eq!(discovery.fetch().await.unwrap().issuer, server.url());
-            assert_eq!(server.requests()[0].path, format!("{path}/.well-known/openid-configuration"));
+            assert_eq!(
+                server.requests()[0].path,
+                format!("{path}/.well-known/openid-configuration")
+            );
         }
     }
 }
@@ -43,21 +59,38 @@ async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
 #[ignore = "needs IPv6: run with --include-ignored"]
 #[tokio::test]
 async fn a_server_at_an_ipv6_address_is_asked_by_it() {
-    let server = DevServer::builder().host(Ipv6Addr::LOCALHOST).start().await.unwrap();
+    let server = DevServer::builder()
+        .host(Ipv6Addr::LOCALHOST)
+        .start()
+        .await
+        .unwrap();
     let metadata = discover(&server).await.unwrap();
-    assert_eq!(metadata.issuer, format!("http://[::1]:{}", server.address().port()));
-    assert_eq!(server.requests()[0].header("host"), metadata.issuer.strip_prefix("http://"));
+    assert_eq!(
+        metadata.issuer,
+        format!("http://[::1]:{}", server.address().port())
+    );
+    assert_eq!(
+        server.requests()[0].header("host"),
+        metadata.issuer.strip_prefix("http://")
+    );
 }
 
 #[tokio::test]
 async fn an_endpoint_may_be_elsewhere_by_https_or_allowed_http() {
     let server = DevServer::start().await;
     server.set_discovery_member("token_endpoint", "https://tokens.example/oauth/token");
-    assert_eq!(discover(&server).await.unwrap().token_endpoint.host_str(), Some("tokens.example"));
+    assert_eq!(
+        discover(&server).await.unwrap().token_endpoint.host_str(),
+        Some("tokens.example")
+    );
 
     server.set_discovery_member("token_endpoint", "http://tokens.example/token");
     let anywhere = HttpClient::new(PlainHttp::Anywhere);
-    DiscoveryClient::new(server.url(), anywhere).unwrap().fetch().await.unwrap();
+    DiscoveryClient::new(server.url(), anywhere)
+        .unwrap()
+        .fetch()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -65,9 +98,28 @@ async fn the_secret_goes_into_the_body_where_the_server_lists_it() {
     use ClientAuthentication::{Basic, Body};
 
     let server = DevServer::start().await;
-    assert_eq!(discover(&server).await.unwrap().to_endpoints().client_authentication, Body);
-    for methods in [json!(["client_secret_basic"]), json!([]), json!(null), json!("client_secret_post")] {
+    assert_eq!(
+        discover(&server)
+            .await
+            .unwrap()
+            .to_endpoints()
+            .client_authentication,
+        Body
+    );
+    for methods in [
+        json!(["client_secret_basic"]),
+        json!([]),
+        json!(null),
+        json!("client_secret_post"),
+    ] {
         server.set_discovery_member("token_endpoint_auth_methods_supported", methods);
-        assert_eq!(discover(&server).await.unwrap().to_endpoints().client_authentication, Basic);
+        assert_eq!(
+            discover(&server)
+                .await
+                .unwrap()
+                .to_endpoints()
+                .client_authentication,
+            Basic
+        );
     }
 }

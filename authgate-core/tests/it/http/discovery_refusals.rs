@@ -36,10 +36,21 @@ async fn a_document_that_breaks_a_rule_is_refused() {
         ("authorization_endpoint", json!("file:///bin/sh")),
         ("authorization_endpoint", json!("javascript:alert(1)")),
         ("authorization_endpoint", json!("calc.exe")),
-        ("authorization_endpoint", json!("https://a.example/#fragment")),
+        (
+            "authorization_endpoint",
+            json!("https://a.example/#fragment"),
+        ),
     ];
-    let refusals = failures(&server, members.map(|(member, value)| Fault::set_member(member, value))).await;
-    assert!(refusals.iter().all(|error| matches!(error, Error::Protocol { .. }) && !error.is_transient()));
+    let refusals = failures(
+        &server,
+        members.map(|(member, value)| Fault::set_member(member, value)),
+    )
+    .await;
+    assert!(
+        refusals
+            .iter()
+            .all(|error| matches!(error, Error::Protocol { .. }) && !error.is_transient())
+    );
     insta::assert_snapshot!(lines(refusals), @r"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer https://evil.example, and http://127.0.0.1:[port] was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer http://127.0.0.1:[port], and http://127.0.0.1:[port] was asked: set the server's URL (AUTHGATE_URL) to the issuer, to the letter
@@ -70,10 +81,18 @@ async fn an_issuer_that_is_almost_right_is_refused_and_both_are_named() {
         format!("{url}/t2\u{1b}[2J"),
         format!("{url}//"),
     ] {
-        let text = failure(&server, Fault::set_member("issuer", other.as_str())).await.to_string();
-        let named: Vec<_> = text.split(' ').map(|word| word.trim_end_matches([',', '.', ':', ';'])).collect();
+        let text = failure(&server, Fault::set_member("issuer", other.as_str()))
+            .await
+            .to_string();
+        let named: Vec<_> = text
+            .split(' ')
+            .map(|word| word.trim_end_matches([',', '.', ':', ';']))
+            .collect();
         let other = other.replace('\u{1b}', r"\u{1b}");
-        assert!(named.contains(&url) && named.contains(&other.as_str()), "{other}: {text}");
+        assert!(
+            named.contains(&url) && named.contains(&other.as_str()),
+            "{other}: {text}"
+        );
         server.assert_requests([Endpoint::Discovery]);
     }
 }
@@ -82,7 +101,10 @@ async fn an_issuer_that_is_almost_right_is_refused_and_both_are_named() {
 async fn a_body_that_is_no_document_is_shown_safely() {
     let server = DevServer::start().await;
     let deep = "[".repeat(100_000);
-    let utf16: Vec<u8> = "{\"issuer\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = "{\"issuer\":1}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let bodies: [&[u8]; 10] = [
         b"<html>\x1b[2JPlease log in</html>",
         b"",
@@ -95,8 +117,16 @@ async fn a_body_that_is_no_document_is_shown_safely() {
         b"\xef\xbb\xbf{}",
         b"{\"issuer\":\"a\",\"\\u0069ssuer\":\"a\"}",
     ];
-    let refusals = failures(&server, bodies.map(|body| Fault::body(200, "text/html", body.to_vec()))).await;
-    assert!(refusals.iter().all(|error| matches!(error, Error::Response { .. })));
+    let refusals = failures(
+        &server,
+        bodies.map(|body| Fault::body(200, "text/html", body.to_vec())),
+    )
+    .await;
+    assert!(
+        refusals
+            .iter()
+            .all(|error| matches!(error, Error::Response { .. }))
+    );
     insta::assert_snapshot!(lines(refusals), @r#"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration answered 200, which is not a JSON object (text/html; a body that begins: <html>\u{1b}[2JPlease log in</html>)
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration answered 200, which is not a JSON object (text/html; an empty body)
@@ -115,20 +145,44 @@ async fn a_body_that_is_no_document_is_shown_safely() {
 async fn a_body_without_end_is_given_up_at_the_limit() {
     let server = DevServer::start().await;
     for fault in [Fault::Endless, Fault::Oversized(64 * 1024 * 1024)] {
-        assert!(failure(&server, fault).await.to_string().contains("larger than 1 MiB"));
+        assert!(
+            failure(&server, fault)
+                .await
+                .to_string()
+                .contains("larger than 1 MiB")
+        );
         // Nothing that is smaller on the wire than in memory is asked for, or would be unpacked.
-        assert!(server.requests().iter().all(|request| request.header("accept-encoding").is_none()));
+        assert!(
+            server
+                .requests()
+                .iter()
+                .all(|request| request.header("accept-encoding").is_none())
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_falls_silent_or_drips_is_given_up() {
     let server = DevServer::start().await;
-    for fault in [Fault::HeadersThenSilence, Fault::Hang, Fault::Drip { every: Duration::from_secs(10), bytes: 1 }] {
+    for fault in [
+        Fault::HeadersThenSilence,
+        Fault::Hang,
+        Fault::Drip {
+            every: Duration::from_secs(10),
+            bytes: 1,
+        },
+    ] {
         let started = Instant::now();
         let error = failure(&server, fault).await;
-        assert!(error.is_transient() && error.to_string().contains("no answer in time"), "{error}");
-        assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());
+        assert!(
+            error.is_transient() && error.to_string().contains("no answer in time"),
+            "{error}"
+        );
+        assert!(
+            started.elapsed() <= Duration::from_secs(31),
+            "{:?}",
+            started.elapsed()
+        );
         server.assert_requests([Endpoint::Discovery]);
     }
 }
@@ -139,7 +193,10 @@ async fn a_redirect_is_not_followed_and_its_target_is_named() {
     let itself = format!("{}/.well-known/openid-configuration", server.url());
     for status in [301, 302, 307, 308] {
         let locations = ["http://evil.example/here?secret=canary", &itself];
-        let redirects = locations.map(|location| Fault::Redirect { status, location: location.to_owned() });
+        let redirects = locations.map(|location| Fault::Redirect {
+            status,
+            location: location.to_owned(),
+        });
         let refusals = failures(&server, redirects).await;
         assert!(refusals.iter().all(|error| !error.is_transient()));
         let shown = lines(refusals).replace(&format!("({status})"), "([status])");
@@ -163,22 +220,40 @@ async fn a_failure_that_may_pass_is_retried_up_to_three_times() {
         assert!(server.count(Endpoint::Discovery) <= 3, "{status}");
     }
     // It is transient, but not retried.
-    assert!(failure(&server, Fault::body(500, "text/html", "<h1>oops</h1>")).await.is_transient());
+    assert!(
+        failure(&server, Fault::body(500, "text/html", "<h1>oops</h1>"))
+            .await
+            .is_transient()
+    );
     server.assert_requests([Endpoint::Discovery]);
 }
 
 #[test]
 fn a_url_that_no_token_may_go_to_is_refused_unsent() {
-    let refusal = DiscoveryClient::new("http://auth.example.com", HttpClient::default()).unwrap_err();
+    let refusal =
+        DiscoveryClient::new("http://auth.example.com", HttpClient::default()).unwrap_err();
     assert!(matches!(refusal, Error::Config(_)), "{refusal}");
-    assert!(DiscoveryClient::new("http://auth.example.com", HttpClient::new(PlainHttp::Anywhere)).is_ok());
+    assert!(
+        DiscoveryClient::new(
+            "http://auth.example.com",
+            HttpClient::new(PlainHttp::Anywhere)
+        )
+        .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn no_document_and_no_server_are_told_apart() {
     let server = DevServer::start().await;
-    let no_document = failure(&server, Fault::body(404, "text/plain", "404 page not found")).await;
-    assert_eq!((no_document.status(), no_document.is_transient()), (Some(404), false));
+    let no_document = failure(
+        &server,
+        Fault::body(404, "text/plain", "404 page not found"),
+    )
+    .await;
+    assert_eq!(
+        (no_document.status(), no_document.is_transient()),
+        (Some(404), false)
+    );
 
     let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
     server.stop().await;

@@ -9,10 +9,18 @@ use tokio::net::TcpListener;
 
 /// How discovery fails at this URL; a stored token outlives each of these.
 async fn failure(url: &str) -> TransportFailure {
-    let error = DiscoveryClient::new(url, HttpClient::default()).unwrap().fetch().await.unwrap_err();
+    let error = DiscoveryClient::new(url, HttpClient::default())
+        .unwrap()
+        .fetch()
+        .await
+        .unwrap_err();
     assert!(error.is_transient());
     match error {
-        Error::Transport { failure, proxy: None, .. } => failure,
+        Error::Transport {
+            failure,
+            proxy: None,
+            ..
+        } => failure,
         _ => panic!("{error}"),
     }
 }
@@ -28,7 +36,10 @@ async fn the_wrong_certificate_or_protocol_is_not_retried() {
         (encrypted, "http", TransportFailure::NotHttp, false),
     ] {
         let failure = failure(&format!("{scheme}://{}", server.address())).await;
-        assert_eq!((failure, failure.is_before_sending()), (expected, is_before_sending));
+        assert_eq!(
+            (failure, failure.is_before_sending()),
+            (expected, is_before_sending)
+        );
         server.assert_requests([]);
         assert_eq!(server.connections(), 1);
     }
@@ -46,6 +57,9 @@ async fn a_handshake_that_the_server_breaks_off_is_retried() {
         }
     });
     let failure = failure(&url).await;
-    assert_eq!((failure, failure.is_before_sending()), (TransportFailure::Handshake, true));
+    assert_eq!(
+        (failure, failure.is_before_sending()),
+        (TransportFailure::Handshake, true)
+    );
     accepting.await.unwrap();
 }

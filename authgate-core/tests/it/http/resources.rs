@@ -9,13 +9,21 @@ use crate::support::service::Service;
 
 /// How userinfo fails after this answer.
 async fn userinfo_error(service: &Service, token: &str, fault: Fault) -> Error {
-    service.server.inject(Endpoint::UserInfo, fault, Times::Once);
-    service.client.userinfo(&Secret::from(token)).await.unwrap_err()
+    service
+        .server
+        .inject(Endpoint::UserInfo, fault, Times::Once);
+    service
+        .client
+        .userinfo(&Secret::from(token))
+        .await
+        .unwrap_err()
 }
 
 fn challenged(status: u16, challenges: &[&str]) -> Fault {
     let fault = Fault::status(status);
-    challenges.iter().fold(fault, |fault, challenge| fault.with_header("WWW-Authenticate", challenge))
+    challenges.iter().fold(fault, |fault, challenge| {
+        fault.with_header("WWW-Authenticate", challenge)
+    })
 }
 
 #[tokio::test]
@@ -35,9 +43,17 @@ async fn a_persons_token_is_described() {
 #[tokio::test]
 async fn members_that_userinfo_leaves_out_or_garbles_are_none() {
     let Service { server, client, .. } = Service::start().await;
-    let token = Secret::from(server.issue_tokens(server.confidential_client(), "email").access_token);
+    let token = Secret::from(
+        server
+            .issue_tokens(server.confidential_client(), "email")
+            .access_token,
+    );
     assert_eq!(client.userinfo(&token).await.unwrap().name, None);
-    server.inject(Endpoint::UserInfo, Fault::json(200, &json!({"sub": 7, "name": ["x"]})), Times::Once);
+    server.inject(
+        Endpoint::UserInfo,
+        Fault::json(200, &json!({"sub": 7, "name": ["x"]})),
+        Times::Once,
+    );
     assert_eq!(client.userinfo(&token).await.unwrap().sub, None);
 }
 
@@ -46,18 +62,27 @@ async fn refusals_are_told_apart() {
     let service = Service::start_with(|settings| settings.user_not_found_for_machines = true).await;
     let token = service.grant().await.unwrap().access_token;
     let not_found = service.client.userinfo(&token).await.unwrap_err();
-    assert!(service.client.token_info(&token).await.unwrap().active, "the token itself is fine");
+    assert!(
+        service.client.token_info(&token).await.unwrap().active,
+        "the token itself is fine"
+    );
 
     let mut refusals = vec![not_found];
     for fault in [
-        challenged(403, &["Bearer error=\"insufficient_scope\", scope=\"email\""]),
+        challenged(
+            403,
+            &["Bearer error=\"insufficient_scope\", scope=\"email\""],
+        ),
         Fault::status(401),
         Fault::json(200, &json!([1])),
         Fault::body(200, "application/jwt", "eyJ.eyJ.sig"),
         Fault::body(400, "text/plain", "bad token canary-token"),
     ] {
         let error = userinfo_error(&service, "canary-token", fault).await;
-        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
         refusals.push(error);
     }
     assert!(matches!(&refusals[1], Error::OAuth { code, .. } if code == "insufficient_scope"));
@@ -76,10 +101,21 @@ async fn refusals_are_told_apart() {
 #[tokio::test]
 async fn the_bearer_challenge_is_found_among_others() {
     let service = Service::start().await;
-    let (basic, bearer) = ("Basic realm=\"a, Bearer\"", "bearer realm=\"b\", error=\"invalid_token\"");
+    let (basic, bearer) = (
+        "Basic realm=\"a, Bearer\"",
+        "bearer realm=\"b\", error=\"invalid_token\"",
+    );
     let both = format!("{basic}, {bearer}");
-    for challenges in [&[basic, bearer] as &[&str], &[bearer, basic], &[&both], &["Bearer realm=\"c\"", bearer]] {
+    for challenges in [
+        &[basic, bearer] as &[&str],
+        &[bearer, basic],
+        &[&both],
+        &["Bearer realm=\"c\"", bearer],
+    ] {
         let error = userinfo_error(&service, "unknown", challenged(401, challenges)).await;
-        assert!(matches!(&error, Error::OAuth { code, .. } if code == "invalid_token"), "{challenges:?}: {error}");
+        assert!(
+            matches!(&error, Error::OAuth { code, .. } if code == "invalid_token"),
+            "{challenges:?}: {error}"
+        );
     }
 }

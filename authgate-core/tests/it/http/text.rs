@@ -15,7 +15,10 @@ fn terminal_control_characters_become_visible() {
         ("\u{2066}isolate\u{2069}", r"\u{2066}isolate\u{2069}"),
         ("\u{e0041}tag", r"\u{e0041}tag"),
         ("two\u{180b}\u{17b4}", r"two\u{180b}\u{17b4}"),
-        ("\u{13430}\u{1bca0}\u{1d173}\u{fff0}", r"\u{13430}\u{1bca0}\u{1d173}\u{fff0}"),
+        (
+            "\u{13430}\u{1bca0}\u{1d173}\u{fff0}",
+            r"\u{13430}\u{1bca0}\u{1d173}\u{fff0}",
+        ),
         ("bytes\u{e0101}\u{e01ef}", r"bytes\u{e0101}\u{e01ef}"),
     ];
     for (text, shown) in hostile {
@@ -31,7 +34,10 @@ fn ordinary_text_of_any_language_is_left_as_it_is() {
 
 #[test]
 fn a_body_keeps_its_lines_and_shows_bytes_that_are_no_text() {
-    assert_eq!(printable_body(b"{\n\t\"a\": 1\r\n}\x1b[0m\xff"), "{\n\t\"a\": 1\\r\n}\\u{1b}[0m\u{fffd}");
+    assert_eq!(
+        printable_body(b"{\n\t\"a\": 1\r\n}\x1b[0m\xff"),
+        "{\n\t\"a\": 1\\r\n}\\u{1b}[0m\u{fffd}"
+    );
 }
 
 #[test]
@@ -43,6 +49,8 @@ fn an_excerpt_is_cut_between_characters_and_says_so() {
 
 #[test]
 fn a_url_is_shown_without_password_query_and_fragment() {
-    let url = "https://user:password@host.example/path?access_token=canary#code=canary".parse().unwrap();
+    let url = "https://user:password@host.example/path?access_token=canary#code=canary"
+        .parse()
+        .unwrap();
     assert_eq!(printable_url(&url), "https://host.example/path");
 }

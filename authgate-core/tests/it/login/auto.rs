@@ -17,12 +17,24 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     let [first, second] = ports.each_ref().map(|port| port.redirect_uri("127.0.0.1"));
     let mut notices = Vec::new();
     for (person, urls) in [
-        (Person::at(&of_another, FlowMode::Auto, TestBrowser::Hangs).await, 0),
-        (Person::at(&first, FlowMode::Auto, TestBrowser::Fails).await, 1),
-        (Person::at(&second, FlowMode::Auto, TestBrowser::Hangs).await, 1),
+        (
+            Person::at(&of_another, FlowMode::Auto, TestBrowser::Hangs).await,
+            0,
+        ),
+        (
+            Person::at(&first, FlowMode::Auto, TestBrowser::Fails).await,
+            1,
+        ),
+        (
+            Person::at(&second, FlowMode::Auto, TestBrowser::Hangs).await,
+            1,
+        ),
     ] {
         person.approve_device().await;
-        assert_eq!((person.prompt.count("url: "), person.device_codes()), (urls, 1));
+        assert_eq!(
+            (person.prompt.count("url: "), person.device_codes()),
+            (urls, 1)
+        );
         notices.push(person.prompt.notices());
         person.success().await;
     }
@@ -41,7 +53,12 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
 async fn after_access_denied_no_other_flow_asks_again() {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let port = Port::free();
-    let mut person = Person::at(&port.redirect_uri("127.0.0.1"), FlowMode::Auto, TestBrowser::Opens(opened)).await;
+    let mut person = Person::at(
+        &port.redirect_uri("127.0.0.1"),
+        FlowMode::Auto,
+        TestBrowser::Opens(opened),
+    )
+    .await;
     let url = urls.recv().await.unwrap();
     let page = http::get(&person.server.deny_authorization(url.as_str()).unwrap()).await;
     assert_snapshot!(shown(&page), @"
@@ -50,7 +67,10 @@ async fn after_access_denied_no_other_flow_asks_again() {
     You can close this tab and go back to the terminal.
     ");
     assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
-    assert_eq!((person.device_codes(), person.server.count(Endpoint::Token)), (0, 0));
+    assert_eq!(
+        (person.device_codes(), person.server.count(Endpoint::Token)),
+        (0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,9 +98,15 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
 async fn an_expired_code_is_replaced_once_at_a_terminal() {
     let mut notices = Vec::new();
     for (terminal, codes) in [(true, 2), (false, 1)] {
-        let server = DevServer::start_with(|settings| settings.device_code_lifetime = seconds(60)).await;
-        let mut person =
-            Person::at_server(server, "http://127.0.0.1:8088/callback", FlowMode::Device, TestBrowser::Hangs, terminal);
+        let server =
+            DevServer::start_with(|settings| settings.device_code_lifetime = seconds(60)).await;
+        let mut person = Person::at_server(
+            server,
+            "http://127.0.0.1:8088/callback",
+            FlowMode::Device,
+            TestBrowser::Hangs,
+            terminal,
+        );
         let error = person.failure().await;
         assert!(described(&error).starts_with("LoginExpired: "), "{error}");
         assert_eq!(person.device_codes(), codes);

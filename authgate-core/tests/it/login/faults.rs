@@ -16,7 +16,11 @@ use crate::support::fragile::{Fragile, Outcome};
 use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, file_in, shown};
 
-async fn resume(server: &DevServer, store: &Arc<FallbackStore>, prompt: &Arc<Recorder>) -> Result<Session> {
+async fn resume(
+    server: &DevServer,
+    store: &Arc<FallbackStore>,
+    prompt: &Arc<Recorder>,
+) -> Result<Session> {
     authenticate(unattended(server.url(), store.clone(), prompt.clone())).await
 }
 
@@ -37,7 +41,14 @@ impl Machine {
         let lock = second.login_lock().clone();
         let store = FallbackStore::new(vec![Box::new(keyring.clone()), Box::new(second)], lock);
         let server = strict_server().await;
-        Self { server, prompt: Arc::default(), keyring, file, store: Arc::new(store), home }
+        Self {
+            server,
+            prompt: Arc::default(),
+            keyring,
+            file,
+            store: Arc::new(store),
+            home,
+        }
     }
 
     /// A machine with a login in its keyring that expires at this time.
@@ -69,7 +80,11 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
         () = refresh.arrived() => {}
     }
     // The next one waits for the lock, which the refresh still holds, and uses what it brings.
-    let next = tokio::spawn(authenticate(unattended(server.url(), machine.store.clone(), prompt.clone())));
+    let next = tokio::spawn(authenticate(unattended(
+        server.url(),
+        machine.store.clone(),
+        prompt.clone(),
+    )));
     until("the wait for the lock", || !prompt.lines().is_empty()).await;
     assert_snapshot!(prompt.said(), @"notice: Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it");
     refresh.release();
@@ -89,7 +104,13 @@ async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     machine.file.save(CLIENT, &living).unwrap();
     let session = machine.resume_and_validate().await;
     assert!(session.is_logged_in() && session.token().access_token == living.access_token);
-    assert_eq!((machine.keyring.content(), machine.file.load(CLIENT).unwrap()), (None, Some(living)));
+    assert_eq!(
+        (
+            machine.keyring.content(),
+            machine.file.load(CLIENT).unwrap()
+        ),
+        (None, Some(living))
+    );
     assert_eq!(machine.prompt.said(), "");
 }
 
@@ -111,8 +132,17 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
         let (machine, stored) = Machine::with_login(expires_at).await;
         machine.keyring.fail(&["load"]);
         let error = machine.resume().await.unwrap_err();
-        assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
-        assert_eq!((machine.prompt.count("fragile: cannot load"), machine.prompt.count("revoked")), (1, 0));
+        assert!(
+            error.to_string().starts_with("nobody is logged in"),
+            "{error}"
+        );
+        assert_eq!(
+            (
+                machine.prompt.count("fragile: cannot load"),
+                machine.prompt.count("revoked")
+            ),
+            (1, 0)
+        );
 
         machine.keyring.fail(&[]);
         assert_eq!(machine.keyring.content(), Some(stored));
@@ -128,7 +158,10 @@ async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
     machine.server.revoke(stored.access_token.expose());
     machine.keyring.fail(&["load"]);
     assert!(session.validate().await.is_err());
-    assert_eq!((machine.keyring.content(), machine.prompt.count("revoked")), (Some(stored), 0));
+    assert_eq!(
+        (machine.keyring.content(), machine.prompt.count("revoked")),
+        (Some(stored), 0)
+    );
 
     machine.keyring.fail(&[]);
     machine.resume_and_validate().await;
@@ -138,10 +171,22 @@ async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
 #[tokio::test]
 async fn a_refused_token_that_is_not_deleted_is_sent_once() {
     let (machine, _revoked) = Machine::with_login(LONG_AGO).await;
-    machine.keyring.follow(|call| if call == "delete" { Outcome::Pretends } else { Outcome::Works });
+    machine.keyring.follow(|call| {
+        if call == "delete" {
+            Outcome::Pretends
+        } else {
+            Outcome::Works
+        }
+    });
     machine.server.revoke_everything();
-    let error = timeout(LIMIT, machine.resume()).await.expect("it comes to an end").unwrap_err();
-    assert!(error.to_string().starts_with("nobody is logged in"), "{error}");
+    let error = timeout(LIMIT, machine.resume())
+        .await
+        .expect("it comes to an end")
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("nobody is logged in"),
+        "{error}"
+    );
     assert_eq!(machine.server.count(Endpoint::Token), 1);
 }
 
@@ -156,17 +201,28 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         let fragile = Fragile::new({
             let calls_left = calls_left.clone();
             move |_| {
-                assert!(calls_left.fetch_sub(1, Ordering::SeqCst) != 0, "the store fails, as the test wants");
+                assert!(
+                    calls_left.fetch_sub(1, Ordering::SeqCst) != 0,
+                    "the store fails, as the test wants"
+                );
                 Outcome::Works
             }
         });
         fragile.put(&login(&server, LONG_AGO));
         let store = FallbackStore::new(vec![Box::new(fragile)], LoginLock::beside(home.file("")));
         let store = Arc::new(store);
-        let struck = tokio::spawn(authenticate(unattended(server.url(), store.clone(), Recorder::default()))).await;
+        let struck = tokio::spawn(authenticate(unattended(
+            server.url(),
+            store.clone(),
+            Recorder::default(),
+        )))
+        .await;
         match struck {
             Ok(Err(error)) => {
-                assert!(matches!(error, Error::Interrupted { .. }) && error.is_transient(), "{error}");
+                assert!(
+                    matches!(error, Error::Interrupted { .. }) && error.is_transient(),
+                    "{error}"
+                );
                 interrupted += 1;
             }
             Ok(Ok(_)) if calls_left.load(Ordering::SeqCst) >= 0 => break,
@@ -194,15 +250,21 @@ impl Prompt for PanicsAtNotices {
 #[tokio::test]
 async fn a_refreshed_token_is_saved_before_any_notice() {
     let (machine, _old) = Machine::with_login(LONG_AGO).await;
-    let options = unattended(machine.server.url(), machine.store.clone(), PanicsAtNotices).scopes([
-        "profile",
-        "email",
-        "not-granted",
-    ]);
+    let options = unattended(machine.server.url(), machine.store.clone(), PanicsAtNotices)
+        .scopes(["profile", "email", "not-granted"]);
     let outcome = authenticate(options.clone()).await;
-    assert!(matches!(outcome, Err(Error::Interrupted { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Error::Interrupted { .. })),
+        "{outcome:?}"
+    );
 
     let prompt = Arc::new(Recorder::default());
     authenticate(options.prompt(prompt.clone())).await.unwrap();
-    assert_eq!((machine.server.count(Endpoint::Token), prompt.text().as_str()), (1, ""));
+    assert_eq!(
+        (
+            machine.server.count(Endpoint::Token),
+            prompt.text().as_str()
+        ),
+        (1, "")
+    );
 }

@@ -16,7 +16,9 @@ const PAIRS: u64 = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_refresh_an_expired_login_once() {
-    let pairs: Vec<_> = (0..PAIRS).map(|_| tokio::spawn(refresh_time_and_again(rounds(20) / PAIRS))).collect();
+    let pairs: Vec<_> = (0..PAIRS)
+        .map(|_| tokio::spawn(refresh_time_and_again(rounds(20) / PAIRS)))
+        .collect();
     for pair in pairs {
         pair.await.unwrap();
     }
@@ -25,7 +27,11 @@ async fn two_processes_refresh_an_expired_login_once() {
 async fn refresh_time_and_again(rounds: u64) {
     let server = strict_server().await;
     // Without it the first refresh would be over before the second process is up to one.
-    server.inject(Endpoint::Token, Fault::Delay(Duration::from_millis(5)), Times::Always);
+    server.inject(
+        Endpoint::Token,
+        Fault::Delay(Duration::from_millis(5)),
+        Times::Always,
+    );
     let home = Home::new();
     let store = file_in(&home);
     let mut stored = login(&server, LONG_AGO);

@@ -20,8 +20,15 @@ struct Person {
 
 impl Person {
     async fn logged_in() -> Self {
-        let person = Self { server: strict_server().await, home: Home::new(), prompt: Arc::default() };
-        person.file().save(CLIENT, &login(&person.server, FAR_AHEAD)).unwrap();
+        let person = Self {
+            server: strict_server().await,
+            home: Home::new(),
+            prompt: Arc::default(),
+        };
+        person
+            .file()
+            .save(CLIENT, &login(&person.server, FAR_AHEAD))
+            .unwrap();
         person
     }
 
@@ -34,7 +41,9 @@ impl Person {
         let file = self.file();
         let lock = file.login_lock().clone();
         let store = Arc::new(FallbackStore::new(vec![Box::new(file)], lock));
-        let session = authenticate(unattended(self.server.url(), store, self.prompt.clone())).await.unwrap();
+        let session = authenticate(unattended(self.server.url(), store, self.prompt.clone()))
+            .await
+            .unwrap();
         self.server.forget_requests();
         session
     }
@@ -58,7 +67,15 @@ async fn many_callers_cause_one_refresh_which_is_stored() {
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let tokens = tokens.clone();
-            tokio::spawn(async move { tokens.token().await.unwrap().access_token.expose().to_owned() })
+            tokio::spawn(async move {
+                tokens
+                    .token()
+                    .await
+                    .unwrap()
+                    .access_token
+                    .expose()
+                    .to_owned()
+            })
         })
         .collect();
     for caller in callers {
@@ -71,7 +88,10 @@ async fn many_callers_cause_one_refresh_which_is_stored() {
 #[tokio::test]
 async fn a_token_that_another_process_refreshed_is_taken_over() {
     let person = Person::logged_in().await;
-    let (first, second) = (person.session().await.token_source(), person.session().await.token_source());
+    let (first, second) = (
+        person.session().await.token_source(),
+        person.session().await.token_source(),
+    );
     refuse(&first).await;
     refuse(&second).await;
     let tokens = (first.token().await.unwrap(), second.token().await.unwrap());
@@ -84,9 +104,15 @@ async fn an_api_that_refuses_the_token_gets_a_refreshed_one() {
     let person = Person::logged_in().await;
     let api = BearerAuth::new(person.session().await.token_source());
     person.server.revoke(person.stored().access_token.expose());
-    let user = api.get(format!("{}/oauth/userinfo", person.server.url())).send().await.unwrap();
+    let user = api
+        .get(format!("{}/oauth/userinfo", person.server.url()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(user.status(), 200);
-    person.server.assert_requests([Endpoint::UserInfo, Endpoint::Token, Endpoint::UserInfo]);
+    person
+        .server
+        .assert_requests([Endpoint::UserInfo, Endpoint::Token, Endpoint::UserInfo]);
 }
 
 #[tokio::test]
@@ -101,7 +127,13 @@ async fn a_login_that_the_server_ended_is_an_error_without_a_prompt() {
     person.server.assert_requests([Endpoint::Token]);
 
     // After a login elsewhere the same source goes on, once the pause after the error is over.
-    person.file().save(CLIENT, &login(&person.server, FAR_AHEAD)).unwrap();
+    person
+        .file()
+        .save(CLIENT, &login(&person.server, FAR_AHEAD))
+        .unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    assert_eq!(tokens.token().await.unwrap().access_token, person.stored().access_token);
+    assert_eq!(
+        tokens.token().await.unwrap().access_token,
+        person.stored().access_token
+    );
 }

@@ -18,20 +18,36 @@ fn every_case_is_listed_once_with_tests_that_exist() {
     let tests = tests();
     for (number, named) in cases() {
         let missing: Vec<_> = named.iter().filter(|test| !tests.contains(*test)).collect();
-        assert!(missing.is_empty(), "case {number} names tests that do not exist: {missing:#?}");
+        assert!(
+            missing.is_empty(),
+            "case {number} names tests that do not exist: {missing:#?}"
+        );
     }
 }
 
 #[test]
 fn no_comment_names_a_case() {
-    let folders = PACKAGES.iter().flat_map(|(package, _)| source_folders(package));
+    let folders = PACKAGES
+        .iter()
+        .flat_map(|(package, _)| source_folders(package));
     for file in folders.flat_map(|folder| rust_files(&folder)) {
         let text = fs::read_to_string(&file).unwrap();
-        let naming = text.lines().find(|line| line.split_once("//").is_some_and(|(_, comment)| names_a_case(comment)));
-        assert_eq!(naming, None, "{}: name the test in cases.md instead", file.display());
+        let naming = text.lines().find(|line| {
+            line.split_once("//")
+                .is_some_and(|(_, comment)| names_a_case(comment))
+        });
+        assert_eq!(
+            naming,
+            None,
+            "{}: name the test in cases.md instead",
+            file.display()
+        );
     }
     for (name, text) in scripts() {
-        assert!(!names_a_case(&text), "{name}: name the test in cases.md instead");
+        assert!(
+            !names_a_case(&text),
+            "{name}: name the test in cases.md instead"
+        );
     }
 }
 
@@ -60,12 +76,19 @@ mod inner {
 #[tokio::test]
 async fn fourth() {}
 ";
-    assert_eq!(names_of_tests(code), ["first", "inner::second", "inner::third", "fourth"]);
+    assert_eq!(
+        names_of_tests(code),
+        ["first", "inner::second", "inner::third", "fourth"]
+    );
 }
 
 #[test]
 fn a_case_is_its_word_and_a_number() {
-    for comment in ["case 7", "What is refused (cases 12, 13).", "Case 140: a power cut"] {
+    for comment in [
+        "case 7",
+        "What is refused (cases 12, 13).",
+        "Case 140: a power cut",
+    ] {
         assert!(names_a_case(comment), "{comment}");
     }
     for comment in ["in case of 3", "a showcase 4", "cases", "case N"] {
@@ -77,15 +100,38 @@ fn a_case_is_its_word_and_a_number() {
 fn cases() -> BTreeMap<u32, Vec<String>> {
     let mut cases = BTreeMap::new();
     let list = fs::read_to_string("tests/cases.md").unwrap();
-    for item in list.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap()) {
+    for item in list
+        .split("\n- ")
+        .skip(1)
+        .map(|item| item.split("\n\n").next().unwrap())
+    {
         let words = item.split_whitespace().collect::<Vec<_>>().join(" ");
-        let number = words.split(':').next().unwrap().parse().unwrap_or_else(|_| panic!("no number: {words}"));
-        let shown = words.strip_suffix(']').and_then(|words| words.rsplit_once(" [")).map_or("", |(_, shown)| shown);
+        let number = words
+            .split(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap_or_else(|_| panic!("no number: {words}"));
+        let shown = words
+            .strip_suffix(']')
+            .and_then(|words| words.rsplit_once(" ["))
+            .map_or("", |(_, shown)| shown);
         let says_why_no_test = shown.starts_with("no test: ");
-        let tests = if says_why_no_test { "" } else { shown }.split('`').skip(1).step_by(2);
+        let tests = if says_why_no_test { "" } else { shown }
+            .split('`')
+            .skip(1)
+            .step_by(2);
         let tests: Vec<_> = tests.map(str::to_owned).collect();
-        assert_eq!(tests.is_empty(), says_why_no_test, "case {number} needs tests, or else a reason");
-        assert_eq!(cases.insert(number, tests), None, "case {number} is listed twice");
+        assert_eq!(
+            tests.is_empty(),
+            says_why_no_test,
+            "case {number} needs tests, or else a reason"
+        );
+        assert_eq!(
+            cases.insert(number, tests),
+            None,
+            "case {number} is listed twice"
+        );
     }
     cases
 }
@@ -103,7 +149,9 @@ fn tests() -> BTreeSet<String> {
         }
     }
     for (file, text) in scripts() {
-        let functions = text.lines().filter_map(|line| line.trim_start().strip_prefix("def "));
+        let functions = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("def "));
         let names = functions.filter(|function| function.starts_with("test_"));
         tests.extend(names.map(|name| format!("{file}::{}", name.split('(').next().unwrap())));
     }
@@ -118,7 +166,10 @@ fn source_folders(package: &str) -> impl Iterator<Item = PathBuf> {
 
 /// The path of a file's module, with `::` behind it; empty for the root of a library, program or test binary.
 fn module(file: &Path) -> String {
-    let mut names: Vec<_> = file.iter().map(|name| name.to_str().unwrap().trim_end_matches(".rs")).collect();
+    let mut names: Vec<_> = file
+        .iter()
+        .map(|name| name.to_str().unwrap().trim_end_matches(".rs"))
+        .collect();
     names.pop_if(|name| ["mod", "main", "lib"].contains(name));
     if names.first() == Some(&"it") {
         names.remove(0);
@@ -133,14 +184,21 @@ fn names_of_tests(code: &str) -> Vec<String> {
     let mut is_test = false;
     for line in code.lines() {
         let (code, indentation) = (line.trim_start(), line.len() - line.trim_start().len());
-        if let Some(name) = code.strip_prefix("mod ").and_then(|code| code.strip_suffix(" {")) {
+        if let Some(name) = code
+            .strip_prefix("mod ")
+            .and_then(|code| code.strip_suffix(" {"))
+        {
             modules.push((name, indentation));
         }
         if code == "}" {
             modules.pop_if(|(_, its)| *its == indentation);
         }
         is_test |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
-        if let Some(function) = code.strip_prefix("async ").unwrap_or(code).strip_prefix("fn ") {
+        if let Some(function) = code
+            .strip_prefix("async ")
+            .unwrap_or(code)
+            .strip_prefix("fn ")
+        {
             let name = function.split('(').next().unwrap();
             if std::mem::take(&mut is_test) {
                 let path = modules.iter().map(|(module, _)| *module).chain([name]);
@@ -154,14 +212,31 @@ fn names_of_tests(code: &str) -> Vec<String> {
 /// The files of the continuous integration's tests: names and texts.
 fn scripts() -> Vec<(String, String)> {
     let folder = Path::new("../.ci/tests");
-    let names = if folder.exists() { names_in(folder) } else { Vec::new() };
-    let scripts = names.into_iter().filter(|name| Path::new(name).extension() == Some("py".as_ref()));
-    scripts.map(|name| (format!(".ci/tests/{name}"), fs::read_to_string(folder.join(name)).unwrap())).collect()
+    let names = if folder.exists() {
+        names_in(folder)
+    } else {
+        Vec::new()
+    };
+    let scripts = names
+        .into_iter()
+        .filter(|name| Path::new(name).extension() == Some("py".as_ref()));
+    scripts
+        .map(|name| {
+            (
+                format!(".ci/tests/{name}"),
+                fs::read_to_string(folder.join(name)).unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// Whether the word `case` or `cases` stands before a number.
 fn names_a_case(comment: &str) -> bool {
-    let words = comment.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = comment
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     let words: Vec<_> = words.map(str::to_lowercase).collect();
-    words.windows(2).any(|pair| ["case", "cases"].contains(&pair[0].as_str()) && pair[1].parse::<u32>().is_ok())
+    words
+        .windows(2)
+        .any(|pair| ["case", "cases"].contains(&pair[0].as_str()) && pair[1].parse::<u32>().is_ok())
 }

@@ -7,8 +7,14 @@ use insta::assert_snapshot;
 fn run(example: &str, home: &Home) -> Run {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.ancestors().nth(2).unwrap().join("examples");
-    let program = folder.join(example).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is not built: run cargo build --examples", program.display());
+    let program = folder
+        .join(example)
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        program.exists(),
+        "{} is not built: run cargo build --examples",
+        program.display()
+    );
     Run::new(program, home)
 }
 
@@ -22,7 +28,11 @@ fn service(example: &str, home: &Home, server: &DevServer) -> Run {
 }
 
 async fn server() -> DevServer {
-    DevServer::builder().confidential_client("service", "pass word").start().await.unwrap()
+    DevServer::builder()
+        .confidential_client("service", "pass word")
+        .start()
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -59,14 +69,22 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     Failed to obtain OAuth token.
     ");
 
-    server.inject(Endpoint::Token, Fault::set_member("access_token", ""), Times::Once);
+    server.inject(
+        Endpoint::Token,
+        Fault::set_member("access_token", ""),
+        Times::Once,
+    );
     assert_snapshot!(failure(run(), "/oauth/token\n").await, @"
     Data Error: client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
     Failed to obtain OAuth token.
     ");
 
     let page = format!("\u{1b}[2J{}", "x".repeat(5000));
-    server.inject(Endpoint::Api, Fault::body(500, "text/html", page), Times::Once);
+    server.inject(
+        Endpoint::Api,
+        Fault::body(500, "text/html", page),
+        Times::Once,
+    );
     assert_snapshot!(failure(run(), "/api/data\n").await, @r"
     HTTP Error calling protected API: 500 Internal Server Error
     Response: \u{1b}[2Jxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
@@ -77,7 +95,10 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     // What stands in brackets are the system's words.
     let printed = failure(run, "/oauth/token\n").await;
     assert_snapshot!(printed.split('(').next().unwrap(), @"Request Error: client credentials grant: cannot reach http://127.0.0.1:[port]/oauth/token. Is the server running, and is this its address?");
-    assert!(printed.ends_with(")\nFailed to obtain OAuth token.\n"), "{printed}");
+    assert!(
+        printed.ends_with(")\nFailed to obtain OAuth token.\n"),
+        "{printed}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +111,10 @@ async fn client_credentials_names_what_is_not_set() {
 #[tokio::test]
 async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     let (server, home) = (server().await, Home::new());
-    let ended = service("token_provider", &home, &server).with("SCOPE", "read").end().await;
+    let ended = service("token_provider", &home, &server)
+        .with("SCOPE", "read")
+        .end()
+        .await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
     assert_snapshot!(ended.printed(), @r#"
     Access token: [token]...
@@ -103,9 +127,17 @@ async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     Rate limiting: 3 tries, at least 5 s apart
     "#);
     // One token by itself, one for the provider, one with a wrong scope.
-    server.assert_requests([Endpoint::Token, Endpoint::Token, Endpoint::Api, Endpoint::Token]);
+    server.assert_requests([
+        Endpoint::Token,
+        Endpoint::Token,
+        Endpoint::Api,
+        Endpoint::Token,
+    ]);
     assert_eq!(server.requests()[0].parameter("scope"), Some("read"));
-    assert_eq!(server.requests()[2].header("accept"), Some("application/json"));
+    assert_eq!(
+        server.requests()[2].header("accept"),
+        Some("application/json")
+    );
 }
 
 #[tokio::test]
@@ -115,11 +147,23 @@ async fn neither_passes_off_a_part_of_an_answer_as_the_answer() {
         server.inject(Endpoint::Api, Fault::Truncated, Times::Once);
         let ended = service(example, &home, &server).end().await;
         assert_eq!(ended.status, Some(1), "{example}");
-        assert!(format!("{ended:?}").contains("the connection was lost"), "{ended:?}");
+        assert!(
+            format!("{ended:?}").contains("the connection was lost"),
+            "{ended:?}"
+        );
 
-        server.inject(Endpoint::Api, Fault::Oversized(1024 * 1024 + 1), Times::Once);
+        server.inject(
+            Endpoint::Api,
+            Fault::Oversized(1024 * 1024 + 1),
+            Times::Once,
+        );
         let ended = service(example, &home, &server).end().await;
         assert_eq!(ended.status, Some(0), "{example}");
-        assert!(ended.stdout.contains("\n(response body truncated to 1 MB)\n"), "{example}");
+        assert!(
+            ended
+                .stdout
+                .contains("\n(response body truncated to 1 MB)\n"),
+            "{example}"
+        );
     }
 }

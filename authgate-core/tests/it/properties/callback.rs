@@ -15,7 +15,8 @@ use crate::support::flow::{begin_login, log_in};
 
 /// A query without the right state.
 fn query() -> impl Strategy<Value = String> {
-    const PIECES: &str = "code= state= error= iss= access_denied a & & &state= &state=a = % %00 + wrong";
+    const PIECES: &str =
+        "code= state= error= iss= access_denied a & & &state= &state=a = % %00 + wrong";
     vec(select(PIECES.split(' ').collect::<Vec<_>>()), 0..10).prop_map(|pieces| pieces.concat())
 }
 
@@ -23,17 +24,30 @@ fn query() -> impl Strategy<Value = String> {
 /// that the state is looked at.
 fn request() -> impl Strategy<Value = String> {
     const RIGHT: &str = "Host: {}\r\n";
-    const HEADERS: &[&str] = &[RIGHT, RIGHT, RIGHT, "Host: {}\r\nHost: {}\r\n", "Host: evil.example\r\n", "\0\r\n", ""];
+    const HEADERS: &[&str] = &[
+        RIGHT,
+        RIGHT,
+        RIGHT,
+        "Host: {}\r\nHost: {}\r\n",
+        "Host: evil.example\r\n",
+        "\0\r\n",
+        "",
+    ];
     let method = select(&["GET", "GET", "GET", "HEAD", "POST", "get", "G\0T", ""][..]);
     let target = prop_oneof![
         4 => query().prop_map(|query| format!("/callback?{query}")),
         1 => "[ -~]{0,30}",
         1 => query().prop_map(|query| format!("http://127.0.0.1/callback?{query}")),
     ];
-    let version = select(&["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", ""][..]);
+    let version = select(
+        &[
+            "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "",
+        ][..],
+    );
     let headers = select(HEADERS);
-    (method, target, version, headers)
-        .prop_map(|(method, target, version, headers)| format!("{method} {target} {version}\r\n{headers}\r\n"))
+    (method, target, version, headers).prop_map(|(method, target, version, headers)| {
+        format!("{method} {target} {version}\r\n{headers}\r\n")
+    })
 }
 
 #[test]
@@ -46,7 +60,10 @@ fn no_request_without_the_state_ends_the_wait() {
             for request in requests {
                 let stream = TcpStream::connect(&host).await.unwrap();
                 let status = hold_for_page(&converse(stream, &request.replace("{}", &host)).await);
-                assert!(status == 0 || (400..500).contains(&status), "{request}: {status}");
+                assert!(
+                    status == 0 || (400..500).contains(&status),
+                    "{request}: {status}"
+                );
             }
             assert_eq!(server.count(Endpoint::Token), 0);
             log_in(&server, &mut begun).await;
@@ -56,13 +73,23 @@ fn no_request_without_the_state_ends_the_wait() {
 
 #[test]
 fn a_callback_with_the_state_ends_in_a_code_or_a_harmless_error() {
-    const PARAMETERS: &[&str] = &["error=", "error=access_denied&error_description=", "code=", "code=a&iss=", ""];
+    const PARAMETERS: &[&str] = &[
+        "error=",
+        "error=access_denied&error_description=",
+        "code=",
+        "code=a&iss=",
+        "",
+    ];
     let runtime = runtime();
     for_any(40, (select(PARAMETERS), hostile()), |(parameters, text)| {
         runtime.block_on(async {
             let (server, mut begun) = begin_login().await;
             let value: String = byte_serialize(text.as_bytes()).collect();
-            let url = format!("{}?state={}&{parameters}{value}", begun.redirect_uri, begun.state());
+            let url = format!(
+                "{}?state={}&{parameters}{value}",
+                begun.redirect_uri,
+                begun.state()
+            );
             let stream = TcpStream::connect(begun.address()).await.unwrap();
             hold_for_page(&converse(stream, &request_for("GET", &url, &[], "")).await);
             let error = begun.failure().await;

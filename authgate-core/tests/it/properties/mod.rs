@@ -13,7 +13,11 @@ use tokio::runtime::{Builder, Runtime};
 /// Holds `property` against this many random values. A failure is not kept in a file: it becomes a
 /// test with a name.
 fn for_any<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value)) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let outcome = TestRunner::new(config).run(&values, |value| {
         property(value);
         Ok(())

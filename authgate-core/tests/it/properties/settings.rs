@@ -14,26 +14,76 @@ use crate::invariants::{browser_variable, environment, url};
 
 /// Something like a URL, each part of it right, wrong or missing.
 fn written() -> impl Strategy<Value = String> {
-    let scheme = select(&["https://", "http://", "HTTP://", "http:", "ftp://", "javascript:", "https:\\\\", ""][..]);
-    let user = option::weighted(0.2, select(&["canary@", "user:canary@", ":canary@", "@"][..]));
+    let scheme = select(
+        &[
+            "https://",
+            "http://",
+            "HTTP://",
+            "http:",
+            "ftp://",
+            "javascript:",
+            "https:\\\\",
+            "",
+        ][..],
+    );
+    let user = option::weighted(
+        0.2,
+        select(&["canary@", "user:canary@", ":canary@", "@"][..]),
+    );
     let host = prop_oneof![
-        select(&["localhost", "127.0.0.1", "127.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "auth.example.com"][..])
-            .prop_map(str::to_owned),
+        select(
+            &[
+                "localhost",
+                "127.0.0.1",
+                "127.1",
+                "0x7f.1",
+                "[::1]",
+                "[::ffff:127.0.0.1]",
+                "auth.example.com"
+            ][..]
+        )
+        .prop_map(str::to_owned),
         "[a-zA-Z0-9.%-]{0,12}",
         "\\PC{0,6}",
     ];
-    let port = option::of(prop_oneof![":[0-9]{0,6}", Just(":80".to_owned()), Just(":8088".to_owned())]);
-    let path = prop_oneof![Just(String::new()), "/[a-z:/\\\\@%]{0,12}", "/\\PC{0,6}", "/callback"];
-    let rest = option::weighted(0.3, select(&["?canary", "#canary", "?", "#", " ", "\n", "\u{1b}[2J"][..]));
+    let port = option::of(prop_oneof![
+        ":[0-9]{0,6}",
+        Just(":80".to_owned()),
+        Just(":8088".to_owned())
+    ]);
+    let path = prop_oneof![
+        Just(String::new()),
+        "/[a-z:/\\\\@%]{0,12}",
+        "/\\PC{0,6}",
+        "/callback"
+    ];
+    let rest = option::weighted(
+        0.3,
+        select(&["?canary", "#canary", "?", "#", " ", "\n", "\u{1b}[2J"][..]),
+    );
     (scheme, user, host, port, path, rest).prop_map(|(scheme, user, host, port, path, rest)| {
         let [user, rest] = [user, rest].map(Option::unwrap_or_default);
-        format!("{scheme}{user}{host}{}{path}{rest}", port.unwrap_or_default())
+        format!(
+            "{scheme}{user}{host}{}{path}{rest}",
+            port.unwrap_or_default()
+        )
     })
 }
 
 fn word() -> impl Strategy<Value = String> {
-    const KNOWN: &[&str] =
-        &["firefox", "/usr/bin/chromium", "sh", "/bin/bash", "env", "w3m", "-c", "%s", "--new=%s", "$HOME", ":"];
+    const KNOWN: &[&str] = &[
+        "firefox",
+        "/usr/bin/chromium",
+        "sh",
+        "/bin/bash",
+        "env",
+        "w3m",
+        "-c",
+        "%s",
+        "--new=%s",
+        "$HOME",
+        ":",
+    ];
     prop_oneof![4 => select(KNOWN).prop_map(str::to_owned), 1 => "\\PC{0,5}"]
 }
 
@@ -50,11 +100,17 @@ fn nearly() -> impl Strategy<Value = String> {
         "\n",
         "  \t\n",
     ];
-    const PIECES: &[&str] =
-        &["canary", "export ", "=", "'", "\"", "\\", "$", "${", "}", "#", " ", "\r\n", "\n", "\u{a0}", "é"];
+    const PIECES: &[&str] = &[
+        "canary", "export ", "=", "'", "\"", "\\", "$", "${", "}", "#", " ", "\r\n", "\n",
+        "\u{a0}", "é",
+    ];
     let piece = prop_oneof![9 => select(PIECES).prop_map(str::to_owned), 1 => any::<String>()];
     let broken = vec(piece, 0..6).prop_map(|pieces| pieces.concat());
-    vec(prop_oneof![12 => select(LINES).prop_map(str::to_owned), 1 => broken], 0..20).prop_map(|lines| lines.concat())
+    vec(
+        prop_oneof![12 => select(LINES).prop_map(str::to_owned), 1 => broken],
+        0..20,
+    )
+    .prop_map(|lines| lines.concat())
 }
 
 /// As `.env.example` tells to write it.
@@ -80,33 +136,52 @@ fn any_text_is_a_url_that_is_allowed_or_refused() {
 
 #[test]
 fn only_a_browser_is_started_and_with_plain_arguments() {
-    for_any(512, (vec(word(), 0..8), select(&[" ", ":", "\t"][..])), |(words, separator)| {
-        browser_variable::hold_for(&words.join(separator));
-    });
+    for_any(
+        512,
+        (vec(word(), 0..8), select(&[" ", ":", "\t"][..])),
+        |(words, separator)| {
+            browser_variable::hold_for(&words.join(separator));
+        },
+    );
 }
 
 #[test]
 fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line() {
-    for_any(512, nearly(), |content| environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path()));
+    for_any(512, nearly(), |content| {
+        environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path())
+    });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_read_or_refused() {
-    for_any(512, vec(any::<u8>(), 0..100), |content| environment::hold_for(&content, TempDir::new().unwrap().path()));
+    for_any(512, vec(any::<u8>(), 0..100), |content| {
+        environment::hold_for(&content, TempDir::new().unwrap().path())
+    });
 }
 
 #[test]
 fn values_quoted_by_the_rule_arrive_unchanged() {
-    let value = "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value));
-    for_any(512, (vec(value, 1..5), select(&["\n", "\r\n"][..])), |(values, line_end)| {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join(".env");
-        let lines = values.iter().enumerate().map(|(number, value)| format!("PROPERTY_{number}={}", quoted(value)));
-        fs::write(&path, lines.collect::<Vec<_>>().join(line_end)).unwrap();
-        let environment = Environment::load_from(&path).unwrap();
-        for (number, value) in values.iter().enumerate() {
-            let read = environment.get(&format!("PROPERTY_{number}")).unwrap().unwrap();
-            assert_eq!(read.expose(), value);
-        }
-    });
+    let value =
+        "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value));
+    for_any(
+        512,
+        (vec(value, 1..5), select(&["\n", "\r\n"][..])),
+        |(values, line_end)| {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join(".env");
+            let lines = values
+                .iter()
+                .enumerate()
+                .map(|(number, value)| format!("PROPERTY_{number}={}", quoted(value)));
+            fs::write(&path, lines.collect::<Vec<_>>().join(line_end)).unwrap();
+            let environment = Environment::load_from(&path).unwrap();
+            for (number, value) in values.iter().enumerate() {
+                let read = environment
+                    .get(&format!("PROPERTY_{number}"))
+                    .unwrap()
+                    .unwrap();
+                assert_eq!(read.expose(), value);
+            }
+        },
+    );
 }

@@ -34,13 +34,23 @@ fn a_body_of_any_bytes_is_shown_without_harm() {
 #[test]
 fn no_control_format_or_ignorable_character_is_passed_on() {
     let text = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}";
-    for_any(512, text, |text| assert!(printable(&text).is_ascii(), "{}", printable(&text)));
+    for_any(512, text, |text| {
+        assert!(printable(&text).is_ascii(), "{}", printable(&text))
+    });
 }
 
 #[test]
 fn letters_digits_and_signs_stay_as_they_are() {
-    for_any(512, r"[\p{L}\p{Nd}\p{P}\p{Sc}&&[^\u{115f}\u{1160}\u{3164}\u{ffa0}] ]{0,50}", |text| {
-        let shown = [printable(&text), excerpt(&text, 50), printable_body(text.as_bytes())];
-        assert_eq!(shown, [&*text; 3]);
-    });
+    for_any(
+        512,
+        r"[\p{L}\p{Nd}\p{P}\p{Sc}&&[^\u{115f}\u{1160}\u{3164}\u{ffa0}] ]{0,50}",
+        |text| {
+            let shown = [
+                printable(&text),
+                excerpt(&text, 50),
+                printable_body(text.as_bytes()),
+            ];
+            assert_eq!(shown, [&*text; 3]);
+        },
+    );
 }

@@ -15,7 +15,10 @@ struct EnvironmentFile {
 impl EnvironmentFile {
     fn with(content: impl AsRef<[u8]>) -> Self {
         let home = Home::new();
-        Self { path: home.place(".env", content), _home: home }
+        Self {
+            path: home.place(".env", content),
+            _home: home,
+        }
     }
 
     fn load(&self) -> Result<Environment> {
@@ -31,12 +34,20 @@ impl EnvironmentFile {
     #[track_caller]
     fn assert_values<const N: usize>(&self, expected: [(&str, &str); N]) {
         let values = expected.map(|(name, _)| (name, self.value(name).unwrap()));
-        assert_eq!(values.each_ref().map(|(name, value)| (*name, value.as_str())), expected);
+        assert_eq!(
+            values
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str())),
+            expected
+        );
     }
 
     /// Why it is refused, without its folder.
     fn refusal(&self) -> String {
-        self.load().unwrap_err().to_string().replace(&*self.path.to_string_lossy(), ".env")
+        self.load()
+            .unwrap_err()
+            .to_string()
+            .replace(&*self.path.to_string_lossy(), ".env")
     }
 }
 
@@ -62,32 +73,41 @@ fn single_quotes_keep_a_secret_to_the_letter() {
         ("BACKSLASH", "a\\b"),
         ("EQUALS", "a=b=="),
     ];
-    let content = values.map(|(name, value)| format!("{name}='{value}'\n")).concat();
+    let content = values
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .concat();
     EnvironmentFile::with(content).assert_values(values);
     EnvironmentFile::with("QUOTE='it'\"'\"'s'\n").assert_values([("QUOTE", "it's")]);
 }
 
 #[test]
 fn a_name_outside_single_quotes_stands_for_its_value() {
-    let file = EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a${FIRST}\"\nSINGLE='$FIRST'\n");
+    let file =
+        EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a${FIRST}\"\nSINGLE='$FIRST'\n");
     file.assert_values([("PLAIN", "x"), ("DOUBLE", "ax"), ("SINGLE", "$FIRST")]);
 }
 
 #[test]
 fn byte_order_mark_line_ends_export_and_comments_are_understood() {
-    let file = EnvironmentFile::with("\u{feff}# comment\r\nexport FIRST=1\r\n\r\nSECOND=two # note\r\nLAST=3 ");
+    let file = EnvironmentFile::with(
+        "\u{feff}# comment\r\nexport FIRST=1\r\n\r\nSECOND=two # note\r\nLAST=3 ",
+    );
     file.assert_values([("FIRST", "1"), ("SECOND", "two"), ("LAST", "3")]);
 }
 
 #[test]
 fn the_first_of_two_entries_counts() {
-    EnvironmentFile::with("NAME_TWICE=first\nNAME_TWICE=second\n").assert_values([("NAME_TWICE", "first")]);
+    EnvironmentFile::with("NAME_TWICE=first\nNAME_TWICE=second\n")
+        .assert_values([("NAME_TWICE", "first")]);
 }
 
 #[test]
 fn a_blank_value_is_no_value() {
     let file = EnvironmentFile::with("BLANK='   '\nEMPTY=\n");
-    assert_eq!(["BLANK", "EMPTY"].map(|name| file.value(name)), [None, None]);
+    assert_eq!(
+        ["BLANK", "EMPTY"].map(|name| file.value(name)),
+        [None, None]
+    );
 }
 
 #[test]
@@ -100,7 +120,9 @@ fn a_malformed_entry_is_named_by_its_line_and_never_shown() {
         ("ONE=\"canary\\q\"\n", 1),
         (&format!("ONE='{}'\ncanary!\n", "x".repeat(20_000)), 2),
     ] {
-        let refusal = EnvironmentFile::with(content).refusal().replace(&format!("line {line} "), "line [line] ");
+        let refusal = EnvironmentFile::with(content)
+            .refusal()
+            .replace(&format!("line {line} "), "line [line] ");
         insta::allow_duplicates!(
             insta::assert_snapshot!(refusal, @".env: line [line] is no entry of the form NAME=value, or a quote that is opened there is never closed; put a value with spaces, quotes, $ or # in single quotes")
         );
@@ -115,15 +137,24 @@ fn a_file_that_is_no_small_text_is_refused_by_name() {
     .env: is larger than 64 KiB
     .env: is not UTF-8 text
     ");
-    let refusal = Environment::load_from(Home::new().path()).unwrap_err().to_string();
-    assert!(refusal.contains("not a regular file") || refusal.contains("cannot be read"), "{refusal}");
+    let refusal = Environment::load_from(Home::new().path())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refusal.contains("not a regular file") || refusal.contains("cannot be read"),
+        "{refusal}"
+    );
 }
 
 #[test]
 fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
     let doubling = |lines: usize| {
         let entries = (1..=lines).map(|line| format!("A{line}=$A{0}$A{0}\n", line - 1));
-        EnvironmentFile::with(format!("A0={}\n\n{}", "canary".repeat(10), entries.collect::<String>()))
+        EnvironmentFile::with(format!(
+            "A0={}\n\n{}",
+            "canary".repeat(10),
+            entries.collect::<String>()
+        ))
     };
     doubling(3).assert_values([("A3", &"canary".repeat(80))]);
     insta::assert_snapshot!(doubling(18).refusal(), @".env: line 13 grows beyond 64 KiB by the variables that it names");
@@ -134,20 +165,34 @@ fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
 fn a_named_pipe_does_not_hold_the_program_up() {
     let home = Home::new();
     let path = home.path().join(".env");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(&path)
+        .status()
+        .unwrap();
     assert!(made.success());
-    assert!(Environment::load_from(&path).unwrap_err().to_string().contains("not a regular file"));
+    assert!(
+        Environment::load_from(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("not a regular file")
+    );
 }
 
 #[test]
 fn all_missing_variables_are_named_at_once() {
-    let environment = EnvironmentFile::with("AUTHGATE_TEST_B=here\n").load().unwrap();
-    let refusal = environment.require(["AUTHGATE_TEST_A", "AUTHGATE_TEST_B", "AUTHGATE_TEST_C"]).unwrap_err();
+    let environment = EnvironmentFile::with("AUTHGATE_TEST_B=here\n")
+        .load()
+        .unwrap();
+    let refusal = environment
+        .require(["AUTHGATE_TEST_A", "AUTHGATE_TEST_B", "AUTHGATE_TEST_C"])
+        .unwrap_err();
     insta::assert_snapshot!(refusal, @"not set: AUTHGATE_TEST_A, AUTHGATE_TEST_C. Export them or write them into a file .env in the current directory (.env.example shows how)");
 }
 
 #[test]
 fn values_do_not_show_in_debug_output() {
-    let environment = EnvironmentFile::with("CLIENT_SECRET=canary\n").load().unwrap();
+    let environment = EnvironmentFile::with("CLIENT_SECRET=canary\n")
+        .load()
+        .unwrap();
     insta::assert_snapshot!(format!("{environment:?}"), @r#"{"CLIENT_SECRET"}"#);
 }

@@ -29,8 +29,13 @@ impl Stores {
             }
             store
         });
-        let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(first.clone()), Box::new(second.clone())];
-        Self { first, second, both: FallbackStore::new(stores, LoginLock::nowhere("a test needs none")) }
+        let stores: Vec<Box<dyn TokenStore>> =
+            vec![Box::new(first.clone()), Box::new(second.clone())];
+        Self {
+            first,
+            second,
+            both: FallbackStore::new(stores, LoginLock::nowhere("a test needs none")),
+        }
     }
 
     fn contents(&self) -> [Option<u64>; 2] {
@@ -49,14 +54,20 @@ impl Stores {
     fn take_notices(&self) -> Vec<Notice> {
         let notices = self.both.take_notices();
         for shown in notices.iter().map(|notice| format!("{notice} {notice:?}")) {
-            assert!(!shown.contains("access-") && !shown.contains("refresh-"), "{shown}");
+            assert!(
+                !shown.contains("access-") && !shown.contains("refresh-"),
+                "{shown}"
+            );
         }
         notices
     }
 
     /// Saves a refreshed token: where it is kept, and what is in the stores then.
     fn refresh(&self, old: u64, new: u64) -> (Kept, [Option<u64>; 2]) {
-        (self.both.save_refreshed(CLIENT, &token(old), &token(new)), self.contents())
+        (
+            self.both.save_refreshed(CLIENT, &token(old), &token(new)),
+            self.contents(),
+        )
     }
 }
 
@@ -74,7 +85,10 @@ fn a_login_that_one_store_refuses_goes_to_the_next() {
     assert!(stores.save_login(2));
     assert_eq!(stores.contents(), [None, Some(2)]);
     let notices = stores.take_notices();
-    assert!(matches!(&notices[..], [Notice::Fallback { .. }]), "{notices:?}");
+    assert!(
+        matches!(&notices[..], [Notice::Fallback { .. }]),
+        "{notices:?}"
+    );
     assert_snapshot!(notices[0], @"fragile: cannot save. The login is kept in fragile, as plain text; an older login may lie in the keyring");
 }
 
@@ -82,17 +96,29 @@ fn a_login_that_one_store_refuses_goes_to_the_next() {
 fn an_old_login_is_deleted_after_the_new_one_is_saved() {
     for (first_keeps, expected, contents, notices) in [
         (true, "first save, second delete", [Some(2), None], 0),
-        (false, "first save, second save, first delete", [None, Some(2)], 1),
+        (
+            false,
+            "first save, second save, first delete",
+            [None, Some(2)],
+            1,
+        ),
     ] {
         let stores = Stores::with([Some(1), Some(1)]);
         let asked = Arc::new(Mutex::new(Vec::new()));
-        for (name, store, keeps) in [("first", &stores.first, first_keeps), ("second", &stores.second, true)] {
+        for (name, store, keeps) in [
+            ("first", &stores.first, first_keeps),
+            ("second", &stores.second, true),
+        ] {
             let asked = asked.clone();
             store.follow(move |call| {
                 if call != "load" {
                     asked.lock().unwrap().push(format!("{name} {call}"));
                 }
-                if call == "save" && !keeps { Outcome::FailsAndLoses } else { Outcome::Works }
+                if call == "save" && !keeps {
+                    Outcome::FailsAndLoses
+                } else {
+                    Outcome::Works
+                }
             });
         }
         assert!(stores.save_login(2));
@@ -122,7 +148,11 @@ fn a_token_that_no_store_takes_serves_this_run() {
     assert!(!stores.save_login(1));
     assert_eq!(stores.load(), Some(1));
     let notices = stores.take_notices();
-    assert!(notices.iter().any(|notice| matches!(notice, Notice::ThisRunOnly { reasons } if reasons.len() == 2)));
+    assert!(
+        notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::ThisRunOnly { reasons } if reasons.len() == 2))
+    );
 
     // A refresh later the second works again.
     stores.second.fail(&[]);
@@ -188,13 +218,19 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let stores = Stores::with([Some(1), Some(1)]);
     stores.first.fail(&["save"]);
     assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(matches!(&stores.take_notices()[..], [Notice::OldCopyDeleted { .. }]));
+    assert!(matches!(
+        &stores.take_notices()[..],
+        [Notice::OldCopyDeleted { .. }]
+    ));
 
     // It was only in a store that has failed: any other takes it.
     stores.second.fail(&["save", "delete"]);
     stores.first.fail(&[]);
     assert_eq!(stores.refresh(2, 3), (InStore, [Some(3), Some(2)]));
-    assert!(matches!(&stores.take_notices()[..], [Notice::OldCopyRemains { .. }]));
+    assert!(matches!(
+        &stores.take_notices()[..],
+        [Notice::OldCopyRemains { .. }]
+    ));
 
     // Now nothing works.
     stores.first.fail(&["save", "delete"]);
@@ -206,10 +242,21 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
 fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     let stores = Stores::with([Some(1), None]);
     assert_eq!(stores.load(), Some(1));
-    let loses = |call: &str| if call == "save" { Outcome::FailsAndLoses } else { Outcome::Works };
+    let loses = |call: &str| {
+        if call == "save" {
+            Outcome::FailsAndLoses
+        } else {
+            Outcome::Works
+        }
+    };
     stores.first.follow(loses);
     assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(stores.take_notices().iter().any(|notice| notice.to_string().contains("from now on, as plain text")));
+    assert!(
+        stores
+            .take_notices()
+            .iter()
+            .any(|notice| notice.to_string().contains("from now on, as plain text"))
+    );
     // With no other place to go.
     stores.first.put(&token(2));
     stores.second.remove();
@@ -225,7 +272,12 @@ fn a_store_that_fails_after_it_was_read_loses_no_token() {
     assert_eq!(stores.load(), Some(1));
     stores.first.fail(ALL);
     assert_eq!(stores.refresh(1, 2), (InStore, [Some(1), Some(2)]));
-    assert!(stores.take_notices().iter().any(|notice| matches!(notice, Notice::OldCopyRemains { .. })));
+    assert!(
+        stores
+            .take_notices()
+            .iter()
+            .any(|notice| matches!(notice, Notice::OldCopyRemains { .. }))
+    );
     assert_eq!(stores.load(), Some(2));
 }
 
@@ -243,7 +295,8 @@ fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
 async fn without_a_keyring_the_file_in_the_home_folder_is_used() {
     let home = Home::new();
     // A keyring that is asked all the same fails, and a notice says so.
-    let mut stores = start(run(&home, "no-keyring").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no"));
+    let mut stores =
+        start(run(&home, "no-keyring").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no"));
     assert_eq!(stores.ask("lock").await, "locked");
     assert_eq!(stores.ask("save-login 1").await, "saved");
     assert_snapshot!(shown(&stores.ask("notices").await, &home), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");

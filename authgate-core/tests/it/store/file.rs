@@ -33,15 +33,26 @@ fn reason<T: Debug>(result: Result<T>) -> String {
 #[test]
 fn entries_of_others_stay_to_the_byte() {
     let home = Home::new();
-    let deep = format!(r#""deep": {}{{"b": null,   "a": true}}{}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(
+        r#""deep": {}{{"b": null,   "a": true}}{}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     let others = [
         r#""tokens": {"a":  [1.0, 1e5,-0, 12345678901234567890123]}"#,
         r#""caf\u00e9\/": "\u00e9\ud83d\ude00""#,
         &deep,
     ];
-    let entries =
-        [r#""other\u002dclient": "{\"access_token\":\"x\",\"expires_at\":1.50}""#, r#""odd": {"not":"text"}"#];
-    let text = format!("{{{},\"data\":{{{}}},{}}}", others[0], entries.join(","), others[1..].join(" , "));
+    let entries = [
+        r#""other\u002dclient": "{\"access_token\":\"x\",\"expires_at\":1.50}""#,
+        r#""odd": {"not":"text"}"#,
+    ];
+    let text = format!(
+        "{{{},\"data\":{{{}}},{}}}",
+        others[0],
+        entries.join(","),
+        others[1..].join(" , ")
+    );
     home.replace(&text);
 
     let store = file_in(&home);
@@ -79,7 +90,10 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
         set_mode(&path, open);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         assert_eq!(mode(&path), 0o600);
-        assert!(matches!(&store.take_notices()[..], [Notice::PermissionsRepaired { .. }]));
+        assert!(matches!(
+            &store.take_notices()[..],
+            [Notice::PermissionsRepaired { .. }]
+        ));
         assert!(store.take_notices().is_empty());
     }
 }
@@ -94,7 +108,11 @@ async fn only_the_owner_can_read_the_files_of_a_save() {
     assert_eq!(saver.ask("save 1").await, "saved");
     let mut names = names_in(home.path());
     names.retain(|name| *name != ".authgate-tokens.json.tmp");
-    assert_eq!(names.len(), 3, "the file, its lock, and the damaged one: {names:?}");
+    assert_eq!(
+        names.len(),
+        3,
+        "the file, its lock, and the damaged one: {names:?}"
+    );
     assert!(home.file(".tmp").is_symlink());
     for name in names {
         assert_eq!(mode(&home.path().join(&name)), 0o600, "{name}");
@@ -107,7 +125,10 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
     set_mode(home.path(), 0o777);
     let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert!(matches!(&store.take_notices()[..], [Notice::FolderIsOpen { .. }]));
+    assert!(matches!(
+        &store.take_notices()[..],
+        [Notice::FolderIsOpen { .. }]
+    ));
     assert_eq!(mode(home.path()), 0o777);
 
     set_mode(home.path(), 0o1777);
@@ -122,7 +143,9 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
     let traps: [(&str, MakeTrap); 4] = [
         ("symbolic link", |path| symlink("elsewhere", path).unwrap()),
         ("not a regular file", |path| fs::create_dir(path).unwrap()),
-        ("not a regular file", |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success())),
+        ("not a regular file", |path| {
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success())
+        }),
         ("hard link", |path| {
             fs::write(path, "{}").unwrap();
             fs::hard_link(path, path.with_extension("second")).unwrap();
@@ -137,7 +160,10 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             let text = reason(store.save(CLIENT, &token(1)));
             assert!(text.starts_with(trap.to_str().unwrap()), "{text}");
             // A folder cannot even be opened for writing.
-            assert!(text.contains(expected) || text.contains("directory"), "{text}");
+            assert!(
+                text.contains(expected) || text.contains("directory"),
+                "{text}"
+            );
             assert!(trap.symlink_metadata().is_ok());
             if suffix.is_empty() {
                 assert!(reason(store.load(CLIENT)).contains(expected));
@@ -184,23 +210,40 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
         let store = file_in(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.delete(CLIENT).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), content, "nothing had to be written");
+        assert_eq!(
+            fs::read(&path).unwrap(),
+            content,
+            "nothing had to be written"
+        );
 
         store.save(CLIENT, &token(1)).unwrap();
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         let names = names_in(home.path());
-        let copy = names.iter().find(|name| name.starts_with(".authgate-tokens.json.corrupt-")).expect("a copy");
+        let copy = names
+            .iter()
+            .find(|name| name.starts_with(".authgate-tokens.json.corrupt-"))
+            .expect("a copy");
         assert_eq!(fs::read(home.path().join(copy)).unwrap(), content);
         assert_eq!(mode(&home.path().join(copy)), 0o600);
-        assert!(store.take_notices().iter().any(|notice| matches!(notice, Notice::DamagedFileKept { .. })));
+        assert!(
+            store
+                .take_notices()
+                .iter()
+                .any(|notice| matches!(notice, Notice::DamagedFileKept { .. }))
+        );
     }
 }
 
 #[test]
 fn an_empty_file_or_a_bad_entry_is_replaced_without_a_copy() {
-    for content in
-        ["", "\n", "{}", r#"{"data": {}}"#, r#"{"data": {"client-1": {}}}"#, r#"{"data": {"client-1": "x"}}"#]
-    {
+    for content in [
+        "",
+        "\n",
+        "{}",
+        r#"{"data": {}}"#,
+        r#"{"data": {"client-1": {}}}"#,
+        r#"{"data": {"client-1": "x"}}"#,
+    ] {
         let home = Home::new();
         home.replace(content);
         let store = file_in(&home);
@@ -218,7 +261,11 @@ async fn on_a_full_disk_the_old_file_stays_until_deleted() {
     let before = home.text();
     let mut saver = start(run(&home, "file").with_space_for("0"));
     let answer = shown(&saver.ask("save 2").await, &home);
-    assert!(answer.starts_with("error: [home]/.authgate-tokens.json: cannot be written (File too large"), "{answer}");
+    assert!(
+        answer
+            .starts_with("error: [home]/.authgate-tokens.json: cannot be written (File too large"),
+        "{answer}"
+    );
     assert_eq!(home.text(), before);
     assert_eq!(home.leftovers(), [""; 0]);
     assert_eq!(saver.ask("delete").await, "deleted");

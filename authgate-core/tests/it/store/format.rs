@@ -15,7 +15,10 @@ use crate::support::stores::{CLIENT, ISSUER, file_in, file_with, token};
 
 fn jwt(issuer: &str) -> String {
     let claims = URL_SAFE_NO_PAD.encode(json!({"iss": issuer}).to_string());
-    format!("{}.{claims}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#))
+    format!(
+        "{}.{claims}.c2lnbmF0dXJl",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#)
+    )
 }
 
 /// The token that is read from a file with this entry.
@@ -26,7 +29,9 @@ fn read(entry: &str) -> Option<StoredToken> {
 }
 
 fn expires_at(json: &str) -> Option<u64> {
-    read(&format!(r#"{{"access_token": "a", "expires_at": {json}}}"#)).unwrap().expires_at
+    read(&format!(r#"{{"access_token": "a", "expires_at": {json}}}"#))
+        .unwrap()
+        .expires_at
 }
 
 /// The entry, parsed, after `token(1)` was saved where `before` was.
@@ -61,7 +66,17 @@ fn every_notation_of_the_expiry_is_read() {
     ] {
         assert_eq!(expires_at(same), Some(1_800_000_000), "{same}");
     }
-    for unknown in ["0", "0.0", "null", r#""""#, r#""soon""#, "-5", "true", "{}", r#""0001-01-01T00:00:00Z""#] {
+    for unknown in [
+        "0",
+        "0.0",
+        "null",
+        r#""""#,
+        r#""soon""#,
+        "-5",
+        "true",
+        "{}",
+        r#""0001-01-01T00:00:00Z""#,
+    ] {
         assert_eq!(expires_at(unknown), None, "{unknown}");
     }
     assert_eq!(expires_at("1e300"), Some((1 << 53) - 1));
@@ -74,13 +89,19 @@ fn the_eight_keys_of_the_bash_client_are_read_and_five_written() {
         "expires_at": "1800000000", "scope": "openid", "id_token": "i", "client_id": "client-1"}"#;
     let token = read(bash).unwrap();
     assert_eq!(token.refresh_token, None);
-    assert_eq!((token.expires_at, token.scope.as_deref()), (Some(1_800_000_000), Some("openid")));
+    assert_eq!(
+        (token.expires_at, token.scope.as_deref()),
+        (Some(1_800_000_000), Some("openid"))
+    );
     assert_eq!(token.id_token, Some(Secret::from("i")));
     let five = json!({
         "access_token": "access-1", "refresh_token": "refresh-1", "token_type": "Bearer",
         "expires_at": 2_000_000_001, "client_id": CLIENT,
     });
-    assert_eq!([entry_after_save("{}"), entry_after_save(bash)], [five.clone(), five]);
+    assert_eq!(
+        [entry_after_save("{}"), entry_after_save(bash)],
+        [five.clone(), five]
+    );
 }
 
 #[test]
@@ -90,8 +111,13 @@ fn an_entry_of_the_go_client_stays_one_that_it_can_read() {
         r#"{{{five}, "expires_at": "2027-01-15T08:00:00Z", "scope": "s", "id_token": "i"}}"#
     ));
     assert_eq!(go["expires_at"], "2033-05-18T03:33:21Z");
-    assert_eq!((&go["scope"], &go["id_token"]), (&json!("openid profile"), &json!("id-token")));
-    let without = entry_after_save(&format!(r#"{{{five}, "expires_at": "0001-01-01T00:00:00Z"}}"#));
+    assert_eq!(
+        (&go["scope"], &go["id_token"]),
+        (&json!("openid profile"), &json!("id-token"))
+    );
+    let without = entry_after_save(&format!(
+        r#"{{{five}, "expires_at": "0001-01-01T00:00:00Z"}}"#
+    ));
     assert_eq!(without.as_object().unwrap().len(), 5);
     assert_eq!(without["expires_at"], "2033-05-18T03:33:21Z");
 }
@@ -101,9 +127,19 @@ fn an_entry_that_makes_no_sense_is_no_token() {
     let deep = "[".repeat(100_000);
     let mac = r#"{"access_token": "a", "token_type": "mac"}"#;
     let header = r#"{"access_token": "a\r\nb"}"#;
-    for entry in
-        ["", "null", "[]", "{}", "{", "text", r#"{"access_token": ""}"#, r#"{"access_token": 5}"#, &deep, mac, header]
-    {
+    for entry in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        "text",
+        r#"{"access_token": ""}"#,
+        r#"{"access_token": 5}"#,
+        &deep,
+        mac,
+        header,
+    ] {
         assert_eq!(read(entry), None, "{entry:.40}");
     }
 }
@@ -111,7 +147,10 @@ fn an_entry_that_makes_no_sense_is_no_token() {
 #[test]
 fn without_a_record_the_issuer_is_that_of_the_jwt() {
     let entry = |access_token: &str| json!({"access_token": access_token}).to_string();
-    assert_eq!(read(&entry(&jwt(ISSUER))).unwrap().issuer.as_deref(), Some(ISSUER));
+    assert_eq!(
+        read(&entry(&jwt(ISSUER))).unwrap().issuer.as_deref(),
+        Some(ISSUER)
+    );
     assert_eq!(read(&entry("opaque")).unwrap().issuer, None);
     assert_eq!(read(&entry("a.!!!.b")).unwrap().issuer, None);
 }
@@ -121,10 +160,18 @@ fn a_record_counts_only_for_the_token_that_it_was_written_with() {
     let home = Home::new();
     let store = file_in(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert_eq!(store.load(CLIENT).unwrap().unwrap().issuer.as_deref(), Some(ISSUER));
+    assert_eq!(
+        store.load(CLIENT).unwrap().unwrap().issuer.as_deref(),
+        Some(ISSUER)
+    );
 
     // Another client, which knows nothing of the record, logs in with another server.
-    home.replace(&home.text().unwrap().replace("access-1", &jwt("https://other.example.com")));
+    home.replace(
+        &home
+            .text()
+            .unwrap()
+            .replace("access-1", &jwt("https://other.example.com")),
+    );
     let token = store.load(CLIENT).unwrap().unwrap();
     assert_eq!(token.issuer.as_deref(), Some("https://other.example.com"));
     assert_eq!((token.scope, token.id_token), (None, None));
@@ -143,7 +190,9 @@ fn a_token_survives_the_way_through_another_run_and_its_clock() {
     let saved = StoredToken::from_token(&in_use, ISSUER, at(47), wall + Duration::from_secs(40));
     assert_eq!(saved, stored);
     // An hour later, in another.
-    let expired = stored.clone().into_token(at(1), wall + Duration::from_secs(3600));
+    let expired = stored
+        .clone()
+        .into_token(at(1), wall + Duration::from_secs(3600));
     assert_eq!(expired.lifetime, Some(Duration::ZERO));
 
     stored.expires_at = None;
@@ -151,13 +200,19 @@ fn a_token_survives_the_way_through_another_run_and_its_clock() {
     assert_eq!(endless.lifetime, None);
     // No lifetime is too long to be kept.
     endless.lifetime = Some(Duration::MAX);
-    assert_eq!(StoredToken::from_token(&endless, ISSUER, at(7), wall).expires_at, Some((1 << 53) - 1));
+    assert_eq!(
+        StoredToken::from_token(&endless, ISSUER, at(7), wall).expires_at,
+        Some((1 << 53) - 1)
+    );
 }
 
 #[test]
 fn debug_output_shows_no_token() {
     let shown = format!("{:?}", token(1));
-    assert!(!shown.contains("access-1") && !shown.contains("refresh-1") && !shown.contains("id-token"), "{shown}");
+    assert!(
+        !shown.contains("access-1") && !shown.contains("refresh-1") && !shown.contains("id-token"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -177,8 +232,19 @@ store.save('client-1', StoredToken('from-python', '', 'Bearer', 2000000003.5, 'c
 
     let token = store.load(CLIENT).unwrap().unwrap();
     assert_eq!(token.access_token.expose(), "from-python");
-    assert_eq!((token.refresh_token, token.expires_at, token.issuer), (None, Some(2_000_000_003), None));
-    assert_eq!(store.load("another").unwrap().unwrap().access_token.expose(), "access-2");
+    assert_eq!(
+        (token.refresh_token, token.expires_at, token.issuer),
+        (None, Some(2_000_000_003), None)
+    );
+    assert_eq!(
+        store
+            .load("another")
+            .unwrap()
+            .unwrap()
+            .access_token
+            .expose(),
+        "access-2"
+    );
 }
 
 #[test]
@@ -187,6 +253,13 @@ fn jq_reads_our_tokens() {
     let home = Home::new();
     file_in(&home).save(CLIENT, &token(1)).unwrap();
     let filter = r#".data[$c] | fromjson | "\(.access_token) \(.expires_at) \(keys | length)""#;
-    let output = Command::new("jq").args(["-r", "--arg", "c", CLIENT, filter]).arg(home.file("")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "access-1 2000000001 5");
+    let output = Command::new("jq")
+        .args(["-r", "--arg", "c", CLIENT, filter])
+        .arg(home.file(""))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "access-1 2000000001 5"
+    );
 }

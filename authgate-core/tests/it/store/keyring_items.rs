@@ -21,7 +21,10 @@ fn add_items(session: &Session, ours: &str, pythons: &str) {
 
 /// How many of the items that the test has added are left.
 fn count(session: &Session) -> usize {
-    session.items("authgate", CLIENT).matches("made by a test").count()
+    session
+        .items("authgate", CLIENT)
+        .matches("made by a test")
+        .count()
 }
 
 #[tokio::test]
@@ -30,9 +33,21 @@ async fn the_newest_of_two_items_is_kept() {
     let session = Session::unlocked();
     let mut keyring = in_session(&session, "keyring");
     for (ours, pythons, newest) in [
-        (entry("ours", 2_000_000_000), entry("pythons", 1_900_000_000), "ours - 2000000000 - - -"),
-        (entry("ours", 1_900_000_000), entry("pythons", 2_000_000_000), "pythons - 2000000000 - - -"),
-        ("makes no sense".to_owned(), entry("pythons", 0), "pythons - - - - -"),
+        (
+            entry("ours", 2_000_000_000),
+            entry("pythons", 1_900_000_000),
+            "ours - 2000000000 - - -",
+        ),
+        (
+            entry("ours", 1_900_000_000),
+            entry("pythons", 2_000_000_000),
+            "pythons - 2000000000 - - -",
+        ),
+        (
+            "makes no sense".to_owned(),
+            entry("pythons", 0),
+            "pythons - - - - -",
+        ),
         ("makes no sense".to_owned(), "nor this".to_owned(), "none"),
     ] {
         add_items(&session, &ours, &pythons);
@@ -43,7 +58,11 @@ async fn the_newest_of_two_items_is_kept() {
         add_items(&session, &ours, &pythons);
         assert_eq!(keyring.ask("save 1").await, "saved");
         let items = session.items("authgate", CLIENT);
-        assert_eq!((count(&session), items.matches(MARK[1]).count()), (1, 1), "{items}");
+        assert_eq!(
+            (count(&session), items.matches(MARK[1]).count()),
+            (1, 1),
+            "{items}"
+        );
         assert_eq!(keyring.ask("load").await, line(&token(1)));
 
         session.add_item(CLIENT, &ours, &["another", "attribute"]);
@@ -62,7 +81,10 @@ async fn items_of_unknown_age_stay_until_refused_or_replaced() {
         add_items(&session, &ours, &pythons);
         for _ in 0..2 {
             let newest = keyring.ask("load").await;
-            assert!(newest.ends_with("s - - - - -"), "not the one that says when it expires: {newest}");
+            assert!(
+                newest.ends_with("s - - - - -"),
+                "not the one that says when it expires: {newest}"
+            );
             assert_eq!(count(&session), 2);
         }
         assert_eq!(keyring.ask("save 1").await, "saved");
@@ -74,7 +96,10 @@ async fn items_of_unknown_age_stay_until_refused_or_replaced() {
         let refused = keyring.ask("load").await;
         assert_eq!(keyring.ask("delete-loaded").await, "true");
         let next = keyring.ask("load").await;
-        assert!(next != refused && next != "none", "{refused} was refused, and the other one was not: {next}");
+        assert!(
+            next != refused && next != "none",
+            "{refused} was refused, and the other one was not: {next}"
+        );
         assert_eq!(keyring.ask("delete-loaded").await, "true");
         assert_eq!(session.items("authgate", CLIENT), "");
     }
@@ -88,7 +113,9 @@ async fn the_python_client_and_this_one_share_one_item() {
         let script = format!("store = token_keyring_store('authgate')\n{script}");
         python::succeed(python::script(&script, &[]).envs(session.variables()));
     };
-    run("store.save('client-1', StoredToken('from-python', 'r', 'Bearer', 1900000000.5, 'client-1'))");
+    run(
+        "store.save('client-1', StoredToken('from-python', 'r', 'Bearer', 1900000000.5, 'client-1'))",
+    );
     let mut keyring = in_session(&session, "keyring");
     assert_eq!(keyring.ask("load").await, "from-python r 1900000000 - - -");
 
@@ -97,7 +124,14 @@ async fn the_python_client_and_this_one_share_one_item() {
         run("assert store.load('client-1') == StoredToken('access-1', 'refresh-1', 'Bearer', 2000000001, 'client-1')
 store.save('client-1', StoredToken('again', '', 'Bearer', 2000000002.0, 'client-1'))");
         assert_eq!(keyring.ask("load").await, "again - 2000000002 - - -");
-        assert_eq!(session.items("authgate", CLIENT).matches("attribute.service").count(), 1, "round {round}");
+        assert_eq!(
+            session
+                .items("authgate", CLIENT)
+                .matches("attribute.service")
+                .count(),
+            1,
+            "round {round}"
+        );
         // The second time the item is one that we have made.
         assert_eq!(keyring.ask("delete").await, "deleted");
     }

@@ -31,7 +31,12 @@ fn lock_in(home: &Home) -> LoginLock {
 }
 
 fn set_age(path: &Path, modified: SystemTime) {
-    File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
 }
 
 fn ago(seconds: u64) -> SystemTime {
@@ -46,9 +51,14 @@ async fn the_login_lock_names_its_process_until_that_is_killed() {
     let mut holder = in_home(&home, "no-keyring");
     assert_eq!(holder.ask("lock").await, "locked");
     let error = lock_in(&home).acquire(NO_PATIENCE).unwrap_err();
-    let Error::Store { place, reason } = &error else { panic!("{error}") };
+    let Error::Store { place, reason } = &error else {
+        panic!("{error}")
+    };
     assert_eq!(place, lock_file.to_str().unwrap());
-    assert!(reason.starts_with(&format!("process {} holds", holder.id())), "{reason}");
+    assert!(
+        reason.starts_with(&format!("process {} holds", holder.id())),
+        "{reason}"
+    );
     assert!(error.is_transient() && !error.needs_login());
 
     holder.kill().await;
@@ -63,7 +73,10 @@ async fn the_lock_is_held_until_its_last_guard_is_dropped() {
     let guard = lock.acquire(NO_PATIENCE).unwrap();
     let second = guard.clone();
     drop(guard);
-    assert!(lock.acquire(NO_PATIENCE).is_err(), "not even to a clone of the same lock");
+    assert!(
+        lock.acquire(NO_PATIENCE).is_err(),
+        "not even to a clone of the same lock"
+    );
     let inode = || home.file(".rust-lock").metadata().unwrap().ino();
     let before = inode();
     // A guard may be held across an await, in another task.
@@ -80,8 +93,18 @@ async fn the_lock_is_held_until_its_last_guard_is_dropped() {
 fn a_guard_without_a_lock_file_says_that_nothing_is_locked() {
     let missing = LoginLock::beside(Home::new().path().join("missing/tokens.json"));
     let nowhere = LoginLock::nowhere("HOME is not set");
-    assert!(missing.acquire(NO_PATIENCE).unwrap().unlocked_because().unwrap().contains("does not exist"));
-    assert_eq!(nowhere.acquire(NO_PATIENCE).unwrap().unlocked_because(), Some("HOME is not set"));
+    assert!(
+        missing
+            .acquire(NO_PATIENCE)
+            .unwrap()
+            .unlocked_because()
+            .unwrap()
+            .contains("does not exist")
+    );
+    assert_eq!(
+        nowhere.acquire(NO_PATIENCE).unwrap().unlocked_because(),
+        Some("HOME is not set")
+    );
 }
 
 #[test]
@@ -92,7 +115,10 @@ fn a_save_uses_the_lock_that_its_own_process_holds() {
     store.save(CLIENT, &token(1)).unwrap();
     drop(guard);
     store.login_lock().acquire(UNTIL_FREE).unwrap();
-    assert_eq!(names_in(home.path()), [".authgate-tokens.json", ".authgate-tokens.json.rust-lock"]);
+    assert_eq!(
+        names_in(home.path()),
+        [".authgate-tokens.json", ".authgate-tokens.json.rust-lock"]
+    );
 }
 
 #[test]
@@ -105,7 +131,10 @@ fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
     assert!(store.save_login(CLIENT, &token(1)));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
     let told = store.take_notices();
-    assert!(matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")), "{told:?}");
+    assert!(
+        matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -131,20 +160,28 @@ fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
             }
         };
         is_seen.store(true, Ordering::SeqCst);
-        assert_eq!(content, "", "our mark is only for a process that has the login lock");
+        assert_eq!(
+            content, "",
+            "our mark is only for a process that has the login lock"
+        );
     });
 }
 
 #[test]
 fn old_temporaries_of_ours_are_removed() {
     let home = Home::new();
-    for (suffix, age) in [(".authgate-rust-old", 61), (".authgate-rust-new", 50), (".tmp", 1000), (".corrupt-1", 1000)]
-    {
+    for (suffix, age) in [
+        (".authgate-rust-old", 61),
+        (".authgate-rust-new", 50),
+        (".tmp", 1000),
+        (".corrupt-1", 1000),
+    ] {
         fs::write(home.file(suffix), "x").unwrap();
         set_age(&home.file(suffix), ago(age));
     }
     lock_in(&home).acquire(NO_PATIENCE).unwrap();
-    let names = [".authgate-rust-new", ".corrupt-1", ".tmp"].map(|suffix| format!(".authgate-tokens.json{suffix}"));
+    let names = [".authgate-rust-new", ".corrupt-1", ".tmp"]
+        .map(|suffix| format!(".authgate-tokens.json{suffix}"));
     assert_eq!(home.leftovers(), names);
 }
 
@@ -160,7 +197,10 @@ fn a_save_waits_while_another_client_holds_its_lock() {
             }
             std::thread::sleep(SOME_TRIES);
             // A wait that a signal ends would leave a temporary behind.
-            assert_eq!((home.text(), home.leftovers()), (None, vec![".authgate-tokens.json.lock".to_owned()]));
+            assert_eq!(
+                (home.text(), home.leftovers()),
+                (None, vec![".authgate-tokens.json.lock".to_owned()])
+            );
             released.store(true, Ordering::SeqCst);
             fs::remove_file(&lock).unwrap();
         });
@@ -177,8 +217,16 @@ fn another_clients_lock_that_is_not_released_stays_and_is_named() {
     let start = Instant::now();
     let error = file_in(&home).save(CLIENT, &token(1)).unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(50), "it hangs");
-    assert!(error.to_string().starts_with(&format!("{}: is held", lock.display())), "{error}");
-    assert_eq!((home.text(), home.leftovers()), (None, vec![".authgate-tokens.json.lock".to_owned()]));
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("{}: is held", lock.display())),
+        "{error}"
+    );
+    assert_eq!(
+        (home.text(), home.leftovers()),
+        (None, vec![".authgate-tokens.json.lock".to_owned()])
+    );
 }
 
 #[test]
@@ -198,7 +246,10 @@ fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
 
     // A crash may leave ours under two names.
     let home = Home::new();
-    let first_name = home.place(".authgate-tokens.json.authgate-rust-crashed", LEFT_BY_A_CRASH);
+    let first_name = home.place(
+        ".authgate-tokens.json.authgate-rust-crashed",
+        LEFT_BY_A_CRASH,
+    );
     fs::hard_link(&first_name, home.file(".lock")).unwrap();
     file_in(&home).save(CLIENT, &token(1)).unwrap();
     assert!(!home.file(".lock").exists());
@@ -218,9 +269,16 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
     let home = Home::new();
     let lock = home.file(".lock");
     // Nor is a temporary about: it is past taking the lock, and not yet at writing.
-    let has_temporary = || names_in(home.path()).iter().any(|name| name.contains(".authgate-rust-"));
+    let has_temporary = || {
+        names_in(home.path())
+            .iter()
+            .any(|name| name.contains(".authgate-rust-"))
+    };
     let orders = File::open(home.place("orders", "save 1\n".repeat(MANY))).unwrap();
-    let saver = run(&home, "file").stdin(orders).stdout(Stdio::null()).start();
+    let saver = run(&home, "file")
+        .stdin(orders)
+        .stdout(Stdio::null())
+        .start();
     let pid = Pid::from_raw(saver.id().cast_signed()).unwrap();
     let start = Instant::now();
     loop {
@@ -228,7 +286,10 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
             assert!(start.elapsed() < LIMIT, "its lock is never seen");
         }
         kill_process(pid, Signal::STOP).unwrap();
-        while !fs::read_to_string(format!("/proc/{}/stat", saver.id())).unwrap().contains(" T ") {}
+        while !fs::read_to_string(format!("/proc/{}/stat", saver.id()))
+            .unwrap()
+            .contains(" T ")
+        {}
         if lock.exists() && !has_temporary() {
             break;
         }
@@ -242,5 +303,8 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
     assert_eq!(fs::read_to_string(&lock).unwrap(), THEIRS);
     home.replace("");
     fs::remove_file(&lock).unwrap();
-    until("another save", || file_in(&home).load(CLIENT).unwrap() == Some(token(1))).await;
+    until("another save", || {
+        file_in(&home).load(CLIENT).unwrap() == Some(token(1))
+    })
+    .await;
 }

@@ -27,7 +27,12 @@ async fn processes_that_save_at_once_lose_nothing() {
 #[tokio::test]
 #[ignore = "needs Python with go-authgate: run with --include-ignored"]
 async fn processes_of_python_and_ours_lose_nothing() {
-    save_at_once(|home| (0..SAVERS).map(|number| python_saver(home, &format!("python-{number}"))).collect()).await;
+    save_at_once(|home| {
+        (0..SAVERS)
+            .map(|number| python_saver(home, &format!("python-{number}")))
+            .collect()
+    })
+    .await;
 }
 
 fn python_saver(home: &Home, client_id: &str) -> Child {
@@ -41,7 +46,14 @@ while number < saves:
         number += 1
     except CredStoreError as error:
         assert 'timeout waiting' in str(error), error";
-    let script = python::script(SCRIPT, &[home.file("").to_str().unwrap(), client_id, &saves().to_string()]);
+    let script = python::script(
+        SCRIPT,
+        &[
+            home.file("").to_str().unwrap(),
+            client_id,
+            &saves().to_string(),
+        ],
+    );
     Command::from(script).kill_on_drop(true).spawn().unwrap()
 }
 
@@ -49,7 +61,9 @@ while number < saves:
 async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
     let home = Home::new();
     home.replace(r#"{"data": {"bystander": "{}"}}"#);
-    let orders: Vec<_> = (0..saves()).map(|number| format!("save {number}\n")).collect();
+    let orders: Vec<_> = (0..saves())
+        .map(|number| format!("save {number}\n"))
+        .collect();
     let orders = home.place("orders", orders.concat());
     let ours = (0..SAVERS).map(|number| {
         let client_id = format!("rust-{number}");
@@ -66,10 +80,17 @@ async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
             let answers: Vec<_> = ended.stdout.lines().collect();
             assert_eq!(answers.len() as u64, saves(), "{ended:?}");
             // The other client's lock is given up after 5 s, as that client gives up ours.
-            let is_right =
-                |answer: &str| answer == "saved" || (!is_alone && answer.contains("is held by another program"));
+            let is_right = |answer: &str| {
+                answer == "saved" || (!is_alone && answer.contains("is held by another program"))
+            };
             assert!(answers.iter().all(|answer| is_right(answer)), "{ended:?}");
-            last_saved.insert(client_id, answers.iter().rposition(|answer| *answer == "saved").unwrap() as u64);
+            last_saved.insert(
+                client_id,
+                answers
+                    .iter()
+                    .rposition(|answer| *answer == "saved")
+                    .unwrap() as u64,
+            );
         }
         for mut saver in others {
             assert!(saver.wait().await.unwrap().success());
@@ -82,7 +103,8 @@ async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
             yield_now().await;
         }
     };
-    let last_saved = tokio::select! { last_saved = saving => last_saved, () = reading => unreachable!() };
+    let last_saved =
+        tokio::select! { last_saved = saving => last_saved, () = reading => unreachable!() };
 
     let document = home.document().unwrap();
     let client_ids = document["data"].as_object().unwrap().keys();
@@ -90,7 +112,11 @@ async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
     for client_id in client_ids.filter(|client_id| *client_id != "bystander") {
         let token = file_in(&home).load(client_id).unwrap().unwrap();
         let last = last_saved.get(client_id).copied().unwrap_or(saves() - 1);
-        assert_eq!(token.access_token.expose(), format!("access-{last}"), "{client_id}");
+        assert_eq!(
+            token.access_token.expose(),
+            format!("access-{last}"),
+            "{client_id}"
+        );
     }
     assert_eq!(home.leftovers(), ["orders"]);
 }

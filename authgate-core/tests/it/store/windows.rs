@@ -18,7 +18,11 @@ fn a_file_open_in_another_program_is_replaced_once_closed() {
     let home = Home::new();
     let (store, path) = (file_in(&home), home.file(""));
     store.save(CLIENT, &token(1)).unwrap();
-    let looking = File::options().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
+    let looking = File::options()
+        .read(true)
+        .share_mode(FILE_SHARE_READ)
+        .open(&path)
+        .unwrap();
     assert!(std::fs::remove_file(&path).is_err(), "it is held");
 
     let other = std::thread::spawn(move || {
@@ -35,12 +39,22 @@ fn a_token_too_long_for_the_keyring_goes_to_the_file() {
     let home = Home::new();
     let file = file_in(&home);
     let lock = file.login_lock().clone();
-    let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(KeyringStore::new(KeyringStore::LIMIT)), Box::new(file)];
+    let stores: Vec<Box<dyn TokenStore>> = vec![
+        Box::new(KeyringStore::new(KeyringStore::LIMIT)),
+        Box::new(file),
+    ];
     let store = FallbackStore::new(stores, lock);
     let mut long = token(1);
     long.access_token = Secret::from("a".repeat(3000));
     assert!(store.save_login(CLIENT, &long));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(long));
-    let lines: Vec<_> = store.take_notices().iter().map(ToString::to_string).collect();
-    assert!(lines.len() == 1 && lines[0].contains("longer than"), "{lines:?}");
+    let lines: Vec<_> = store
+        .take_notices()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains("longer than"),
+        "{lines:?}"
+    );
 }

@@ -25,14 +25,27 @@ impl Running {
     pub(crate) fn with(server: DevServer, client: OAuthClient) -> Self {
         let prompt: &'static Recorder = Box::leak(Box::default());
         let scopes = strings(&["profile", "email"]);
-        let login = tokio::spawn(async move { run_device_flow(&client, &scopes, prompt, &InFlight::default()).await });
-        Self { server, prompt, login }
+        let login = tokio::spawn(async move {
+            run_device_flow(&client, &scopes, prompt, &InFlight::default()).await
+        });
+        Self {
+            server,
+            prompt,
+            login,
+        }
     }
 
     /// Starts with a device code whose answer has these members instead of its own.
-    pub(crate) async fn with_members<const COUNT: usize>(server: DevServer, members: [(&str, &Value); COUNT]) -> Self {
+    pub(crate) async fn with_members<const COUNT: usize>(
+        server: DevServer,
+        members: [(&str, &Value); COUNT],
+    ) -> Self {
         let members = members.map(|(name, value)| (name.to_owned(), Some(value.clone())));
-        server.inject(Endpoint::DeviceAuthorization, Fault::Members(members.into()), Times::Once);
+        server.inject(
+            Endpoint::DeviceAuthorization,
+            Fault::Members(members.into()),
+            Times::Once,
+        );
         Self::start(server).await
     }
 
@@ -47,8 +60,14 @@ impl Running {
 
     /// The pauses between the polls, the first of them counted from the request for the code.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
-        let mut moments = vec![self.server.requests_at(Endpoint::DeviceAuthorization)[0].arrived_at];
-        moments.extend(self.server.requests_at(Endpoint::Token).iter().map(|poll| poll.arrived_at));
+        let mut moments =
+            vec![self.server.requests_at(Endpoint::DeviceAuthorization)[0].arrived_at];
+        moments.extend(
+            self.server
+                .requests_at(Endpoint::Token)
+                .iter()
+                .map(|poll| poll.arrived_at),
+        );
         moments.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
@@ -61,7 +80,9 @@ impl Running {
     }
 
     pub(crate) fn user_code(&self) -> String {
-        self.server.latest_user_code().expect("a code was asked for")
+        self.server
+            .latest_user_code()
+            .expect("a code was asked for")
     }
 
     pub(crate) async fn success(self) -> Token {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use authgate_core::flow::{
-    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Login, Notice, Opening, Prompt, RedirectUri,
-    run_auth_code_flow,
+    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Login, Notice, Opening, Prompt,
+    RedirectUri, run_auth_code_flow,
 };
 use authgate_core::{Error, OAuthClient, Result, Token};
 use authgate_dev_server::DevServer;
@@ -34,7 +34,10 @@ impl Recorder {
     }
 
     pub(crate) fn count(&self, part: &str) -> usize {
-        self.lines().iter().filter(|line| line.contains(part)).count()
+        self.lines()
+            .iter()
+            .filter(|line| line.contains(part))
+            .count()
     }
 
     /// Everything but the time left, for a snapshot.
@@ -47,7 +50,12 @@ impl Recorder {
     }
 
     fn redacted(&self, is_shown: impl Fn(&str) -> bool) -> String {
-        let lines: Vec<_> = self.lines().iter().filter(|line| is_shown(line)).cloned().collect();
+        let lines: Vec<_> = self
+            .lines()
+            .iter()
+            .filter(|line| is_shown(line))
+            .cloned()
+            .collect();
         redact(&lines.join("\n"))
     }
 }
@@ -58,7 +66,10 @@ impl Prompt for Recorder {
     }
 
     fn device_code(&self, code: &DevicePrompt<'_>) {
-        let complete = code.verification_uri_complete.map(|uri| format!("\nQR: {uri}")).unwrap_or_default();
+        let complete = code
+            .verification_uri_complete
+            .map(|uri| format!("\nQR: {uri}"))
+            .unwrap_or_default();
         self.lines().push(format!("device: {code}{complete}"));
     }
 
@@ -67,24 +78,37 @@ impl Prompt for Recorder {
     }
 
     fn waiting(&self, remaining: Duration) {
-        self.lines().push(format!("waiting: {}", remaining.as_secs()));
+        self.lines()
+            .push(format!("waiting: {}", remaining.as_secs()));
     }
 }
 
 /// The variant of an error and what it says, for a snapshot.
 pub(crate) fn described(error: &Error) -> String {
     let debug_output = format!("{error:?}");
-    let variant = debug_output.split(|character: char| !character.is_alphanumeric()).next().unwrap();
+    let variant = debug_output
+        .split(|character: char| !character.is_alphanumeric())
+        .next()
+        .unwrap();
     redact(&format!("{variant}: {error}"))
 }
 
 /// Status and text of a page of the callback server, for a snapshot.
 pub(crate) fn shown(page: &Answer) -> String {
-    let (_, main) = page.body.split_once("<h1>").unwrap_or_else(|| panic!("no page: {page:?}"));
+    let (_, main) = page
+        .body
+        .split_once("<h1>")
+        .unwrap_or_else(|| panic!("no page: {page:?}"));
     let without_tags = |line: &str| -> String {
-        line.split('<').map(|part| part.split_once('>').map_or(part, |(_tag, text)| text)).collect()
+        line.split('<')
+            .map(|part| part.split_once('>').map_or(part, |(_tag, text)| text))
+            .collect()
     };
-    let lines: Vec<_> = main.lines().map(without_tags).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = main
+        .lines()
+        .map(without_tags)
+        .filter(|line| !line.is_empty())
+        .collect();
     redact(&format!("{} {}", page.status, lines.join("\n")))
 }
 
@@ -102,7 +126,9 @@ impl Browser for TestBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
         let reason = "xdg-open ended with status 3".to_owned();
         match self {
-            Self::Opens(opened) => Box::pin(ready(opened.send(url.clone()).map_err(|error| panic!("{error}")))),
+            Self::Opens(opened) => Box::pin(ready(
+                opened.send(url.clone()).map_err(|error| panic!("{error}")),
+            )),
             Self::Fails => Box::pin(ready(Err(Error::BrowserUnavailable { reason }))),
             Self::Hangs => Box::pin(pending()),
         }
@@ -130,7 +156,11 @@ impl Begun {
     /// Sends a request with this first line, but for the version.
     pub(crate) async fn request(&self, line: &str) -> Answer {
         let address = self.address();
-        http::send(&address, &format!("{line} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await
+        http::send(
+            &address,
+            &format!("{line} HTTP/1.1\r\nHost: {address}\r\n\r\n"),
+        )
+        .await
     }
 
     pub(crate) async fn come_back(&self, query: &str) -> Answer {
@@ -138,19 +168,30 @@ impl Begun {
     }
 
     pub(crate) async fn come_back_with_state(&self, query: &str) -> Answer {
-        self.come_back(&format!("state={}&{query}", self.state())).await
+        self.come_back(&format!("state={}&{query}", self.state()))
+            .await
     }
 
     /// Comes back after the person has allowed it, with this added to the query: how the login went, and
     /// the browser, which waits for its page.
-    pub(crate) async fn approved(&mut self, server: &DevServer, more: &str) -> (Result<Login>, JoinHandle<Answer>) {
-        let back = server.approve_authorization(self.url.as_str()).expect("the request is in order") + more;
+    pub(crate) async fn approved(
+        &mut self,
+        server: &DevServer,
+        more: &str,
+    ) -> (Result<Login>, JoinHandle<Answer>) {
+        let back = server
+            .approve_authorization(self.url.as_str())
+            .expect("the request is in order")
+            + more;
         let browser = tokio::spawn(async move { http::get(&back).await });
         ((&mut self.login).await.unwrap(), browser)
     }
 
     pub(crate) async fn failure(&mut self) -> Error {
-        (&mut self.login).await.unwrap().expect_err("the login fails")
+        (&mut self.login)
+            .await
+            .unwrap()
+            .expect_err("the login fails")
     }
 }
 
@@ -173,7 +214,12 @@ pub(crate) async fn begin(server: &DevServer, client: &OAuthClient, scopes: &[&s
     begin_at("127.0.0.1", server, client, scopes).await
 }
 
-pub(crate) async fn begin_at(host: &str, server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
+pub(crate) async fn begin_at(
+    host: &str,
+    server: &DevServer,
+    client: &OAuthClient,
+    scopes: &[&str],
+) -> Begun {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let prompt: &'static Recorder = Box::leak(Box::default());
     let port = Port::free();
@@ -181,10 +227,23 @@ pub(crate) async fn begin_at(host: &str, server: &DevServer, client: &OAuthClien
     server.register_redirect_uri(&redirect_uri);
     let (client, scopes, options) = (client.clone(), strings(scopes), options(&redirect_uri));
     let login = tokio::spawn(async move {
-        run_auth_code_flow(&client, &scopes, &options, &TestBrowser::Opens(opened), prompt).await
+        run_auth_code_flow(
+            &client,
+            &scopes,
+            &options,
+            &TestBrowser::Opens(opened),
+            prompt,
+        )
+        .await
     });
     let url = urls.recv().await.expect("the browser is opened");
-    Begun { url, port, redirect_uri, prompt, login }
+    Begun {
+        url,
+        port,
+        redirect_uri,
+        prompt,
+        login,
+    }
 }
 
 /// A server, and a login of its public client with the default scopes that has begun.
@@ -207,7 +266,10 @@ pub(crate) fn taken(address: &str, host: &str) -> (TcpListener, String) {
 }
 
 pub(crate) fn parameter(url: &Url, name: &str) -> String {
-    let (_, value) = url.query_pairs().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no {name} in the URL"));
+    let (_, value) = url
+        .query_pairs()
+        .find(|(key, _)| key == name)
+        .unwrap_or_else(|| panic!("no {name} in the URL"));
     value.into_owned()
 }
 

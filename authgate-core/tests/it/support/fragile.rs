@@ -30,7 +30,10 @@ pub(crate) struct Fragile {
 impl Fragile {
     /// Each call, `load`, `save` or `delete`, ends as the script says.
     pub(crate) fn new(script: impl Fn(&str) -> Outcome + Send + Sync + 'static) -> Self {
-        Self { content: Arc::default(), script: Arc::new(Mutex::new(Arc::new(script))) }
+        Self {
+            content: Arc::default(),
+            script: Arc::new(Mutex::new(Arc::new(script))),
+        }
     }
 
     pub(crate) fn follow(&self, script: impl Fn(&str) -> Outcome + Send + Sync + 'static) {
@@ -39,7 +42,13 @@ impl Fragile {
 
     /// From now on these calls fail, and no others.
     pub(crate) fn fail(&self, calls: &'static [&str]) {
-        self.follow(|call| if calls.contains(&call) { Outcome::Fails } else { Outcome::Works });
+        self.follow(|call| {
+            if calls.contains(&call) {
+                Outcome::Fails
+            } else {
+                Outcome::Works
+            }
+        });
     }
 
     pub(crate) fn content(&self) -> Option<StoredToken> {
@@ -54,7 +63,11 @@ impl Fragile {
         self.content.delete(CLIENT).unwrap();
     }
 
-    fn perform<T: Default>(&self, call: &str, work: impl FnOnce(&MemoryStore) -> Result<T>) -> Result<T> {
+    fn perform<T: Default>(
+        &self,
+        call: &str,
+        work: impl FnOnce(&MemoryStore) -> Result<T>,
+    ) -> Result<T> {
         // A script that panics must not find the lock held.
         let script = self.script.lock().unwrap().clone();
         match script(call) {
@@ -63,7 +76,10 @@ impl Fragile {
             Outcome::FailsAndLoses => self.remove(),
             Outcome::Fails => {}
         }
-        Err(Error::Store { place: "fragile".to_owned(), reason: format!("cannot {call}") })
+        Err(Error::Store {
+            place: "fragile".to_owned(),
+            reason: format!("cannot {call}"),
+        })
     }
 }
 

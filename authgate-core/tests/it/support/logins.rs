@@ -21,7 +21,11 @@ pub(crate) const FAR_AHEAD: u64 = 4_000_000_000;
 /// A server that ends the login when an old refresh token comes back.
 pub(crate) async fn strict_server() -> DevServer {
     let server = DevServer::builder().confidential_client(CLIENT, CLIENT_SECRET);
-    server.settings(|settings| settings.rotate_refresh_tokens = true).start().await.unwrap()
+    server
+        .settings(|settings| settings.rotate_refresh_tokens = true)
+        .start()
+        .await
+        .unwrap()
 }
 
 /// A login at that server as it is stored, which expires at this time.
@@ -35,24 +39,38 @@ pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
 }
 
 /// A machine with these variables, each `NAME=value`, and with these programs in `/usr/bin`.
-pub(crate) fn surroundings(system: System, terminal: bool, variables: &[&str], programs: &[&str]) -> Surroundings {
+pub(crate) fn surroundings(
+    system: System,
+    terminal: bool,
+    variables: &[&str],
+    programs: &[&str],
+) -> Surroundings {
     let [variables, programs] = [variables, programs].map(strings);
     Surroundings {
         system,
         terminal,
         variable: Box::new(move |name| {
-            let mut values = variables.iter().filter_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
+            let mut values = variables
+                .iter()
+                .filter_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
             values.next().map(str::to_owned)
         }),
         find_program: Box::new(move |name| {
             let file = name.rsplit('/').next()?;
-            programs.iter().any(|program| program == file).then(|| PathBuf::from("/usr/bin").join(file))
+            programs
+                .iter()
+                .any(|program| program == file)
+                .then(|| PathBuf::from("/usr/bin").join(file))
         }),
     }
 }
 
 /// A login at a machine where nobody is.
-pub(crate) fn unattended(url: &str, store: Arc<FallbackStore>, prompt: impl Prompt + 'static) -> LoginOptions {
+pub(crate) fn unattended(
+    url: &str,
+    store: Arc<FallbackStore>,
+    prompt: impl Prompt + 'static,
+) -> LoginOptions {
     LoginOptions::new(url, CLIENT)
         .client_secret(Secret::from(CLIENT_SECRET))
         .scopes(["profile", "email"])
@@ -70,8 +88,18 @@ pub(crate) struct Person {
 
 impl Person {
     /// Begins at a server of its own, with a terminal.
-    pub(crate) async fn at(redirect_uri: &str, flow_mode: FlowMode, browser: impl Browser + 'static) -> Self {
-        Self::at_server(DevServer::start().await, redirect_uri, flow_mode, browser, true)
+    pub(crate) async fn at(
+        redirect_uri: &str,
+        flow_mode: FlowMode,
+        browser: impl Browser + 'static,
+    ) -> Self {
+        Self::at_server(
+            DevServer::start().await,
+            redirect_uri,
+            flow_mode,
+            browser,
+            true,
+        )
     }
 
     pub(crate) fn at_server(
@@ -91,14 +119,27 @@ impl Person {
             .store(no_store)
             .prompt(prompt.clone())
             .browser(browser)
-            .platform(surroundings(System::Unix, terminal, &["DISPLAY=:0"], &["xdg-open"]));
+            .platform(surroundings(
+                System::Unix,
+                terminal,
+                &["DISPLAY=:0"],
+                &["xdg-open"],
+            ));
         let login = tokio::spawn(authenticate(options));
-        Self { server, prompt, login }
+        Self {
+            server,
+            prompt,
+            login,
+        }
     }
 
     /// Waits for a device code and approves it.
     pub(crate) async fn approve_device(&self) {
-        let approve = || self.server.latest_user_code().is_some_and(|code| self.server.approve_device(&code));
+        let approve = || {
+            self.server
+                .latest_user_code()
+                .is_some_and(|code| self.server.approve_device(&code))
+        };
         while_it_runs(&self.login, approve).await;
     }
 
@@ -111,6 +152,9 @@ impl Person {
     }
 
     pub(crate) async fn failure(&mut self) -> Error {
-        (&mut self.login).await.unwrap().expect_err("the login fails")
+        (&mut self.login)
+            .await
+            .unwrap()
+            .expect_err("the login fails")
     }
 }

@@ -42,19 +42,27 @@ impl Clock for TokioClock {
 
 /// A new client's discovery at this server.
 pub(crate) async fn discover(server: &DevServer) -> Result<Arc<Metadata>> {
-    DiscoveryClient::new(server.url(), HttpClient::default())?.fetch().await
+    DiscoveryClient::new(server.url(), HttpClient::default())?
+        .fetch()
+        .await
 }
 
 /// A client of the dev server, by way of discovery.
 pub(crate) async fn client(server: &DevServer, registered: &Client) -> OAuthClient {
     let http = HttpClient::default();
-    let metadata = DiscoveryClient::new(server.url(), http.clone()).unwrap().fetch().await.unwrap();
+    let metadata = DiscoveryClient::new(server.url(), http.clone())
+        .unwrap()
+        .fetch()
+        .await
+        .unwrap();
     let secret = registered.secret.as_deref().map(Secret::from);
     OAuthClient::new(&registered.id, metadata.to_endpoints(), http).with_secret(secret)
 }
 
 pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
-    client(server, server.confidential_client()).await.with_clock(TokioClock::start())
+    client(server, server.confidential_client())
+        .await
+        .with_clock(TokioClock::start())
 }
 
 /// A snapshot's lines, one for each text; fails where one acts on a terminal or is more than one line.
@@ -63,7 +71,9 @@ pub(crate) fn lines(texts: impl IntoIterator<Item = impl ToString>) -> String {
     let lines = texts.into_iter().map(|text| {
         let line = redact(&text.to_string());
         assert!(
-            !line.contains(|character: char| character.is_control() || "\u{202e}\u{feff}".contains(character)),
+            !line
+                .contains(|character: char| character.is_control()
+                    || "\u{202e}\u{feff}".contains(character)),
             "{line:?}"
         );
         line + "\n"

@@ -31,7 +31,14 @@ impl Service {
 
     /// Its client has this secret.
     pub(crate) async fn with_secret(secret: &str) -> Self {
-        Self::at(DevServer::builder().confidential_client("some:service", secret).start().await.unwrap()).await
+        Self::at(
+            DevServer::builder()
+                .confidential_client("some:service", secret)
+                .start()
+                .await
+                .unwrap(),
+        )
+        .await
     }
 
     /// Its tokens live this long, and time is paused.
@@ -44,8 +51,14 @@ impl Service {
     pub(crate) async fn at(server: DevServer) -> Self {
         let client = confidential_client(&server).await;
         server.forget_requests();
-        let tokens = TokenSource::builder(client.clone()).scopes(["profile", "email"]).build();
-        Self { server, client, tokens }
+        let tokens = TokenSource::builder(client.clone())
+            .scopes(["profile", "email"])
+            .build();
+        Self {
+            server,
+            client,
+            tokens,
+        }
     }
 
     /// Breaks answers of the token endpoint.

@@ -18,7 +18,10 @@ pub(crate) fn token(number: u64) -> StoredToken {
 }
 
 /// The token on one line, secrets included, with a dash for each part that it does not have.
-#[cfg_attr(windows, allow(dead_code, reason = "there only the helper program has it"))]
+#[cfg_attr(
+    windows,
+    allow(dead_code, reason = "there only the helper program has it")
+)]
 pub(crate) fn line(token: &StoredToken) -> String {
     let secret = |part: &Option<Secret>| part.as_ref().map(|secret| secret.expose().to_owned());
     let parts = [
@@ -29,5 +32,7 @@ pub(crate) fn line(token: &StoredToken) -> String {
         token.scope.clone(),
         secret(&token.id_token),
     ];
-    parts.map(|part| part.unwrap_or_else(|| "-".to_owned())).join(" ")
+    parts
+        .map(|part| part.unwrap_or_else(|| "-".to_owned()))
+        .join(" ")
 }

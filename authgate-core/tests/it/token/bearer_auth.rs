@@ -26,8 +26,14 @@ struct Api {
 impl Api {
     async fn start() -> Self {
         let Service { server, tokens, .. } = Service::start().await;
-        let url = format!("{}/api/things?page=1", server.url()).parse().unwrap();
-        Self { server, bearer: BearerAuth::new(tokens), url }
+        let url = format!("{}/api/things?page=1", server.url())
+            .parse()
+            .unwrap();
+        Self {
+            server,
+            bearer: BearerAuth::new(tokens),
+            url,
+        }
     }
 
     /// One whose caller already has a token.
@@ -53,7 +59,11 @@ impl Api {
     }
 
     fn refuse(&self, times: Times) {
-        self.server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), times);
+        self.server.inject(
+            Endpoint::Api,
+            Fault::oauth_error(401, "invalid_token"),
+            times,
+        );
     }
 }
 
@@ -64,26 +74,61 @@ async fn status(bearer: BearerAuth, url: Url) -> u16 {
 #[tokio::test]
 async fn a_request_carries_the_token_and_what_it_was_given() {
     let api = Api::start().await;
-    let request = api.bearer.request(Method::PUT, &api.url).query([("sort", "by name")]).header("Accept", "text/csv");
-    request.header("Authorization", "Bearer canary").body("a,b").send().await.unwrap();
+    let request = api
+        .bearer
+        .request(Method::PUT, &api.url)
+        .query([("sort", "by name")])
+        .header("Accept", "text/csv");
+    request
+        .header("Authorization", "Bearer canary")
+        .body("a,b")
+        .send()
+        .await
+        .unwrap();
     let request = api.last();
-    assert_eq!((request.method.as_str(), &*request.body), ("PUT", b"a,b".as_slice()));
-    assert_eq!(request.query, [("page", "1"), ("sort", "by name")].map(|(name, value)| (name.into(), value.into())));
+    assert_eq!(
+        (request.method.as_str(), &*request.body),
+        ("PUT", b"a,b".as_slice())
+    );
+    assert_eq!(
+        request.query,
+        [("page", "1"), ("sort", "by name")].map(|(name, value)| (name.into(), value.into()))
+    );
     assert_eq!(request.header("accept"), Some("text/csv"));
-    assert!(request.header("authorization").unwrap().starts_with("Bearer ey"), "the token's place is its own");
+    assert!(
+        request
+            .header("authorization")
+            .unwrap()
+            .starts_with("Bearer ey"),
+        "the token's place is its own"
+    );
 
-    api.bearer.post(&api.url).form([("name", "Ada & Co")]).send().await.unwrap();
+    api.bearer
+        .post(&api.url)
+        .form([("name", "Ada & Co")])
+        .send()
+        .await
+        .unwrap();
     assert_eq!(api.last().parameter("name"), Some("Ada & Co"));
 }
 
 #[tokio::test]
 async fn a_request_that_cannot_be_built_sends_nothing() {
-    let Api { server, bearer, url } = Api::start().await;
+    let Api {
+        server,
+        bearer,
+        url,
+    } = Api::start().await;
     let unserializable = BTreeMap::from([((1, 2), 3)]);
     let refusals = [
         bearer.get("users").send().await,
         bearer.get(&url).header("a name", "x").send().await,
-        bearer.get(&url).header("X-Canary", "canary\n").json(&1).send().await,
+        bearer
+            .get(&url)
+            .header("X-Canary", "canary\n")
+            .json(&1)
+            .send()
+            .await,
         bearer.post(&url).json(&unserializable).send().await,
     ];
     insta::assert_snapshot!(lines(refusals.map(Result::unwrap_err)), @"
@@ -100,7 +145,8 @@ async fn tokens_and_calls_share_one_connection() {
     let api = Api::start().await;
     api.status().await;
     api.status().await;
-    api.server.assert_requests([Endpoint::Token, Endpoint::Api, Endpoint::Api]);
+    api.server
+        .assert_requests([Endpoint::Token, Endpoint::Api, Endpoint::Api]);
     assert_eq!(api.server.connections(), 1);
 }
 
@@ -108,8 +154,18 @@ async fn tokens_and_calls_share_one_connection() {
 async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
     let api = Api::with_token().await;
     api.server.revoke_everything();
-    assert_eq!(api.bearer.post(&api.url).json(&json!({"name": "Ada"})).send().await.unwrap().status(), 200);
-    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
+    assert_eq!(
+        api.bearer
+            .post(&api.url)
+            .json(&json!({"name": "Ada"}))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    api.server
+        .assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
     for request in api.server.requests_at(Endpoint::Api) {
         assert_eq!(request.header("content-type"), Some("application/json"));
         assert_eq!(&*request.body, br#"{"name":"Ada"}"#);
@@ -118,7 +174,8 @@ async fn after_a_401_the_call_is_repeated_once_with_a_new_token() {
     api.server.forget_requests();
     api.refuse(Times::Always);
     assert_eq!(api.status().await, 401, "a second one is the caller's");
-    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
+    api.server
+        .assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
 #[tokio::test]
@@ -137,17 +194,24 @@ async fn an_api_that_refuses_new_tokens_costs_one_token() {
 #[tokio::test]
 async fn a_refused_token_stays_where_there_is_no_other() {
     let api = Api::with_token().await;
-    api.server.inject(Endpoint::Token, Fault::status(500), Times::Always);
+    api.server
+        .inject(Endpoint::Token, Fault::status(500), Times::Always);
     api.refuse(Times::Once);
     assert_eq!(api.status().await, 401);
-    assert_eq!(api.status().await, 200, "another API, or another moment, may accept it");
+    assert_eq!(
+        api.status().await,
+        200,
+        "another API, or another moment, may accept it"
+    );
 }
 
 #[tokio::test]
 async fn calls_that_are_refused_at_once_cause_one_refresh() {
     let api = Api::with_token().await;
     api.server.revoke_everything();
-    let calls: JoinSet<_> = (0..20).map(|_| status(api.bearer.clone(), api.url.clone())).collect();
+    let calls: JoinSet<_> = (0..20)
+        .map(|_| status(api.bearer.clone(), api.url.clone()))
+        .collect();
     assert_eq!(calls.join_all().await, [200; 20]);
     assert_eq!(api.server.count(Endpoint::Token), 1);
 }
@@ -163,14 +227,16 @@ async fn a_streamed_body_is_not_sent_twice_but_its_token_is_dropped() {
     assert_eq!(api.bearer.execute(request).await.unwrap().status(), 401);
     api.server.assert_requests([Endpoint::Api]);
     assert_eq!(api.status().await, 200);
-    api.server.assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
+    api.server
+        .assert_requests([Endpoint::Api, Endpoint::Token, Endpoint::Api]);
 }
 
 #[tokio::test]
 async fn statuses_other_than_401_are_the_callers() {
     let api = Api::with_token().await;
     for status in [403, 429, 500, 503] {
-        api.server.inject(Endpoint::Api, Fault::status(status), Times::Once);
+        api.server
+            .inject(Endpoint::Api, Fault::status(status), Times::Once);
         assert_eq!(api.status().await, status);
     }
     api.server.assert_requests([Endpoint::Api; 4]);
@@ -181,7 +247,14 @@ async fn a_redirect_does_not_take_the_token_along() {
     let api = Api::start().await;
     let other = DevServer::start().await;
     let location = format!("{}/api/things", other.url());
-    api.server.inject(Endpoint::Api, Fault::Redirect { status: 307, location }, Times::Once);
+    api.server.inject(
+        Endpoint::Api,
+        Fault::Redirect {
+            status: 307,
+            location,
+        },
+        Times::Once,
+    );
     assert_eq!(api.status().await, 307);
     assert_eq!(other.connections(), 0);
 }
@@ -189,16 +262,33 @@ async fn a_redirect_does_not_take_the_token_along() {
 #[tokio::test]
 async fn a_refused_url_is_sent_no_token_and_costs_none() {
     let api = Api::start().await;
-    for url in ["http://api.example/", "https://user:canary@api.example/", "ftp://api.example/"] {
+    for url in [
+        "http://api.example/",
+        "https://user:canary@api.example/",
+        "ftp://api.example/",
+    ] {
         let error = api.bearer.get(url).send().await.unwrap_err();
-        assert!(matches!(error, Error::Config(_)) && !error.to_string().contains("canary"), "{error}");
+        assert!(
+            matches!(error, Error::Config(_)) && !error.to_string().contains("canary"),
+            "{error}"
+        );
     }
     api.server.assert_requests([]);
 
     let allowing = api.bearer.clone().with_plain_http(PlainHttp::Anywhere);
-    let error = allowing.get("http://api.invalid/").send().await.unwrap_err();
+    let error = allowing
+        .get("http://api.invalid/")
+        .send()
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Transport { .. }), "{error}");
-    assert!(error.is_transient() && error.to_string().contains("cannot reach http://api.invalid/"), "{error}");
+    assert!(
+        error.is_transient()
+            && error
+                .to_string()
+                .contains("cannot reach http://api.invalid/"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +297,9 @@ async fn a_lost_connection_keeps_the_body_so_far_and_shows_no_query() {
     api.url.set_query(Some("access_token=canary"));
     let body = api.body(Fault::Truncated, 1024).await;
     assert!(!body.bytes.is_empty());
-    let BodyEnd::Lost(lost) = body.end else { panic!("{body:?}") };
+    let BodyEnd::Lost(lost) = body.end else {
+        panic!("{body:?}")
+    };
 
     let nobody = Port::free();
     api.url.set_port(Some(nobody.number())).unwrap();
@@ -215,8 +307,14 @@ async fn a_lost_connection_keeps_the_body_so_far_and_shows_no_query() {
     for error in [lost, refused] {
         let cause = error.source().unwrap();
         let shown = format!("{error} {error:?} {cause} {cause:?}");
-        assert!(shown.contains("/api/things") && !shown.contains("canary"), "{shown}");
-        assert!(error.is_transient() && cause.source().is_none(), "{error:?}");
+        assert!(
+            shown.contains("/api/things") && !shown.contains("canary"),
+            "{shown}"
+        );
+        assert!(
+            error.is_transient() && cause.source().is_none(),
+            "{error:?}"
+        );
     }
 }
 
@@ -224,12 +322,17 @@ async fn a_lost_connection_keeps_the_body_so_far_and_shows_no_query() {
 async fn a_body_is_read_up_to_its_limit() {
     const LIMIT: usize = 1024 * 1024;
     let api = Api::start().await;
-    for (fault, is_complete) in
-        [(Fault::Endless, false), (Fault::Oversized(LIMIT), true), (Fault::Oversized(LIMIT + 1), false)]
-    {
+    for (fault, is_complete) in [
+        (Fault::Endless, false),
+        (Fault::Oversized(LIMIT), true),
+        (Fault::Oversized(LIMIT + 1), false),
+    ] {
         let body = api.body(fault, LIMIT).await;
         assert_eq!(body.bytes.len(), LIMIT);
-        let ended = (matches!(body.end, BodyEnd::Complete), matches!(body.end, BodyEnd::Truncated));
+        let ended = (
+            matches!(body.end, BodyEnd::Complete),
+            matches!(body.end, BodyEnd::Truncated),
+        );
         assert_eq!(ended, (is_complete, !is_complete));
     }
 }
@@ -238,12 +341,33 @@ async fn a_body_is_read_up_to_its_limit() {
 async fn a_body_or_an_answer_that_takes_too_long_is_given_up() {
     let api = Api::with_token().await;
     let started = Instant::now();
-    let body = api.body(Fault::Drip { every: Duration::from_secs(4), bytes: 1 }, 1024).await;
-    assert!(matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")), "{body:?}");
+    let body = api
+        .body(
+            Fault::Drip {
+                every: Duration::from_secs(4),
+                bytes: 1,
+            },
+            1024,
+        )
+        .await;
+    assert!(
+        matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")),
+        "{body:?}"
+    );
     assert!((7..=9).contains(&body.bytes.len()), "{body:?}");
-    assert!(started.elapsed() <= Duration::from_secs(31), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() <= Duration::from_secs(31),
+        "{:?}",
+        started.elapsed()
+    );
 
     api.server.inject(Endpoint::Api, Fault::Hang, Times::Once);
-    let error = api.bearer.get(&api.url).timeout(Duration::from_millis(50)).send().await.unwrap_err();
+    let error = api
+        .bearer
+        .get(&api.url)
+        .timeout(Duration::from_millis(50))
+        .send()
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Transport { .. }), "{error}");
 }

@@ -24,7 +24,10 @@ struct HandClock {
 
 impl HandClock {
     fn new() -> Arc<Self> {
-        Arc::new(Self { seconds: AtomicU64::new(0), reads_until_panic: AtomicI64::new(-1) })
+        Arc::new(Self {
+            seconds: AtomicU64::new(0),
+            reads_until_panic: AtomicI64::new(-1),
+        })
     }
 
     fn advance(&self, duration: Duration) {
@@ -42,7 +45,10 @@ impl HandClock {
 
 impl Clock for HandClock {
     fn now(&self) -> Moment {
-        assert!(self.reads_until_panic.fetch_sub(1, Ordering::SeqCst) != 0, "the clock fails, as the test wants");
+        assert!(
+            self.reads_until_panic.fetch_sub(1, Ordering::SeqCst) != 0,
+            "the clock fails, as the test wants"
+        );
         Moment::after_start(Duration::from_secs(self.seconds.load(Ordering::SeqCst)))
     }
 }
@@ -50,7 +56,8 @@ impl Clock for HandClock {
 /// A service whose tokens live this long, by the clock of the test. No timer of the runtime moves
 /// with that clock: they stand still in a suspend.
 async fn service(lifetime: Duration) -> (Service, Arc<HandClock>) {
-    let mut service = Service::start_with(|settings| settings.access_token_lifetime = lifetime).await;
+    let mut service =
+        Service::start_with(|settings| settings.access_token_lifetime = lifetime).await;
     let clock = HandClock::new();
     service.tokens = TokenSource::builder(service.client.clone().with_clock(clock.clone())).build();
     (service, clock)
@@ -67,7 +74,10 @@ async fn after_a_suspend_callers_wait_for_one_new_token() {
 
 #[tokio::test]
 async fn a_token_that_arrives_expired_serves_only_who_waited() {
-    for (lifetime, late) in [(HOUR, 2 * HOUR), (Duration::from_secs(10), Duration::from_secs(15))] {
+    for (lifetime, late) in [
+        (HOUR, 2 * HOUR),
+        (Duration::from_secs(10), Duration::from_secs(15)),
+    ] {
         let (service, clock) = service(lifetime).await;
         let mut previous = String::new();
         for requests in 1..=3 {
@@ -101,20 +111,34 @@ async fn the_pause_after_a_failure_is_over_after_a_suspend() {
 /// An answer of the token endpoint with these claims, sent at this moment by the server's clock.
 fn granted(claims: &Value, date: &str) -> Fault {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let token = format!("{}.{}.c2lnbmF0dXJl", part(&json!({"alg": "HS256"})), part(claims));
-    let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": HOUR.as_secs()});
+    let token = format!(
+        "{}.{}.c2lnbmF0dXJl",
+        part(&json!({"alg": "HS256"})),
+        part(claims)
+    );
+    let answer =
+        json!({"access_token": token, "token_type": "Bearer", "expires_in": HOUR.as_secs()});
     Fault::json(200, &answer).with_header("Date", date)
 }
 
 #[tokio::test]
 async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
     // By this machine's clock they expired long ago, or never will.
-    for (exp, date) in [(1_000_000_000_u64, "Sun, 09 Sep 2001 00:46:40 GMT"), (9_000_000_000, "gone wrong")] {
+    for (exp, date) in [
+        (1_000_000_000_u64, "Sun, 09 Sep 2001 00:46:40 GMT"),
+        (9_000_000_000, "gone wrong"),
+    ] {
         let (service, clock) = service(HOUR).await;
         let issued = exp - HOUR.as_secs();
-        service.inject(granted(&json!({"iat": issued, "nbf": issued, "exp": exp}), date), Times::Always);
+        service.inject(
+            granted(&json!({"iat": issued, "nbf": issued, "exp": exp}), date),
+            Times::Always,
+        );
         let token = service.tokens.token().await.unwrap();
-        assert_eq!(token.freshness(clock.now(), Duration::ZERO), Freshness::Fresh(HOUR));
+        assert_eq!(
+            token.freshness(clock.now(), Duration::ZERO),
+            Freshness::Fresh(HOUR)
+        );
         for (wait, requests) in [(3600 - 31, 1), (31, 2)] {
             clock.advance(Duration::from_secs(wait));
             service.shared_header(64).await;
@@ -134,7 +158,9 @@ async fn the_life_of_a_token_begins_when_it_is_asked_for() {
     hold.release();
     one(waiting.join_all().await);
     let token = service.tokens.token().await.unwrap();
-    let Freshness::Fresh(left) = token.freshness(clock.now(), Duration::ZERO) else { panic!("it is fresh") };
+    let Freshness::Fresh(left) = token.freshness(clock.now(), Duration::ZERO) else {
+        panic!("it is fresh")
+    };
     assert!(left + ON_THE_WAY <= token.lifetime.unwrap(), "{left:?}");
 }
 
@@ -157,7 +183,10 @@ async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
         }
         service.shared_header(8).await;
     }
-    assert!(died > 0 && survived > 1, "{died} callers died, {survived} did not notice");
+    assert!(
+        died > 0 && survived > 1,
+        "{died} callers died, {survived} did not notice"
+    );
 }
 
 #[tokio::test]

@@ -13,7 +13,13 @@ use crate::support::service::Service;
 use crate::support::{discover, lines};
 
 /// All that a request may carry; no cookie is among them, nor who runs the program where.
-const KNOWN_HEADERS: [&str; 5] = ["accept", "content-length", "content-type", "host", "user-agent"];
+const KNOWN_HEADERS: [&str; 5] = [
+    "accept",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+];
 
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
@@ -29,7 +35,11 @@ fn changed<const N: usize>(member: &str, values: [Value; N]) -> impl Iterator<It
 async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     let service = Service::start().await;
     let audience = ("audience".to_owned(), "https://api.example".to_owned());
-    let token = service.client.client_credentials(&strings(&["profile", "email"]), &[audience]).await.unwrap();
+    let token = service
+        .client
+        .client_credentials(&strings(&["profile", "email"]), &[audience])
+        .await
+        .unwrap();
     assert_eq!(token.token_type, "Bearer");
     assert_eq!(token.scope.as_deref(), Some("profile email"));
     assert!(token.lifetime.unwrap() > Duration::from_secs(3000) && token.refresh_token.is_none());
@@ -45,13 +55,22 @@ async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
 async fn a_request_names_the_program_and_carries_no_cookie() {
     let service = Service::start().await;
     let answer = json!({"access_token": "token", "token_type": "Bearer", "expires_in": 60});
-    service.grant_after(Fault::json(200, &answer).with_header("Set-Cookie", "session=1; Path=/")).await.unwrap();
+    service
+        .grant_after(Fault::json(200, &answer).with_header("Set-Cookie", "session=1; Path=/"))
+        .await
+        .unwrap();
     service.grant().await.unwrap();
     discover(&service.server).await.unwrap();
     for request in service.server.requests() {
         let headers: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
-        assert!(headers.iter().all(|name| KNOWN_HEADERS.contains(name)), "{headers:?}");
-        assert_eq!(request.header("user-agent"), Some(concat!("authgate-rust/", env!("CARGO_PKG_VERSION"))));
+        assert!(
+            headers.iter().all(|name| KNOWN_HEADERS.contains(name)),
+            "{headers:?}"
+        );
+        assert_eq!(
+            request.header("user-agent"),
+            Some(concat!("authgate-rust/", env!("CARGO_PKG_VERSION")))
+        );
     }
 }
 
@@ -64,18 +83,28 @@ async fn any_secret_arrives_to_the_letter_in_the_body() {
 
 #[tokio::test]
 async fn any_secret_is_form_encoded_by_basic_and_only_there() {
-    for (secret, encoded) in
-        [("a+b:c", "a%2Bb%3Ac"), ("a%b", "a%25b"), ("pä ss", "p%C3%A4+ss"), ("&=;'", "%26%3D%3B%27")]
-    {
+    for (secret, encoded) in [
+        ("a+b:c", "a%2Bb%3Ac"),
+        ("a%b", "a%25b"),
+        ("pä ss", "p%C3%A4+ss"),
+        ("&=;'", "%26%3D%3B%27"),
+    ] {
         let service = Service::with_secret(secret).await;
-        let client = service.client.with_client_authentication(ClientAuthentication::Basic);
+        let client = service
+            .client
+            .with_client_authentication(ClientAuthentication::Basic);
         // AuthGate compares what is sent, and refuses what RFC 6749 section 2.3.1 makes of this secret.
         client.client_credentials(&[], &[]).await.unwrap_err();
         client.introspect(&Secret::from("token")).await.unwrap_err();
-        service.server.assert_requests([Endpoint::Token, Endpoint::Introspection]);
+        service
+            .server
+            .assert_requests([Endpoint::Token, Endpoint::Introspection]);
         for request in service.server.requests() {
             let credentials = BASE64_STANDARD.encode(format!("some%3Aservice:{encoded}"));
-            assert_eq!(request.header("authorization"), Some(format!("Basic {credentials}").as_str()));
+            assert_eq!(
+                request.header("authorization"),
+                Some(format!("Basic {credentials}").as_str())
+            );
             assert_eq!(request.parameter("client_secret"), None);
         }
     }
@@ -84,7 +113,8 @@ async fn any_secret_is_form_encoded_by_basic_and_only_there() {
 #[tokio::test]
 async fn a_token_url_alone_is_enough() {
     let server = Service::start().await.server;
-    let endpoints = Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
+    let endpoints =
+        Endpoints::from_token_url(format!("{}/oauth/token", server.url()).parse().unwrap());
     let registered = server.confidential_client();
     let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())
         .with_secret(registered.secret.as_deref().map(Secret::from));
@@ -96,7 +126,12 @@ async fn a_token_url_alone_is_enough() {
 #[tokio::test]
 async fn without_a_secret_nothing_is_sent() {
     let service = Service::start().await;
-    let error = service.client.with_secret(None).client_credentials(&[], &[]).await.unwrap_err();
+    let error = service
+        .client
+        .with_secret(None)
+        .client_credentials(&[], &[])
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Config(_)));
     insta::assert_snapshot!(error, @"the client credentials grant is for confidential clients: give the client its secret (CLIENT_SECRET)");
     service.server.assert_requests([]);
@@ -104,9 +139,24 @@ async fn without_a_secret_nothing_is_sent() {
 
 #[tokio::test]
 async fn an_access_token_that_cannot_be_sent_is_refused() {
-    let values = [json!(null), json!(""), json!(7), json!("a\r\nX: b"), json!("a b"), json!("tökén"), json!({})];
-    let refusals = Service::start().await.failures(changed("access_token", values)).await;
-    assert!(refusals.iter().all(|error| matches!(error, Error::Protocol { .. })));
+    let values = [
+        json!(null),
+        json!(""),
+        json!(7),
+        json!("a\r\nX: b"),
+        json!("a b"),
+        json!("tökén"),
+        json!({}),
+    ];
+    let refusals = Service::start()
+        .await
+        .failures(changed("access_token", values))
+        .await;
+    assert!(
+        refusals
+            .iter()
+            .all(|error| matches!(error, Error::Protocol { .. }))
+    );
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the answer has no access_token
@@ -122,10 +172,18 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
 #[tokio::test]
 async fn only_bearer_tokens_are_taken_however_it_is_written() {
     let service = Service::start().await;
-    for fault in changed("token_type", [json!("bearer"), json!("BEARER"), json!(null), json!("")]) {
-        assert_eq!(service.grant_after(fault).await.unwrap().token_type, "Bearer");
+    for fault in changed(
+        "token_type",
+        [json!("bearer"), json!("BEARER"), json!(null), json!("")],
+    ) {
+        assert_eq!(
+            service.grant_after(fault).await.unwrap().token_type,
+            "Bearer"
+        );
     }
-    let refusals = service.failures(["MAC", "DPoP", "N_A"].map(|value| Fault::set_member("token_type", value))).await;
+    let refusals = service
+        .failures(["MAC", "DPoP", "N_A"].map(|value| Fault::set_member("token_type", value)))
+        .await;
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is MAC, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is DPoP, and this client can only use Bearer
@@ -139,12 +197,32 @@ async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
     let service = Service::start().await;
     for (values, seconds) in [
         (vec![json!(null)], None),
-        (vec![json!("3600"), json!(3600.7), json!("3.6e3")], Some(3600)),
-        (vec![json!(0), json!(-1), json!("abc"), json!("inf"), json!("nan"), json!(true), json!({})], Some(0)),
-        (vec![json!(1e300), json!(u64::MAX), json!(9_999_999_999_999_u64)], Some(TEN_YEARS)),
+        (
+            vec![json!("3600"), json!(3600.7), json!("3.6e3")],
+            Some(3600),
+        ),
+        (
+            vec![
+                json!(0),
+                json!(-1),
+                json!("abc"),
+                json!("inf"),
+                json!("nan"),
+                json!(true),
+                json!({}),
+            ],
+            Some(0),
+        ),
+        (
+            vec![json!(1e300), json!(u64::MAX), json!(9_999_999_999_999_u64)],
+            Some(TEN_YEARS),
+        ),
     ] {
         for value in values {
-            let token = service.grant_after(Fault::set_member("expires_in", value.clone())).await.unwrap();
+            let token = service
+                .grant_after(Fault::set_member("expires_in", value.clone()))
+                .await
+                .unwrap();
             assert_eq!(token.lifetime, seconds.map(Duration::from_secs), "{value}");
         }
     }
@@ -156,27 +234,47 @@ async fn scopes_that_were_not_granted_are_missing_ones() {
     let asked = strings(&["profile", "email"]);
     // What was not asked for is shown too, and a silent server has granted what was asked.
     for (fault, scope, missing) in [
-        (Fault::set_member("scope", "profile"), "profile", &["email"] as &[&str]),
-        (Fault::set_member("scope", "email profile  admin"), "email profile admin", &[]),
+        (
+            Fault::set_member("scope", "profile"),
+            "profile",
+            &["email"] as &[&str],
+        ),
+        (
+            Fault::set_member("scope", "email profile  admin"),
+            "email profile admin",
+            &[],
+        ),
         (Fault::remove_member("scope"), "profile email", &[]),
     ] {
         service.inject(fault, Times::Once);
-        let token = service.client.client_credentials(&asked, &[]).await.unwrap();
-        assert_eq!((token.scope.as_deref(), &*token.missing_scopes(&asked)), (Some(scope), missing));
+        let token = service
+            .client
+            .client_credentials(&asked, &[])
+            .await
+            .unwrap();
+        assert_eq!(
+            (token.scope.as_deref(), &*token.missing_scopes(&asked)),
+            (Some(scope), missing)
+        );
     }
 }
 
 #[tokio::test]
 async fn unknown_members_and_any_content_type_do_no_harm() {
     let service = Service::start().await;
-    let grant = json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
+    let grant =
+        json!({"access_token": "abc", "token_type": "Bearer", "expires_in": 60}).to_string();
     for fault in [
         Fault::set_member("extra", json!({"deep": [1, 2, 3]})),
         Fault::set_member("id_token", 17),
         Fault::body(200, "text/html", grant.clone()),
         Fault::body(200, "APPLICATION/JSON;charset=UTF-8", grant.clone()),
         Fault::body(200, "text/plain", grant.clone()),
-        Fault::Answer { status: 200, headers: vec![], body: grant.into() },
+        Fault::Answer {
+            status: 200,
+            headers: vec![],
+            body: grant.into(),
+        },
     ] {
         assert!(service.grant_after(fault).await.unwrap().id_token.is_none());
     }
@@ -185,7 +283,9 @@ async fn unknown_members_and_any_content_type_do_no_harm() {
 #[tokio::test]
 async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
     let service = Service::start().await;
-    let issued = service.server.issue_tokens(service.server.confidential_client(), "profile email");
+    let issued = service
+        .server
+        .issue_tokens(service.server.confidential_client(), "profile email");
     let mut previous = service.grant().await.unwrap();
     previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
     for fault in changed("refresh_token", [json!(null), json!("")]) {
@@ -199,15 +299,28 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
 #[tokio::test]
 async fn a_token_is_introspected_and_revoked() {
     let Service { server, client, .. } = Service::start().await;
-    let token = client.client_credentials(&strings(&["profile"]), &[]).await.unwrap();
+    let token = client
+        .client_credentials(&strings(&["profile"]), &[])
+        .await
+        .unwrap();
     let known = client.introspect(&token.access_token).await.unwrap();
     assert!(known.active);
     assert_eq!(known.scope.as_deref(), Some("profile"));
 
     client.revoke(&token.access_token).await.unwrap();
-    server.inject(Endpoint::Introspection, Fault::set_member("scope", "canary"), Times::Once);
+    server.inject(
+        Endpoint::Introspection,
+        Fault::set_member("scope", "canary"),
+        Times::Once,
+    );
     let gone = client.introspect(&token.access_token).await.unwrap();
     assert!(!gone.active);
-    assert_eq!(gone.scope, None, "what is said of an inactive token is not trusted");
-    client.revoke(&Secret::from("a token that nobody knows")).await.unwrap();
+    assert_eq!(
+        gone.scope, None,
+        "what is said of an inactive token is not trusted"
+    );
+    client
+        .revoke(&Secret::from("a token that nobody knows"))
+        .await
+        .unwrap();
 }

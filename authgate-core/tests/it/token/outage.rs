@@ -55,7 +55,10 @@ impl Seen {
     /// Every caller got an answer, without a wait.
     #[track_caller]
     fn assert_undisturbed(&self) {
-        assert!(self.errors.is_empty() && self.longest_wait.is_zero(), "{self:?}");
+        assert!(
+            self.errors.is_empty() && self.longest_wait.is_zero(),
+            "{self:?}"
+        );
     }
 
     /// The server answers again, and went on doing so.
@@ -92,7 +95,12 @@ where
             seen
         }
     });
-    callers.collect::<JoinSet<_>>().join_all().await.into_iter().fold(Seen::default(), Seen::add)
+    callers
+        .collect::<JoinSet<_>>()
+        .join_all()
+        .await
+        .into_iter()
+        .fold(Seen::default(), Seen::add)
 }
 
 /// The status of a call to an API.
@@ -102,7 +110,9 @@ async fn call((bearer, url): (BearerAuth, Url)) -> Result<u16> {
 
 /// A server of short-lived tokens at this port, and a source that has one, on paused time.
 async fn service_at(port: u16) -> (DevServer, TokenSource) {
-    let server = DevServer::builder().port(port).settings(|settings| settings.access_token_lifetime = LIFETIME);
+    let server = DevServer::builder()
+        .port(port)
+        .settings(|settings| settings.access_token_lifetime = LIFETIME);
     let Service { server, tokens, .. } = Service::at(server.start().await.unwrap()).await;
     pause();
     tokens.header().await.unwrap();
@@ -131,31 +141,60 @@ async fn an_outage_of_any_kind_is_survived() {
         (Fault::Drop, AT_ONCE),
         (Fault::Hang, REQUEST_LIMIT),
         (Fault::HeadersThenSilence, REQUEST_LIMIT),
-        (Fault::Drip { every: Duration::from_secs(1), bytes: 1 }, REQUEST_LIMIT),
+        (
+            Fault::Drip {
+                every: Duration::from_secs(1),
+                bytes: 1,
+            },
+            REQUEST_LIMIT,
+        ),
     ] {
         let (server, tokens) = service().await;
         server.inject(Endpoint::Token, fault, Times::Always);
 
-        ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
+        ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header)
+            .await
+            .assert_undisturbed();
         let refreshes = server.count(Endpoint::Token);
         let fewest = if attempt.is_zero() { 3 } else { 1 };
-        assert!((fewest..=REFRESHES).contains(&refreshes), "{refreshes} refreshes");
+        assert!(
+            (fewest..=REFRESHES).contains(&refreshes),
+            "{refreshes} refreshes"
+        );
 
         let after_expiry = ask_for(CALLERS, BEYOND_EXPIRY, &tokens, header).await;
         // Who is there when the token expires may wait for the refresh that is under way, too.
         let longest = 2 * attempt.max(Duration::from_secs(10));
-        assert!(after_expiry.longest_wait <= longest, "{:?}", after_expiry.longest_wait);
+        assert!(
+            after_expiry.longest_wait <= longest,
+            "{:?}",
+            after_expiry.longest_wait
+        );
         // What is left of the token's life is all that anybody gets.
-        assert!(after_expiry.answers <= 5 * CALLERS, "{}", after_expiry.answers);
+        assert!(
+            after_expiry.answers <= 5 * CALLERS,
+            "{}",
+            after_expiry.answers
+        );
         assert!(after_expiry.errors.iter().all(Error::is_transient));
         let requests = server.count(Endpoint::Token) - refreshes;
         // The pauses may not have grown to half a minute yet: four flights more.
         let flights = usize::try_from(BEYOND_EXPIRY.as_secs() / PAUSE.as_secs()).unwrap() + 4;
-        assert!((ATTEMPTS..=ATTEMPTS * flights).contains(&requests), "{requests} requests");
+        assert!(
+            (ATTEMPTS..=ATTEMPTS * flights).contains(&requests),
+            "{requests} requests"
+        );
 
         server.clear_faults();
         server.forget_requests();
-        ask_for(CALLERS, PAUSE + attempt + BETWEEN_CALLS * 2, &tokens, header).await.assert_healed();
+        ask_for(
+            CALLERS,
+            PAUSE + attempt + BETWEEN_CALLS * 2,
+            &tokens,
+            header,
+        )
+        .await
+        .assert_healed();
         server.assert_requests([Endpoint::Token]);
         resume();
     }
@@ -166,15 +205,27 @@ async fn a_restart_of_the_server_is_survived() {
     let port = Port::free();
     let (server, tokens) = service_at(port.number()).await;
     server.stop().await;
-    ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header).await.assert_undisturbed();
+    ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header)
+        .await
+        .assert_undisturbed();
     advance(AND_THEN_EXPIRES).await;
     let gone = ask_for(CALLERS, LIFETIME, &tokens, header).await;
     assert!(gone.answers == 0 && gone.errors.iter().all(Error::is_transient));
     // The second of two attempts follows within half a second.
-    assert!(gone.longest_wait <= Duration::from_secs(1), "{:?}", gone.longest_wait);
+    assert!(
+        gone.longest_wait <= Duration::from_secs(1),
+        "{:?}",
+        gone.longest_wait
+    );
 
-    let server = DevServer::builder().port(port.number()).start().await.unwrap();
-    ask_for(CALLERS, PAUSE + BETWEEN_CALLS, &tokens, header).await.assert_healed();
+    let server = DevServer::builder()
+        .port(port.number())
+        .start()
+        .await
+        .unwrap();
+    ask_for(CALLERS, PAUSE + BETWEEN_CALLS, &tokens, header)
+        .await
+        .assert_healed();
     server.assert_requests([Endpoint::Token]);
 }
 
@@ -182,31 +233,67 @@ async fn a_restart_of_the_server_is_survived() {
 async fn calls_go_on_while_there_is_a_token() {
     let (server, api) = api("/oauth/userinfo").await;
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
-    assert!(ask_for(API_CALLERS, WHILE_IT_LIVES, &api, call).await.errors.is_empty());
+    assert!(
+        ask_for(API_CALLERS, WHILE_IT_LIVES, &api, call)
+            .await
+            .errors
+            .is_empty()
+    );
     let calls = server.count(Endpoint::UserInfo);
 
     advance(AND_THEN_EXPIRES).await;
     let without_token = ask_for(API_CALLERS, LIFETIME, &api, call).await;
     assert_eq!(without_token.answers, 0);
-    assert!(without_token.errors.iter().all(|error| error.to_string().contains("client credentials grant")));
-    assert_eq!(server.count(Endpoint::UserInfo), calls, "no call is sent without a token");
+    assert!(
+        without_token
+            .errors
+            .iter()
+            .all(|error| error.to_string().contains("client credentials grant"))
+    );
+    assert_eq!(
+        server.count(Endpoint::UserInfo),
+        calls,
+        "no call is sent without a token"
+    );
 
     server.clear_faults();
-    ask_for(API_CALLERS, PAUSE, &api, call).await.assert_healed();
-    assert!(server.requests_at(Endpoint::UserInfo).iter().all(|call| call.status == Some(200)));
+    ask_for(API_CALLERS, PAUSE, &api, call)
+        .await
+        .assert_healed();
+    assert!(
+        server
+            .requests_at(Endpoint::UserInfo)
+            .iter()
+            .all(|call| call.status == Some(200))
+    );
 }
 
 #[tokio::test]
 async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
     let (server, api) = api("/api/things").await;
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
-    server.inject(Endpoint::Api, Fault::oauth_error(401, "invalid_token"), Times::Always);
+    server.inject(
+        Endpoint::Api,
+        Fault::oauth_error(401, "invalid_token"),
+        Times::Always,
+    );
     let seen = ask_for(API_CALLERS, LIFETIME / 2, &api, call).await;
-    assert!(seen.errors.is_empty() && seen.longest_wait < Duration::from_secs(10), "{seen:?}");
-    assert!(server.requests_at(Endpoint::Api).iter().all(|call| call.status == Some(401)));
+    assert!(
+        seen.errors.is_empty() && seen.longest_wait < Duration::from_secs(10),
+        "{seen:?}"
+    );
+    assert!(
+        server
+            .requests_at(Endpoint::Api)
+            .iter()
+            .all(|call| call.status == Some(401))
+    );
     // Pauses of 1, 2, 4, 8 and 16 s between the flights.
     let requests = server.count(Endpoint::Token);
-    assert!((ATTEMPTS..=ATTEMPTS * REFRESHES).contains(&requests), "{requests} requests");
+    assert!(
+        (ATTEMPTS..=ATTEMPTS * REFRESHES).contains(&requests),
+        "{requests} requests"
+    );
 }
 
 #[tokio::test]
@@ -214,18 +301,28 @@ async fn a_hanging_api_costs_its_callers_half_a_minute_and_no_token() {
     let (server, api) = api("/api/things").await;
     server.inject(Endpoint::Api, Fault::Hang, Times::Always);
     let seen = ask_for(CALLERS, BETWEEN_CALLS, &api, call).await;
-    assert!(seen.longest_wait <= REQUEST_LIMIT + BETWEEN_CALLS && seen.errors.len() == CALLERS, "{seen:?}");
+    assert!(
+        seen.longest_wait <= REQUEST_LIMIT + BETWEEN_CALLS && seen.errors.len() == CALLERS,
+        "{seen:?}"
+    );
     server.assert_requests([Endpoint::Api; CALLERS]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
-    for (fault, attempt) in [(Fault::status(503), AT_ONCE), (Fault::Drop, AT_ONCE), (Fault::Hang, REQUEST_LIMIT)] {
+    for (fault, attempt) in [
+        (Fault::status(503), AT_ONCE),
+        (Fault::Drop, AT_ONCE),
+        (Fault::Hang, REQUEST_LIMIT),
+    ] {
         let server = DevServer::start().await;
         let discovery = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
         let discovery = discovery.with_cache(LIFETIME, TokioClock::start());
-        let ask_for =
-            |duration| ask_for(CALLERS, duration, &discovery, |discovery| async move { discovery.fetch().await });
+        let ask_for = |duration| {
+            ask_for(CALLERS, duration, &discovery, |discovery| async move {
+                discovery.fetch().await
+            })
+        };
         discovery.fetch().await.unwrap();
         server.inject(Endpoint::Discovery, fault, Times::Always);
         ask_for(WHILE_IT_LIVES).await.assert_undisturbed();
@@ -236,7 +333,11 @@ async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
         server.forget_requests();
         let away = ask_for(BETWEEN_CALLS).await;
         assert_eq!((away.answers, away.errors.len()), (0, CALLERS));
-        assert!(away.longest_wait <= attempt + Duration::from_secs(10), "{:?}", away.longest_wait);
+        assert!(
+            away.longest_wait <= attempt + Duration::from_secs(10),
+            "{:?}",
+            away.longest_wait
+        );
         assert!(server.count(Endpoint::Discovery) <= ATTEMPTS);
 
         server.clear_faults();

@@ -12,7 +12,10 @@ async fn a_refused_client_or_scope_is_explained() {
     let Service { server, client, .. } = Service::start().await;
     let impostor = client.clone().with_secret(Secret::from("canary-wrong"));
     let wrong_secret = impostor.client_credentials(&[], &[]).await.unwrap_err();
-    let unknown_scope = client.client_credentials(&["no-such-scope".to_owned()], &[]).await.unwrap_err();
+    let unknown_scope = client
+        .client_credentials(&["no-such-scope".to_owned()], &[])
+        .await
+        .unwrap_err();
     assert!(!wrong_secret.is_transient() && !unknown_scope.is_transient());
     insta::assert_snapshot!(lines([wrong_secret, unknown_scope]), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes
@@ -28,8 +31,16 @@ async fn a_refresh_is_sent_once_and_only_a_refusal_ends_the_login() {
     token.refresh_token = Some(Secret::from("canary-unknown"));
     let refused = service.client.refresh_token(&token).await.unwrap_err();
     assert!(refused.needs_login() && !refused.is_transient());
-    let faults = [Fault::DropAfter, Fault::Drop, Fault::Truncated, Fault::status(503)];
-    for fault in faults.into_iter().chain([Fault::Hang, Fault::HeadersThenSilence]) {
+    let faults = [
+        Fault::DropAfter,
+        Fault::Drop,
+        Fault::Truncated,
+        Fault::status(503),
+    ];
+    for fault in faults
+        .into_iter()
+        .chain([Fault::Hang, Fault::HeadersThenSilence])
+    {
         service.server.forget_requests();
         service.server.clear_faults();
         service.inject(fault, Times::Always);
@@ -42,9 +53,16 @@ async fn a_refresh_is_sent_once_and_only_a_refusal_ends_the_login() {
 #[tokio::test]
 async fn a_redirected_grant_is_not_followed() {
     let service = Service::with_secret("canary-secret").await;
-    let redirects = [(302, "evil"), (307, "evil"), (308, "evil"), (302, "canary-secret")];
-    let redirects =
-        redirects.map(|(status, host)| Fault::Redirect { status, location: format!("https://{host}.example/token") });
+    let redirects = [
+        (302, "evil"),
+        (307, "evil"),
+        (308, "evil"),
+        (302, "canary-secret"),
+    ];
+    let redirects = redirects.map(|(status, host)| Fault::Redirect {
+        status,
+        location: format!("https://{host}.example/token"),
+    });
     let refusals = service.failures(redirects).await;
     assert!(refusals.iter().all(|error| !error.is_transient()));
     insta::assert_snapshot!(lines(refusals), @"
@@ -69,10 +87,18 @@ async fn only_a_200_without_an_error_in_it_is_a_grant() {
     let mut refusals = service.failures(faults).await;
     for error in &refusals {
         // It may not come from the server: a stored login is worth as much as before.
-        assert!(matches!(error, Error::Response { .. }) && error.is_transient() && !error.needs_login(), "{error}");
+        assert!(
+            matches!(error, Error::Response { .. }) && error.is_transient() && !error.needs_login(),
+            "{error}"
+        );
     }
-    let error = service.failure(Fault::json(200, &json!({"error": "invalid_scope"}))).await;
-    assert!(matches!(&error, Error::OAuth { code, .. } if code == "invalid_scope"), "{error}");
+    let error = service
+        .failure(Fault::json(200, &json!({"error": "invalid_scope"})))
+        .await;
+    assert!(
+        matches!(&error, Error::OAuth { code, .. } if code == "invalid_scope"),
+        "{error}"
+    );
     refusals.push(error);
     insta::assert_snapshot!(lines(refusals), @"
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 201, which is not the answer that the protocol has for this
@@ -90,16 +116,34 @@ async fn a_hostile_error_is_one_short_safe_line() {
     let hostile = format!("\u{1b}[2J\u{202e}\nline{}", "x".repeat(100_000));
     let hostile = json!({"error": "invalid_scope", "error_description": hostile});
     let error = service.failure(Fault::json(400, &hostile)).await;
-    let Error::OAuth { description: Some(description), .. } = &error else { panic!("{error}") };
-    assert!(description.chars().count() <= 300 + "...".len() && error.to_string().contains(description));
+    let Error::OAuth {
+        description: Some(description),
+        ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert!(
+        description.chars().count() <= 300 + "...".len() && error.to_string().contains(description)
+    );
     // `lines` refuses what is not one safe line.
     lines([error]);
 
-    let codes = [json!({"a": 1}), json!(7), json!(["x"]), json!("very_new_code")];
+    let codes = [
+        json!({"a": 1}),
+        json!(7),
+        json!(["x"]),
+        json!("very_new_code"),
+    ];
     let answers = codes.map(|code| json!({"error": code, "error_uri": "javascript:alert(1)"}));
-    let refusals = service.failures(answers.map(|answer| Fault::json(400, &answer))).await;
+    let refusals = service
+        .failures(answers.map(|answer| Fault::json(400, &answer)))
+        .await;
     for error in &refusals {
-        assert!(matches!(error, Error::OAuth { .. }) && !format!("{error:?}").contains("javascript"), "{error:?}");
+        assert!(
+            matches!(error, Error::OAuth { .. }) && !format!("{error:?}").contains("javascript"),
+            "{error:?}"
+        );
     }
     insta::assert_snapshot!(lines(refusals), @r#"
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 {"a":1}
@@ -113,30 +157,60 @@ async fn a_hostile_error_is_one_short_safe_line() {
 async fn a_secret_is_redacted_in_every_spelling() {
     const SECRET: &str = "canary+/\"x";
     let service = Service::with_secret(SECRET).await;
-    let basic = service.client.clone().with_client_authentication(ClientAuthentication::Basic);
+    let basic = service
+        .client
+        .clone()
+        .with_client_authentication(ClientAuthentication::Basic);
     let mut shown = Vec::new();
     for echo in [
-        Fault::json(400, &json!({"error": SECRET, "error_description": format!("you sent {SECRET}")})),
+        Fault::json(
+            400,
+            &json!({"error": SECRET, "error_description": format!("you sent {SECRET}")}),
+        ),
         Fault::body(400, "text/plain", "client_secret=canary%2B%2F%22x"),
         Fault::body(400, "text/canary+/\"x", "wrong"),
         Fault::body(400, "text/html", "<p>canary+/\"x</p>"),
         Fault::body(400, "text/html", "<p>canary+/&quot;x</p>"),
         Fault::body(400, "text/html", "<p>canary+/&#34;x</p>"),
         Fault::body(200, "text/plain", "client_secret=canary+/\"x"),
-        Fault::json(401, &json!({"error": "invalid_client", "error_description": {"sent": SECRET}})),
-        Fault::json(401, &json!({"error": "invalid_client", "error_description": format!("Y2FuYXJ5 {SECRET}")})),
+        Fault::json(
+            401,
+            &json!({"error": "invalid_client", "error_description": {"sent": SECRET}}),
+        ),
+        Fault::json(
+            401,
+            &json!({"error": "invalid_client", "error_description": format!("Y2FuYXJ5 {SECRET}")}),
+        ),
         Fault::json(200, &json!({"access_token": "abc", "token_type": SECRET})),
     ] {
         service.inject(echo.clone(), Times::Once);
         let error = basic.client_credentials(&[], &[]).await.unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
         shown.push(service.failure(echo).await);
     }
     let assertion = ("client_assertion".to_owned(), "canary-assertion".to_owned());
-    service.inject(Fault::json(400, &json!({"error": "x", "error_description": "canary-assertion"})), Times::Once);
-    shown.push(service.client.client_credentials(&[], &[assertion]).await.unwrap_err());
+    service.inject(
+        Fault::json(
+            400,
+            &json!({"error": "x", "error_description": "canary-assertion"}),
+        ),
+        Times::Once,
+    );
+    shown.push(
+        service
+            .client
+            .client_credentials(&[], &[assertion])
+            .await
+            .unwrap_err(),
+    );
     for error in &shown {
-        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
     }
     insta::assert_snapshot!(lines(shown), @r#"
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [redacted] (you sent [redacted])
@@ -156,7 +230,11 @@ async fn a_secret_is_redacted_in_every_spelling() {
 #[tokio::test]
 async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let service = Service::start().await;
-    let answers = ["access_token=canary&token_type=bearer", "{\"access_token\":\"canary\",\"token_type\":\"Bearer\""];
-    let faults = answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
+    let answers = [
+        "access_token=canary&token_type=bearer",
+        "{\"access_token\":\"canary\",\"token_type\":\"Bearer\"",
+    ];
+    let faults =
+        answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
     assert!(!lines(service.failures(faults).await).contains("canary"));
 }

@@ -7,14 +7,24 @@ use crate::support::service::Service;
 #[tokio::test]
 async fn debug_output_shows_no_secret() {
     let secret = Secret::from("canary-5f1e");
-    let Service { server: _server, client, tokens } = Service::with_secret("canary-secret").await;
+    let Service {
+        server: _server,
+        client,
+        tokens,
+    } = Service::with_secret("canary-secret").await;
     let header = tokens.header().await.unwrap();
     let granted = tokens.token().await.unwrap();
     let mut token = (*granted).clone();
     token.refresh_token = Some(Secret::from("canary-refresh"));
     token.id_token = Some(Secret::from("canary-identity"));
-    let shown = format!("{secret:?} {secret:#?} {:?} {client:?} {token:?} {tokens:?} {header:?}", Some(vec![&secret]));
-    assert!(!shown.contains("canary") && !shown.contains(token.access_token.expose()), "{shown}");
+    let shown = format!(
+        "{secret:?} {secret:#?} {:?} {client:?} {token:?} {tokens:?} {header:?}",
+        Some(vec![&secret])
+    );
+    assert!(
+        !shown.contains("canary") && !shown.contains(token.access_token.expose()),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -40,7 +40,11 @@ async fn a_caller_who_leaves_does_not_take_the_answer_along() {
 async fn a_request_whose_only_caller_left_still_brings_the_token() {
     let service = Service::with_lifetime(HOUR).await;
     let hold = service.server.hold(Endpoint::Token);
-    assert!(timeout(Duration::from_secs(1), service.header()).await.is_err());
+    assert!(
+        timeout(Duration::from_secs(1), service.header())
+            .await
+            .is_err()
+    );
     hold.release();
     settle().await;
     service.header().await.unwrap();
@@ -75,14 +79,21 @@ async fn a_token_that_expires_at_once_causes_no_storm() {
     service.inject(Fault::set_member("expires_in", 0), Times::Always);
     let outcomes = service.ask_every(Duration::from_millis(10), 300).await;
     assert!(outcomes.iter().all(Result::is_ok));
-    assert!(service.token_requests() <= 6, "{}", service.token_requests());
+    assert!(
+        service.token_requests() <= 6,
+        "{}",
+        service.token_requests()
+    );
 }
 
 #[tokio::test]
 async fn without_expires_in_a_token_is_kept_for_five_minutes() {
     let service = Service::with_lifetime(HOUR).await;
     service.inject(Fault::set_member("expires_in", json!(null)), Times::Always);
-    assert_eq!(service.tokens.token().await.unwrap().lifetime, Some(Duration::from_secs(300)));
+    assert_eq!(
+        service.tokens.token().await.unwrap().lifetime,
+        Some(Duration::from_secs(300))
+    );
     for (wait, requests) in [(269, 1), (31, 2)] {
         advance(Duration::from_secs(wait)).await;
         service.header().await.unwrap();
@@ -104,7 +115,10 @@ async fn only_the_current_token_can_be_invalidated() {
     }
     let refreshed = service.tokens.token().await.unwrap();
     service.tokens.invalidate(&refused.access_token);
-    assert_eq!(service.tokens.token().await.unwrap().access_token, refreshed.access_token);
+    assert_eq!(
+        service.tokens.token().await.unwrap().access_token,
+        refreshed.access_token
+    );
     service.server.assert_requests([Endpoint::Token; 2]);
 }
 
@@ -124,7 +138,11 @@ async fn dropping_the_source_ends_its_tasks() {
 
 #[test]
 fn a_request_on_a_stalled_runtime_is_given_up() {
-    let driven = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let driven = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
     let stalled = Builder::new_current_thread().enable_all().build().unwrap();
     let service = driven.block_on(Service::start());
     let _caller = stalled.block_on(async {
@@ -137,7 +155,13 @@ fn a_request_on_a_stalled_runtime_is_given_up() {
 
 #[test]
 fn a_source_outlives_the_runtime_of_its_request() {
-    let runtime = || Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = || {
+        Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
     let (servers, first): (Runtime, Runtime) = (runtime(), runtime());
     let service = servers.block_on(Service::start());
     service.inject(Fault::Hang, Times::Once);

@@ -19,13 +19,18 @@ fn invalid_client() -> Fault {
 
 #[tokio::test(start_paused = true)]
 async fn callers_share_one_failure_and_its_retries() {
-    for (fault, said, is_transient, requests) in
-        [(invalid_client(), "401 invalid_client", false, 1), (unavailable(), "answered 503", true, 3)]
-    {
+    for (fault, said, is_transient, requests) in [
+        (invalid_client(), "401 invalid_client", false, 1),
+        (unavailable(), "answered 503", true, 3),
+    ] {
         let service = Service::start().await;
         service.inject(fault, Times::Always);
         let mut errors = service.ask(64).await.into_iter().map(Result::unwrap_err);
-        assert!(errors.all(|error| error.is_transient() == is_transient && error.to_string().contains(said)));
+        assert!(
+            errors
+                .all(|error| error.is_transient() == is_transient
+                    && error.to_string().contains(said))
+        );
         assert_eq!(service.token_requests(), requests);
     }
 }
@@ -78,7 +83,11 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(3600 - 2);
 
 /// This many sources that have just got their first token.
 async fn sources(service: &Service, count: usize, expiry_delta: Duration) -> Vec<TokenSource> {
-    let source = || TokenSource::builder(service.client.clone()).expiry_delta(expiry_delta).build();
+    let source = || {
+        TokenSource::builder(service.client.clone())
+            .expiry_delta(expiry_delta)
+            .build()
+    };
     let sources: Vec<_> = std::iter::repeat_with(source).take(count).collect();
     for source in &sources {
         source.header().await.unwrap();
@@ -97,7 +106,10 @@ async fn sources_that_start_together_do_not_refresh_together() {
     }
     settle().await;
     let refreshed = service.token_requests();
-    assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed by the middle of the window");
+    assert!(
+        (5..=35).contains(&refreshed),
+        "{refreshed} of 40 refreshed by the middle of the window"
+    );
 }
 
 #[tokio::test]
@@ -105,7 +117,9 @@ async fn fifty_replicas_refresh_behind_a_rate_limit() {
     let service = Service::with_lifetime(HOUR).await;
     let started = Instant::now();
     let replicas = sources(&service, 50, Duration::from_secs(30)).await;
-    service.server.change(|settings| settings.rate_limits = true);
+    service
+        .server
+        .change(|settings| settings.rate_limits = true);
     sleep(LAST_MINUTE).await;
 
     let asking = replicas.into_iter().map(|replica| async move {
@@ -124,7 +138,10 @@ async fn fifty_replicas_refresh_behind_a_rate_limit() {
     let recovered = asking.collect::<JoinSet<_>>().join_all().await;
     assert!(recovered.iter().all(|recovered| *recovered));
     let requests = service.server.requests_at(Endpoint::Token);
-    let refused = requests.iter().filter(|request| request.status == Some(429)).count();
+    let refused = requests
+        .iter()
+        .filter(|request| request.status == Some(429))
+        .count();
     // 30 do not come through in the first minute and 10 in the second; and each may come back a
     // little early, because a window's end is named in whole seconds.
     assert!((1..=2 * (30 + 10)).contains(&refused), "{refused} refused");

@@ -35,7 +35,11 @@ impl ConnectProxy {
                 tokio::spawn(serve(stream, answer, Arc::clone(&seen)));
             }
         });
-        Self { address, requests, accepting }
+        Self {
+            address,
+            requests,
+            accepting,
+        }
     }
 
     pub(crate) fn place(&self) -> String {
@@ -59,18 +63,29 @@ impl ConnectProxy {
     }
 }
 
-async fn serve(mut client: TcpStream, answer: Result<SocketAddr, u16>, requests: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    mut client: TcpStream,
+    answer: Result<SocketAddr, u16>,
+    requests: Arc<Mutex<Vec<String>>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = client.read_u8().await else { return };
+        let Ok(byte) = client.read_u8().await else {
+            return;
+        };
         head.push(byte);
     }
-    requests.lock().unwrap().push(String::from_utf8(head).unwrap());
+    requests
+        .lock()
+        .unwrap()
+        .push(String::from_utf8(head).unwrap());
     // A client that has gone hears nothing of either.
     match answer {
         Ok(server) => {
             let mut server = TcpStream::connect(server).await.unwrap();
-            let _gone = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await;
+            let _gone = client
+                .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                .await;
             let _gone = tokio::io::copy_bidirectional(&mut client, &mut server).await;
         }
         Err(status) => {

@@ -17,7 +17,9 @@ const CALLS: usize = 100_000;
 
 fn main() -> Result<()> {
     // One thread, so that nothing else runs during the loop.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let allocations = runtime.block_on(async {
         let server = DevServer::start().await;
         let registered = server.confidential_client();

@@ -13,9 +13,14 @@ use wait4::Wait4;
 
 fn main() -> Result<()> {
     let mut arguments = args_os().skip(1);
-    let program = arguments.next().context("usage: launcher PROGRAM ARGUMENTS...")?;
+    let program = arguments
+        .next()
+        .context("usage: launcher PROGRAM ARGUMENTS...")?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
 
     let begun = Instant::now();
     let used = command.spawn()?.wait4()?;
@@ -23,6 +28,11 @@ fn main() -> Result<()> {
 
     let cpu = used.rusage.utime + used.rusage.stime;
     let status = used.status.code().unwrap_or(-1);
-    println!("{status} {} {} {}", wall.as_nanos(), cpu.as_nanos(), used.rusage.maxrss);
+    println!(
+        "{status} {} {} {}",
+        wall.as_nanos(),
+        cpu.as_nanos(),
+        used.rusage.maxrss
+    );
     Ok(())
 }

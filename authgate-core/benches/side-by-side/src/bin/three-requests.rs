@@ -15,7 +15,8 @@ fn main() -> Result<()> {
     stream.set_nodelay(true)?;
     let mut answers = BufReader::new(stream.try_clone()?);
 
-    let discovery = format!("GET /.well-known/openid-configuration HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let discovery =
+        format!("GET /.well-known/openid-configuration HTTP/1.1\r\nhost: {host}\r\n\r\n");
     let document = exchange(&mut stream, &mut answers, &discovery)?;
     let token_endpoint = member(&document, "token_endpoint").context("no token endpoint")?;
     let path = token_endpoint.strip_prefix(&url).context("another host")?;
@@ -36,15 +37,20 @@ fn main() -> Result<()> {
     )?;
     let access_token = member(&token, "access_token").context("no access token")?;
 
-    let userinfo =
-        format!("GET /oauth/userinfo HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {access_token}\r\n\r\n");
+    let userinfo = format!(
+        "GET /oauth/userinfo HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {access_token}\r\n\r\n"
+    );
     let body = exchange(&mut stream, &mut answers, &userinfo)?;
     println!("Status: 200\nBody: {body}");
     Ok(())
 }
 
 /// Sends a request and returns the body of its answer, which must be a 200 with a length.
-fn exchange(stream: &mut TcpStream, answers: &mut BufReader<TcpStream>, request: &str) -> Result<String> {
+fn exchange(
+    stream: &mut TcpStream,
+    answers: &mut BufReader<TcpStream>,
+    request: &str,
+) -> Result<String> {
     stream.write_all(request.as_bytes())?;
     let mut line = String::new();
     answers.read_line(&mut line)?;
@@ -55,7 +61,9 @@ fn exchange(stream: &mut TcpStream, answers: &mut BufReader<TcpStream>, request:
         answers.read_line(&mut line)?;
         match line.trim_end().split_once(": ") {
             None => break,
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.parse()?,
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse()?
+            }
             Some(_) => {}
         }
     }

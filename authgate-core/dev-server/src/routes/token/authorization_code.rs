@@ -23,7 +23,12 @@ impl TokenRequest<'_> {
             .authenticate_client(self.headers, self.parameters, SecretPlace::Body)
             .map_err(|_| OAuthError::new("unauthorized_client", "unauthorized_client"))?;
         let mut memory = self.gate.memory();
-        check_grant_type(&memory, client, grant_type::AUTHORIZATION_CODE, "unauthorized_client")?;
+        check_grant_type(
+            &memory,
+            client,
+            grant_type::AUTHORIZATION_CODE,
+            "unauthorized_client",
+        )?;
         let now = self.gate.clock.now();
         let issued_code = memory
             .authorization_codes
@@ -53,13 +58,22 @@ impl TokenRequest<'_> {
 
 /// Checks the verifier against the challenge. A request without a challenge must come without a verifier, or an
 /// attacker could strip PKCE from the request (RFC 9700 section 4.8).
-fn check_verifier(request: &AuthorizationRequest, verifier: Option<&str>) -> Result<(), OAuthError> {
+fn check_verifier(
+    request: &AuthorizationRequest,
+    verifier: Option<&str>,
+) -> Result<(), OAuthError> {
     let fits = match (&request.code_challenge, verifier) {
-        (Some(challenge), Some(verifier)) => is_verifier(verifier) && sha256(verifier.as_bytes()) == *challenge,
+        (Some(challenge), Some(verifier)) => {
+            is_verifier(verifier) && sha256(verifier.as_bytes()) == *challenge
+        }
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    if fits { Ok(()) } else { Err(invalid_grant("invalid code_verifier")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(invalid_grant("invalid code_verifier"))
+    }
 }
 
 /// RFC 7636 section 4.1.

@@ -12,7 +12,11 @@ use crate::{
 
 impl TokenRequest<'_> {
     pub(super) fn client_credentials(&self) -> Result<IssuedTokens, OAuthError> {
-        let client = self.gate.authenticate_client(self.headers, self.parameters, SecretPlace::BasicOrBody)?;
+        let client = self.gate.authenticate_client(
+            self.headers,
+            self.parameters,
+            SecretPlace::BasicOrBody,
+        )?;
         if !client.is_confidential() {
             return Err(OAuthError::invalid_client("Client authentication failed"));
         }
@@ -35,8 +39,12 @@ impl TokenRequest<'_> {
 
 /// The requested scopes, or all of the client's, but never those that are about a person.
 fn granted_scope(client: &Client, requested: Option<&str>) -> Result<String, OAuthError> {
-    let grantable: Vec<&str> =
-        client.scopes.iter().map(String::as_str).filter(|name| !["openid", "offline_access"].contains(name)).collect();
+    let grantable: Vec<&str> = client
+        .scopes
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !["openid", "offline_access"].contains(name))
+        .collect();
     match requested {
         None => Ok(grantable.join(" ")),
         Some(requested) if scope::is_within(requested, &grantable) => Ok(requested.to_owned()),

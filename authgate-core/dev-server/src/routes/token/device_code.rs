@@ -17,21 +17,36 @@ impl TokenRequest<'_> {
         let device_code = self.required("device_code", REQUIRED)?;
         let client = self.identified_client(REQUIRED)?;
         let mut memory = self.gate.memory();
-        check_grant_type(&memory, client, grant_type::DEVICE_CODE, "Device flow is not enabled for this client")?;
+        check_grant_type(
+            &memory,
+            client,
+            grant_type::DEVICE_CODE,
+            "Device flow is not enabled for this client",
+        )?;
         let slow_down = memory.settings.slow_down;
         let now = self.gate.clock.now();
-        let code = memory.device_codes.poll(device_code, &client.id, now, slow_down)?;
-        let grant =
-            Grant { client_id: code.client_id.clone(), subject: Subject::User, scope: code.scope.clone(), nonce: None };
+        let code = memory
+            .device_codes
+            .poll(device_code, &client.id, now, slow_down)?;
+        let grant = Grant {
+            client_id: code.client_id.clone(),
+            subject: Subject::User,
+            scope: code.scope.clone(),
+            nonce: None,
+        };
         Ok(self.gate.issue_to_user(&mut memory, &grant))
     }
 
     /// The client of a grant for which AuthGate requires the `client_id` only. Here a confidential client has to
     /// send its secret too, in either place.
-    pub(super) fn identified_client(&self, description: &'static str) -> Result<&Client, OAuthError> {
+    pub(super) fn identified_client(
+        &self,
+        description: &'static str,
+    ) -> Result<&Client, OAuthError> {
         if !self.headers.contains_key(AUTHORIZATION) {
             self.required("client_id", description)?;
         }
-        self.gate.authenticate_client(self.headers, self.parameters, SecretPlace::BasicOrBody)
+        self.gate
+            .authenticate_client(self.headers, self.parameters, SecretPlace::BasicOrBody)
     }
 }

@@ -15,7 +15,12 @@ impl TokenRequest<'_> {
         let refresh_token = self.required("refresh_token", REQUIRED)?;
         let client = self.identified_client(REQUIRED)?;
         let mut memory = self.gate.memory();
-        check_grant_type(&memory, client, grant_type::REFRESH_TOKEN, "Refresh tokens are not enabled for this client")?;
+        check_grant_type(
+            &memory,
+            client,
+            grant_type::REFRESH_TOKEN,
+            "Refresh tokens are not enabled for this client",
+        )?;
         let record = memory
             .tokens
             .get(refresh_token)
@@ -35,10 +40,17 @@ impl TokenRequest<'_> {
         let granted: Vec<&str> = scope::names(&record.scope).collect();
         let requested = self.parameters.get("scope").unwrap_or(&record.scope);
         if !scope::is_within(requested, &granted) {
-            return Err(OAuthError::new("invalid_scope", "Requested scope exceeds original grant"));
+            return Err(OAuthError::new(
+                "invalid_scope",
+                "Requested scope exceeds original grant",
+            ));
         }
-        let mut grant =
-            Grant { client_id: record.client_id, subject: record.subject, scope: requested.to_owned(), nonce: None };
+        let mut grant = Grant {
+            client_id: record.client_id,
+            subject: record.subject,
+            scope: requested.to_owned(),
+            nonce: None,
+        };
         let family = record.family;
         let mut issued = self.gate.issue_access_token(&mut memory, &grant, family);
         issued.refresh_token = Some(if memory.settings.rotate_refresh_tokens {
