@@ -10,19 +10,18 @@ mod callback;
 mod deadline;
 mod device;
 mod in_flight;
-mod notice;
 mod page;
 mod prompt;
 mod redirect_uri;
 mod surroundings;
 
+pub use crate::notice::Notice;
 pub use auth_code::{AuthCodeOptions, IfBrowserFails, Login, OutcomePage, run_auth_code_flow};
 pub use browser::{Browser, Opening, SystemBrowser};
 #[cfg(fuzzing)]
 pub use callback::{Callback, Visited};
 pub use device::run_device_flow;
 pub use in_flight::{Entered, InFlight};
-pub use notice::Notice;
 pub use prompt::{BrowserPrompt, DevicePrompt, Prompt, StandardError};
 pub use redirect_uri::RedirectUri;
 pub use surroundings::{Launcher, Lookup, NoBrowser, Surroundings, System};

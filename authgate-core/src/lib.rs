@@ -37,7 +37,7 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
-//! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt` |
+//! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt`, `notice` |
 //! | 2 | [`discovery`], `store` |
 //! | 3 | [`client`], [`resource`] |
 //! | 4 | [`token_source`], [`bearer`] |
@@ -61,6 +61,8 @@ mod flight;
 pub mod http;
 #[cfg(feature = "login")]
 mod jwt;
+#[cfg(feature = "login")]
+pub mod notice;
 pub mod token;
 
 pub mod discovery;

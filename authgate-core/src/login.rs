@@ -3,7 +3,7 @@
 mod logout;
 mod next_token;
 mod options;
-mod renewal;
+mod refresh;
 mod session;
 mod stores;
 
@@ -13,14 +13,16 @@ use crate::client::OAuthClient;
 use crate::discovery::DiscoveryClient;
 use crate::error::{Error, Result};
 use crate::flow::{
-    AuthCodeOptions, IfBrowserFails, Notice, OutcomePage, run_auth_code_flow, run_device_flow,
+    AuthCodeOptions, IfBrowserFails, OutcomePage, run_auth_code_flow, run_device_flow,
 };
-use crate::store::{FallbackStore, LoginLock, StoredToken};
+use crate::notice::Notice;
+use crate::store::{StoredLogin, StoredToken};
+use crate::text;
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
 pub use options::LoginOptions;
-use renewal::Renewal;
+use refresh::Refresh;
 pub use session::Session;
 use stores::Stores;
 
@@ -108,33 +110,34 @@ impl Login {
     /// Returns a session with the stored login, refreshed if due, or `None` if only a new login
     /// helps.
     async fn resume(&self) -> Result<Option<Session>> {
-        let Some(kept) = self.load().await else {
+        let Some(StoredLogin { token: stored, .. }) = self.load().await else {
             return Ok(None);
         };
-        if let Freshness::Fresh(_) | Freshness::Unlimited = self.freshness(&kept) {
-            return Ok(Some(Session::resumed(self.clone(), kept)));
+        if let Freshness::Fresh(_) | Freshness::Unlimited = self.freshness(&stored) {
+            return Ok(Some(Session::resumed(self.clone(), stored)));
         }
-        match self.renew(&kept).await {
-            Ok(Renewal::Renewed(kept)) => Ok(Some(Session::new(self.clone(), self.usable(&kept)))),
-            Ok(Renewal::Found(kept)) => Ok(Some(Session::resumed(self.clone(), kept))),
-            Ok(Renewal::LoginEnded) if kept.refresh_token.is_none() && self.is_good(&kept) => {
-                Ok(Some(Session::resumed(self.clone(), kept)))
+        match self.refresh(&stored).await {
+            Ok(Refresh::Refreshed(stored)) => {
+                Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
             }
-            Ok(Renewal::LoginEnded) => Ok(None),
+            Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
+            Ok(Refresh::NoRefreshToken) if self.is_valid(&stored) => {
+                Ok(Some(Session::resumed(self.clone(), stored)))
+            }
+            Ok(Refresh::NoRefreshToken | Refresh::Ended) => Ok(None),
+            Ok(Refresh::NotSavable(error)) if self.is_valid(&stored) => {
+                self.report_not_refreshed(&error);
+                Ok(Some(Session::resumed(self.clone(), stored)))
+            }
+            Ok(Refresh::NotSavable(error)) => {
+                self.report_not_savable(&error);
+                Ok(None)
+            }
             // The token is still valid, so leave the refresh to the next run. This run has tried
             // once, which is enough.
-            Err(error) if self.is_good(&kept) => {
-                self.notice(&Notice::RenewalFailed(error));
-                Ok(Some(Session::new(self.clone(), self.usable(&kept))))
-            }
-            Ok(Renewal::NotPossible(error)) => {
-                let is_good = self.is_good(&kept);
-                self.notice(&if is_good {
-                    Notice::RenewalFailed(error)
-                } else {
-                    Notice::NotRenewed(error)
-                });
-                Ok(is_good.then(|| Session::resumed(self.clone(), kept)))
+            Err(error) if self.is_valid(&stored) => {
+                self.report_not_refreshed(&error);
+                Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
             }
             Err(error) => Err(error),
         }
@@ -144,34 +147,43 @@ impl Login {
     ///
     /// A token of another or an unknown issuer is not sent anywhere, because the settings in a
     /// strange folder may name any server.
-    async fn load(&self) -> Option<StoredToken> {
-        let all = self.with_store(FallbackStore::load_all).await;
-        let (ours, others): (Vec<_>, Vec<_>) = all
+    async fn load(&self) -> Option<StoredLogin> {
+        let (ours, others): (Vec<_>, Vec<_>) = self
+            .stores
+            .load_all()
+            .await
             .into_iter()
-            .partition(|kept| kept.issuer.as_deref() == Some(&self.issuer));
-        if let (None, Some(other)) = (ours.first(), others.into_iter().next()) {
-            self.notice(&Notice::OtherIssuer {
-                issuer: other.issuer,
-                server: self.issuer.clone(),
-            });
+            .partition(|login| login.token.issuer.as_deref() == Some(&self.issuer));
+        if let (None, Some(other)) = (ours.first(), others.first()) {
+            self.report_other_issuer(other.token.issuer.as_deref());
         }
         ours.into_iter().next()
     }
 
     /// Returns whether the token is still valid, if only for a moment.
-    fn is_good(&self, kept: &StoredToken) -> bool {
-        !matches!(self.freshness(kept), Freshness::Expired(_))
+    fn is_valid(&self, stored: &StoredToken) -> bool {
+        !matches!(self.freshness(stored), Freshness::Expired(_))
     }
 
-    fn freshness(&self, kept: &StoredToken) -> Freshness {
-        self.usable(kept)
-            .freshness(self.client.clock().now(), MARGIN)
+    fn freshness(&self, stored: &StoredToken) -> Freshness {
+        stored.freshness(SystemTime::now(), MARGIN)
     }
 
-    /// Converts the stored token to the clocks of this run.
-    fn usable(&self, kept: &StoredToken) -> Token {
-        kept.clone()
+    /// Converts a stored token to the clocks of this run.
+    fn to_token(&self, stored: &StoredToken) -> Token {
+        stored
+            .clone()
             .into_token(self.client.clock().now(), SystemTime::now())
+    }
+
+    /// Converts a token to its stored form.
+    fn to_stored(&self, token: &Token) -> StoredToken {
+        StoredToken::from_token(
+            token,
+            &self.issuer,
+            self.client.clock().now(),
+            SystemTime::now(),
+        )
     }
 
     /// Runs the flow that fits, and stores the token that it returns.
@@ -201,7 +213,7 @@ impl Login {
                 | Error::LoginExpired { .. }
                 | Error::BrowserUnavailable { .. }),
             ) => {
-                self.notice(&Notice::DeviceFlowInstead { because });
+                self.notice(format!("{because}. This login uses a device code instead"));
                 self.run_device().await
             }
             outcome => outcome,
@@ -239,8 +251,8 @@ impl Login {
         let token = match run().await {
             // A person at a terminal may have been called away, so offer another code. Without a
             // terminal, a script would go on forever.
-            Err(because @ Error::LoginExpired { .. }) if platform.terminal => {
-                self.notice(&Notice::AnotherCode { because });
+            Err(Error::LoginExpired { .. }) if platform.terminal => {
+                self.notice("The code expired. Here is a new one:");
                 run().await?
             }
             outcome => outcome?,
@@ -252,15 +264,12 @@ impl Login {
     /// Stores the token of a new login, and then tells the browser, if one waits, how that went.
     async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
         let _saving = self.options.in_flight.enter();
-        let kept = self.stored(token);
-        let save = move |store: &FallbackStore, client_id: &str| {
-            // Take the lock so that we do not save between another process's refresh and its save.
-            // If it cannot be acquired in time, save anyway: a new login must not be lost.
-            let _guard = store.lock_if_possible(LoginLock::PATIENCE);
-            store.save_login(client_id, &kept)
-        };
-        let is_saved = self.with_store(save).await;
-        self.tell_missing_scopes(token);
+        // Take the lock so that we do not save between another process's refresh and its save. If
+        // it cannot be acquired in time, save anyway: a new login must not be lost.
+        let stores = self.stores.lock_if_possible().await;
+        let is_saved = stores.save_login(self.to_stored(token)).await;
+        drop(stores);
+        self.warn_of_missing_scopes(token);
         match page {
             None => {}
             Some(page) if is_saved => page.saved().await,
@@ -268,34 +277,44 @@ impl Login {
         }
     }
 
-    fn tell_missing_scopes(&self, token: &Token) {
-        let missing: Vec<String> = token
-            .missing_scopes(&self.options.scopes)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+    fn warn_of_missing_scopes(&self, token: &Token) {
+        let missing = token.missing_scopes(&self.options.scopes);
         if !missing.is_empty() {
-            self.notice(&Notice::ScopesNotGranted { missing });
+            self.notice(format!("The server did not grant: {}", missing.join(" ")));
         }
     }
 
-    fn stored(&self, token: &Token) -> StoredToken {
-        StoredToken::from_token(
-            token,
-            &self.issuer,
-            self.client.clock().now(),
-            SystemTime::now(),
-        )
+    fn report_other_issuer(&self, issuer: Option<&str>) {
+        self.notice(match issuer {
+            Some(issuer) => format!(
+                "The stored login is for {}, not for {}, so it is not used. The next login replaces it",
+                text::excerpt(issuer, 200),
+                self.issuer
+            ),
+            None => "The stored login does not say which server it is for, so it is not used. The \
+                     next login replaces it"
+                .to_owned(),
+        });
     }
 
-    async fn with_store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static,
-    ) -> T {
-        self.stores.run(work).await
+    fn report_not_refreshed(&self, error: &Error) {
+        self.notice(format!(
+            "The login could not be refreshed: {error}. The stored token is still valid"
+        ));
     }
 
-    fn notice(&self, notice: &Notice) {
-        self.options.prompt.notice(notice);
+    fn report_not_savable(&self, error: &Error) {
+        self.notice(format!(
+            "The stored login was not refreshed, because the new token could not be saved: {error}. \
+             Please log in again"
+        ));
+    }
+
+    fn report_revoked(&self) {
+        self.notice("Your stored login was revoked by the server. Please log in again");
+    }
+
+    fn notice(&self, line: impl AsRef<str>) {
+        self.options.prompt.notice(&Notice::new(line));
     }
 }

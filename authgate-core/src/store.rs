@@ -9,8 +9,6 @@ mod file;
 mod format;
 mod keyring;
 mod lock;
-mod memory;
-mod notice;
 mod object;
 mod own_file;
 mod peer_lock;
@@ -20,14 +18,12 @@ use std::time::{Duration, SystemTime};
 use crate::clock::Moment;
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::token::Token;
+use crate::token::{Freshness, Token};
 
-pub use fallback::{FallbackStore, Kept};
+pub use fallback::{FallbackStore, StoredLogin};
 pub use file::FileStore;
 pub use keyring::KeyringStore;
 pub use lock::{LoginGuard, LoginLock};
-pub use memory::MemoryStore;
-pub use notice::Notice;
 
 /// The largest integer that every reader of the file parses exactly: Python and jq read numbers as
 /// floating point.
@@ -48,48 +44,29 @@ pub trait TokenStore: Send + Sync {
     /// Returns the token stored for `client_id`, or `None` if there is none that can be parsed.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>>;
 
-    /// Stores `token` for `client_id` and replaces the previous one. When this returns, the token
-    /// is on the disk.
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()>;
-
-    /// Deletes the token of `client_id`. Succeeds if there is none.
-    fn delete(&self, client_id: &str) -> Result<()>;
-
-    /// Replaces `old` with `new`, or deletes it if `new` is `None`, but only if `old` is still
-    /// stored. Returns whether it was.
+    /// Stores `new` in place of the client's token, or deletes the token if `new` is `None`. When
+    /// this returns, the change is on the disk.
     ///
-    /// Another client may have stored its own token in the meantime, and that token must not be
-    /// lost.
-    fn replace(
+    /// With `only_if`, does so only if that grant is still stored, because another client may have
+    /// stored its own token in the meantime, and that token must not be lost. Returns whether the
+    /// store was free to change it.
+    fn put(
         &self,
         client_id: &str,
-        old: &StoredToken,
+        only_if: Option<&StoredToken>,
         new: Option<&StoredToken>,
-    ) -> Result<bool> {
-        let still_stands = self
-            .load(client_id)?
-            .is_some_and(|current| current.is_same_grant(old));
-        match new {
-            Some(new) if still_stands => self.save(client_id, new)?,
-            None if still_stands => self.delete(client_id)?,
-            _ => {}
-        }
-        Ok(still_stands)
-    }
+        guard: &LoginGuard,
+    ) -> Result<bool>;
 
     /// Checks, as far as possible without saving, whether a token could be saved now. Call this
     /// before giving up something that cannot be recovered, such as a refresh token.
-    fn get_ready(&self) -> Result<()> {
+    fn get_ready(&self, guard: &LoginGuard) -> Result<()> {
+        let _ = guard;
         Ok(())
     }
 
     /// Returns the store's name for people, such as `file /home/ada/.authgate-tokens.json`.
     fn description(&self) -> String;
-
-    /// Returns the notices for the user since the last call. Each notice is returned once.
-    fn take_notices(&self) -> Vec<Notice> {
-        Vec::new()
-    }
 }
 
 /// A stored token, with everything that another run must know about it.
@@ -157,9 +134,7 @@ impl StoredToken {
     /// Converts the stored token for use in this run. `now` and `wall` are the same instant by both
     /// clocks.
     pub fn into_token(self, now: Moment, wall: SystemTime) -> Token {
-        let lifetime = self.expires_at.map(|expires_at| {
-            Duration::from_secs(expires_at).saturating_sub(seconds_since_1970(wall))
-        });
+        let lifetime = self.lifetime(wall);
         Token {
             access_token: self.access_token,
             refresh_token: self.refresh_token,
@@ -171,8 +146,19 @@ impl StoredToken {
         }
     }
 
+    /// Returns how fresh the token is at `wall`, if it is refreshed `margin` before it expires.
+    pub fn freshness(&self, wall: SystemTime, margin: Duration) -> Freshness {
+        Freshness::new(self.lifetime(wall), Duration::ZERO, margin)
+    }
+
+    /// Returns how long the token is valid after `wall`, or `None` if unknown.
+    fn lifetime(&self, wall: SystemTime) -> Option<Duration> {
+        let expires_at = Duration::from_secs(self.expires_at?);
+        Some(expires_at.saturating_sub(seconds_since_1970(wall)))
+    }
+
     /// Returns whether both are the same grant. Their other fields may differ from store to store.
-    fn is_same_grant(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_grant(&self, other: &Self) -> bool {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
 

@@ -41,21 +41,26 @@ pub enum Freshness {
     Expired(Duration),
 }
 
+impl Freshness {
+    pub(crate) fn new(lifetime: Option<Duration>, age: Duration, margin: Duration) -> Self {
+        let Some(lifetime) = lifetime else {
+            return Self::Unlimited;
+        };
+        match lifetime.saturating_sub(age) {
+            Duration::ZERO => Self::Expired(age.saturating_sub(lifetime)),
+            remaining if remaining > margin => Self::Fresh(remaining),
+            remaining => Self::Expiring(remaining),
+        }
+    }
+}
+
 impl Token {
     /// Returns how fresh the token is at `now`, if it is refreshed `margin` before it expires.
     ///
     /// We count from before the request was sent, by the client's own clock, so that neither the
     /// network's delay nor a wrong date on either side makes an expired token look fresh.
     pub fn freshness(&self, now: Moment, margin: Duration) -> Freshness {
-        let Some(lifetime) = self.lifetime else {
-            return Freshness::Unlimited;
-        };
-        let age = now.since(self.obtained);
-        match lifetime.saturating_sub(age) {
-            Duration::ZERO => Freshness::Expired(age.saturating_sub(lifetime)),
-            remaining if remaining > margin => Freshness::Fresh(remaining),
-            remaining => Freshness::Expiring(remaining),
-        }
+        Freshness::new(self.lifetime, now.since(self.obtained), margin)
     }
 
     /// Copies from `previous` what the answer to a refresh left out: the refresh token stays valid,

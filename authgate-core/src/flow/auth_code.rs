@@ -6,12 +6,12 @@ use super::browser::Browser;
 use super::callback::{Arrival, CallbackServer, Expected, Visit, Visitor};
 use super::deadline::{Deadline, spoken};
 use super::in_flight::InFlight;
-use super::notice::Notice;
 use super::page::Page;
 use super::prompt::{BrowserPrompt, Prompt};
 use super::redirect_uri::RedirectUri;
 use crate::client::{AuthorizationRequest, OAuthClient};
 use crate::error::{Error, Result};
+use crate::notice::Notice;
 use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
@@ -109,7 +109,7 @@ impl std::fmt::Debug for OutcomePage {
 /// token and then tells [`Login::page`] how that went. Only then does the browser get its page.
 ///
 /// Dropping the future ends the login and frees the port at once. A code that is being exchanged
-/// ([`Notice::Exchanging`]) is lost then.
+/// is lost then.
 ///
 /// # Errors
 ///
@@ -149,7 +149,7 @@ pub async fn run_auth_code_flow(
 
     let token = match outcome {
         Ok(code) => {
-            prompt.notice(&Notice::Exchanging);
+            prompt.notice(&Notice::new("Finishing the login"));
             let _exchange = options.in_flight.enter();
             exchange(client, scopes, options, &request, &code).await
         }
@@ -190,10 +190,12 @@ async fn wait(
         url: &request.url,
         opens_browser: browser.is_available(),
     });
-    prompt.notice(&Notice::WaitingForBrowser {
-        redirect_uri: options.redirect_uri.clone(),
-        limit,
-    });
+    prompt.notice(&Notice::new(format!(
+        "Waiting {} for the browser. If it shows an error, register exactly {} as a redirect URI of \
+         this client, or use the device flow",
+        spoken(limit),
+        options.redirect_uri
+    )));
 
     let mut opening = browser.open(request.url.url());
     let mut opened = false;
@@ -201,14 +203,16 @@ async fn wait(
         tokio::select! {
             visit = server.visit() => match visit {
                 Visit::Answer(arrival) => return Ok(arrival),
-                Visit::WrongState => prompt.notice(&Notice::WrongState),
+                Visit::WrongState => prompt.notice(&Notice::new(
+                    "Ignored a request to the callback address that was not part of this login",
+                )),
             },
             result = &mut opening, if !opened => {
                 opened = true;
                 match (result, options.if_browser_fails) {
                     (Ok(()), _) => {}
                     (Err(error), IfBrowserFails::GiveUp) => return Err(error),
-                    (Err(error), IfBrowserFails::KeepWaiting) => prompt.notice(&Notice::BrowserFailed(error)),
+                    (Err(error), IfBrowserFails::KeepWaiting) => prompt.notice(&Notice::new(format!("{error}. Open the address above yourself"))),
                 }
             }
             () = deadline.tick(remaining) => prompt.waiting(deadline.remaining().unwrap_or_default()),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::deadline::{Deadline, spoken};
 use super::in_flight::InFlight;
-use super::notice::Notice;
 use super::prompt::{DevicePrompt, Prompt};
 use crate::client::{DeviceAuth, OAuthClient};
 use crate::error::{Error, Result};
+use crate::notice::Notice;
 use crate::token::Token;
 
 /// The time that each `slow_down` adds to the interval permanently (RFC 8628 section 3.5).
@@ -177,11 +177,15 @@ impl Polling {
         // The response may name its own interval, which never makes the polls more frequent.
         let asked = error.retry_after().unwrap_or_default();
         self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
-        prompt.notice(&Notice::SlowedDown {
-            interval: self.interval,
-        });
+        prompt.notice(&Notice::new(format!(
+            "The server asked us to slow down: polling every {}",
+            spoken(self.interval)
+        )));
         if self.slow_downs == SLOW_DOWNS_BEFORE_ADVICE {
-            prompt.notice(&Notice::ClockDrift);
+            prompt.notice(&Notice::new(
+                "The server still finds our polls too frequent. Does this machine's clock run fast, \
+                 as in some virtual machines?",
+            ));
         }
     }
 
@@ -189,10 +193,10 @@ impl Polling {
         self.failures = self.failures.saturating_add(1);
         self.answer_may_be_lost |= may_hide_a_token(&error);
         self.failure = Some(error.clone());
-        prompt.notice(&Notice::PollFailed {
-            error,
-            pause: self.pause(),
-        });
+        prompt.notice(&Notice::new(format!(
+            "{error}. Polling again in {}",
+            spoken(self.pause())
+        )));
     }
 }
 

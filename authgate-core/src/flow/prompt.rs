@@ -8,9 +8,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::deadline::spoken;
-use super::notice::Notice;
 use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
 use crate::config::is_loopback;
+use crate::notice::Notice;
 use crate::text;
 
 /// Shows a person what a login needs from them.

@@ -3,7 +3,7 @@
 use super::{Login, LoginOptions, Stores};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{FallbackStore, StoredToken};
+use crate::store::{StoredLogin, StoredToken};
 
 /// The result of [`logout`].
 #[derive(Debug)]
@@ -31,14 +31,14 @@ pub struct Logout {
 /// nothing is revoked or deleted.
 pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let stores = Stores::new(&options);
-    let _guard = stores.lock().await?;
+    let locked = stores.lock().await?;
 
-    let found = stores.run(FallbackStore::load_all).await;
+    let found = stores.load_all().await;
     let was_logged_in = !found.is_empty();
     let not_revoked = revoke_all(&options, &stores, found).await;
 
     let _deleting = options.in_flight.enter();
-    let not_deleted = stores.run(FallbackStore::delete_everywhere).await;
+    let not_deleted = locked.delete_everywhere().await;
     Ok(Logout {
         was_logged_in,
         not_revoked,
@@ -50,7 +50,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 async fn revoke_all(
     options: &LoginOptions,
     stores: &Stores,
-    found: Vec<StoredToken>,
+    found: Vec<StoredLogin>,
 ) -> Vec<(&'static str, Error)> {
     let issuer = options
         .authgate_url
@@ -58,6 +58,7 @@ async fn revoke_all(
         .unwrap_or(&options.authgate_url);
     let (ours, others): (Vec<_>, Vec<_>) = found
         .into_iter()
+        .map(|login| login.token)
         .partition(|token| token.issuer.as_deref() == Some(issuer));
     let mut not_revoked: Vec<_> = others
         .iter()

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Login;
-use super::renewal::Renewal;
+use super::refresh::Refresh;
 use crate::error::Error;
-use crate::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use crate::flow::{BrowserPrompt, DevicePrompt, Prompt};
 use crate::http::Retry;
+use crate::notice::Notice;
 use crate::token::Token;
 use crate::token_source::{NextToken, TokenFuture, TokenSource};
 
@@ -25,10 +26,10 @@ impl NextToken for Login {
     fn next<'a>(&'a self, current: Option<&'a Token>, _retry: Retry) -> TokenFuture<'a> {
         Box::pin(async move {
             let current = current.ok_or(Error::LoginEnded)?;
-            match self.renew(&self.stored(current)).await? {
-                Renewal::Renewed(token) | Renewal::Found(token) => Ok(self.usable(&token)),
-                Renewal::LoginEnded => Err(Error::LoginEnded),
-                Renewal::NotPossible(error) => Err(error),
+            match self.refresh(&self.to_stored(current)).await? {
+                Refresh::Refreshed(token) | Refresh::Found(token) => Ok(self.to_token(&token)),
+                Refresh::NoRefreshToken | Refresh::Ended => Err(Error::LoginEnded),
+                Refresh::NotSavable(error) => Err(error),
             }
         })
     }

@@ -160,9 +160,8 @@ impl LoginOptions {
             } else {
                 KeyringStore::LIMIT
             };
-            Arc::new(FallbackStore::of_user(
-                self.keyring.then(|| KeyringStore::new(limit)),
-            ))
+            let keyring = self.keyring.then(|| KeyringStore::new(limit));
+            Arc::new(FallbackStore::of_user(&self.client_id, keyring))
         })
     }
 }

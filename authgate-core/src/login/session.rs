@@ -1,10 +1,9 @@
 //! A person who is logged in.
 
 use super::Login;
-use super::renewal::Renewal;
+use super::refresh::Refresh;
 use crate::client::OAuthClient;
 use crate::error::{Error, Result};
-use crate::flow::Notice;
 use crate::jwt::unverified_claim;
 use crate::resource::{TokenInfo, UserInfo};
 use crate::store::StoredToken;
@@ -26,11 +25,11 @@ pub struct Session {
 
 impl Session {
     /// Creates a session with a stored token, which the server may have revoked.
-    pub(super) fn resumed(login: Login, kept: StoredToken) -> Self {
+    pub(super) fn resumed(login: Login, stored: StoredToken) -> Self {
         Self {
-            token: login.usable(&kept),
+            token: login.to_token(&stored),
             login,
-            untried: Some(kept),
+            untried: Some(stored),
             is_over: false,
         }
     }
@@ -88,7 +87,7 @@ impl Session {
         loop {
             let answer = self.client().userinfo(&self.token.access_token).await;
             match (answer, self.untried.take()) {
-                (Err(error), Some(kept)) if is_refused(&error) => self.replace(kept).await?,
+                (Err(error), Some(stored)) if is_refused(&error) => self.replace(stored).await?,
                 (answer, _) => {
                     let user = answer?;
                     self.check_subject(&user)?;
@@ -109,39 +108,42 @@ impl Session {
 
     /// Replaces a token that the server has refused.
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
-        match self.login.renew(&refused).await? {
-            Renewal::Renewed(kept) => self.token = self.login.usable(&kept),
-            Renewal::Found(kept) => self.try_next(kept),
-            Renewal::LoginEnded => {
+        match self.login.refresh(&refused).await? {
+            Refresh::Refreshed(stored) => self.token = self.login.to_token(&stored),
+            Refresh::Found(stored) => self.try_next(stored),
+            Refresh::NoRefreshToken => {
                 self.is_over = true;
-                if refused.refresh_token.is_none() {
-                    self.login.forget(refused.clone()).await?;
-                    // Another store may have another login. If the store reports that it deleted
-                    // the refused token but still returns it, that is not another login.
-                    if let Some(kept) = self.login.load().await.filter(|kept| *kept != refused) {
-                        self.try_next(kept);
-                        return Ok(());
+                self.login.forget(&refused).await?;
+                // Another store may have another login. If a store reports that it deleted the
+                // refused token but still returns it, that is not another login.
+                match self.login.load().await {
+                    Some(next) if next.token != refused => self.try_next(next.token),
+                    _ => {
+                        self.login.report_revoked();
+                        self.log_in_again().await?;
                     }
-                    self.login.notice(&Notice::LoginRevoked);
                 }
-                self.log_in_anew().await?;
             }
-            Renewal::NotPossible(error) => {
+            Refresh::Ended => {
                 self.is_over = true;
-                self.login.notice(&Notice::NotRenewed(error));
-                self.log_in_anew().await?;
+                self.log_in_again().await?;
+            }
+            Refresh::NotSavable(error) => {
+                self.is_over = true;
+                self.login.report_not_savable(&error);
+                self.log_in_again().await?;
             }
         }
         Ok(())
     }
 
-    fn try_next(&mut self, kept: StoredToken) {
-        self.token = self.login.usable(&kept);
-        self.untried = Some(kept);
+    fn try_next(&mut self, stored: StoredToken) {
+        self.token = self.login.to_token(&stored);
+        self.untried = Some(stored);
         self.is_over = false;
     }
 
-    async fn log_in_anew(&mut self) -> Result<()> {
+    async fn log_in_again(&mut self) -> Result<()> {
         self.token = self.login.run_flow().await?;
         self.is_over = false;
         Ok(())
@@ -172,10 +174,14 @@ impl Session {
 
 impl Login {
     /// Deletes a token that the server has revoked, under the lock.
-    async fn forget(&self, revoked: StoredToken) -> Result<()> {
-        let _guard = self.stores.lock().await?;
+    async fn forget(&self, revoked: &StoredToken) -> Result<()> {
+        let stores = self.stores.lock().await?;
         let _deleting = self.options.in_flight.enter();
-        self.delete_refused(revoked).await;
+        for stored in self.stores.load_all().await {
+            if stored.token.is_same_grant(revoked) {
+                stores.delete_refused(&stored).await;
+            }
+        }
         Ok(())
     }
 }

@@ -4,54 +4,123 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LoginOptions;
-use crate::error::Result;
-use crate::flow::{Notice, Prompt};
-use crate::store::{FallbackStore, LoginGuard, LoginLock, TokenStore};
+use crate::error::{Error, Result};
+use crate::flow::Prompt;
+use crate::notice::Notice;
+use crate::store::{FallbackStore, LoginGuard, LoginLock, StoredLogin, StoredToken};
 
 /// The person is told about work with the stores that takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The stores, for one client.
+/// The stores of one client.
 #[derive(Clone)]
 pub(super) struct Stores {
     store: Arc<FallbackStore>,
-    client_id: String,
     pub(super) prompt: Arc<dyn Prompt>,
+}
+
+/// The stores while we hold their lock, which is released when this is dropped.
+pub(super) struct LockedStores {
+    stores: Stores,
+    guard: Arc<LoginGuard>,
 }
 
 impl Stores {
     pub(super) fn new(options: &LoginOptions) -> Self {
         Self {
             store: options.store_or_default(),
-            client_id: options.client_id.clone(),
             prompt: Arc::clone(&options.prompt),
         }
     }
 
-    /// Takes the lock that serializes refreshes; see [`FallbackStore::lock`].
-    pub(super) async fn lock(&self) -> Result<LoginGuard> {
-        self.run(|store, _| store.lock(LoginLock::PATIENCE)).await
+    /// See [`FallbackStore::load_all`].
+    pub(super) async fn load_all(&self) -> Vec<StoredLogin> {
+        self.run(FallbackStore::load_all).await
+    }
+
+    /// See [`FallbackStore::lock`].
+    pub(super) async fn lock(&self) -> Result<LockedStores> {
+        let guard = self.run(|store| store.lock(LoginLock::PATIENCE)).await?;
+        Ok(self.locked(guard))
+    }
+
+    /// See [`FallbackStore::lock_if_possible`].
+    pub(super) async fn lock_if_possible(&self) -> LockedStores {
+        let guard = self
+            .run(|store| store.lock_if_possible(LoginLock::PATIENCE))
+            .await;
+        self.locked(guard)
+    }
+
+    fn locked(&self, guard: LoginGuard) -> LockedStores {
+        LockedStores {
+            stores: self.clone(),
+            guard: Arc::new(guard),
+        }
     }
 
     /// Runs work that waits for files, keyrings and locks on a thread for such work. Tells the
-    /// person if it takes long, and passes on the notices of the stores.
-    pub(super) async fn run<T: Send + 'static>(
+    /// person if it takes long, and shows the notices of the stores.
+    async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&FallbackStore, &str) -> T + Send + 'static,
+        work: impl FnOnce(&FallbackStore) -> T + Send + 'static,
     ) -> T {
-        let (store, client_id) = (Arc::clone(&self.store), self.client_id.clone());
-        let mut working = tokio::task::spawn_blocking(move || work(&store, &client_id));
+        let store = Arc::clone(&self.store);
+        let mut working = tokio::task::spawn_blocking(move || work(&store));
         let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut working).await {
             outcome
         } else {
-            self.prompt.notice(&Notice::WaitingForStore);
+            self.prompt.notice(&Notice::new(
+                "Waiting for the stored login. If your keyring asks for its password, enter it there",
+            ));
             working.await
         };
-        for notice in self.store.take_notices() {
-            self.prompt.notice(&Notice::Store(notice));
+        for notice in self.store.notices().take() {
+            self.prompt.notice(&notice);
         }
         // The work is never cancelled, so an error is a panic; resume it here.
         outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+impl LockedStores {
+    /// See [`FallbackStore::get_ready`].
+    pub(super) async fn get_ready(&self, login: &StoredLogin) -> Result<()> {
+        let login = login.clone();
+        self.run(move |store, guard| store.get_ready(&login, guard))
+            .await
+    }
+
+    /// See [`FallbackStore::save_login`].
+    pub(super) async fn save_login(&self, token: StoredToken) -> bool {
+        self.run(move |store, guard| store.save_login(&token, guard))
+            .await
+    }
+
+    /// See [`FallbackStore::save_refreshed`].
+    pub(super) async fn save_refreshed(&self, old: StoredLogin, new: StoredToken) -> bool {
+        self.run(move |store, guard| store.save_refreshed(&old, &new, guard))
+            .await
+    }
+
+    /// See [`FallbackStore::delete_refused`].
+    pub(super) async fn delete_refused(&self, refused: &StoredLogin) -> bool {
+        let refused = refused.clone();
+        self.run(move |store, guard| store.delete_refused(&refused, guard))
+            .await
+    }
+
+    /// See [`FallbackStore::delete_everywhere`].
+    pub(super) async fn delete_everywhere(&self) -> Vec<Error> {
+        self.run(FallbackStore::delete_everywhere).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FallbackStore, &LoginGuard) -> T + Send + 'static,
+    ) -> T {
+        let guard = Arc::clone(&self.guard);
+        self.stores.run(move |store| work(store, &guard)).await
     }
 }
 

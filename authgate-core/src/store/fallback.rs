@@ -1,268 +1,388 @@
 //! The keyring if it works, otherwise the file: one store made of both.
 
-mod saving;
-mod told;
-
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use self::saving::Kept;
-use self::told::Told;
 use super::file::FileStore;
 use super::keyring::KeyringStore;
 use super::lock::{LoginGuard, LoginLock};
-use super::memory::MemoryStore;
-use super::notice::Notice;
 use super::{StoredToken, TokenStore};
 use crate::error::{Error, Result};
+use crate::notice::Notices;
 
-/// Stores tokens in the first store that works, by default the keyring and then the file.
+/// The logins of one client, in the first store that works: by default the keyring, then the file.
 ///
 /// A store that works today may have failed yesterday, so we read all stores and use the newest
-/// token, and we write in such a way that they do not diverge. A token that no store accepts is in
-/// memory and serves this run.
-///
-/// A caller that changes a store, or asks a server for a new token, must hold
-/// [`FallbackStore::lock`].
+/// token, and we write in such a way that they do not diverge. A token that no store accepts serves
+/// this run.
 pub struct FallbackStore {
+    client_id: String,
     /// The stores, in order of preference.
     stores: Vec<Box<dyn TokenStore>>,
-    /// Why a store is missing from the list.
-    missing: Vec<String>,
-    memory: MemoryStore,
+    /// Whether the caller wants no keyring.
+    keyring_is_off: bool,
+    /// Why the file is missing from the list.
+    missing: Option<Error>,
     lock: LoginLock,
-    told: Mutex<Told>,
+    notices: Notices,
+    /// The token that no store accepted.
+    unsaved: Mutex<Option<StoredToken>>,
+}
+
+/// A login, and which stores had it when they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLogin {
+    /// The token.
+    pub token: StoredToken,
+    /// The indices of the stores; none if the token serves this run only.
+    found_in: Vec<usize>,
 }
 
 impl FallbackStore {
-    /// Uses `stores`, the preferred one first, under `lock`. If a [`FileStore`] is among them,
-    /// `lock` must be a clone of its [`login_lock`](FileStore::login_lock), because its saves would
-    /// otherwise wait for the lock that the caller holds.
-    pub fn new(stores: Vec<Box<dyn TokenStore>>, lock: LoginLock) -> Self {
+    /// Uses `stores`, the preferred one first, under `lock`.
+    pub fn new(
+        client_id: impl Into<String>,
+        stores: Vec<Box<dyn TokenStore>>,
+        lock: LoginLock,
+        notices: Notices,
+    ) -> Self {
         Self {
+            client_id: client_id.into(),
             stores,
-            missing: Vec::new(),
-            memory: MemoryStore::default(),
+            keyring_is_off: false,
+            missing: None,
             lock,
-            told: Mutex::default(),
+            notices,
+            unsaved: Mutex::default(),
         }
     }
 
     /// Uses the user's stores: `keyring`, and the file in the home folder. Without `keyring`, the
     /// user's keyring is not touched at all.
-    pub fn of_user(keyring: Option<KeyringStore>) -> Self {
-        let is_off = keyring.is_none();
+    pub fn of_user(client_id: impl Into<String>, keyring: Option<KeyringStore>) -> Self {
+        let notices = Notices::default();
+        let keyring_is_off = keyring.is_none();
         let mut stores: Vec<Box<dyn TokenStore>> = Vec::new();
         stores.extend(keyring.map(|keyring| Box::new(keyring) as Box<dyn TokenStore>));
-        match FileStore::in_home() {
+        let (lock, missing) = match FileStore::in_home(notices.clone()) {
             Ok(file) => {
-                let (lock, used) = (file.login_lock().clone(), file.description());
+                let lock = file.login_lock();
                 stores.push(Box::new(file));
-                let this = Self::new(stores, lock);
-                if is_off {
-                    this.told().notice(Notice::KeyringOff { used });
-                }
-                this
+                (lock, None)
             }
-            Err(error) => {
-                let missing = vec![error.to_string()];
-                Self {
-                    missing,
-                    ..Self::new(stores, LoginLock::nowhere(error.to_string()))
-                }
-            }
+            Err(error) => (LoginLock::Nowhere(error.to_string()), Some(error)),
+        };
+        Self {
+            keyring_is_off,
+            missing,
+            ..Self::new(client_id, stores, lock, notices)
         }
     }
 
+    /// Returns the notices of all stores.
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
     /// Takes the lock for refreshing tokens and changing stores. Waits at most `patience` while
-    /// another process holds it. The lock may be held across `await`, but taking it blocks the
-    /// thread.
+    /// another process holds it. The guard may be held across `await`, but taking the lock blocks
+    /// the thread.
     ///
     /// # Errors
     ///
     /// The errors of [`LoginLock::acquire`].
     pub fn lock(&self, patience: Duration) -> Result<LoginGuard> {
-        let guard = self.lock.acquire(patience)?;
-        if let Some(reason) = guard.unlocked_because() {
-            self.told().not_locked(reason);
-        }
-        Ok(guard)
+        self.lock.acquire(patience)
     }
 
     /// Takes the lock like [`FallbackStore::lock`], but for a new login, which must be saved even
-    /// if the lock cannot be acquired. In that case, adds a notice.
+    /// if the lock cannot be acquired.
     ///
     /// The file stays whole, because its save still takes the other clients' lock. If another
     /// process refreshes at the same time, it replaces only the token that it refreshed.
     pub fn lock_if_possible(&self, patience: Duration) -> LoginGuard {
-        self.lock(patience).unwrap_or_else(|error| {
-            let reason = error.to_string();
-            self.told().notice(Notice::LockPassedOver {
-                reason: reason.clone(),
-            });
-            self.lock.share_or_do_without(reason)
-        })
+        self.lock(patience)
+            .unwrap_or_else(|error| LoginGuard::Unlocked(error.to_string()))
     }
 
-    /// Deletes `refused` from every store that still has it. A token that another client has stored
-    /// in its place stays.
-    ///
-    /// # Errors
-    ///
-    /// The first failure, after every store was tried.
-    pub fn delete_refused(&self, client_id: &str, refused: &StoredToken) -> Result<()> {
-        // Memory never fails.
-        let _ = self.memory.replace(client_id, refused, None);
-        let outcomes: Vec<_> = self
-            .holding(client_id, refused)
-            .map(|store| store.replace(client_id, refused, None))
-            .collect();
-        outcomes.into_iter().collect::<Result<Vec<_>>>().map(|_| ())
+    /// Returns every login of the client, the newest first: those with an unknown expiry, then the
+    /// one that expires last. If there is none, adds a notice about each store that cannot be read.
+    pub fn load_all(&self) -> Vec<StoredLogin> {
+        let unsaved = self.unsaved().clone().map(|token| StoredLogin {
+            token,
+            found_in: Vec::new(),
+        });
+        let mut logins = Vec::from_iter(unsaved);
+        let mut failures = Vec::new();
+        for (index, store) in self.stores.iter().enumerate() {
+            match store.load(&self.client_id) {
+                Ok(None) => {}
+                Ok(Some(token)) => add(&mut logins, index, token),
+                Err(error) => failures.push(error),
+            }
+        }
+        if logins.is_empty() {
+            for error in failures {
+                self.notices.add(error.to_string());
+            }
+        }
+        logins.sort_by_key(|login| Reverse(login.token.newness()));
+        logins
     }
 
-    /// Checks whether every store that has `token` can be written, before the token is used up. If
-    /// its successor could not be saved, a program would use the old token a second time.
+    /// Checks whether every store that has `login` can be written, before its token is used up. If
+    /// the next token could not be saved, a program would use the old token a second time.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] of the first store that cannot be written.
-    pub fn get_ready(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.holding(client_id, token)
-            .try_for_each(TokenStore::get_ready)
+    pub fn get_ready(&self, login: &StoredLogin, guard: &LoginGuard) -> Result<()> {
+        for &index in &login.found_in {
+            self.stores[index].get_ready(guard)?;
+        }
+        Ok(())
     }
 
-    /// Returns every login stored for this client, the newest first: those with an unknown expiry,
-    /// then the one that expires last. A store that cannot be read is skipped, with a notice.
-    pub fn load_all(&self, client_id: &str) -> Vec<StoredToken> {
-        let mut all: Vec<StoredToken> = self
-            .memory
-            .load(client_id)
-            .ok()
-            .flatten()
-            .into_iter()
+    /// Saves the token of a new login in the first store that accepts it, and deletes the client's
+    /// token from the others. Returns whether a store accepted it; if not, the token serves this
+    /// run.
+    pub fn save_login(&self, token: &StoredToken, guard: &LoginGuard) -> bool {
+        let before: Vec<_> = self
+            .stores
+            .iter()
+            .map(|store| store.load(&self.client_id))
             .collect();
+        let every_store = 0..self.stores.len();
+        let Some(used) = self.save_in_first(every_store, token, Vec::new(), guard) else {
+            return false;
+        };
         for (index, store) in self.stores.iter().enumerate() {
-            match store.load(client_id) {
-                Ok(found) => {
-                    self.told().found(client_id, index, found.as_ref());
-                    all.extend(
-                        found.filter(|found| !all.iter().any(|token| token.is_same_grant(found))),
-                    );
-                }
-                Err(error) => self.trouble(index, &error),
+            if index == used {
+                continue;
+            }
+            match (
+                store.put(&self.client_id, None, None, guard),
+                &before[index],
+            ) {
+                (Err(error), Ok(Some(_))) => self.old_copy_remains(&error),
+                (_, Err(_)) if index < used => self.notices.add(format!(
+                    "An older login may still be in the {}",
+                    store.description()
+                )),
+                _ => {}
             }
         }
-        all.sort_by_key(|token| std::cmp::Reverse(token.newness()));
-        all
+        true
     }
 
-    /// Returns the stores that had `token` when they were last read or written.
-    fn holding(
-        &self,
-        client_id: &str,
-        token: &StoredToken,
-    ) -> impl Iterator<Item = &dyn TokenStore> {
-        self.stores
-            .iter()
-            .enumerate()
-            .filter(move |&(index, _)| self.held(client_id, index, token))
-            .map(|(_, store)| store.as_ref())
+    /// Saves the token that a refresh of `old` returned, in every store that has `old`. If a
+    /// program found `old` there and used it again, the server would end the login.
+    ///
+    /// A refresh response may omit the scope and the ID token. In that case, they are copied from
+    /// `old`.
+    ///
+    /// Returns whether the new token counts. It does not if another program logged out, or logged
+    /// in again, during the refresh; the stores must be read again then.
+    pub fn save_refreshed(&self, old: &StoredLogin, new: &StoredToken, guard: &LoginGuard) -> bool {
+        let client_id = &self.client_id;
+        let mut new = new.clone();
+        new.scope = new.scope.or_else(|| old.token.scope.clone());
+        new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
+
+        let mut is_saved = false;
+        let mut failures = Vec::new();
+        let mut empty = Vec::new();
+        for (index, store) in self.stores.iter().enumerate() {
+            let had_old = old.found_in.contains(&index);
+            let error = match store.put(client_id, Some(&old.token), Some(&new), guard) {
+                Ok(true) => {
+                    is_saved = true;
+                    continue;
+                }
+                Ok(false) => {
+                    if matches!(store.load(client_id), Ok(None)) {
+                        empty.push(index);
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            match store.load(client_id) {
+                // The token was written, and only a later step failed.
+                Ok(Some(token)) if token.is_same_grant(&new) => is_saved = true,
+                Ok(Some(token)) if token.is_same_grant(&old.token) => {
+                    self.delete_old_copy(&**store, &old.token, &error, guard);
+                    failures.push(error);
+                }
+                Err(_) if had_old => {
+                    self.delete_old_copy(&**store, &old.token, &error, guard);
+                    failures.push(error);
+                }
+                // The store held the old token and is now empty: our failed write removed it, or
+                // its folder was deleted. Count that as a failure, so that another store gets the
+                // new token.
+                Ok(None) if had_old => failures.push(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+
+        if is_saved {
+            *self.unsaved() = None;
+            self.warn_if_unlocked(guard);
+            return true;
+        }
+        let was_unsaved =
+            (self.unsaved().as_ref()).is_some_and(|token| token.is_same_grant(&old.token));
+        if failures.is_empty() && !was_unsaved {
+            return false;
+        }
+        self.save_in_first(empty, &new, failures, guard);
+        true
+    }
+
+    /// Deletes `refused` from every store that still has it. A token that another client has stored
+    /// in its place stays. Returns whether no store has failed; if one has, adds a notice.
+    ///
+    /// On a full disk the token stays, and the server refuses it once more in the next run. A new
+    /// login does not wait for its deletion.
+    pub fn delete_refused(&self, refused: &StoredLogin, guard: &LoginGuard) -> bool {
+        self.unsaved()
+            .take_if(|token| token.is_same_grant(&refused.token));
+        let mut failure = None;
+        for &index in &refused.found_in {
+            let deleted =
+                self.stores[index].put(&self.client_id, Some(&refused.token), None, guard);
+            failure = failure.or(deleted.err());
+        }
+        if let Some(error) = &failure {
+            self.old_copy_remains(error);
+        }
+        failure.is_none()
     }
 
     /// Deletes the client's token from every store, even if some of them fail. Returns the errors
     /// of those that may still have one.
-    pub fn delete_everywhere(&self, client_id: &str) -> Vec<Error> {
-        self.forget(client_id);
-        let mut failures = Vec::new();
-        for (index, store) in self.stores.iter().enumerate() {
-            match store.delete(client_id) {
-                Ok(()) => self.told().found(client_id, index, None),
+    pub fn delete_everywhere(&self, guard: &LoginGuard) -> Vec<Error> {
+        *self.unsaved() = None;
+        self.stores
+            .iter()
+            .filter_map(|store| store.put(&self.client_id, None, None, guard).err())
+            .collect()
+    }
+
+    /// Saves `token` in the first of the `allowed` stores that accepts it. Returns its index, or
+    /// `None` if the token serves this run only. `failures` says why other stores have not
+    /// accepted it.
+    fn save_in_first(
+        &self,
+        allowed: impl IntoIterator<Item = usize>,
+        token: &StoredToken,
+        mut failures: Vec<Error>,
+        guard: &LoginGuard,
+    ) -> Option<usize> {
+        for index in allowed {
+            match self.stores[index].put(&self.client_id, None, Some(token), guard) {
+                Ok(_) => {
+                    *self.unsaved() = None;
+                    self.report_place(index, &failures);
+                    self.warn_if_unlocked(guard);
+                    return Some(index);
+                }
                 Err(error) => failures.push(error),
             }
         }
-        failures
+        let reasons: Vec<String> = failures
+            .iter()
+            .chain(&self.missing)
+            .map(ToString::to_string)
+            .collect();
+        self.notices.add(format!(
+            "The login cannot be saved, so it lasts for this run only ({})",
+            reasons.join("; ")
+        ));
+        *self.unsaved() = Some(token.clone());
+        None
     }
 
-    /// Returns whether `token` is in the store. If the store cannot be read now, returns whether it
-    /// was there the last time.
-    fn holds(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
-        match self.stores[index].load(client_id) {
-            Ok(found) => found.is_some_and(|found| found.is_same_grant(token)),
-            Err(_) => self.held(client_id, index, token),
+    /// Adds the notice that a login is not in the keyring, but in a file that is not encrypted.
+    fn report_place(&self, used: usize, failures: &[Error]) {
+        let place = self.stores[used].description();
+        if used > 0 {
+            let reason = failures
+                .last()
+                .map(ToString::to_string)
+                .filter(|reason| !self.notices.contains(reason))
+                .map_or_else(String::new, |reason| reason + ". ");
+            self.notices
+                .add(format!("{reason}The login is saved unencrypted in {place}"));
+        } else if self.keyring_is_off {
+            self.notices.add(format!(
+                "The login is saved unencrypted in {place}. An older login may still be in the keyring"
+            ));
         }
     }
 
-    fn held(&self, client_id: &str, index: usize, token: &StoredToken) -> bool {
-        self.told()
-            .held(client_id, index)
-            .is_some_and(|held| held.is_same_grant(token))
+    /// Only a change makes a missing lock dangerous, so a run that only reads does not mention it.
+    fn warn_if_unlocked(&self, guard: &LoginGuard) {
+        if let Some(reason) = guard.unlocked_because() {
+            self.notices.add(format!(
+                "{reason}. The login is saved without this lock, so another program that refreshes \
+                 at the same time may end it"
+            ));
+        }
     }
 
-    fn trouble(&self, index: usize, error: &Error) {
-        self.told()
-            .trouble(index, error, self.stores.get(index + 1).map(AsRef::as_ref));
+    /// Deletes a used-up token from a store that the next one could not be written to.
+    fn delete_old_copy(
+        &self,
+        store: &dyn TokenStore,
+        old: &StoredToken,
+        failure: &Error,
+        guard: &LoginGuard,
+    ) {
+        match store.put(&self.client_id, Some(old), None, guard) {
+            Ok(_) => self.notices.add(format!(
+                "{failure}. The old token there no longer works, so it is deleted"
+            )),
+            Err(_) => self.old_copy_remains(failure),
+        }
     }
 
-    fn forget(&self, client_id: &str) {
-        // Memory never fails.
-        let _ = self.memory.delete(client_id);
+    fn old_copy_remains(&self, failure: &Error) {
+        self.notices.add(format!(
+            "{failure}. An old token remains there: if a program sends it, the server may end the login"
+        ));
     }
 
-    /// No change under this lock can be half done, so the value is still valid if a panic has
-    /// poisoned it.
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The value is always replaced whole, so it is still valid if a panic has poisoned the mutex.
+    fn unsaved(&self) -> MutexGuard<'_, Option<StoredToken>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl TokenStore for FallbackStore {
-    /// Returns the first of [`FallbackStore::load_all`]. Never fails.
-    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        Ok(self.load_all(client_id).into_iter().next())
-    }
-
-    /// Saves like [`FallbackStore::save_login`]. Never fails, because memory accepts a token that
-    /// no store does.
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.save_login(client_id, token);
-        Ok(())
-    }
-
-    /// Deletes like [`FallbackStore::delete_everywhere`]. Returns the first failure.
-    fn delete(&self, client_id: &str) -> Result<()> {
-        self.delete_everywhere(client_id)
-            .into_iter()
-            .next()
-            .map_or(Ok(()), Err)
-    }
-
-    fn description(&self) -> String {
-        let stores: Vec<String> = self
-            .stores
-            .iter()
-            .map(|store| store.description())
-            .collect();
-        if stores.is_empty() {
-            self.memory.description()
-        } else {
-            stores.join(", else ")
-        }
-    }
-
-    fn take_notices(&self) -> Vec<Notice> {
-        let own = std::mem::take(&mut self.told().notices);
-        own.into_iter()
-            .chain(self.stores.iter().flat_map(|store| store.take_notices()))
-            .collect()
+/// Adds what one store has to the logins that were found so far.
+fn add(logins: &mut Vec<StoredLogin>, index: usize, token: StoredToken) {
+    let known = logins
+        .iter_mut()
+        .find(|login| login.token.is_same_grant(&token));
+    match known {
+        Some(login) => login.found_in.push(index),
+        None => logins.push(StoredLogin {
+            token,
+            found_in: vec![index],
+        }),
     }
 }
 
 impl fmt::Debug for FallbackStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stores = self.stores.iter().map(|store| store.description());
         formatter
             .debug_struct("FallbackStore")
-            .field("stores", &self.description())
+            .field("client_id", &self.client_id)
+            .field("stores", &stores.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

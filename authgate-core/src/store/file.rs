@@ -1,10 +1,8 @@
 //! A store in a file that AuthGate's other clients use too.
 
-use std::cell::Cell;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,12 +10,12 @@ use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::document::Document;
-use super::lock::LoginLock;
-use super::notice::Notice;
+use super::lock::{LoginGuard, LoginLock};
 use super::own_file;
 use super::peer_lock::PeerLock;
 use super::{StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
+use crate::notice::Notices;
 
 /// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
@@ -46,21 +44,15 @@ const RENAME_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    lock: LoginLock,
-    notices: Mutex<Vec<Notice>>,
-    /// Held during a change, so that the threads of this process change the file one at a time.
-    changing: Mutex<()>,
+    notices: Notices,
 }
 
 impl FileStore {
     /// Creates a store for the file at `path`, which need not exist yet; its folder must.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
+    pub fn new(path: impl Into<PathBuf>, notices: Notices) -> Self {
         Self {
-            lock: LoginLock::beside(&path),
-            path,
-            notices: Mutex::default(),
-            changing: Mutex::default(),
+            path: path.into(),
+            notices,
         }
     }
 
@@ -69,36 +61,38 @@ impl FileStore {
     /// # Errors
     ///
     /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
-    pub fn in_home() -> Result<Self> {
+    pub fn in_home(notices: Notices) -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable)
             .map(PathBuf::from)
             .filter(|home| home.is_absolute());
-        home.map(|home| Self::new(home.join(NAME)))
+        home.map(|home| Self::new(home.join(NAME), notices))
             .ok_or_else(|| Error::Store {
                 place: format!("~/{NAME}"),
                 reason: format!("{variable} does not name a folder: set it to your home folder"),
             })
     }
 
-    /// Returns the lock of this file. A caller that reads the store, asks a server and saves must
-    /// hold it throughout. [`save`](TokenStore::save) and [`delete`](TokenStore::delete) take it
-    /// themselves if no clone of it is held.
-    pub fn login_lock(&self) -> &LoginLock {
-        &self.lock
+    /// Returns the lock that whoever changes this file must hold.
+    pub fn login_lock(&self) -> LoginLock {
+        LoginLock::Beside(self.path.clone())
     }
 
     /// Reads, changes and replaces the file. `edit` returns whether there is anything to write.
-    fn change(&self, edit: impl Fn(&mut Document<'_>) -> bool) -> Result<()> {
-        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn change(
+        &self,
+        guard: &LoginGuard,
+        mut edit: impl FnMut(&mut Document<'_>) -> bool,
+    ) -> Result<()> {
         if own_file::check_folder(&self.path)? {
-            self.notice(Notice::FolderIsOpen {
-                place: own_file::shown(own_file::folder(&self.path)),
-            });
+            let folder = own_file::shown(own_file::folder(&self.path));
+            self.notices.add(format!(
+                "Other users can write in {folder} and could replace the token file. To prevent \
+                 that: chmod go-w {folder}"
+            ));
         }
-        let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
         for _ in 0..CHANGE_ATTEMPTS {
-            let peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::PATIENCE)?;
+            let peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::PATIENCE)?;
             let content = self.read()?;
             let document = Document::parse(&content);
             let is_damaged = document.is_none();
@@ -150,13 +144,16 @@ impl FileStore {
 
         if metadata.permissions().mode() & 0o077 != 0 {
             let place = own_file::shown(&self.path);
-            self.notice(
+            self.notices.add(
                 match file.set_permissions(PermissionsExt::from_mode(0o600)) {
-                    Ok(()) => Notice::PermissionsRepaired { place },
-                    Err(error) => Notice::OthersCanRead {
-                        place,
-                        reason: error.to_string(),
-                    },
+                    Ok(()) => format!(
+                        "Other users could read {place}; now only you can. If somebody may have \
+                         read it, log out and log in again."
+                    ),
+                    Err(error) => format!(
+                        "Other users can read {place}, and we cannot change that ({error}). To \
+                         prevent it: chmod 600 {place}"
+                    ),
                 },
             );
         }
@@ -203,11 +200,18 @@ impl FileStore {
         let copy = own_file::with_suffix(&self.path, &format!(".corrupt-{time}"));
         std::fs::rename(&self.path, &copy)
             .map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
-        self.notice(Notice::DamagedFileKept {
-            place: own_file::shown(&self.path),
-            copy: own_file::shown(&copy),
-        });
+        self.notices.add(format!(
+            "{} was damaged and has been replaced. The damaged file is kept as {}",
+            own_file::shown(&self.path),
+            own_file::shown(&copy)
+        ));
         Ok(())
+    }
+
+    fn is_missing(&self) -> bool {
+        self.path
+            .symlink_metadata()
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
     fn remove(&self) -> Result<()> {
@@ -227,19 +231,6 @@ impl FileStore {
             tracing::warn!(%error, "the folder of the token file could not be synced");
         }
     }
-
-    fn notice(&self, notice: Notice) {
-        let mut notices = self.notices();
-        if !notices.contains(&notice) {
-            notices.push(notice);
-        }
-    }
-
-    /// No change under this lock can be half done, so the value is still valid if a panic has
-    /// poisoned it.
-    fn notices(&self) -> MutexGuard<'_, Vec<Notice>> {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl TokenStore for FileStore {
@@ -248,31 +239,27 @@ impl TokenStore for FileStore {
         Ok(Document::parse(&self.read()?).and_then(|document| read(&document, client_id)))
     }
 
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        if client_id.is_empty() {
-            return Err(own_file::store_error(
-                &self.path,
-                "the client ID is empty: set CLIENT_ID",
-            ));
-        }
-        self.change(|document| {
-            write(document, client_id, token);
-            true
-        })
-    }
-
     /// Compares and changes in one step, under the other clients' lock.
-    fn replace(
+    fn put(
         &self,
         client_id: &str,
-        old: &StoredToken,
+        only_if: Option<&StoredToken>,
         new: Option<&StoredToken>,
+        guard: &LoginGuard,
     ) -> Result<bool> {
-        let stands = Cell::new(false);
-        self.change(|document| {
-            stands.set(read(document, client_id).is_some_and(|current| current.is_same_grant(old)));
+        if new.is_some() && client_id.is_empty() {
+            return Err(own_file::store_error(&self.path, "the client ID is empty"));
+        }
+        if new.is_none() && self.is_missing() {
+            return Ok(only_if.is_none());
+        }
+        let mut may_change = true;
+        self.change(guard, |document| {
+            may_change = only_if.is_none_or(|old| {
+                read(document, client_id).is_some_and(|current| current.is_same_grant(old))
+            });
             match new {
-                _ if !stands.get() => false,
+                _ if !may_change => false,
                 Some(new) => {
                     write(document, client_id, new);
                     true
@@ -280,14 +267,13 @@ impl TokenStore for FileStore {
                 None => document.remove(client_id),
             }
         })?;
-        Ok(stands.get())
+        Ok(may_change)
     }
 
     /// Waits long enough even for the lock of a client that has just crashed to become stale.
-    fn get_ready(&self) -> Result<()> {
+    fn get_ready(&self, guard: &LoginGuard) -> Result<()> {
         own_file::check_folder(&self.path)?;
-        let login = self.lock.share_or_acquire(LoginLock::PATIENCE)?;
-        let _peers = PeerLock::acquire(&self.path, login.excludes_others(), PeerLock::UNTIL_STALE)?;
+        let _peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::UNTIL_STALE)?;
         let present = self
             .path
             .symlink_metadata()
@@ -299,23 +285,8 @@ impl TokenStore for FileStore {
         written.map_err(|error| own_file::io_error(&self.path, "written", &error))
     }
 
-    fn delete(&self, client_id: &str) -> Result<()> {
-        if self
-            .path
-            .symlink_metadata()
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-        {
-            return Ok(());
-        }
-        self.change(|document| document.remove(client_id))
-    }
-
     fn description(&self) -> String {
         format!("file {}", own_file::shown(&self.path))
-    }
-
-    fn take_notices(&self) -> Vec<Notice> {
-        std::mem::take(&mut *self.notices())
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::items::{Item, Trouble};
-use super::{Newness, StoredToken, TokenStore, format};
+use self::items::{Item, Trouble, TroubleKind};
+use super::{LoginGuard, Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 
 /// The service name that all clients share.
@@ -36,7 +36,7 @@ pub struct KeyringStore {
 enum State {
     NotAsked,
     Working(Sender<Question>),
-    GivenUp(String),
+    GivenUp(Trouble),
 }
 
 type Question = Box<dyn FnOnce() + Send>;
@@ -65,10 +65,10 @@ impl KeyringStore {
     fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T> {
+    ) -> Result<T, Trouble> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let thread = match &*state {
-            State::GivenUp(reason) => return Err(keyring_error(reason.clone())),
+            State::GivenUp(trouble) => return Err(trouble.clone()),
             State::Working(thread) => thread.clone(),
             State::NotAsked => start_thread()?,
         };
@@ -101,17 +101,17 @@ impl KeyringStore {
                 Trouble::lasting("the connection to it broke down: try again")
             }
         };
-        if trouble.lasts {
-            *state = State::GivenUp(trouble.reason.clone());
+        if trouble.kind != TroubleKind::Passing {
+            *state = State::GivenUp(trouble.clone());
         }
-        Err(keyring_error(trouble.reason))
+        Err(trouble)
     }
 }
 
 impl TokenStore for KeyringStore {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
         let client_id = client_id.to_owned();
-        self.ask(move |permission| {
+        let loaded = self.ask(move |permission| {
             let text = token_item(&client_id)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
             // The record is optional: a token works without it.
@@ -119,74 +119,52 @@ impl TokenStore for KeyringStore {
                 .and_then(|item| item.read(permission))
                 .unwrap_or_default();
             Ok(format::read(&text, record.as_deref().map(String::as_str)))
-        })
-    }
-
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        if client_id.is_empty() {
-            return Err(keyring_error("the client ID is empty: set CLIENT_ID"));
-        }
-        let (client_id, token) = (client_id.to_owned(), token.clone());
-        self.ask(move |permission| {
-            let item = token_item(&client_id)?;
-            let previous = item.read(permission)?;
-            let text = format::write(&client_id, &token, previous.as_deref().map(String::as_str));
-            item.write(&text, permission)?;
-            let record = record_item(&client_id)?;
-            match format::write_record(&token) {
-                Some(text) => record.write(&text, permission),
-                None => record.delete(permission),
-            }
-        })
-    }
-
-    /// Deletes the client's items. If the keyring has never answered, we know of no token in it, so
-    /// this succeeds: a person who could not log in with the keyring can still log out.
-    fn delete(&self, client_id: &str) -> Result<()> {
-        let client_id = client_id.to_owned();
-        let deleted = self.ask(move |permission| {
-            token_item(&client_id)?.delete(permission)?;
-            record_item(&client_id)?.delete(permission)
         });
-        if self.has_answered.load(Ordering::Relaxed) {
-            deleted
-        } else {
-            Ok(())
+        match loaded {
+            Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
+            loaded => loaded.map_err(keyring_error),
         }
     }
 
-    /// When it deletes, and several items match, deletes only those with `old`: another may be a
-    /// login that still works.
-    fn replace(
+    /// When it deletes `only_if`, and several items match, deletes only those with that token:
+    /// another may be a login that still works.
+    ///
+    /// Succeeds in deleting from a keyring that has never answered, because we know of no token in
+    /// it: a person who could not log in with the keyring can still log out.
+    fn put(
         &self,
         client_id: &str,
-        old: &StoredToken,
+        only_if: Option<&StoredToken>,
         new: Option<&StoredToken>,
+        _guard: &LoginGuard,
     ) -> Result<bool> {
-        if !self
-            .load(client_id)?
-            .is_some_and(|current| current.is_same_grant(old))
-        {
-            return Ok(false);
+        if new.is_some() && client_id.is_empty() {
+            return Err(keyring_error(Trouble::passing("the client ID is empty")));
         }
-        if let Some(new) = new {
-            self.save(client_id, new)?;
-        } else {
-            let (client_id, old) = (client_id.to_owned(), old.clone());
-            self.ask(move |permission| {
-                let is_old = |text: &str| {
-                    format::read(text, None).is_some_and(|token| token.is_same_grant(&old))
-                };
-                let item = token_item(&client_id)?;
-                item.delete_where(is_old, permission)?;
-                if item.read(permission)?.is_none() {
-                    record_item(&client_id)?.delete(permission)
-                } else {
-                    Ok(())
+        let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
+        let deletes_all = only_if.is_none() && new.is_none();
+        let outcome = self.ask(move |permission| {
+            let (item, record) = (token_item(&client_id)?, record_item(&client_id)?);
+            match (only_if, new) {
+                (Some(old), _) if !is_stored(&old, &item, permission)? => return Ok(false),
+                (_, Some(new)) => write(&client_id, &new, &item, &record, permission)?,
+                (Some(old), None) => {
+                    item.delete_where(|text| is_token(text, &old), permission)?;
+                    if item.read(permission)?.is_none() {
+                        record.delete(permission)?;
+                    }
                 }
-            })?;
+                (None, None) => {
+                    item.delete(permission)?;
+                    record.delete(permission)?;
+                }
+            }
+            Ok(true)
+        });
+        if deletes_all && !self.has_answered.load(Ordering::Relaxed) {
+            return Ok(true);
         }
-        Ok(true)
+        outcome.map_err(keyring_error)
     }
 
     fn description(&self) -> String {
@@ -200,6 +178,31 @@ impl fmt::Debug for KeyringStore {
             .debug_struct("KeyringStore")
             .field("limit", &self.limit)
             .finish_non_exhaustive()
+    }
+}
+
+fn is_token(text: &str, token: &StoredToken) -> bool {
+    format::read(text, None).is_some_and(|stored| stored.is_same_grant(token))
+}
+
+fn is_stored(token: &StoredToken, item: &Item, permission: &Permission) -> Result<bool, Trouble> {
+    let stored = item.read(permission)?;
+    Ok(stored.is_some_and(|text| is_token(&text, token)))
+}
+
+fn write(
+    client_id: &str,
+    token: &StoredToken,
+    item: &Item,
+    record: &Item,
+    permission: &Permission,
+) -> Result<(), Trouble> {
+    let previous = item.read(permission)?;
+    let previous = previous.as_deref().map(String::as_str);
+    item.write(&format::write(client_id, token, previous), permission)?;
+    match format::write_record(token) {
+        Some(text) => record.write(&text, permission),
+        None => record.delete(permission),
     }
 }
 
@@ -234,19 +237,19 @@ fn record_item(client_id: &str) -> Result<Item, Trouble> {
 
 /// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process
 /// ends, and no code waits for it.
-fn start_thread() -> Result<Sender<Question>> {
+fn start_thread() -> Result<Sender<Question>, Trouble> {
     let (questions, inbox) = mpsc::channel::<Question>();
     thread::Builder::new()
         .name("keyring".to_owned())
         .spawn(move || inbox.into_iter().for_each(|question| question()))
-        .map_err(|error| keyring_error(format!("no thread can be started for it ({error})")))?;
+        .map_err(|error| Trouble::passing(format!("no thread can be started for it ({error})")))?;
     Ok(questions)
 }
 
-fn keyring_error(reason: impl Into<String>) -> Error {
+fn keyring_error(trouble: Trouble) -> Error {
     Error::Store {
         place: "keyring".to_owned(),
-        reason: reason.into(),
+        reason: trouble.reason,
     }
 }
 

@@ -5,11 +5,9 @@
 //! server. The kernel releases the lock as soon as its holder ends, for whatever reason. We never
 //! remove the lock file, because two processes could then lock two files of the same name.
 
-use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,31 +19,24 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Temporary files older than this were left by a crash.
 const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(60);
 
-/// The lock of one token file. It also protects the token when it is in the keyring.
-///
-/// Clones share the lock: while one of them holds it, the stores that have another may use it.
-#[derive(Clone)]
-pub struct LoginLock {
-    place: Place,
-    current: Arc<Mutex<Weak<Held>>>,
-}
-
-#[derive(Clone)]
-enum Place {
+/// The lock of a user's stores. It protects the login in the keyring too.
+#[derive(Debug, Clone)]
+pub enum LoginLock {
+    /// The file `<store_file>.rust-lock` beside this token file.
     Beside(PathBuf),
+    /// No lock file is possible, for this reason. The lock is acquired at once and excludes no other
+    /// process.
     Nowhere(String),
 }
 
-/// The lock is held until every clone of this guard is dropped. It may be held across `await`.
-#[derive(Debug, Clone)]
-pub struct LoginGuard(Arc<Held>);
-
+/// Permission to change the stores, which every change takes as an argument. The lock is held until
+/// this is dropped, also across `await`. One thread at a time uses it.
 #[derive(Debug)]
-struct Held {
-    /// The locked file. Closing it releases the lock.
-    file: Option<File>,
-    /// Why no lock file could be locked.
-    unlocked_because: Option<String>,
+pub enum LoginGuard {
+    /// No other process can have the lock while this file is open.
+    Locked(File),
+    /// Another process may change the stores at the same time, for this reason.
+    Unlocked(String),
 }
 
 impl LoginLock {
@@ -53,112 +44,36 @@ impl LoginLock {
     /// refresh.
     pub const PATIENCE: Duration = Duration::from_secs(75);
 
-    /// Creates the lock of the token file `store_file`: the file `<store_file>.rust-lock`.
-    pub fn beside(store_file: impl Into<PathBuf>) -> Self {
-        Self::new(Place::Beside(store_file.into()))
-    }
-
-    /// Creates a lock for use where no lock file is possible. It is acquired at once and excludes
-    /// no other process.
-    pub fn nowhere(reason: impl Into<String>) -> Self {
-        Self::new(Place::Nowhere(reason.into()))
-    }
-
-    fn new(place: Place) -> Self {
-        Self {
-            place,
-            current: Arc::default(),
-        }
-    }
-
     /// Takes the lock. Waits at most `patience` while another process holds it. Blocks the thread.
     ///
     /// If no file can be locked (no home folder of ours, a file system without locks), this returns
-    /// a guard at once, and [`LoginGuard::unlocked_because`] gives the reason.
+    /// [`LoginGuard::Unlocked`] at once.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] when another process holds the lock for longer (the text gives its process
     /// ID), or when the lock file cannot be trusted (a link, another user's).
     pub fn acquire(&self, patience: Duration) -> Result<LoginGuard> {
-        let held = Arc::new(match &self.place {
-            Place::Beside(store_file) => Held::acquire(store_file, patience)?,
-            Place::Nowhere(reason) => Held::nothing(reason.clone()),
-        });
-        *self.current() = Arc::downgrade(&held);
-        Ok(LoginGuard(held))
-    }
-
-    /// Returns the lock that a clone holds now, or takes it.
-    pub(super) fn share_or_acquire(&self, patience: Duration) -> Result<LoginGuard> {
-        let shared = self.current().upgrade();
-        shared.map_or_else(|| self.acquire(patience), |held| Ok(LoginGuard(held)))
-    }
-
-    /// Returns the lock that a clone holds now, or a guard that excludes no other process. Use this
-    /// for work that must be done even if the lock cannot be acquired. While the guard exists, no
-    /// store waits for the lock again.
-    pub(super) fn share_or_do_without(&self, reason: String) -> LoginGuard {
-        let mut current = self.current();
-        let held = current.upgrade().unwrap_or_else(|| {
-            let held = Arc::new(Held::nothing(reason));
-            *current = Arc::downgrade(&held);
-            held
-        });
-        LoginGuard(held)
-    }
-
-    /// The value is always replaced whole, so it is still valid if a panic has poisoned the mutex.
-    fn current(&self) -> MutexGuard<'_, Weak<Held>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for LoginLock {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::Beside(store_file) => formatter
-                .debug_tuple("LoginLock")
-                .field(store_file)
-                .finish(),
-            Place::Nowhere(reason) => formatter.debug_tuple("LoginLock").field(reason).finish(),
-        }
-    }
-}
-
-impl LoginGuard {
-    /// Returns why this guard excludes no other process, if that is so. The user should be told.
-    pub fn unlocked_because(&self) -> Option<&str> {
-        self.0.unlocked_because.as_deref()
-    }
-
-    /// Returns whether no other process can have the lock.
-    pub(super) fn excludes_others(&self) -> bool {
-        self.0.file.is_some()
-    }
-}
-
-impl Held {
-    fn acquire(store_file: &Path, patience: Duration) -> Result<Self> {
+        let store_file = match self {
+            Self::Beside(store_file) => store_file,
+            Self::Nowhere(reason) => return Ok(LoginGuard::Unlocked(reason.clone())),
+        };
         let path = own_file::with_suffix(store_file, ".rust-lock");
         if let Err(error) = own_file::check_folder(&path) {
-            return Ok(Self::nothing(error.to_string()));
+            return Ok(LoginGuard::Unlocked(error.to_string()));
         }
         let start = Instant::now();
         loop {
             let mut file = match open(&path) {
                 Ok(file) => file,
                 Err(Unopened::Refused(error)) => return Err(error),
-                Err(Unopened::NoPlace(reason)) => return Ok(Self::nothing(reason)),
+                Err(Unopened::NoPlace(reason)) => return Ok(LoginGuard::Unlocked(reason)),
             };
             match file.try_lock() {
                 Ok(()) if is_at(&path, &file) => {
                     sign(&mut file);
                     remove_what_crashes_left(store_file);
-                    return Ok(Self {
-                        file: Some(file),
-                        unlocked_because: None,
-                    });
+                    return Ok(LoginGuard::Locked(file));
                 }
                 // The file was removed in the meantime, so our lock excludes only processes that
                 // had it open. Try again with the new file.
@@ -166,7 +81,7 @@ impl Held {
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
                 Err(TryLockError::Error(error)) => {
-                    return Ok(Self::nothing(format!(
+                    return Ok(LoginGuard::Unlocked(format!(
                         "{}: cannot be locked ({error})",
                         own_file::shown(&path)
                     )));
@@ -174,12 +89,19 @@ impl Held {
             }
         }
     }
+}
 
-    fn nothing(reason: String) -> Self {
-        Self {
-            file: None,
-            unlocked_because: Some(reason),
+impl LoginGuard {
+    /// Returns why another process may change the stores at the same time, if it may.
+    pub fn unlocked_because(&self) -> Option<&str> {
+        match self {
+            Self::Locked(_) => None,
+            Self::Unlocked(reason) => Some(reason),
         }
+    }
+
+    pub(super) fn excludes_others(&self) -> bool {
+        matches!(self, Self::Locked(_))
     }
 }
 
@@ -240,7 +162,8 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
     own_file::store_error(
         path,
         format!(
-            "{holder} holds this lock for more than {} s; it may be renewing the login or logging out: let it finish or end it, then try again",
+            "{holder} has held this lock for more than {} s, perhaps to refresh the login: let it \
+             finish, or end it",
             patience.as_secs()
         ),
     )

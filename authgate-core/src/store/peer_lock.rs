@@ -5,20 +5,22 @@
 //! remove whichever file is there. We move it aside and look at it first, so that we can put back a
 //! lock that another client has taken in the meantime.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::own_file::{self, Identity};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 const PAUSE: Duration = Duration::from_millis(100);
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-/// The text that marks a lock file as this client's.
-const MARK: &str = "authgate-rust ";
+/// The permissions that mark a lock as this client's. No other client uses them, and they are set in
+/// the moment of creation, so that a crash never leaves a lock of ours without a mark.
+#[cfg(unix)]
+const MARK: u32 = 0o400;
 
 /// The lock, held until it is dropped. Hold it while reading, changing and renaming the file, but
 /// never during a request, because Python's client gives up after 5 s.
@@ -46,22 +48,13 @@ impl PeerLock {
         let path = own_file::with_suffix(store_file, ".lock");
         let tries = patience.as_millis() / PAUSE.as_millis();
         for _ in 0..tries {
-            match Occupant::of(&path)? {
+            match ExistingLock::of(&path)? {
                 None => {
-                    let made = if excludes_others {
-                        // Create the file anew each time, because a wait that a signal ends must
-                        // not leave it behind.
-                        Candidate::new(store_file)?.put_in_place(&path)?
-                    } else {
-                        create(&path)?
-                    };
-                    if let Some(file) = made {
+                    if let Some(file) = create(&path, excludes_others)? {
                         return Ok(Self { path, file });
                     }
                 }
-                Some(occupant) if occupant.is_dead(excludes_others) => {
-                    occupant.evict(store_file, &path)?
-                }
+                Some(lock) if lock.is_stale(excludes_others) => lock.evict(store_file, &path)?,
                 Some(_) => thread::sleep(PAUSE),
             }
         }
@@ -94,59 +87,33 @@ impl Drop for PeerLock {
     }
 }
 
-/// A lock file that is ready to be put in place.
-///
-/// We write it under another name and link it to its own, so that no client ever sees it without
-/// our mark. We could not tell an unmarked lock from another program's.
-struct Candidate {
-    file: File,
-    path: tempfile::TempPath,
-    mark: String,
-}
-
-impl Candidate {
-    fn new(store_file: &Path) -> Result<Self> {
-        let mark = format!("{MARK}{}\n", std::process::id());
-        let (mut file, path) = own_file::temporary(store_file)?.into_parts();
-        write_mark(&mut file, &mark);
-        Ok(Self { file, path, mark })
-    }
-
-    /// Puts the lock in place. Returns its file, or `None` if another client has the lock.
-    fn put_in_place(self, lock: &Path) -> Result<Option<File>> {
-        match std::fs::hard_link(&self.path, lock) {
-            Ok(()) => Ok(Some(self.file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(_) => self.create_in_place(lock),
-        }
-    }
-
-    /// Creates the lock directly, on file systems without hard links. A crash between the two steps
-    /// leaves an unmarked lock.
-    fn create_in_place(self, lock: &Path) -> Result<Option<File>> {
-        let mut created = create(lock)?;
-        if let Some(file) = &mut created {
-            write_mark(file, &self.mark);
-        }
-        Ok(created)
-    }
-}
-
-/// Creates a lock without our mark, as the other clients do. Returns `None` if another client has
-/// the lock.
-fn create(lock: &Path) -> Result<Option<File>> {
+/// Creates the lock. Returns `None` if another client has it.
+fn create(lock: &Path, marked: bool) -> Result<Option<File>> {
     let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.write(true).create_new(true).open(lock) {
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if marked { MARK } else { 0o600 });
+    #[cfg(not(unix))]
+    let _ = marked;
+    match options.open(lock) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(own_file::io_error(lock, "created", &error)),
     }
 }
 
-/// The existing lock that we must wait for or remove.
-struct Occupant {
+#[cfg(unix)]
+fn is_marked(lock: &Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&lock.permissions()) & 0o777 == MARK
+}
+
+#[cfg(not(unix))]
+fn is_marked(_: &Metadata) -> bool {
+    false
+}
+
+/// A lock that we must wait for, or remove.
+struct ExistingLock {
     identity: Identity,
     is_marked: bool,
     /// The age of the lock. If its time is in the future, because a clock was set, this is the time
@@ -154,43 +121,20 @@ struct Occupant {
     distance: Duration,
 }
 
-impl Occupant {
+impl ExistingLock {
     fn of(lock: &Path) -> Result<Option<Self>> {
-        let (file, metadata) = match own_file::open(lock, OpenOptions::new().read(true)) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(None),
-            Err(error) => return Self::still_being_linked(lock, error),
+        let Some((_, metadata)) = own_file::open(lock, OpenOptions::new().read(true))? else {
+            return Ok(None);
         };
         let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         Ok(Some(Self {
             identity: Identity::of(&metadata),
-            is_marked: is_marked(file),
+            is_marked: is_marked(&metadata),
             distance: modified.elapsed().unwrap_or_else(|error| error.duration()),
         }))
     }
 
-    /// Recognizes a lock of our own that still has its first name too, because it is being linked
-    /// or a crash interrupted that.
-    fn still_being_linked(lock: &Path, error: Error) -> Result<Option<Self>> {
-        let metadata = match lock.symlink_metadata() {
-            Ok(metadata) if metadata.is_file() && own_file::is_ours(&metadata) => metadata,
-            _ => return Err(error),
-        };
-        match File::open(lock) {
-            Ok(file) if is_marked(&file) => Ok(Some(Self {
-                identity: Identity::of(&metadata),
-                is_marked: true,
-                distance: metadata
-                    .modified()
-                    .ok()
-                    .and_then(|time| time.elapsed().ok())
-                    .unwrap_or_default(),
-            })),
-            _ => Err(error),
-        }
-    }
-
-    fn is_dead(&self, excludes_others: bool) -> bool {
+    fn is_stale(&self, excludes_others: bool) -> bool {
         (self.is_marked && excludes_others) || self.distance > STALE_AFTER
     }
 
@@ -218,15 +162,4 @@ impl Occupant {
         }
         std::fs::remove_file(&aside).map_err(|error| own_file::io_error(&aside, "removed", &error))
     }
-}
-
-/// Writes the mark. On a full disk, the lock has none; if a crash leaves it, it becomes stale like
-/// any other.
-fn write_mark(lock: &mut File, mark: &str) {
-    let _ = lock.write_all(mark.as_bytes());
-}
-
-fn is_marked(lock: impl Read) -> bool {
-    let mut start = Vec::new();
-    lock.take(MARK.len() as u64).read_to_end(&mut start).is_ok() && start == MARK.as_bytes()
 }

@@ -107,8 +107,8 @@ impl Ended {
     /// stays, why no browser is opened, where the login is stored, and that a slow disk takes its time.
     pub fn notices(&self) -> String {
         let unsaid = [
-            "the keyring is off: ",
-            "Waiting for the place where the login is kept",
+            "The login is saved unencrypted in ",
+            "Waiting for the stored login",
             "no browser can be opened",
         ];
         let said = self.said();
@@ -122,7 +122,7 @@ impl Ended {
         let end = if prompt.starts_with(" to") {
             "lets this program in.\n\n"
         } else {
-            "or use the device flow\n"
+            "or use the device flow.\n"
         };
         let (_, after) = prompt.split_once(end).unwrap();
         format!("{before}[prompt]\n{after}")

@@ -15,6 +15,7 @@ mod stored_token;
 
 use std::time::Duration;
 
+use authgate_core::notice::Notices;
 use authgate_core::store::{
     FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore,
 };
@@ -28,8 +29,8 @@ async fn main() {
     let client_id = std::env::var("CLIENT_ID").unwrap_or_else(|_| CLIENT.to_owned());
     let name = std::env::args().nth(1).unwrap();
     let mut process = Process {
+        store: Store::open(&name, &client_id),
         client_id,
-        store: Store::open(&name),
         guard: None,
     };
     for order in std::io::stdin().lines() {
@@ -39,7 +40,7 @@ async fn main() {
             ["log-in", url] => log_in(url).await,
             // As another run would.
             ["open"] => {
-                process.store = Store::open(&name);
+                process.store = Store::open(&name, &process.client_id);
                 Ok("opened".to_owned())
             }
             _ => process.carry_out(&words),
@@ -58,21 +59,29 @@ struct Process {
 }
 
 enum Store {
-    Single(Box<dyn TokenStore>),
+    Single(Box<dyn TokenStore>, LoginLock),
     OfUser(Box<FallbackStore>),
 }
 
 impl Store {
-    fn open(name: &str) -> Self {
+    fn open(name: &str, client_id: &str) -> Self {
         // Long enough for a keyring on a busy machine, unless the test wants it to be given up.
         let limit =
             std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
         let keyring = KeyringStore::new(Duration::from_millis(limit));
+        let of_user = |keyring| Self::OfUser(Box::new(FallbackStore::of_user(client_id, keyring)));
         match name {
-            "file" => Self::Single(Box::new(FileStore::in_home().unwrap())),
-            "keyring" => Self::Single(Box::new(keyring)),
-            "keyring-and-file" => Self::OfUser(Box::new(FallbackStore::of_user(Some(keyring)))),
-            "no-keyring" => Self::OfUser(Box::new(FallbackStore::of_user(None))),
+            "file" => {
+                let file = FileStore::in_home(Notices::default()).unwrap();
+                let lock = file.login_lock();
+                Self::Single(Box::new(file), lock)
+            }
+            "keyring" => {
+                let no_lock = LoginLock::Nowhere("the keyring has none".to_owned());
+                Self::Single(Box::new(keyring), no_lock)
+            }
+            "keyring-and-file" => of_user(Some(keyring)),
+            "no-keyring" => of_user(None),
             _ => panic!("no such store: {name}"),
         }
     }
@@ -80,55 +89,87 @@ impl Store {
 
 impl Process {
     fn carry_out(&mut self, order: &[&str]) -> Result<String> {
-        let client_id = &self.client_id;
-        let store: &dyn TokenStore = match &self.store {
-            Store::Single(store) => &**store,
-            Store::OfUser(store) => &**store,
+        match &self.store {
+            Store::Single(store, lock) => self.on_single(&**store, lock, order),
+            Store::OfUser(store) => match order {
+                ["load"] => {
+                    let all = store.load_all();
+                    Ok(described(all.first().map(|login| &login.token)))
+                }
+                ["notices"] => {
+                    let notices = store.notices().take();
+                    let lines: Vec<_> = notices.iter().map(ToString::to_string).collect();
+                    Ok(lines.join(" | "))
+                }
+                _ => {
+                    let guard = self.guard.take();
+                    let guard = guard.map_or_else(|| store.lock(LoginLock::PATIENCE), Ok)?;
+                    let answer = change(store, &guard, order);
+                    if order == ["lock"] {
+                        // Held as long as this process lives.
+                        self.guard = Some(guard);
+                    }
+                    Ok(answer)
+                }
+            },
+        }
+    }
+
+    fn on_single(
+        &self,
+        store: &dyn TokenStore,
+        lock: &LoginLock,
+        order: &[&str],
+    ) -> Result<String> {
+        let guard = lock.acquire(LoginLock::PATIENCE)?;
+        let put = |old: Option<&StoredToken>, new: Option<&StoredToken>| {
+            store.put(&self.client_id, old, new, &guard)
         };
-        Ok(match (order, &self.store) {
-            (["load"], _) => store
-                .load(client_id)?
-                .as_ref()
-                .map_or("none".to_owned(), line),
-            (["save", number], _) => {
-                store.save(client_id, &numbered(number))?;
+        Ok(match order {
+            ["load"] => described(store.load(&self.client_id)?.as_ref()),
+            ["save", number] => {
+                put(None, Some(&numbered(number)))?;
                 "saved".to_owned()
             }
-            (["delete"], _) => {
-                store.delete(client_id)?;
+            ["delete"] => {
+                put(None, None)?;
                 "deleted".to_owned()
             }
             // As when the server has refused the token that is there.
-            (["delete-loaded"], _) => {
-                let loaded = store.load(client_id)?.unwrap();
-                store.replace(client_id, &loaded, None)?.to_string()
-            }
-            (["notices"], _) => {
-                let notices: Vec<_> = store
-                    .take_notices()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect();
-                notices.join(" | ")
-            }
-            (["save-login", number], Store::OfUser(store)) => {
-                let is_saved = store.save_login(client_id, &numbered(number));
-                (if is_saved { "saved" } else { "not saved" }).to_owned()
-            }
-            (["save-refreshed", old, new], Store::OfUser(store)) => {
-                format!(
-                    "{:?}",
-                    store.save_refreshed(client_id, &numbered(old), &numbered(new))
-                )
-            }
-            // Held as long as this process lives.
-            (["lock"], Store::OfUser(store)) => {
-                let guard = self.guard.insert(store.lock(LoginLock::PATIENCE)?);
-                guard.unlocked_because().unwrap_or("locked").to_owned()
+            ["delete-loaded"] => {
+                let loaded = store.load(&self.client_id)?.unwrap();
+                put(Some(&loaded), None)?.to_string()
             }
             _ => panic!("no such order: {order:?}"),
         })
     }
+}
+
+fn change(store: &FallbackStore, guard: &LoginGuard, order: &[&str]) -> String {
+    match order {
+        ["save-login", number] => {
+            let is_saved = store.save_login(&numbered(number), guard);
+            (if is_saved { "saved" } else { "not saved" }).to_owned()
+        }
+        ["save-refreshed", old, new] => {
+            let (old, all) = (numbered(old), store.load_all());
+            let old = all.iter().find(|login| login.token == old).unwrap();
+            let counts = store.save_refreshed(old, &numbered(new), guard);
+            (if counts { "saved" } else { "superseded" }).to_owned()
+        }
+        ["delete"] => {
+            let failures = store.delete_everywhere(guard);
+            failures
+                .first()
+                .map_or("deleted".to_owned(), |error| format!("error: {error}"))
+        }
+        ["lock"] => guard.unlocked_because().unwrap_or("locked").to_owned(),
+        _ => panic!("no such order: {order:?}"),
+    }
+}
+
+fn described(token: Option<&StoredToken>) -> String {
+    token.map_or("none".to_owned(), line)
 }
 
 fn numbered(number: &str) -> StoredToken {

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use authgate_core::Secret;
-use authgate_core::store::{FileStore, StoredToken, TokenStore};
+use authgate_core::notice::Notices;
+use authgate_core::store::{FileStore, LoginLock, StoredToken, TokenStore};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -18,7 +19,11 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     }
     let path = folder.join("tokens.json");
     fs::write(&path, content).expect("the folder is ours");
-    let store = FileStore::new(&path);
+    let store = FileStore::new(&path, Notices::default());
+    let guard = store
+        .login_lock()
+        .acquire(LoginLock::PATIENCE)
+        .expect("the folder is ours");
 
     let found = store
         .load(CLIENT)
@@ -27,7 +32,9 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
         assert_can_be_used(token);
     }
     let token = token();
-    store.save(CLIENT, &token).expect("a token can be kept");
+    store
+        .put(CLIENT, None, Some(&token), &guard)
+        .expect("a token can be kept");
     assert_eq!(store.load(CLIENT).expect("it was just saved"), Some(token));
     match &damaged_copies(folder)[..] {
         [] => assert_keeps_what_is_not_ours(content, &path),
@@ -39,7 +46,9 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     }
 
     let saved = read(&path);
-    store.delete(CLIENT).expect("a token can be forgotten");
+    store
+        .put(CLIENT, None, None, &guard)
+        .expect("a token can be forgotten");
     assert_eq!(store.load(CLIENT).expect("it was just deleted"), None);
     assert_keeps_what_is_not_ours(&saved, &path);
 }

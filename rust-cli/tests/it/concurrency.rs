@@ -107,9 +107,7 @@ async fn a_refresh_does_not_undo_a_logout() {
     let refreshing = run(&home, &server).start();
     refresh.arrived().await;
     let logout = run(&home, &server).arg("--logout").start();
-    logout
-        .says("Waiting for the place where the login is kept")
-        .await;
+    logout.says("Waiting for the stored login").await;
     refresh.release();
     let logout = logout.end().await;
     assert_eq!(
@@ -127,8 +125,7 @@ async fn no_refresh_is_sent_while_its_token_could_not_be_saved() {
     let (server, home) = logged_in_with_rotation(-60).await;
     fs::write(home.file(".lock"), "4242").unwrap();
     let run = run(&home, &server).start();
-    run.says("Waiting for the place where the login is kept")
-        .await;
+    run.says("Waiting for the stored login").await;
     assert_eq!(server.count(Endpoint::Token), 0);
 
     fs::remove_file(home.file(".lock")).unwrap();

@@ -22,7 +22,8 @@ async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
 /// It comes to the device flow's prompt without a failure.
 async fn asks_for_a_login(run: Run) {
     let run = run.start();
-    run.says("The server has revoked the stored login").await;
+    run.says("Your stored login was revoked by the server")
+        .await;
     run.says("/device").await;
     run.kill().await;
 }

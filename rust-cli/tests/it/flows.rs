@@ -29,14 +29,14 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
     let ended = run.end().await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.said(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     To log in, open this address in a browser on this machine:
 
         http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
 
-    Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above by hand
-    Finishing the login
+    Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above yourself.
+    Finishing the login.
+    The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.
     ");
     assert!(port.is_free());
     let verifier = server.requests_at(Endpoint::Token)[0]
@@ -73,8 +73,8 @@ async fn a_request_that_is_not_of_this_login_does_not_end_it() {
     assert_eq!((ended.status, server.count(Endpoint::Token)), (Some(0), 1));
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
-    Finishing the login
+    Ignored a request to the callback address that was not part of this login.
+    Finishing the login.
     ");
 }
 
@@ -103,7 +103,7 @@ async fn a_revoked_login_is_not_shown_after_access_denied() {
     let (server, home) = logged_in(600).await;
     server.revoke_everything();
     assert_snapshot!(denied_at(&server, run(&home, &server)).await.failure(1), @"
-    The server has revoked the stored login: it is deleted, and you log in again
+    Your stored login was revoked by the server. Please log in again.
     [prompt]
     error: login: it was refused by the person who was asked. Start again if that was a mistake
     ");
@@ -122,7 +122,7 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
     );
     assert_snapshot!(run.end().await.failure(1), @"
     [prompt]
-    Finishing the login
+    Finishing the login.
     error: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
     ");
     assert_eq!(home.text(), None);
@@ -149,7 +149,7 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     assert_snapshot!(said.concat(), @"
     error: the login by browser came to nothing; --flow device logs in without one
       caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    The server has revoked the stored login: it is deleted, and you log in again
+    Your stored login was revoked by the server. Please log in again.
     error: the login by browser came to nothing; --flow device logs in without one
       caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
     ");

@@ -16,7 +16,6 @@ async fn a_first_login_prints_the_block_and_no_secret() {
     let stored = stored(&home, &server);
     ended.shows(&stored, &server);
     assert_snapshot!(ended.said(), @"
-    the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     To log in to http://127.0.0.1:[port], open this page on this machine:
 
         http://127.0.0.1:[port]/device
@@ -27,6 +26,8 @@ async fn a_first_login_prints_the_block_and_no_secret() {
 
     It lets the client dev-cli in, which asks for: profile email.
     Continue only if you started this login yourself: whoever enters the code lets this program in.
+
+    The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.
     ");
     assert_eq!(stored.scope, "profile email");
     ended.says(&[&server.latest_user_code().unwrap()]);
@@ -54,7 +55,7 @@ async fn a_later_run_prints_the_same_block_without_a_login() {
 
     let second = run(&home, &server).end().await;
     second.shows_stored(&home, &server);
-    assert_snapshot!(second.said(), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
+    assert_snapshot!(second.said(), @"");
     let without_seconds = |ended: &Ended| {
         ended
             .stdout
@@ -87,7 +88,7 @@ async fn the_block_shows_what_the_token_really_has() {
     let first = run(&home, &server).approved_at(&server).await;
     assert_snapshot!(first.notices(), @"
     [prompt]
-    The server did not grant: profile
+    The server did not grant: profile.
     ");
     for ended in [first, run(&home, &server).end().await] {
         let shown = ["ID Token", "Refresh Token", "Scope"].map(|label| ended.value(label));

@@ -128,7 +128,7 @@ async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The new login needs neither: it is saved without this lock
+    [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The login is saved without this lock, so another program that refreshes at the same time may end it.
     ");
     assert!(!home.path().join("elsewhere").exists());
 }
@@ -252,9 +252,9 @@ async fn a_full_disk_does_not_use_up_the_refresh_token() {
     }
     assert_eq!(said[0], said[1]);
     assert_snapshot!(said[0], @r#"
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
     "#);
 }
 
@@ -264,7 +264,7 @@ async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     let before = stored(&home, &server);
     let ended = run(&home, &server).with_space_for("0").end().await;
     ended.shows(&before, &server);
-    assert_snapshot!(ended.notices(), @r#"[home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The token there is stays in use"#);
+    assert_snapshot!(ended.notices(), @r#"The login could not be refreshed: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored token is still valid."#);
     assert_eq!(
         (stored(&home, &server), server.count(Endpoint::Token)),
         (before, 0)
@@ -280,7 +280,7 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
         .await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
     "#);
     assert_eq!(home.text(), None);
 }
@@ -291,8 +291,8 @@ async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let ended = filled_up_meanwhile(&home, &server).await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there has been replaced and was deleted
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there no longer works, so it is deleted.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
     "#);
     assert_eq!(home.text(), None, "nothing else was in the file");
     logs_in_again(&home, &server).await;
@@ -320,15 +320,15 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     let said = [filled_up, still_full, filled_up_again]
         .map(|ended| ended.goes_on_without_saving(&home, &server));
     assert_snapshot!(said.concat(), @r#"
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored login is not renewed, because the new token could not take its place: you log in again
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token stays there: another program that uses it may end this login
-    The server has revoked the stored login: it is deleted, and you log in again
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
+    Your stored login was revoked by the server. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again)
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
     "#);
     logs_in_again(&home, &server).await;
     assert!(home.has_neighbour());
@@ -414,7 +414,7 @@ async fn a_folder_deleted_during_a_refresh_is_named() {
         (Some(0), server.user().subject.as_str()),
         "{ended:?}"
     );
-    assert_snapshot!(ended.notices(), @"the login cannot be saved anywhere and lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)");
+    assert_snapshot!(ended.notices(), @"The login cannot be saved, so it lasts for this run only ([home]: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does).");
     assert!(!home.path().exists());
 }
 
@@ -427,8 +427,8 @@ async fn a_folder_in_place_of_the_file_is_left_alone() {
     });
     let ended = run.await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
-    [home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder. An old token stays there: another program that uses it may end this login
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder)
+    [home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder. An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder).
     ");
     assert!(home.file("").is_dir());
 }

@@ -101,7 +101,7 @@ async fn all_settings_can_come_from_the_env_file() {
     );
     let ended = Run::new(PROGRAM, &home).approved_at(&server).await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    ended.says(&["keyring is off"]);
+    ended.says(&["saved unencrypted in", "may still be in the keyring"]);
 }
 
 #[tokio::test]
@@ -129,8 +129,8 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
     let ended = run().args("--flow device").approved_at(&server).await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
-    keyring: there is none in this session, as over SSH, in a container or under cron. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
     [prompt]
+    keyring: none is running in this session, as over SSH, in a container or under cron. The login is saved unencrypted in file [home]/.authgate-tokens.json.
     ");
     assert_eq!(run().end().await.status, Some(0));
 }
@@ -150,7 +150,7 @@ async fn without_a_home_folder_the_login_serves_this_run() {
     );
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
+    The login cannot be saved, so it lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder).
     ");
 }
 

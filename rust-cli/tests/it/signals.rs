@@ -187,8 +187,7 @@ async fn a_run_that_waits_for_another_ends_at_once() {
     let lock = std::fs::File::create(home.file(".rust-lock")).unwrap();
     lock.lock().unwrap();
     let run = run(&home, &server).start();
-    run.says("Waiting for the place where the login is kept")
-        .await;
+    run.says("Waiting for the stored login").await;
     let ended = interrupt(run).await;
     assert!(
         !ended.stderr.contains("Finishing what the server has begun"),
@@ -206,8 +205,7 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     refresh.arrived().await;
     home.place(".authgate-tokens.json.lock", "4242");
     refresh.release();
-    run.says("Waiting for the place where the login is kept")
-        .await;
+    run.says("Waiting for the stored login").await;
     interrupt(run)
         .await
         .says(&["Finishing what the server has begun"]);

@@ -35,7 +35,7 @@ async fn without_a_refresh_token_a_person_logs_in_again() {
         assert_eq!(
             ended
                 .stderr
-                .contains("The server has revoked the stored login"),
+                .contains("Your stored login was revoked by the server"),
             is_revoked,
             "{ended:?}"
         );
@@ -68,7 +68,7 @@ async fn a_revoked_login_is_deleted_before_the_next_one() {
     server.revoke_everything();
     let started = run(&home, &server).start();
     started
-        .says("The server has revoked the stored login")
+        .says("Your stored login was revoked by the server")
         .await;
     started.says("/device").await;
     assert_eq!(home.stored(server.public_client()), None);
@@ -80,7 +80,7 @@ async fn a_revoked_login_is_deleted_before_the_next_one() {
     let ended = started.end().await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
-    The server has revoked the stored login: it is deleted, and you log in again
+    Your stored login was revoked by the server. Please log in again.
     [prompt]
     ");
     assert_ne!(stored(&home, &server).access_token, old.access_token);
@@ -225,7 +225,7 @@ async fn a_token_that_expires_soon_is_used_when_its_refresh_fails() {
     let before = stored(&home, &server);
     let ended = run(&home, &server).end().await;
     ended.shows(&before, &server);
-    assert_snapshot!(ended.notices(), @"refresh token grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). The token there is stays in use");
+    assert_snapshot!(ended.notices(), @"The login could not be refreshed: refresh token grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). The stored token is still valid.");
     assert_eq!(stored(&home, &server), before);
 }
 
@@ -259,7 +259,7 @@ async fn a_login_at_another_server_is_sent_nowhere() {
     }
     assert_eq!(notices[0], notices[1]);
     assert_snapshot!(notices[0], @"
-    The stored login is for http://127.0.0.1:[port], not for http://127.0.0.1:[port]: it is not used, and a new one will take its place
+    The stored login is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is not used. The next login replaces it.
     [prompt]
     ");
     assert_eq!(other.requests().len(), 0);
@@ -274,7 +274,7 @@ async fn a_login_at_an_unknown_server_is_sent_nowhere() {
     let ended = run(&home, &server).approved_at(&server).await;
     assert_eq!(ended.status, Some(0));
     assert_snapshot!(ended.notices(), @"
-    The stored login is for an unknown server, not for http://127.0.0.1:[port]: it is not used, and a new one will take its place
+    The stored login does not say which server it is for, so it is not used. The next login replaces it.
     [prompt]
     ");
     assert!(!format!("{:?}", server.requests()).contains("opaque-access-token"));

@@ -46,6 +46,8 @@ fn prompt(screen: &str) -> String {
             lines.push(line);
         }
     }
+    let end = lines.iter().position(|line| *line == "[countdown]");
+    lines.truncate(end.map_or(lines.len(), |end| end + 1));
     format!("To log in to {}", lines.join("\n"))
 }
 
@@ -162,15 +164,14 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
         run.with("DISPLAY", ":0").args("--flow device")
     };
     let with_a_person = run(&desktop).start_in(Terminal::of_size(100, 60));
-    with_a_person
-        .says("Waiting for the place where the login is kept")
-        .await;
+    with_a_person.says("Waiting for the stored login").await;
     // By the time that this one has given up and logged in, the first has waited for longer.
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
     assert_snapshot!(alone.notices(), @"
-    keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
+    keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again.
     [prompt]
+    An older login may still be in the keyring (service authgate).
     ");
     assert!(
         !with_a_person.said().contains("is kept in "),

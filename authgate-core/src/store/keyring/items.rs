@@ -31,7 +31,7 @@ impl Item {
         newness: fn(&str) -> Option<Newness>,
     ) -> Result<Self, Trouble> {
         if let Err(error) = Entry::store_status() {
-            return Err(Trouble::lasting(no_keyring(error)));
+            return Err(Trouble::no_keyring(error));
         }
         Ok(Self {
             entry: Entry::new(service, user)?,
@@ -180,26 +180,51 @@ fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
     }
 }
 
-/// Why the keyring cannot be used, in words for the user.
+/// Why the keyring cannot be used.
+#[derive(Debug, Clone)]
 pub(super) struct Trouble {
+    /// The reason, in words for the person.
     pub(super) reason: String,
-    /// Whether the next attempt would fail in the same way, so that asking again would only bother
-    /// the person.
-    pub(super) lasts: bool,
+    pub(super) kind: TroubleKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TroubleKind {
+    /// The next attempt may succeed.
+    Passing,
+    /// The next attempt would fail in the same way, so asking again would only bother the person.
+    Lasting,
+    /// No keyring is running here, so there is nothing in it.
+    NoKeyring,
 }
 
 impl Trouble {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            lasts: true,
+            kind: TroubleKind::Lasting,
         }
     }
 
     pub(super) fn passing(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            lasts: false,
+            kind: TroubleKind::Passing,
+        }
+    }
+
+    /// Explains why no keyring could be reached. The cause is usually a socket error, which tells a
+    /// person nothing.
+    fn no_keyring(error: &Error) -> Self {
+        let reason = match error {
+            Error::PlatformFailure(_) => {
+                "none is running in this session, as over SSH, in a container or under cron"
+            }
+            _ => "this system has none that is known here",
+        };
+        Self {
+            reason: reason.to_owned(),
+            kind: TroubleKind::NoKeyring,
         }
     }
 }
@@ -232,18 +257,6 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Explains why no keyring could be reached. The cause is usually a socket error, which tells a
-/// person nothing.
-fn no_keyring(error: &Error) -> String {
-    match error {
-        Error::PlatformFailure(_) => {
-            "there is none in this session, as over SSH, in a container or under cron"
-        }
-        _ => "this system has none that is known here",
-    }
-    .to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,9 +273,9 @@ mod tests {
         ] {
             let trouble = check_kept(kept, "the token")
                 .err()
-                .map(|trouble| (trouble.reason, trouble.lasts));
+                .map(|trouble| (trouble.reason, trouble.kind));
             assert!(
-                matches!(&trouble, Some((reason, false)) if reason.contains("did not keep")),
+                matches!(&trouble, Some((reason, TroubleKind::Passing)) if reason.contains("did not keep")),
                 "{kept:?}"
             );
         }

@@ -37,8 +37,8 @@ async fn the_page_waits_until_the_token_is_saved() {
     );
     assert_snapshot!(begun.prompt.said(), @"
     url: http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
-    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: Finishing the login
+    notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: Finishing the login.
     ");
 }
 
@@ -268,8 +268,8 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
         "the address is shown all the same"
     );
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
-    notice: Waiting 90 seconds for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: no browser can be opened here: xdg-open ended with status 3. Open the address above by hand
+    notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: no browser can be opened here: xdg-open ended with status 3. Open the address above yourself.
     LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 90 seconds. Start again, or use the device flow
     ");
 }

@@ -45,9 +45,9 @@ async fn a_callback_without_the_right_state_is_turned_away() {
     log_in(&server, &mut begun).await;
     // The person is told, once.
     assert_snapshot!(begun.prompt.notices(), @"
-    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: A page that does not belong to this login came to the callback address; it was turned away, and the waiting goes on
-    notice: Finishing the login
+    notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: Ignored a request to the callback address that was not part of this login.
+    notice: Finishing the login.
     ");
 }
 

@@ -96,10 +96,10 @@ async fn slow_down_lengthens_the_interval_for_good() {
     }
     assert!(pauses[4] < seconds(110), "{pauses:?}");
     assert_snapshot!(running.prompt.notices(), @"
-    notice: The server asks for fewer questions: the next ones come every 10 seconds
-    notice: The server asks for fewer questions: the next ones come every 15 seconds
-    notice: The server asks for fewer questions: the next ones come every 90 seconds
-    notice: The server still finds the questions too frequent: does this machine's clock run fast, as in some virtual machines?
+    notice: The server asked us to slow down: polling every 10 seconds.
+    notice: The server asked us to slow down: polling every 15 seconds.
+    notice: The server asked us to slow down: polling every 90 seconds.
+    notice: The server still finds our polls too frequent. Does this machine's clock run fast, as in some virtual machines?
     ");
     running.approve();
     running.success().await;
@@ -171,22 +171,22 @@ async fn a_failed_poll_only_slows_the_polling_down() {
             assert!(*pause >= seconds(least), "{fault:?}: {pauses:?}");
         }
         assert!(pauses[4] < seconds(10), "{fault:?}: {pauses:?}");
-        assert_eq!(running.prompt.count("Asking again in"), 3, "{fault:?}");
+        assert_eq!(running.prompt.count("Polling again in"), 3, "{fault:?}");
         notices.extend(running.prompt.notices().lines().next().map(str::to_owned));
         running.approve();
         running.success().await;
     }
     assert_snapshot!(notices.join("\n"), @"
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 429 rate_limit_exceeded. Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body). Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500 server_error. Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 502, which is not a JSON object (text/html; a body that begins: <h1>Bad gateway</h1>). Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/html; a body that is not shown). Asking again in 11 seconds
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>Blocked</h1>). Asking again in 11 seconds
-    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Asking again in 11 seconds
-    notice: device code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later. Asking again in 11 seconds
-    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Asking again in 11 seconds
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 429 rate_limit_exceeded. Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500 server_error. Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 502, which is not a JSON object (text/html; a body that begins: <h1>Bad gateway</h1>). Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/html; a body that is not shown). Polling again in 11 seconds.
+    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>Blocked</h1>). Polling again in 11 seconds.
+    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Polling again in 11 seconds.
+    notice: device code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later. Polling again in 11 seconds.
+    notice: device code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again. Polling again in 11 seconds.
     ");
 }
 

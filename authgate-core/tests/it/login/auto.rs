@@ -39,13 +39,13 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
         person.success().await;
     }
     assert_snapshot!(notices.join("\n\n"), @"
-    notice: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow. Going on with the device flow
+    notice: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow. This login uses a device code instead.
 
-    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: no browser can be opened here: xdg-open ended with status 3. Going on with the device flow
+    notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: no browser can be opened here: xdg-open ended with status 3. This login uses a device code instead.
 
-    notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. Going on with the device flow
+    notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. This login uses a device code instead.
     ");
 }
 
@@ -112,5 +112,5 @@ async fn an_expired_code_is_replaced_once_at_a_terminal() {
         assert_eq!(person.device_codes(), codes);
         notices.push(person.prompt.notices());
     }
-    assert_snapshot!(notices.concat(), @"notice: login: nobody approved the code within 1 minute. Start again for a new one. Here it is");
+    assert_snapshot!(notices.concat(), @"notice: The code expired. Here is a new one:");
 }

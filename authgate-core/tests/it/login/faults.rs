@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use authgate_core::notice::Notices;
 use authgate_core::store::{FallbackStore, FileStore, LoginLock, StoredToken, TokenStore};
 use authgate_core::{Error, Result, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use crate::support::flow::Recorder;
 use crate::support::fragile::{Fragile, Outcome};
 use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
-use crate::support::stores::{CLIENT, file_in, shown};
+use crate::support::stores::{CLIENT, UnderLock, file_in, shown};
 
 async fn resume(
     server: &DevServer,
@@ -38,8 +39,9 @@ impl Machine {
     async fn new() -> Self {
         let (home, keyring) = (Home::new(), Fragile::new(|_| Outcome::Works));
         let (file, second) = (file_in(&home), file_in(&home));
-        let lock = second.login_lock().clone();
-        let store = FallbackStore::new(vec![Box::new(keyring.clone()), Box::new(second)], lock);
+        let lock = second.login_lock();
+        let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(keyring.clone()), Box::new(second)];
+        let store = FallbackStore::new(CLIENT, stores, lock, Notices::default());
         let server = strict_server().await;
         Self {
             server,
@@ -86,7 +88,7 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
         prompt.clone(),
     )));
     until("the wait for the lock", || !prompt.lines().is_empty()).await;
-    assert_snapshot!(prompt.said(), @"notice: Waiting for the place where the login is kept; if a window asks you to unlock the keyring, answer it");
+    assert_snapshot!(prompt.said(), @"notice: Waiting for the stored login. If your keyring asks for its password, enter it there.");
     refresh.release();
     let session = next.await.unwrap().unwrap();
     assert_ne!(session.token().access_token, old.access_token);
@@ -123,7 +125,7 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let session = machine.resume_and_validate().await;
     assert_eq!(session.token().access_token, in_file.access_token);
     assert_eq!(machine.keyring.content(), Some(in_keyring));
-    assert_snapshot!(shown(&machine.prompt.said(), &machine.home), @"notice: fragile: cannot load. The login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
+    assert_snapshot!(shown(&machine.prompt.said(), &machine.home), @"");
 }
 
 #[tokio::test]
@@ -209,7 +211,8 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
             }
         });
         fragile.put(&login(&server, LONG_AGO));
-        let store = FallbackStore::new(vec![Box::new(fragile)], LoginLock::beside(home.file("")));
+        let lock = LoginLock::Beside(home.file(""));
+        let store = FallbackStore::new(CLIENT, vec![Box::new(fragile)], lock, Notices::default());
         let store = Arc::new(store);
         let struck = tokio::spawn(authenticate(unattended(
             server.url(),

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::support::logins::{LONG_AGO, login, strict_server};
 use crate::support::store_process::{run, start};
-use crate::support::stores::{CLIENT, file_in};
+use crate::support::stores::{CLIENT, UnderLock, file_in};
 
 /// The rounds wait for locks and servers, so that many pairs take as long as one.
 const PAIRS: u64 = 5;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use authgate_core::store::{FallbackStore, FileStore, StoredToken, TokenStore};
+use authgate_core::store::{FileStore, StoredToken, TokenStore};
 use authgate_core::{BearerAuth, Session, TokenSource, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::Home;
 
 use crate::support::flow::Recorder;
 use crate::support::logins::{FAR_AHEAD, login, strict_server, unattended};
-use crate::support::stores::{CLIENT, file_in};
+use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
 /// A person who is logged in at a server that ends the login when an old refresh token comes back.
 struct Person {
@@ -38,9 +38,7 @@ impl Person {
 
     /// The session of one more process.
     async fn session(&self) -> Session {
-        let file = self.file();
-        let lock = file.login_lock().clone();
-        let store = Arc::new(FallbackStore::new(vec![Box::new(file)], lock));
+        let store = Arc::new(only_file(&self.home));
         let session = authenticate(unattended(self.server.url(), store, self.prompt.clone()))
             .await
             .unwrap();

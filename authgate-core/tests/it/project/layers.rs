@@ -7,7 +7,7 @@ use authgate_test_support::files::rust_files;
 /// Every module of `src`, with the modules it may build on standing in the layers before its own.
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "text", "clock"],
-    &["config", "http", "token", "flight", "jwt"],
+    &["config", "http", "token", "flight", "jwt", "notice"],
     &["discovery", "store"],
     &["client", "resource"],
     &["token_source", "bearer"],

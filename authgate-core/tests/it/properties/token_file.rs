@@ -3,6 +3,7 @@
 use std::fs;
 
 use authgate_core::Secret;
+use authgate_core::notice::Notices;
 use authgate_core::store::{FileStore, StoredToken, TokenStore};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 
 use super::for_any;
 use crate::invariants::token_file::hold_for;
+use crate::support::stores::UnderLock;
 
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
 /// The end of the year 9998, so that no zone leads beyond the last year that a date can have.
@@ -128,7 +130,10 @@ fn read(entry: &Value) -> StoredToken {
         json!({"data": {"client-1": entry.to_string()}}).to_string(),
     )
     .unwrap();
-    FileStore::new(path).load("client-1").unwrap().unwrap()
+    FileStore::new(path, Notices::default())
+        .load("client-1")
+        .unwrap()
+        .unwrap()
 }
 
 #[test]
@@ -149,7 +154,7 @@ fn a_file_of_any_bytes_is_no_obstacle() {
 fn a_saved_token_is_read_back_unchanged() {
     for_any(128, (token(), "\\PC{1,20}"), |(token, client_id)| {
         let folder = TempDir::new().unwrap();
-        let store = FileStore::new(folder.path().join("tokens.json"));
+        let store = FileStore::new(folder.path().join("tokens.json"), Notices::default());
         store.save(&client_id, &token).unwrap();
         assert_eq!(store.load(&client_id).unwrap(), Some(token));
     });

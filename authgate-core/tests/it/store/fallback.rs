@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use authgate_core::store::Kept::{InStore, Superseded, ThisRunOnly};
-use authgate_core::store::{FallbackStore, Kept, LoginLock, Notice, StoredToken, TokenStore};
+use authgate_core::notice::Notices;
+use authgate_core::store::{
+    FallbackStore, LoginGuard, LoginLock, StoredLogin, StoredToken, TokenStore,
+};
 use authgate_test_support::Home;
 use insta::assert_snapshot;
 
@@ -18,6 +20,7 @@ struct Stores {
     first: Fragile,
     second: Fragile,
     both: FallbackStore,
+    guard: LoginGuard,
 }
 
 impl Stores {
@@ -34,7 +37,13 @@ impl Stores {
         Self {
             first,
             second,
-            both: FallbackStore::new(stores, LoginLock::nowhere("a test needs none")),
+            both: FallbackStore::new(
+                CLIENT,
+                stores,
+                LoginLock::Nowhere("not used".to_owned()),
+                Notices::default(),
+            ),
+            guard: LoginGuard::Locked(tempfile::tempfile().unwrap()),
         }
     }
 
@@ -43,31 +52,35 @@ impl Stores {
     }
 
     fn load(&self) -> Option<u64> {
-        number(self.both.load(CLIENT).unwrap())
+        number(self.newest().map(|login| login.token))
+    }
+
+    fn newest(&self) -> Option<StoredLogin> {
+        self.both.load_all().into_iter().next()
     }
 
     fn save_login(&self, number: u64) -> bool {
-        self.both.save_login(CLIENT, &token(number))
+        self.both.save_login(&token(number), &self.guard)
     }
 
-    /// The notices; none shows a token.
-    fn take_notices(&self) -> Vec<Notice> {
-        let notices = self.both.take_notices();
-        for shown in notices.iter().map(|notice| format!("{notice} {notice:?}")) {
-            assert!(
-                !shown.contains("access-") && !shown.contains("refresh-"),
-                "{shown}"
-            );
-        }
-        notices
+    /// The new notices, a line each; none shows a token.
+    fn notices(&self) -> String {
+        let notices = self.both.notices().take();
+        let lines: Vec<_> = notices.iter().map(ToString::to_string).collect();
+        let lines = lines.join("\n");
+        assert!(!lines.contains("access-") && !lines.contains("refresh-"));
+        lines
     }
 
-    /// Saves a refreshed token: where it is kept, and what is in the stores then.
-    fn refresh(&self, old: u64, new: u64) -> (Kept, [Option<u64>; 2]) {
-        (
-            self.both.save_refreshed(CLIENT, &token(old), &token(new)),
-            self.contents(),
-        )
+    /// Saves a refreshed token: whether it counts, and what is in the stores then.
+    fn refresh(&self, new: u64) -> (bool, [Option<u64>; 2]) {
+        let old = self.newest().unwrap();
+        self.save_refreshed(&old, new)
+    }
+
+    fn save_refreshed(&self, old: &StoredLogin, new: u64) -> (bool, [Option<u64>; 2]) {
+        let counts = self.both.save_refreshed(old, &token(new), &self.guard);
+        (counts, self.contents())
     }
 }
 
@@ -84,12 +97,7 @@ fn a_login_that_one_store_refuses_goes_to_the_next() {
     stores.first.fail(&["save"]);
     assert!(stores.save_login(2));
     assert_eq!(stores.contents(), [None, Some(2)]);
-    let notices = stores.take_notices();
-    assert!(
-        matches!(&notices[..], [Notice::Fallback { .. }]),
-        "{notices:?}"
-    );
-    assert_snapshot!(notices[0], @"fragile: cannot save. The login is kept in fragile, as plain text; an older login may lie in the keyring");
+    assert_snapshot!(stores.notices(), @"fragile: cannot save. The login is saved unencrypted in fragile.");
 }
 
 #[test]
@@ -124,7 +132,7 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
         assert!(stores.save_login(2));
         assert_eq!(asked.lock().unwrap().join(", "), expected);
         assert_eq!((stores.contents(), stores.load()), (contents, Some(2)));
-        assert_eq!(stores.take_notices().len(), notices);
+        assert_eq!(stores.notices().lines().count(), notices);
     }
 }
 
@@ -133,11 +141,15 @@ fn a_failing_store_is_named_once() {
     let stores = Stores::with([None, Some(1)]);
     stores.first.fail(ALL);
     for _ in 0..3 {
-        assert_eq!(stores.load(), Some(1));
+        assert_eq!((stores.load(), stores.notices()), (Some(1), String::new()));
     }
     stores.save_login(2);
-    assert_eq!(stores.take_notices().len(), 1);
-    assert_eq!((stores.load(), stores.take_notices()), (Some(2), vec![]));
+    stores.save_login(2);
+    assert_snapshot!(stores.notices(), @"
+    fragile: cannot save. The login is saved unencrypted in fragile.
+    An older login may still be in the fragile.
+    ");
+    assert_eq!((stores.load(), stores.notices()), (Some(2), String::new()));
 }
 
 #[test]
@@ -147,16 +159,11 @@ fn a_token_that_no_store_takes_serves_this_run() {
     stores.second.fail(&["save"]);
     assert!(!stores.save_login(1));
     assert_eq!(stores.load(), Some(1));
-    let notices = stores.take_notices();
-    assert!(
-        notices
-            .iter()
-            .any(|notice| matches!(notice, Notice::ThisRunOnly { reasons } if reasons.len() == 2))
-    );
+    assert_snapshot!(stores.notices(), @"The login cannot be saved, so it lasts for this run only (fragile: cannot save; fragile: cannot save).");
 
     // A refresh later the second works again.
     stores.second.fail(&[]);
-    assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
+    assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
     stores.second.put(&token(3));
     assert_eq!(stores.load(), Some(3), "nothing older is left in memory");
 }
@@ -177,8 +184,9 @@ fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
     let mut undated = token(1);
     undated.expires_at = None;
     stores.second.put(&undated);
-    assert_eq!(stores.both.load(CLIENT).unwrap(), Some(undated.clone()));
-    stores.both.delete_refused(CLIENT, &undated).unwrap();
+    let newest = stores.newest().unwrap();
+    assert_eq!(newest.token, undated);
+    assert!(stores.both.delete_refused(&newest, &stores.guard));
     assert_eq!(stores.load(), Some(2));
 }
 
@@ -191,7 +199,9 @@ fn a_refreshed_token_goes_to_every_store_with_the_old_one() {
         // No store gets a token that it never had.
         ([None, Some(1)], [None, Some(2)]),
     ] {
-        assert_eq!(Stores::with(before).refresh(1, 2), (InStore, after));
+        let stores = Stores::with(before);
+        let old = stores.both.load_all().pop().unwrap();
+        assert_eq!(stores.save_refreshed(&old, 2), (true, after));
     }
 }
 
@@ -200,16 +210,22 @@ fn a_refresh_keeps_the_scope_and_id_token_it_leaves_out() {
     let stores = Stores::with([Some(1), None]);
     let mut new = token(2);
     (new.scope, new.id_token) = (None, None);
-    stores.both.save_refreshed(CLIENT, &token(1), &new);
+    let old = stores.newest().unwrap();
+    assert!(stores.both.save_refreshed(&old, &new, &stores.guard));
     assert_eq!(stores.contents(), [Some(2), None]);
 }
 
 #[test]
 fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
     for contents in [[None, None], [Some(5), None]] {
-        let stores = Stores::with(contents);
-        assert_eq!(stores.refresh(1, 2), (Superseded, contents));
-        assert_eq!(stores.take_notices(), []);
+        let stores = Stores::with([Some(1), None]);
+        let old = stores.newest().unwrap();
+        stores.first.remove();
+        if contents[0].is_some() {
+            stores.first.put(&token(5));
+        }
+        assert_eq!(stores.save_refreshed(&old, 2), (false, contents));
+        assert_eq!(stores.notices(), "");
     }
 }
 
@@ -217,25 +233,22 @@ fn a_refresh_restores_no_login_that_is_gone_or_replaced() {
 fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let stores = Stores::with([Some(1), Some(1)]);
     stores.first.fail(&["save"]);
-    assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(matches!(
-        &stores.take_notices()[..],
-        [Notice::OldCopyDeleted { .. }]
-    ));
+    assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
+    assert_snapshot!(stores.notices(), @"fragile: cannot save. The old token there no longer works, so it is deleted.");
 
     // It was only in a store that has failed: any other takes it.
     stores.second.fail(&["save", "delete"]);
     stores.first.fail(&[]);
-    assert_eq!(stores.refresh(2, 3), (InStore, [Some(3), Some(2)]));
-    assert!(matches!(
-        &stores.take_notices()[..],
-        [Notice::OldCopyRemains { .. }]
-    ));
+    assert_eq!(stores.refresh(3), (true, [Some(3), Some(2)]));
+    assert_snapshot!(stores.notices(), @"fragile: cannot save. An old token remains there: if a program sends it, the server may end the login.");
 
     // Now nothing works.
     stores.first.fail(&["save", "delete"]);
-    assert_eq!(stores.refresh(3, 4).0, ThisRunOnly);
-    assert_eq!(stores.load(), Some(4));
+    assert!(stores.refresh(4).0);
+    assert_eq!(
+        (stores.load(), stores.contents()),
+        (Some(4), [Some(3), Some(2)])
+    );
 }
 
 #[test]
@@ -250,34 +263,24 @@ fn a_save_that_loses_the_old_token_keeps_the_new_one() {
         }
     };
     stores.first.follow(loses);
-    assert_eq!(stores.refresh(1, 2), (InStore, [None, Some(2)]));
-    assert!(
-        stores
-            .take_notices()
-            .iter()
-            .any(|notice| notice.to_string().contains("from now on, as plain text"))
-    );
+    assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
+    assert_snapshot!(stores.notices(), @"fragile: cannot save. The login is saved unencrypted in fragile.");
     // With no other place to go.
     stores.first.put(&token(2));
     stores.second.remove();
     assert_eq!(stores.load(), Some(2));
     stores.second.fail(&["save"]);
-    assert_eq!(stores.refresh(2, 3).0, ThisRunOnly);
+    assert_eq!(stores.refresh(3), (true, [None, None]));
     assert_eq!(stores.load(), Some(3));
 }
 
 #[test]
 fn a_store_that_fails_after_it_was_read_loses_no_token() {
     let stores = Stores::with([Some(1), None]);
-    assert_eq!(stores.load(), Some(1));
+    let old = stores.newest().unwrap();
     stores.first.fail(ALL);
-    assert_eq!(stores.refresh(1, 2), (InStore, [Some(1), Some(2)]));
-    assert!(
-        stores
-            .take_notices()
-            .iter()
-            .any(|notice| matches!(notice, Notice::OldCopyRemains { .. }))
-    );
+    assert_eq!(stores.save_refreshed(&old, 2), (true, [Some(1), Some(2)]));
+    assert!(stores.notices().contains("An old token remains there"));
     assert_eq!(stores.load(), Some(2));
 }
 
@@ -286,9 +289,8 @@ fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
     let stores = Stores::with([Some(1), Some(1)]);
     assert_eq!(stores.load(), Some(1));
     stores.first.fail(ALL);
-    assert_eq!(stores.both.delete_everywhere(CLIENT).len(), 1);
+    assert_eq!(stores.both.delete_everywhere(&stores.guard).len(), 1);
     assert_eq!(stores.second.content(), None);
-    assert!(stores.both.delete(CLIENT).is_err());
 }
 
 #[tokio::test]
@@ -299,7 +301,7 @@ async fn without_a_keyring_the_file_in_the_home_folder_is_used() {
         start(run(&home, "no-keyring").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no"));
     assert_eq!(stores.ask("lock").await, "locked");
     assert_eq!(stores.ask("save-login 1").await, "saved");
-    assert_snapshot!(shown(&stores.ask("notices").await, &home), @"the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring");
+    assert_snapshot!(shown(&stores.ask("notices").await, &home), @"The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.");
     assert!(home.text().is_some());
 }
 
@@ -317,8 +319,8 @@ async fn without_a_home_folder_the_login_lasts_for_this_run() {
     said.dedup();
     assert_snapshot!(said.join("\n"), @"
     ~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder
-    the login cannot be saved anywhere and lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder)
+    The login cannot be saved, so it lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder).
     /nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does
-    the keyring is off: the login is kept in file /nonexistent/home/.authgate-tokens.json, as plain text; an older login may lie in the keyring | the login cannot be saved anywhere and lasts for this run only (/nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does)
+    The login cannot be saved, so it lasts for this run only (/nonexistent/home: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does).
     ");
 }

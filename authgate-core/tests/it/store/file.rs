@@ -6,14 +6,15 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use authgate_core::store::{FileStore, Notice, TokenStore};
+use authgate_core::notice::Notices;
+use authgate_core::store::{FileStore, LoginGuard, TokenStore};
 use authgate_core::{Error, Result};
 use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
 use insta::assert_snapshot;
 
 use crate::support::store_process::{run, start};
-use crate::support::stores::{CLIENT, file_in, shown, token};
+use crate::support::stores::{CLIENT, UnderLock, file_in, shown, token};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().mode() & 0o7777
@@ -28,6 +29,17 @@ fn reason<T: Debug>(result: Result<T>) -> String {
         Err(error @ Error::Store { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }
+}
+
+fn file_with_notices(home: &Home) -> (FileStore, Notices) {
+    let notices = Notices::default();
+    (FileStore::new(home.file(""), notices.clone()), notices)
+}
+
+/// The new notices, a line each.
+fn taken(notices: &Notices, home: &Home) -> String {
+    let lines: Vec<_> = notices.take().iter().map(ToString::to_string).collect();
+    shown(&lines.join("\n"), home)
 }
 
 #[test]
@@ -84,17 +96,14 @@ fn the_file_looks_as_the_other_clients_write_it() {
 fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
     let home = Home::new();
     let path = home.file("");
-    let store = file_in(&home);
-    store.save(CLIENT, &token(1)).unwrap();
+    file_in(&home).save(CLIENT, &token(1)).unwrap();
     for open in [0o644, 0o666] {
         set_mode(&path, open);
+        let (store, notices) = file_with_notices(&home);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         assert_eq!(mode(&path), 0o600);
-        assert!(matches!(
-            &store.take_notices()[..],
-            [Notice::PermissionsRepaired { .. }]
-        ));
-        assert!(store.take_notices().is_empty());
+        assert!(taken(&notices, &home).starts_with("Other users could read"));
+        assert_eq!(taken(&notices, &home), "");
     }
 }
 
@@ -123,17 +132,15 @@ async fn only_the_owner_can_read_the_files_of_a_save() {
 fn a_folder_that_others_can_write_is_only_warned_about() {
     let home = Home::new();
     set_mode(home.path(), 0o777);
-    let store = file_in(&home);
+    let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert!(matches!(
-        &store.take_notices()[..],
-        [Notice::FolderIsOpen { .. }]
-    ));
+    assert_snapshot!(taken(&notices, &home), @"Other users can write in [home] and could replace the token file. To prevent that: chmod go-w [home].");
     assert_eq!(mode(home.path()), 0o777);
 
     set_mode(home.path(), 0o1777);
+    let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert!(store.take_notices().is_empty());
+    assert_eq!(taken(&notices, &home), "");
 }
 
 type MakeTrap = fn(&Path);
@@ -170,7 +177,7 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             }
         }
     }
-    assert_snapshot!(reason(FileStore::new("/dev/null").load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
+    assert_snapshot!(reason(FileStore::new("/dev/null", Notices::default()).load(CLIENT)), @"/dev/null: is not a regular file: remove it, or set HOME to another folder");
 }
 
 #[test]
@@ -207,7 +214,7 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
     for content in damaged {
         let home = Home::new();
         let path = home.place(".authgate-tokens.json", content);
-        let store = file_in(&home);
+        let (store, notices) = file_with_notices(&home);
         assert_eq!(store.load(CLIENT).unwrap(), None);
         store.delete(CLIENT).unwrap();
         assert_eq!(
@@ -225,12 +232,7 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
             .expect("a copy");
         assert_eq!(fs::read(home.path().join(copy)).unwrap(), content);
         assert_eq!(mode(&home.path().join(copy)), 0o600);
-        assert!(
-            store
-                .take_notices()
-                .iter()
-                .any(|notice| matches!(notice, Notice::DamagedFileKept { .. }))
-        );
+        assert!(taken(&notices, &home).contains("was damaged and has been replaced"));
     }
 }
 
@@ -275,7 +277,10 @@ async fn on_a_full_disk_the_old_file_stays_until_deleted() {
 #[test]
 fn a_missing_folder_is_named_and_not_made() {
     let home = Home::new();
-    let store = FileStore::new(home.path().join("missing").join("tokens.json"));
+    let store = FileStore::new(
+        home.path().join("missing").join("tokens.json"),
+        Notices::default(),
+    );
     assert!(store.load(CLIENT).unwrap().is_none());
     assert_snapshot!(shown(&reason(store.save(CLIENT, &token(1))), &home), @"[home]/missing: cannot be used (No such file or directory (os error 2)): the folder does not exist; make it, or set HOME to one that does");
     assert_eq!(names_in(home.path()), [""; 0]);
@@ -284,7 +289,8 @@ fn a_missing_folder_is_named_and_not_made() {
 #[test]
 fn deleting_a_missing_login_makes_no_file() {
     let home = Home::new();
-    file_in(&home).delete(CLIENT).unwrap();
+    let no_lock = LoginGuard::Unlocked("a test needs none".to_owned());
+    file_in(&home).put(CLIENT, None, None, &no_lock).unwrap();
     assert_eq!(names_in(home.path()), [""; 0]);
     assert!(reason(file_in(&home).save("", &token(1))).contains("client ID is empty"));
 }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::stores::{CLIENT, ISSUER, file_in, file_with, token};
+use crate::support::stores::{CLIENT, ISSUER, UnderLock, file_in, file_with, token};
 
 fn jwt(issuer: &str) -> String {
     let claims = URL_SAFE_NO_PAD.encode(json!({"iss": issuer}).to_string());

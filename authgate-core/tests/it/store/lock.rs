@@ -1,23 +1,27 @@
 //! The locks around the token file, between threads, processes and other clients.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use authgate_core::Error;
-use authgate_core::store::{LoginLock, Notice, TokenStore};
+use authgate_core::store::{LoginLock, TokenStore};
 use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
+use insta::assert_snapshot;
 
 use crate::support::store_process::in_home;
-use crate::support::stores::{CLIENT, file_in, only_file, token};
+use crate::support::stores::{CLIENT, UnderLock, file_in, only_file, shown, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 /// For a lock that is free: a process that another test starts has a copy of it until it runs its program.
 const UNTIL_FREE: Duration = Duration::from_secs(10);
-const LEFT_BY_A_CRASH: &str = "authgate-rust 12345\n";
+
+/// The permissions of a lock of ours, and of another client's.
+const OURS: u32 = 0o400;
+const THEIRS: u32 = 0o600;
 
 /// Time enough to come to the other clients' lock and to ask for it several times: nothing shows
 /// from outside that a process waits for it.
@@ -27,7 +31,7 @@ const SOME_TRIES: Duration = Duration::from_millis(500);
 const MANY: usize = 5_000;
 
 fn lock_in(home: &Home) -> LoginLock {
-    LoginLock::beside(home.file(""))
+    LoginLock::Beside(home.file(""))
 }
 
 fn set_age(path: &Path, modified: SystemTime) {
@@ -56,7 +60,7 @@ async fn the_login_lock_names_its_process_until_that_is_killed() {
     };
     assert_eq!(place, lock_file.to_str().unwrap());
     assert!(
-        reason.starts_with(&format!("process {} holds", holder.id())),
+        reason.starts_with(&format!("process {} has held", holder.id())),
         "{reason}"
     );
     assert!(error.is_transient() && !error.needs_login());
@@ -67,22 +71,20 @@ async fn the_login_lock_names_its_process_until_that_is_killed() {
 }
 
 #[tokio::test]
-async fn the_lock_is_held_until_its_last_guard_is_dropped() {
+async fn the_lock_is_held_until_its_guard_is_dropped() {
     let home = Home::new();
     let lock = lock_in(&home);
     let guard = lock.acquire(NO_PATIENCE).unwrap();
-    let second = guard.clone();
-    drop(guard);
     assert!(
         lock.acquire(NO_PATIENCE).is_err(),
-        "not even to a clone of the same lock"
+        "not even to the same lock"
     );
     let inode = || home.file(".rust-lock").metadata().unwrap().ino();
     let before = inode();
     // A guard may be held across an await, in another task.
     let task = tokio::spawn(async move {
         tokio::task::yield_now().await;
-        drop(second);
+        drop(guard);
     });
     task.await.unwrap();
     lock.acquire(UNTIL_FREE).unwrap();
@@ -91,8 +93,8 @@ async fn the_lock_is_held_until_its_last_guard_is_dropped() {
 
 #[test]
 fn a_guard_without_a_lock_file_says_that_nothing_is_locked() {
-    let missing = LoginLock::beside(Home::new().path().join("missing/tokens.json"));
-    let nowhere = LoginLock::nowhere("HOME is not set");
+    let missing = LoginLock::Beside(Home::new().path().join("missing/tokens.json"));
+    let nowhere = LoginLock::Nowhere("HOME is not set".to_owned());
     assert!(
         missing
             .acquire(NO_PATIENCE)
@@ -108,11 +110,12 @@ fn a_guard_without_a_lock_file_says_that_nothing_is_locked() {
 }
 
 #[test]
-fn a_save_uses_the_lock_that_its_own_process_holds() {
+fn a_save_uses_the_guard_that_it_is_given() {
     let home = Home::new();
     let store = file_in(&home);
     let guard = store.login_lock().acquire(NO_PATIENCE).unwrap();
-    store.save(CLIENT, &token(1)).unwrap();
+    let saved = store.put(CLIENT, None, Some(&token(1)), &guard);
+    assert!(saved.unwrap());
     drop(guard);
     store.login_lock().acquire(UNTIL_FREE).unwrap();
     assert_eq!(
@@ -126,15 +129,18 @@ fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
     let home = Home::new();
     let _holder = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     let store = only_file(&home);
-    let _guard = store.lock_if_possible(NO_PATIENCE);
-    // If it waited once more, it would wait in vain.
-    assert!(store.save_login(CLIENT, &token(1)));
+    let guard = store.lock_if_possible(NO_PATIENCE);
+    assert!(store.save_login(&token(1), &guard));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
-    let told = store.take_notices();
-    assert!(
-        matches!(&told[..], [Notice::LockPassedOver { reason }] if reason.contains("holds this lock")),
-        "{told:?}"
-    );
+    let notices: Vec<_> = store
+        .notices()
+        .take()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let process = std::process::id().to_string();
+    let notices = shown(&notices.join("\n"), &home).replace(&process, "[id]");
+    assert_snapshot!(notices, @"[home]/.authgate-tokens.json.rust-lock: process [id] has held this lock for more than 0 s, perhaps to refresh the login: let it finish, or end it. The login is saved without this lock, so another program that refreshes at the same time may end it.");
 }
 
 #[test]
@@ -145,23 +151,23 @@ fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
     std::thread::scope(|scope| {
         let saver = scope.spawn(|| {
             let store = only_file(&home);
-            let _guard = store.lock_if_possible(NO_PATIENCE);
+            let guard = store.lock_if_possible(NO_PATIENCE);
             for _ in 0..MANY {
                 if is_seen.load(Ordering::SeqCst) {
                     break;
                 }
-                assert!(store.save_login(CLIENT, &token(1)));
+                assert!(store.save_login(&token(1), &guard));
             }
         });
-        let content = loop {
-            match fs::read_to_string(home.file(".lock")) {
-                Ok(content) => break content,
+        let mode = loop {
+            match fs::metadata(home.file(".lock")) {
+                Ok(lock) => break lock.mode() & 0o777,
                 Err(_) => assert!(!saver.is_finished(), "its lock is never seen"),
             }
         };
         is_seen.store(true, Ordering::SeqCst);
         assert_eq!(
-            content, "",
+            mode, THEIRS,
             "our mark is only for a process that has the login lock"
         );
     });
@@ -232,27 +238,18 @@ fn another_clients_lock_that_is_not_released_stays_and_is_named() {
 #[test]
 fn a_lock_that_a_crash_has_left_is_taken_over_at_once() {
     let hour = Duration::from_secs(3600);
-    for (content, modified) in [
-        (LEFT_BY_A_CRASH, SystemTime::now()),
-        ("", ago(31)),
-        ("another program's", ago(31)),
-        ("", SystemTime::now() + hour),
+    for (mode, modified) in [
+        (OURS, SystemTime::now()),
+        (THEIRS, ago(31)),
+        (THEIRS, SystemTime::now() + hour),
     ] {
         let home = Home::new();
-        set_age(&home.place(".authgate-tokens.json.lock", content), modified);
+        let lock = home.place(".authgate-tokens.json.lock", "");
+        set_age(&lock, modified);
+        fs::set_permissions(&lock, fs::Permissions::from_mode(mode)).unwrap();
         file_in(&home).save(CLIENT, &token(1)).unwrap();
-        assert_eq!(home.leftovers(), [""; 0], "{content:?}");
+        assert_eq!(home.leftovers(), [""; 0], "{mode:o}");
     }
-
-    // A crash may leave ours under two names.
-    let home = Home::new();
-    let first_name = home.place(
-        ".authgate-tokens.json.authgate-rust-crashed",
-        LEFT_BY_A_CRASH,
-    );
-    fs::hard_link(&first_name, home.file(".lock")).unwrap();
-    file_in(&home).save(CLIENT, &token(1)).unwrap();
-    assert!(!home.file(".lock").exists());
 }
 
 #[tokio::test]

@@ -5,10 +5,11 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use authgate_core::Secret;
-use authgate_core::store::{FallbackStore, KeyringStore, TokenStore};
+use authgate_core::notice::Notices;
+use authgate_core::store::{FallbackStore, KeyringStore, LoginLock, TokenStore};
 use authgate_test_support::Home;
 
-use crate::support::stores::{CLIENT, file_in, token};
+use crate::support::stores::{CLIENT, UnderLock, file_in, token};
 
 /// Others may read it as well, and nobody may delete or replace it.
 const FILE_SHARE_READ: u32 = 1;
@@ -38,18 +39,20 @@ fn a_file_open_in_another_program_is_replaced_once_closed() {
 fn a_token_too_long_for_the_keyring_goes_to_the_file() {
     let home = Home::new();
     let file = file_in(&home);
-    let lock = file.login_lock().clone();
+    let lock = file.login_lock();
     let stores: Vec<Box<dyn TokenStore>> = vec![
         Box::new(KeyringStore::new(KeyringStore::LIMIT)),
         Box::new(file),
     ];
-    let store = FallbackStore::new(stores, lock);
+    let store = FallbackStore::new(CLIENT, stores, lock, Notices::default());
     let mut long = token(1);
     long.access_token = Secret::from("a".repeat(3000));
-    assert!(store.save_login(CLIENT, &long));
+    let guard = store.lock(LoginLock::PATIENCE).unwrap();
+    assert!(store.save_login(&long, &guard));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(long));
     let lines: Vec<_> = store
-        .take_notices()
+        .notices()
+        .take()
         .iter()
         .map(ToString::to_string)
         .collect();

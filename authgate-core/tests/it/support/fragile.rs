@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use authgate_core::store::{MemoryStore, StoredToken, TokenStore};
+use authgate_core::store::{LoginGuard, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
-
-use super::stores::CLIENT;
 
 /// How a call ends.
 pub(crate) enum Outcome {
@@ -23,7 +21,7 @@ type Script = Arc<dyn Fn(&str) -> Outcome + Send + Sync>;
 /// A store in memory. Its clones are the same store, so that a test keeps hold of one it gives away.
 #[derive(Clone)]
 pub(crate) struct Fragile {
-    content: Arc<MemoryStore>,
+    content: Arc<Mutex<Option<StoredToken>>>,
     script: Arc<Mutex<Script>>,
 }
 
@@ -52,27 +50,23 @@ impl Fragile {
     }
 
     pub(crate) fn content(&self) -> Option<StoredToken> {
-        self.content.load(CLIENT).unwrap()
+        self.content.lock().unwrap().clone()
     }
 
     pub(crate) fn put(&self, token: &StoredToken) {
-        self.content.save(CLIENT, token).unwrap();
+        *self.content.lock().unwrap() = Some(token.clone());
     }
 
     pub(crate) fn remove(&self) {
-        self.content.delete(CLIENT).unwrap();
+        *self.content.lock().unwrap() = None;
     }
 
-    fn perform<T: Default>(
-        &self,
-        call: &str,
-        work: impl FnOnce(&MemoryStore) -> Result<T>,
-    ) -> Result<T> {
+    fn perform<T>(&self, call: &str, pretended: T, work: impl FnOnce() -> T) -> Result<T> {
         // A script that panics must not find the lock held.
         let script = self.script.lock().unwrap().clone();
         match script(call) {
-            Outcome::Works => return work(&self.content),
-            Outcome::Pretends => return Ok(T::default()),
+            Outcome::Works => return Ok(work()),
+            Outcome::Pretends => return Ok(pretended),
             Outcome::FailsAndLoses => self.remove(),
             Outcome::Fails => {}
         }
@@ -84,19 +78,32 @@ impl Fragile {
 }
 
 impl TokenStore for Fragile {
-    fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        self.perform("load", |content| content.load(client_id))
+    fn load(&self, _: &str) -> Result<Option<StoredToken>> {
+        self.perform("load", None, || self.content())
     }
 
-    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
-        self.perform("save", |content| content.save(client_id, token))
-    }
-
-    fn delete(&self, client_id: &str) -> Result<()> {
-        self.perform("delete", |content| content.delete(client_id))
+    fn put(
+        &self,
+        _: &str,
+        only_if: Option<&StoredToken>,
+        new: Option<&StoredToken>,
+        _: &LoginGuard,
+    ) -> Result<bool> {
+        if only_if.is_some_and(|old| !self.content().is_some_and(|token| is_same(&token, old))) {
+            return Ok(false);
+        }
+        let call = if new.is_some() { "save" } else { "delete" };
+        self.perform(call, true, || {
+            *self.content.lock().unwrap() = new.cloned();
+            true
+        })
     }
 
     fn description(&self) -> String {
         "fragile".to_owned()
     }
+}
+
+fn is_same(one: &StoredToken, other: &StoredToken) -> bool {
+    one.access_token == other.access_token && one.refresh_token == other.refresh_token
 }

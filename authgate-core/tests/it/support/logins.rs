@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use authgate_core::flow::{Browser, Prompt, RedirectUri, Surroundings, System};
+use authgate_core::notice::Notices;
 use authgate_core::store::{FallbackStore, LoginLock, StoredToken};
 use authgate_core::{Error, FlowMode, LoginOptions, Result, Secret, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
@@ -111,7 +112,12 @@ impl Person {
     ) -> Self {
         server.register_redirect_uri(redirect_uri);
         let prompt = Arc::new(Recorder::default());
-        let no_store = FallbackStore::new(vec![], LoginLock::nowhere("a test needs none"));
+        let no_store = FallbackStore::new(
+            CLIENT,
+            vec![],
+            LoginLock::Nowhere("a test needs none".to_owned()),
+            Notices::default(),
+        );
         let options = LoginOptions::new(server.url(), &server.public_client().id)
             .scopes(["profile", "email"])
             .flow_mode(flow_mode)

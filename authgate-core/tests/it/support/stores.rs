@@ -1,23 +1,30 @@
 //! What the tests of the stores share.
 
+use authgate_core::Result;
+use authgate_core::notice::Notices;
 #[cfg(unix)]
 use authgate_core::store::FallbackStore;
-use authgate_core::store::FileStore;
+use authgate_core::store::{FileStore, LoginGuard, LoginLock, StoredToken, TokenStore};
 use authgate_test_support::Home;
 
 pub(crate) use super::stored_token::*;
 
 /// The token file of a home folder.
 pub(crate) fn file_in(home: &Home) -> FileStore {
-    FileStore::new(home.file(""))
+    FileStore::new(home.file(""), Notices::default())
 }
 
 /// That file as a user's only store.
 #[cfg(unix)]
 pub(crate) fn only_file(home: &Home) -> FallbackStore {
-    let file = file_in(home);
-    let lock = file.login_lock().clone();
-    FallbackStore::new(vec![Box::new(file)], lock)
+    store_of(file_in(home))
+}
+
+/// A token file as a user's only store.
+#[cfg(unix)]
+pub(crate) fn store_of(file: FileStore) -> FallbackStore {
+    let lock = file.login_lock();
+    FallbackStore::new(CLIENT, vec![Box::new(file)], lock, Notices::default())
 }
 
 /// The JSON text of a token file with one entry.
@@ -28,4 +35,25 @@ pub(crate) fn file_with(client_id: &str, entry: &str) -> String {
 /// A text that names the home folder, for a snapshot.
 pub(crate) fn shown(text: &str, home: &Home) -> String {
     text.replace(home.path().to_str().unwrap(), "[home]")
+}
+
+/// Changes a store under its lock, as a program does.
+pub(crate) trait UnderLock: TokenStore {
+    fn lock(&self) -> Result<LoginGuard>;
+
+    fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
+        let guard = self.lock()?;
+        self.put(client_id, None, Some(token), &guard).map(drop)
+    }
+
+    fn delete(&self, client_id: &str) -> Result<()> {
+        let guard = self.lock()?;
+        self.put(client_id, None, None, &guard).map(drop)
+    }
+}
+
+impl UnderLock for FileStore {
+    fn lock(&self) -> Result<LoginGuard> {
+        self.login_lock().acquire(LoginLock::PATIENCE)
+    }
 }

@@ -1,0 +1,120 @@
+//! Refreshes a stored login without getting in another process's way.
+
+use super::Login;
+use super::stores::LockedStores;
+use crate::error::{Error, Result};
+use crate::store::{StoredLogin, StoredToken};
+
+/// How a refresh ended.
+pub(super) enum Refresh {
+    /// The server issued this token in place of the old one.
+    Refreshed(StoredToken),
+    /// Another process has stored this valid token.
+    Found(StoredToken),
+    /// The stored login has no refresh token, so the server was not asked.
+    NoRefreshToken,
+    /// The server refused the refresh token, or the stored login is gone.
+    Ended,
+    /// The new token could not have been saved, so the server was not asked: it would have used up
+    /// the stored refresh token.
+    NotSavable(Error),
+}
+
+impl Login {
+    /// Refreshes `stale`, one process at a time.
+    ///
+    /// Runs in a task of its own: a refresh token is used up once the server has accepted it, so a
+    /// caller that is dropped must not take the response with it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token);
+    /// [`Error::Store`] when another process does not release the lock.
+    pub(super) async fn refresh(&self, stale: &StoredToken) -> Result<Refresh> {
+        let (login, stale) = (self.clone(), stale.clone());
+        match tokio::spawn(async move { login.refresh_locked(&stale).await }).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Interrupted {
+                operation: "refresh token grant",
+            }),
+        }
+    }
+
+    async fn refresh_locked(&self, stale: &StoredToken) -> Result<Refresh> {
+        let stores = self.stores.lock().await?;
+        let mut refused: Option<StoredLogin> = None;
+        // Each round ends the refresh or deletes one token from the stores.
+        loop {
+            // The previous holder of the lock may have refreshed the token or logged out, and a
+            // client in another language does not know our lock, so read the stores again.
+            let current = self.load().await;
+            // If the token that we deleted in the last round is back although the store reported
+            // success, stop, or this would loop forever.
+            let Some(current) = current.filter(|current| refused.as_ref() != Some(current)) else {
+                return Ok(self.ended(refused.is_some()));
+            };
+            if current.token.access_token != stale.access_token && self.is_valid(&current.token) {
+                return Ok(Refresh::Found(current.token));
+            }
+            if current.token.refresh_token.is_none() {
+                return Ok(if refused.is_some() {
+                    self.ended(true)
+                } else {
+                    Refresh::NoRefreshToken
+                });
+            }
+            if let Err(error) = stores.get_ready(&current).await {
+                return Ok(Refresh::NotSavable(error));
+            }
+
+            let _asking = self.options.in_flight.enter();
+            match self
+                .client
+                .refresh_token(&self.to_token(&current.token))
+                .await
+            {
+                Ok(token) => {
+                    // Save first, because a terminal may block on a notice.
+                    let saved = self
+                        .save_refreshed(&stores, current, self.to_stored(&token))
+                        .await;
+                    self.warn_of_missing_scopes(&token);
+                    return Ok(saved);
+                }
+                // invalid_grant is final, so delete our copies. If another client refreshed first,
+                // the next round finds its token.
+                Err(error) if error.needs_login() => {
+                    if !stores.delete_refused(&current).await {
+                        return Ok(self.ended(true));
+                    }
+                    refused = Some(current);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the login. Reports a revocation only here, because until then another client's token
+    /// may have replaced the revoked one.
+    fn ended(&self, was_revoked: bool) -> Refresh {
+        if was_revoked {
+            self.report_revoked();
+        }
+        Refresh::Ended
+    }
+
+    async fn save_refreshed(
+        &self,
+        stores: &LockedStores,
+        old: StoredLogin,
+        new: StoredToken,
+    ) -> Refresh {
+        if stores.save_refreshed(old, new.clone()).await {
+            return Refresh::Refreshed(new);
+        }
+        match self.load().await {
+            Some(current) => Refresh::Found(current.token),
+            None => Refresh::Ended,
+        }
+    }
+}
