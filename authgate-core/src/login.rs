@@ -113,7 +113,9 @@ impl Login {
         let Some(StoredLogin { token: stored, .. }) = self.load().await else {
             return Ok(None);
         };
-        if let Freshness::Fresh(_) | Freshness::Unlimited = self.freshness(&stored) {
+        if let Freshness::Fresh(_) | Freshness::Unlimited =
+            stored.freshness(SystemTime::now(), MARGIN)
+        {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
         match self.refresh(&stored).await {
@@ -121,11 +123,11 @@ impl Login {
                 Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
             }
             Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
-            Ok(Refresh::NoRefreshToken) if self.is_valid(&stored) => {
+            Ok(Refresh::NoRefreshToken) if is_valid(&stored) => {
                 Ok(Some(Session::resumed(self.clone(), stored)))
             }
             Ok(Refresh::NoRefreshToken | Refresh::Ended) => Ok(None),
-            Ok(Refresh::NotSavable(error)) if self.is_valid(&stored) => {
+            Ok(Refresh::NotSavable(error)) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
                 Ok(Some(Session::resumed(self.clone(), stored)))
             }
@@ -135,7 +137,7 @@ impl Login {
             }
             // The token is still valid, so leave the refresh to the next run. This run has tried
             // once, which is enough.
-            Err(error) if self.is_valid(&stored) => {
+            Err(error) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
                 Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
             }
@@ -158,15 +160,6 @@ impl Login {
             self.report_other_issuer(other.token.issuer.as_deref());
         }
         ours.into_iter().next()
-    }
-
-    /// Returns whether the token is still valid, if only for a moment.
-    fn is_valid(&self, stored: &StoredToken) -> bool {
-        !matches!(self.freshness(stored), Freshness::Expired(_))
-    }
-
-    fn freshness(&self, stored: &StoredToken) -> Freshness {
-        stored.freshness(SystemTime::now(), MARGIN)
     }
 
     /// Converts a stored token to the clocks of this run.
@@ -317,4 +310,10 @@ impl Login {
     fn notice(&self, line: impl AsRef<str>) {
         self.options.prompt.notice(&Notice::new(line));
     }
+}
+
+/// Returns whether the token is still valid, if only for a moment.
+fn is_valid(stored: &StoredToken) -> bool {
+    let freshness = stored.freshness(SystemTime::now(), MARGIN);
+    !matches!(freshness, Freshness::Expired(_))
 }

@@ -192,9 +192,10 @@ impl Polling {
     fn failed(&mut self, error: Error, prompt: &dyn Prompt) {
         self.failures = self.failures.saturating_add(1);
         self.answer_may_be_lost |= may_hide_a_token(&error);
-        self.failure = Some(error.clone());
+        let reason = error.to_string();
+        self.failure = Some(error);
         prompt.notice(&Notice::new(format!(
-            "{error}. Polling again in {}",
+            "{reason}. Polling again in {}",
             spoken(self.pause())
         )));
     }

@@ -1,7 +1,7 @@
 //! Refreshes a stored login without getting in another process's way.
 
-use super::Login;
 use super::stores::LockedStores;
+use super::{Login, is_valid};
 use crate::error::{Error, Result};
 use crate::store::{StoredLogin, StoredToken};
 
@@ -53,7 +53,7 @@ impl Login {
             let Some(current) = current.filter(|current| refused.as_ref() != Some(current)) else {
                 return Ok(self.ended(refused.is_some()));
             };
-            if current.token.access_token != stale.access_token && self.is_valid(&current.token) {
+            if current.token.access_token != stale.access_token && is_valid(&current.token) {
                 return Ok(Refresh::Found(current.token));
             }
             if current.token.refresh_token.is_none() {

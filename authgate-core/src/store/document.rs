@@ -54,11 +54,11 @@ impl<'a> Document<'a> {
 
     pub(super) fn set(&mut self, client_id: &str, entry: &str, record: Option<&str>) {
         self.change(ENTRIES, |entries| {
-            entries.set(client_id, quoted(entry).to_string())
+            entries.set(client_id, quoted(entry).to_string());
         });
         match record {
             Some(record) => {
-                self.change(RECORDS, |records| records.set(client_id, record.to_owned()))
+                self.change(RECORDS, |records| records.set(client_id, record.to_owned()));
             }
             None => self.remove_record(client_id),
         }

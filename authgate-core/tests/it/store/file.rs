@@ -151,7 +151,7 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
         ("symbolic link", |path| symlink("elsewhere", path).unwrap()),
         ("not a regular file", |path| fs::create_dir(path).unwrap()),
         ("not a regular file", |path| {
-            assert!(Command::new("mkfifo").arg(path).status().unwrap().success())
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
         }),
         ("hard link", |path| {
             fs::write(path, "{}").unwrap();
