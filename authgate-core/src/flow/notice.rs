@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::deadline::spoken;
+use super::deadline::format_duration as spoken;
 use super::redirect_uri::RedirectUri;
 use crate::error::Error;
 use crate::store;

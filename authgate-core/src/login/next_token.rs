@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Login;
 use super::renewal::Renewal;
 use crate::error::Error;
-use crate::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use crate::flow::Prompt;
 use crate::http::Retry;
 use crate::token::Token;
 use crate::token_source::{NextToken, TokenFuture, TokenSource};
@@ -38,11 +38,7 @@ impl NextToken for Login {
 struct Unattended;
 
 impl Prompt for Unattended {
-    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
-
-    fn device_code(&self, _: &DevicePrompt<'_>) {}
-
-    fn notice(&self, notice: &Notice) {
-        tracing::warn!(%notice, "while refreshing a person's token");
+    fn show(&self, text: &str) {
+        tracing::warn!(notice = text, "while refreshing a person's token");
     }
 }

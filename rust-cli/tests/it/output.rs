@@ -17,16 +17,13 @@ async fn a_first_login_prints_the_block_and_no_secret() {
     ended.shows(&stored, &server);
     assert_snapshot!(ended.said(), @"
     the keyring is off: the login is kept in file [home]/.authgate-tokens.json, as plain text; an older login may lie in the keyring
-    To log in to http://127.0.0.1:[port], open this page on this machine:
+    To log in, open this page on this machine:
 
         http://127.0.0.1:[port]/device
 
-    and enter this code within 30 minutes:
+    and enter the code:  [code]   (valid for 30 minutes)
 
-        [code]
-
-    It lets the client dev-cli in, which asks for: profile email.
-    Continue only if you started this login yourself: whoever enters the code lets this program in.
+    This gives dev-cli access to: profile, email. Enter the code only if you started this login.
     ");
     assert_eq!(stored.scope, "profile email");
     ended.says(&[&server.latest_user_code().unwrap()]);

@@ -10,6 +10,7 @@ use crate::support::{PROGRAM, run, server};
 
 const COLOURS: &str = "\u{1b}[1;37;40m";
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
+const PROMPT: &str = "To log in, ";
 const QR_CODE: char = '\u{2588}';
 
 /// A run in a terminal that can show everything.
@@ -24,12 +25,11 @@ fn place_program(home: &Home, name: &str, script: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
 }
 
-/// The screen from the prompt on, with a mark in the place of the picture and of the countdown.
-///
-/// Where the notice above the prompt wraps depends on the length of the home folder's path.
+/// The screen from the prompt on, with placeholders for the QR code and the countdown. The notice
+/// above the prompt is left out, because its line breaks depend on the home folder's path.
 fn prompt(screen: &str) -> String {
     let screen = screen.replace("\r\n", "\n");
-    let (_, prompt) = screen.split_once("To log in to ").unwrap();
+    let (_, prompt) = screen.split_once(PROMPT).unwrap();
     let mut lines: Vec<&str> = Vec::new();
     for line in prompt.lines() {
         let line = if line.contains(COLOURS) {
@@ -46,7 +46,7 @@ fn prompt(screen: &str) -> String {
             lines.push(line);
         }
     }
-    format!("To log in to {}", lines.join("\n"))
+    format!("{PROMPT}{}", lines.join("\n"))
 }
 
 #[tokio::test]
@@ -62,31 +62,26 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
         prompts.push(prompt(&ended.said()));
     }
     assert_snapshot!(prompts[0], @"
-    To log in to http://127.0.0.1:[port], open this page on this machine:
+    To log in, open this page on this machine:
 
         http://127.0.0.1:[port]/device
 
-    and enter this code within 30 minutes:
+    and enter the code:  [code]   (valid for 30 minutes)
 
-        [code]
+    This gives dev-cli access to: profile, email. Enter the code only if you started
+    this login.
 
-    It lets the client dev-cli in, which asks for: profile email.
-    Continue only if you started this login yourself: whoever enters the code lets
-    this program in.
-
-    Or scan this:
+    Or scan this QR code:
 
     [QR code]
 
-    and compare the code: [code]
-    or type it at http://127.0.0.1:[port]/device
+    Check that the page shows the code [code],
+    or enter it at http://127.0.0.1:[port]/device
 
     [countdown]
     ");
-    let wrapped_where_it_is_wider = prompts[1].replace(
-        "whoever enters the code lets this",
-        "whoever enters the code lets\nthis",
-    );
+    let wrapped_where_it_is_wider =
+        prompts[1].replace("if you started this login.", "if you started\nthis login.");
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
 }
@@ -119,7 +114,7 @@ async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
         let shown = said
             .lines()
             .map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
-        // An address stays in one piece.
+        // A URL is never wrapped.
         let breakable = shown.filter(|line| !line.starts_with("    ") && line.contains(' '));
         let too_wide: Vec<_> = breakable
             .filter(|line| line.chars().count() > columns.into())
@@ -165,7 +160,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     with_a_person
         .says("Waiting for the place where the login is kept")
         .await;
-    // By the time that this one has given up and logged in, the first has waited for longer.
+    // When this run has given up on its keyring and logged in, the first one has waited for longer.
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
     assert_snapshot!(alone.notices(), @"

@@ -45,7 +45,7 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     notice: no browser can be opened here: xdg-open ended with status 3. Going on with the device flow
 
     notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. Going on with the device flow
+    notice: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes. Going on with the device flow
     ");
 }
 
@@ -62,9 +62,9 @@ async fn after_access_denied_no_other_flow_asks_again() {
     let url = urls.recv().await.unwrap();
     let page = http::get(&person.server.deny_authorization(url.as_str()).unwrap()).await;
     assert_snapshot!(shown(&page), @"
-    200 Login refused
-    You did not allow the program to log in as you. It has been told, and got no access.
-    You can close this tab and go back to the terminal.
+    200 Access denied
+    The login request was declined, so the program got no access.
+    You can close this tab and return to the terminal.
     ");
     assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
     assert_eq!(
@@ -89,8 +89,8 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
     }
     assert_snapshot!(errors.join("\n"), @"
     Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
+    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
+    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
     ");
 }
 
@@ -112,5 +112,5 @@ async fn an_expired_code_is_replaced_once_at_a_terminal() {
         assert_eq!(person.device_codes(), codes);
         notices.push(person.prompt.notices());
     }
-    assert_snapshot!(notices.concat(), @"notice: login: nobody approved the code within 1 minute. Start again for a new one. Here it is");
+    assert_snapshot!(notices.concat(), @"notice: login: the code expired before anybody approved it. Here it is");
 }
