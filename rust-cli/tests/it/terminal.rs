@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use authgate_dev_server::DevServer;
 use authgate_test_support::browser::redirect_uri;
+use authgate_test_support::files::section;
 use authgate_test_support::{Home, Run, Terminal, http, until};
 use insta::assert_snapshot;
 
@@ -84,6 +85,25 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
         prompts[1].replace("if you started this login.", "if you started\nthis login.");
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
+}
+
+#[tokio::test]
+async fn the_readme_shows_the_device_prompt() {
+    let (server, home) = (server().await, Home::new());
+    let ended = run(&home, &server).approved_at(&server).await;
+    let said = ended.stderr.as_str();
+    let start = said.find(PROMPT).unwrap();
+    let prompt = said[start..]
+        .replace(server.url(), "https://auth.example.com")
+        .replace(&server.latest_user_code().unwrap(), "BDWP-HQPK")
+        .replace("on this machine", "on any device");
+
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let picture = section(&readme, "## OAuth Flow")
+        .split("```")
+        .nth(1)
+        .unwrap();
+    assert_eq!(prompt.trim_end(), picture.trim());
 }
 
 #[tokio::test]
