@@ -219,7 +219,7 @@ def test_a_denied_login_fails(browser, start, launcher, file):
     browser.logs_in()
     browser.sees("asks for access", picture="02-server-consent")
     browser.clicks("Deny")
-    browser.sees("Login refused", picture="03-denied")
+    browser.sees("Access denied", picture="03-denied")
     assert browser.is_at_callback()
     _, _, error = run.fails().said.partition("error: ")
     assert "denied" in error
@@ -282,7 +282,7 @@ def test_a_request_to_another_path_is_turned_away(browser, start, launcher):
     run = start("browser")
     launcher.address()
     browser.visit(f"{CALLBACK}/elsewhere")
-    browser.sees("There is nothing here", picture="06-not-found")
+    browser.sees("Page not found", picture="06-not-found")
     assert run.is_running()
 
 
@@ -325,13 +325,13 @@ def test_a_login_that_cannot_be_saved_serves_this_run(browser, start, launcher):
     browser.logs_in()
     browser.sees("asks for access")
     browser.clicks("Allow")
-    browser.sees("You are logged in, for now", picture="11-not-kept")
+    browser.sees("You are logged in, for now", picture="11-not-saved")
     assert "cannot be saved" in run.prints_block().said
 
 
 def test_a_device_is_approved_on_its_page(browser, start):
     run = start("device")
-    code = run.finds(rf"\n    ({support.DEVICE_CODE})\n")[1]
+    code = run.finds(rf"enter the code:  ({support.DEVICE_CODE})   ")[1]
     browser.visit(run.finds(r"\n    (http://\S+/device)\n")[1])
     browser.sees("Log in")
     browser.logs_in()

@@ -49,7 +49,7 @@ def test_a_logout_deletes_this_clients_items_only(rust, file, keyring):
 def test_rust_cli_asks_again_after_a_logout(rust):
     rust.log_in()
     rust.log_out()
-    rust.start("--flow", "device").finds("enter this code")
+    rust.start("--flow", "device").finds("enter the code")
 
 
 @pytest.mark.parametrize(("session", "limit"), LIMITS.items(), indirect=["session"], ids=NAMES)

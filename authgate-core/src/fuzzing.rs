@@ -4,5 +4,5 @@
 //! Compiled only under `cfg(fuzzing)`, which `cargo fuzz` sets.
 
 #[cfg(feature = "login")]
-pub use crate::flow::{Callback, Visited};
+pub use crate::flow::Callback;
 pub use crate::http::fuzzing::answer_with;

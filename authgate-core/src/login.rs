@@ -12,9 +12,7 @@ use std::time::{Duration, SystemTime};
 use crate::client::OAuthClient;
 use crate::discovery::DiscoveryClient;
 use crate::error::{Error, Result};
-use crate::flow::{
-    AuthCodeOptions, IfBrowserFails, OutcomePage, run_auth_code_flow, run_device_flow,
-};
+use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
 use crate::notice::Notice;
 use crate::store::{StoredLogin, StoredToken};
 use crate::text;
@@ -183,10 +181,10 @@ impl Login {
     async fn run_flow(&self) -> Result<Token> {
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
-            FlowMode::Browser => self.run_browser(IfBrowserFails::KeepWaiting).await,
+            FlowMode::Browser => self.run_browser().await,
             FlowMode::Auto => self.run_what_fits().await,
         };
-        self.options.prompt.waited();
+        self.options.prompt.countdown(None);
         outcome
     }
 
@@ -197,10 +195,10 @@ impl Login {
                  hand, ask for the device flow by name, or use the client credentials grant for a machine",
             ));
         }
-        if self.options.platform.browser().is_err() {
+        if !self.options.platform.browser().is_available() {
             return self.run_device().await;
         }
-        match self.run_browser(IfBrowserFails::GiveUp).await {
+        match self.run_browser().await {
             Err(
                 because @ (Error::Listener { .. }
                 | Error::LoginExpired { .. }
@@ -213,7 +211,7 @@ impl Login {
         }
     }
 
-    async fn run_browser(&self, if_browser_fails: IfBrowserFails) -> Result<Token> {
+    async fn run_browser(&self) -> Result<Token> {
         let LoginOptions {
             prompt,
             in_flight,
@@ -223,13 +221,15 @@ impl Login {
         let browser = self.options.browser_or_default();
         let flow = AuthCodeOptions {
             redirect_uri: self.options.redirect_uri.clone(),
-            if_browser_fails,
+            // In auto mode, the device flow takes over.
+            browser_required: self.options.flow_mode == FlowMode::Auto,
             in_flight: in_flight.clone(),
             ..AuthCodeOptions::default()
         };
-        let login = run_auth_code_flow(&self.client, scopes, &flow, &*browser, &**prompt).await?;
-        self.keep(&login.token, Some(login.page)).await;
-        Ok(login.token)
+        let (token, page) =
+            run_auth_code_flow(&self.client, scopes, &flow, &*browser, &**prompt).await?;
+        self.keep(&token, Some(page)).await;
+        Ok(token)
     }
 
     async fn run_device(&self) -> Result<Token> {
@@ -266,7 +266,7 @@ impl Login {
         match page {
             None => {}
             Some(page) if is_saved => page.saved().await,
-            Some(page) => page.not_saved("no place to keep it could be written").await,
+            Some(page) => page.not_saved("no store could be written").await,
         }
     }
 

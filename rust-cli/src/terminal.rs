@@ -1,4 +1,5 @@
-//! Shows a login to a person, on standard error.
+//! Shows a login to a person, on standard error. The words of the prompts are the library's; a
+//! terminal adds a QR code and a countdown, and wraps lines at the width of its window.
 
 mod qr_code;
 mod window;
@@ -8,101 +9,88 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use authgate_core::flow::{DevicePrompt, Prompt};
 
-/// Shows prompts and notices. A real terminal also shows the time left, on a line that is cleared
-/// later.
+/// The prompt of a person at a terminal.
 pub(crate) struct Terminal {
-    /// Whether the cursor can move back to the beginning of a line.
-    can_redraw: bool,
-    /// Whether the line with the time left is on the screen.
+    /// Whether standard error is a terminal that can clear a line.
+    can_clear_line: bool,
     countdown_is_shown: AtomicBool,
 }
 
 /// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = match window::size() {
-        Some((columns, _)) => writeln!(
-            io::stderr(),
-            "{}",
-            window::wrapped(&text.to_string(), columns)
-        ),
+        Some((columns, _)) => {
+            writeln!(io::stderr(), "{}", window::wrap(&text.to_string(), columns))
+        }
         None => writeln!(io::stderr(), "{text}"),
     };
 }
 
-/// Moves back to the beginning of the line and clears it.
+/// Moves the cursor back to the beginning of the line and clears the line.
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 impl Terminal {
     pub(crate) fn new() -> Self {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        let can_redraw = io::stderr().is_terminal() && !is_dumb;
         Self {
-            can_redraw,
+            can_clear_line: io::stderr().is_terminal() && !is_dumb,
             countdown_is_shown: AtomicBool::new(false),
         }
-    }
-
-    /// Writes whole lines, after clearing the time left. If they cannot be written, the login still
-    /// goes on.
-    fn say(&self, text: &str) {
-        self.waited();
-        say(format_args!("{text}"));
     }
 }
 
 impl Prompt for Terminal {
-    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-        self.say(&format!("{prompt}\n"));
+    fn show(&self, text: &str) {
+        self.countdown(None);
+        say(format_args!("{text}"));
     }
 
     fn device_code(&self, prompt: &DevicePrompt<'_>) {
-        self.say(&format!("{prompt}\n"));
+        self.show(&format!("{prompt}\n"));
         if let Some(picture) = prompt
             .verification_uri_complete
-            .and_then(|url| qr_code::picture(url, self.can_redraw))
+            .and_then(|url| qr_code::picture(url, self.can_clear_line))
         {
-            let _ = writeln!(io::stderr(), "Or scan this:\n\n{picture}");
-            // The picture may have pushed the text above it out of the window, so repeat the code.
-            self.say(&format!(
-                "and compare the code: {}\nor type it at {}\n",
+            // The escape sequences of the picture have no width, so it must not be wrapped.
+            let _ = writeln!(io::stderr(), "Or scan this QR code:\n\n{picture}");
+            // The picture may have pushed the prompt out of the window, so repeat code and page.
+            self.show(&format!(
+                "Check that the page shows the code {},\nor enter it at {}\n",
                 prompt.user_code, prompt.verification_uri
             ));
         }
     }
 
-    fn notice(&self, notice: &Notice) {
-        self.say(&notice.to_string());
-    }
-
-    fn waiting(&self, remaining: Duration) {
-        if self.can_redraw {
-            let (minutes, seconds) = (remaining.as_secs() / 60, remaining.as_secs() % 60);
-            self.countdown_is_shown.store(true, Ordering::Relaxed);
-            let left = format!("{minutes}:{seconds:02} left ");
-            let line = format!("Waiting for you to log in, {left}");
-            // A line that takes two rows cannot be cleared, so use a shorter one.
-            let line = if window::size().is_some_and(|(columns, _)| columns < line.len()) {
-                left
-            } else {
-                line
-            };
-            let mut stderr = io::stderr();
-            let _ = write!(stderr, "{CLEAR_LINE}{line}");
-            let _ = stderr.flush();
-        }
-    }
-
-    fn waited(&self) {
-        if self.countdown_is_shown.swap(false, Ordering::Relaxed) {
-            let _ = write!(io::stderr(), "{CLEAR_LINE}");
+    fn countdown(&self, remaining: Option<Duration>) {
+        let line = remaining
+            .filter(|_| self.can_clear_line)
+            .map_or_else(String::new, countdown_line);
+        let was_shown = self
+            .countdown_is_shown
+            .swap(!line.is_empty(), Ordering::Relaxed);
+        if was_shown || !line.is_empty() {
+            // Standard error is not buffered, so the line appears at once.
+            let _ = write!(io::stderr(), "{CLEAR_LINE}{line}");
         }
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.waited();
+        self.countdown(None);
+    }
+}
+
+fn countdown_line(remaining: Duration) -> String {
+    let (minutes, seconds) = (remaining.as_secs() / 60, remaining.as_secs() % 60);
+    let time = format!("{minutes}:{seconds:02} left ");
+    let line = format!("Waiting for you to log in, {time}");
+    // A line that takes two rows cannot be cleared, so use a shorter one.
+    if window::size().is_some_and(|(columns, _)| columns < line.len()) {
+        time
+    } else {
+        line
     }
 }

@@ -1,4 +1,4 @@
-//! Fuzzes requests to the callback address: each part between lines of `---` is one request, and
+//! Fuzzes requests to the redirect URI: each part between lines of `---` is one request, and
 //! the real one follows.
 
 #![no_main]
@@ -24,17 +24,17 @@ fuzz_target!(|bytes: &[u8]| {
         // Send the parts one by one, then the real request, until one of them ends the login.
         let outcome = loop {
             let Some(part) = parts.next() else {
-                break visit(&mut callback, REAL).await;
+                break send(&mut callback, REAL).await;
             };
-            if let Some(outcome) = visit(&mut callback, part.as_bytes()).await {
+            if let Some(outcome) = send(&mut callback, part.as_bytes()).await {
                 assert!(
                     decoded(part).contains(STATE),
-                    "only who has the state is listened to"
+                    "only a request with the state ends the login"
                 );
                 break Some(outcome);
             }
         };
-        match outcome.expect("the real one is always let in") {
+        match outcome.expect("the real response is always accepted") {
             Ok(code) => assert!(
                 !code.is_empty()
                     && !code
@@ -44,21 +44,21 @@ fuzz_target!(|bytes: &[u8]| {
             Err(error) => hold_for_refusal(&error),
         }
         assert!(
-            visit(&mut callback, REAL).await.is_none(),
+            send(&mut callback, REAL).await.is_none(),
             "a login is answered once"
         );
     });
 });
 
-async fn visit(callback: &mut Callback, bytes: &[u8]) -> Option<Result<Secret>> {
-    let visited = callback.visit(bytes).await;
-    let status = hold_for_page(&String::from_utf8_lossy(&visited.answer));
+async fn send(callback: &mut Callback, request: &[u8]) -> Option<Result<Secret>> {
+    let (answer, outcome) = callback.send(request).await;
+    let status = hold_for_page(&String::from_utf8_lossy(&answer));
     assert_eq!(
-        visited.outcome.is_some(),
+        outcome.is_some(),
         status == 503,
-        "whoever is listened to is shown how it ended"
+        "the browser that ends the login is shown how it ended"
     );
-    visited.outcome
+    outcome
 }
 
 /// Decodes the escapes of a URL.

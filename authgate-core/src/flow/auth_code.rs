@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+use super::authorization_response::ExpectedResponse;
 use super::browser::Browser;
-use super::callback::{Arrival, CallbackServer, Expected, Visit, Visitor};
-use super::deadline::{Deadline, spoken};
+use super::callback::{AuthorizationResponse, CallbackRequest, CallbackServer, PAGE_LIMIT};
+use super::deadline::{Deadline, format_duration};
 use super::in_flight::InFlight;
 use super::page::Page;
 use super::prompt::{BrowserPrompt, Prompt};
@@ -26,19 +30,11 @@ pub struct AuthCodeOptions {
     pub redirect_uri: RedirectUri,
     /// How long the person has to log in. Default: 5 minutes.
     pub time_limit: Duration,
-    /// How to go on when the browser cannot be opened.
-    pub if_browser_fails: IfBrowserFails,
+    /// Whether the login fails if the browser cannot be opened. Default: no, because the person can
+    /// open the address by hand.
+    pub browser_required: bool,
     /// Counts the exchange of the code, which should not be interrupted.
     pub in_flight: InFlight,
-}
-
-/// How a login goes on when the browser cannot be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfBrowserFails {
-    /// Keep waiting: the address was shown, and the person can open it by hand.
-    KeepWaiting,
-    /// End with [`Error::BrowserUnavailable`], because another flow is better.
-    GiveUp,
 }
 
 impl Default for AuthCodeOptions {
@@ -46,30 +42,22 @@ impl Default for AuthCodeOptions {
         Self {
             redirect_uri: RedirectUri::default(),
             time_limit: TIME_LIMIT,
-            if_browser_fails: IfBrowserFails::KeepWaiting,
+            browser_required: false,
             in_flight: InFlight::default(),
         }
     }
 }
 
-/// The result of a login through the browser.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Login {
-    /// The token.
-    pub token: Token,
-    /// The page that the browser waits for. It shows how the login ended, which is not known before
-    /// the token is stored.
-    pub page: OutcomePage,
-}
-
-/// A browser that waits to hear how the login ended.
+/// The page that the browser waits for. It shows how the login ended, which is not known before the
+/// token is stored.
 ///
 /// If this is dropped, the browser shows that the login was not finished.
 #[must_use = "the browser waits for its page"]
 pub struct OutcomePage {
-    visitor: Visitor,
-    /// Until the outcome is known, this tells other visits that they are too late.
+    page: oneshot::Sender<Page>,
+    /// Closed when the browser has read its page, or has gone.
+    connection: watch::Receiver<()>,
+    /// Tells other requests that this login has already been handled.
     server: CallbackServer,
 }
 
@@ -81,16 +69,20 @@ impl OutcomePage {
 
     /// Shows that the person is logged in for this run only, because the token could not be stored.
     pub async fn not_saved(self, reason: &str) {
-        self.show(Page::NotKept {
-            reason: explanation(reason),
+        self.show(Page::NotSaved {
+            reason: reason.to_owned(),
         })
         .await;
     }
 
-    async fn show(self, page: Page) {
+    /// Shows the page. Waits until the browser has read it, for at most `PAGE_LIMIT`.
+    async fn show(mut self, page: Page) {
         // Free the port first, because the browser may be slow to read its page.
         drop(self.server);
-        self.visitor.show(page).await;
+        if self.page.send(page).is_ok() {
+            // This waits for an error: the other end is dropped when the connection ends.
+            let _ = timeout(PAGE_LIMIT, self.connection.changed()).await;
+        }
     }
 }
 
@@ -104,9 +96,22 @@ impl std::fmt::Debug for OutcomePage {
 
 /// Logs a person in through a browser (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 ///
+/// ```no_run
+/// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
+/// use authgate_core::flow::{AuthCodeOptions, Platform, StandardError, run_auth_code_flow};
+///
+/// let scopes = ["profile".to_owned()];
+/// let browser = Platform::current().browser();
+/// let (token, page) =
+///     run_auth_code_flow(&client, &scopes, &AuthCodeOptions::default(), &browser, &StandardError).await?;
+/// page.saved().await;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Listens at the redirect URI, shows the authorization URL through `prompt`, opens it in
 /// `browser`, waits for the browser to come back, and exchanges the code. The caller stores the
-/// token and then tells [`Login::page`] how that went. Only then does the browser get its page.
+/// token and then tells the [`OutcomePage`] how that went. Only then does the browser get its page.
 ///
 /// Dropping the future ends the login and frees the port at once. A code that is being exchanged
 /// is lost then.
@@ -115,39 +120,33 @@ impl std::fmt::Debug for OutcomePage {
 ///
 /// * [`Error::Listener`] when the redirect URI's port cannot be listened on,
 ///   [`Error::LoginExpired`] when the browser did not come back in time,
-///   [`Error::BrowserUnavailable`] if [`AuthCodeOptions::if_browser_fails`] says so. Another flow
+///   [`Error::BrowserUnavailable`] if [`AuthCodeOptions::browser_required`] is set. Another flow
 ///   may work.
 /// * [`Error::Denied`] when the person denied access, [`Error::LoginRefused`] when the server
 ///   refused the login, [`Error::Callback`] for a response that cannot be used.
 /// * Otherwise those of [`OAuthClient::authorize_url`] and [`OAuthClient::exchange_auth_code`].
-///
-/// ```no_run
-/// # async fn example(client: authgate_core::OAuthClient, prompt: impl authgate_core::flow::Prompt)
-/// # -> Result<(), Box<dyn std::error::Error>> {
-/// use authgate_core::flow::{AuthCodeOptions, Surroundings, SystemBrowser, run_auth_code_flow};
-///
-/// let browser = SystemBrowser::new(Surroundings::of_this_machine().browser());
-/// let scopes = ["profile".to_owned()];
-/// let login = run_auth_code_flow(&client, &scopes, &AuthCodeOptions::default(), &browser, &prompt).await?;
-/// login.page.saved().await;
-/// # Ok(())
-/// # }
-/// ```
 pub async fn run_auth_code_flow(
     client: &OAuthClient,
     scopes: &[String],
     options: &AuthCodeOptions,
     browser: &dyn Browser,
     prompt: &dyn Prompt,
-) -> Result<Login> {
+) -> Result<(Token, OutcomePage)> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
     let mut server =
-        CallbackServer::start(&options.redirect_uri, expected(client, &request)).await?;
-    let Arrival { outcome, visitor } =
-        wait(client, &request, &mut server, options, browser, prompt).await?;
-    let page = OutcomePage { visitor, server };
+        CallbackServer::start(&options.redirect_uri, expected_response(client, &request)).await?;
+    let AuthorizationResponse {
+        code,
+        page,
+        connection,
+    } = wait(client, &request, &mut server, options, browser, prompt).await?;
+    let page = OutcomePage {
+        page,
+        connection,
+        server,
+    };
 
-    let token = match outcome {
+    let token = match code {
         Ok(code) => {
             prompt.notice(&Notice::new("Finishing the login"));
             let _exchange = options.in_flight.enter();
@@ -156,7 +155,7 @@ pub async fn run_auth_code_flow(
         Err(error) => Err(error),
     };
     match token {
-        Ok(token) => Ok(Login { token, page }),
+        Ok(token) => Ok((token, page)),
         Err(error) => {
             page.show(page_for(&error)).await;
             Err(error)
@@ -164,17 +163,17 @@ pub async fn run_auth_code_flow(
     }
 }
 
-fn expected(client: &OAuthClient, request: &AuthorizationRequest) -> Expected {
+fn expected_response(client: &OAuthClient, request: &AuthorizationRequest) -> ExpectedResponse {
     let endpoints = client.endpoints();
-    Expected {
+    ExpectedResponse {
         state: request.state.clone(),
         issuer: endpoints.issuer.clone(),
         issuer_required: endpoints.authorization_response_iss_parameter_supported,
     }
 }
 
-/// Waits for the browser. Opens it at the same time, because it may be back before its launcher has
-/// ended.
+/// Opens the browser and waits for its authorization response, which may come before the launcher
+/// has ended.
 async fn wait(
     client: &OAuthClient,
     request: &AuthorizationRequest,
@@ -182,7 +181,7 @@ async fn wait(
     options: &AuthCodeOptions,
     browser: &dyn Browser,
     prompt: &dyn Prompt,
-) -> Result<Arrival> {
+) -> Result<AuthorizationResponse> {
     let limit = options.time_limit;
     let clock = client.clock();
     let deadline = Deadline::new(clock.clone(), clock.now(), limit);
@@ -193,7 +192,7 @@ async fn wait(
     prompt.notice(&Notice::new(format!(
         "Waiting {} for the browser. If it shows an error, register exactly {} as a redirect URI of \
          this client, or use the device flow",
-        spoken(limit),
+        format_duration(limit),
         options.redirect_uri
     )));
 
@@ -201,28 +200,32 @@ async fn wait(
     let mut opened = false;
     while let Some(remaining) = deadline.remaining() {
         tokio::select! {
-            visit = server.visit() => match visit {
-                Visit::Answer(arrival) => return Ok(arrival),
-                Visit::WrongState => prompt.notice(&Notice::new(
+            request = server.next_request() => match request {
+                CallbackRequest::Response(response) => return Ok(response),
+                CallbackRequest::WrongState => prompt.notice(&Notice::new(
                     "Ignored a request to the callback address that was not part of this login",
                 )),
             },
             result = &mut opening, if !opened => {
                 opened = true;
-                match (result, options.if_browser_fails) {
-                    (Ok(()), _) => {}
-                    (Err(error), IfBrowserFails::GiveUp) => return Err(error),
-                    (Err(error), IfBrowserFails::KeepWaiting) => prompt.notice(&Notice::new(format!("{error}. Open the address above yourself"))),
+                match result {
+                    Ok(()) => {}
+                    Err(error) if options.browser_required => return Err(error),
+                    Err(error) => {
+                        prompt.notice(&Notice::new(format!("{error}. Open the address above yourself")));
+                    }
                 }
             }
-            () = deadline.tick(remaining) => prompt.waiting(deadline.remaining().unwrap_or_default()),
+            () = deadline.tick(remaining) => {
+                prompt.countdown(Some(deadline.remaining().unwrap_or_default()));
+            }
         }
     }
     Err(Error::LoginExpired {
         reason: format!(
-            "nobody came back to {} within {}. Start again, or use the device flow",
+            "the browser did not come back to {} within {}",
             options.redirect_uri,
-            spoken(limit)
+            format_duration(limit)
         ),
     })
 }
@@ -242,7 +245,7 @@ async fn exchange(
             operation: "authorization code grant",
             url: text::printable_url(&client.endpoints().token_url),
             status: None,
-            reason: "the ID token belongs to another login (its nonce is not ours): start again"
+            reason: "the ID token belongs to another login, because its nonce is not ours"
                 .to_owned(),
         });
     }
@@ -253,17 +256,11 @@ fn page_for(error: &Error) -> Page {
     match error {
         Error::Denied { .. } => Page::Denied,
         Error::LoginRefused { .. } => Page::Refused {
-            reason: explanation(&error.to_string()),
+            reason: error.to_string(),
         },
-        Error::Callback { .. } => Page::Unusable,
+        Error::Callback { .. } => Page::InvalidResponse,
         _ => Page::Failed {
-            reason: explanation(&error.to_string()),
+            reason: error.to_string(),
         },
     }
-}
-
-/// Makes a reason safe to show. An error's text is safe already, but a caller's may not be.
-fn explanation(reason: &str) -> String {
-    const LENGTH: usize = 600;
-    text::excerpt(reason, LENGTH)
 }

@@ -1,102 +1,94 @@
-//! The loopback server that the browser comes back to after the login (RFC 8252 section 7.3).
+//! The loopback server that receives the authorization response (RFC 8252 section 7.3).
 //!
-//! Any program on this machine, and any page in the browser, can send it a request. It rejects
+//! Any program on this machine, and any page in the browser, can send it a request. So it rejects
 //! every request without the login's state and keeps waiting.
 
-mod answer;
 #[cfg(fuzzing)]
 mod fuzzing;
-mod listener;
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
 use http::header::HOST;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::authorization_response::ExpectedResponse;
 use super::page::Page;
 use super::redirect_uri::RedirectUri;
-use crate::error::Result;
+use crate::error::{Cause, Error, ListenerFailure, Result};
 use crate::secret::Secret;
-pub(super) use answer::Expected;
 #[cfg(fuzzing)]
-pub use fuzzing::{Callback, Visited};
-use listener::Listener;
+pub use fuzzing::Callback;
 
 /// How long a browser may take to send its headers. Browsers open spare connections and send
 /// nothing on them.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
-const MOST_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// Room for the longest URL that the parser accepts, and its headers.
 const BUFFER_SIZE: usize = 96 * 1024;
 /// How long a browser may take to read its page once the login is over.
-const PARTING_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Listens until it is dropped, which frees the port at once.
+/// Listens at the redirect URI until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
-    listener: Arc<Listener>,
-    visits: mpsc::Receiver<Visit>,
-    /// Dropping this tells the serving task that the server is gone.
+    listeners: Arc<Listeners>,
+    requests: mpsc::Receiver<CallbackRequest>,
+    /// Dropping this ends the serving task.
     _open: watch::Sender<()>,
 }
 
-/// The kind of a visit to the callback address.
-pub(super) enum Visit {
+/// A request to the redirect URI that concerns the login.
+pub(super) enum CallbackRequest {
     /// A request without this login's state. Only the first one is reported.
     WrongState,
     /// The authorization response of this login. There is at most one.
-    Answer(Arrival),
+    Response(AuthorizationResponse),
 }
 
-/// The browser has come back and waits for its page.
-pub(super) struct Arrival {
-    pub(super) outcome: Result<Secret>,
-    pub(super) visitor: Visitor,
-}
-
-/// A browser that waits for its page. If this is dropped, the browser shows that the login was not
-/// finished.
-#[derive(Debug)]
-pub(super) struct Visitor {
-    page: oneshot::Sender<Page>,
-    gone: watch::Receiver<()>,
+/// The authorization response (RFC 6749 section 4.1.2), sent by a browser that waits for its page.
+pub(super) struct AuthorizationResponse {
+    /// The code, or the error that ends the login.
+    pub(super) code: Result<Secret>,
+    /// Sends the browser its page. If this is dropped, the browser shows that the login was not
+    /// finished.
+    pub(super) page: oneshot::Sender<Page>,
+    /// Closed when the browser has read its page, or has gone.
+    pub(super) connection: watch::Receiver<()>,
 }
 
 impl CallbackServer {
-    pub(super) async fn start(redirect_uri: &RedirectUri, expected: Expected) -> Result<Self> {
-        let listener = Arc::new(Listener::bind(redirect_uri).await?);
-        // The server announces at most two visits: one with a wrong state, and the authorization
-        // response.
-        let (announce, visits) = mpsc::channel(2);
+    pub(super) async fn start(
+        redirect_uri: &RedirectUri,
+        expected: ExpectedResponse,
+    ) -> Result<Self> {
+        let listeners = Arc::new(Listeners::bind(redirect_uri).await?);
+        let (handler, requests) = RequestHandler::new(redirect_uri.clone(), expected);
         let (open, closed) = watch::channel(());
-        let gate = Gate {
-            redirect_uri: redirect_uri.clone(),
-            expected,
-            announce,
-            warned: AtomicBool::new(false),
-            answered: AtomicBool::new(false),
-        };
-        tokio::spawn(serve(listener.clone(), Arc::new(gate), closed));
+        tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
         Ok(Self {
-            listener,
-            visits,
+            listeners,
+            requests,
             _open: open,
         })
     }
 
-    pub(super) async fn visit(&mut self) -> Visit {
-        match self.visits.recv().await {
-            Some(visit) => visit,
+    pub(super) async fn next_request(&mut self) -> CallbackRequest {
+        match self.requests.recv().await {
+            Some(request) => request,
             // The serving task holds the sender for as long as this server exists.
             None => std::future::pending().await,
         }
@@ -105,35 +97,29 @@ impl CallbackServer {
 
 impl Drop for CallbackServer {
     fn drop(&mut self) {
-        self.listener.close();
+        self.listeners.close();
     }
 }
 
-impl Visitor {
-    /// Shows the page. Waits until the browser has read it, for at most `PARTING_LIMIT`.
-    pub(super) async fn show(mut self, page: Page) {
-        if self.page.send(page).is_ok() {
-            // This waits for an error: the sender is dropped when the connection ends.
-            let _ = timeout(PARTING_LIMIT, self.gone.changed()).await;
-        }
-    }
-}
-
-async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Receiver<()>) {
+async fn serve(
+    listeners: Arc<Listeners>,
+    handler: Arc<RequestHandler>,
+    mut closed: watch::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = closed.changed() => break,
-            accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => match accepted {
-                Ok(stream) => { connections.spawn(converse(stream, gate.clone())); }
+            accepted = listeners.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                Ok(stream) => { connections.spawn(serve_connection(stream, handler.clone())); }
                 // The process may be out of file descriptors, so wait for some to be closed.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
-    // Answer the pending requests for at most PARTING_LIMIT, then drop every connection.
-    let _ = timeout(PARTING_LIMIT, async {
+    // Answer the pending requests for at most PAGE_LIMIT, then drop every connection.
+    let _ = timeout(PAGE_LIMIT, async {
         while connections.join_next().await.is_some() {}
     })
     .await;
@@ -143,11 +129,13 @@ async fn serve(listener: Arc<Listener>, gate: Arc<Gate>, mut closed: watch::Rece
 ///
 /// We do not use `axum::serve`, because it has no limit for the headers and waits for incomplete
 /// requests when it ends.
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, gate: Arc<Gate>) {
-    let (connected, gone) = watch::channel(());
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    handler: Arc<RequestHandler>,
+) {
+    let (connected, connection) = watch::channel(());
     let router = Router::new()
-        .fallback(answer)
-        .with_state(Reception { gate, gone });
+        .fallback(move |request| async move { handler.respond(request, connection).await });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)
@@ -158,34 +146,43 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
     drop(connected);
 }
 
-/// The data that all visits share.
-struct Gate {
+/// Answers the requests of all connections.
+struct RequestHandler {
     redirect_uri: RedirectUri,
-    expected: Expected,
-    announce: mpsc::Sender<Visit>,
-    warned: AtomicBool,
-    answered: AtomicBool,
+    expected: ExpectedResponse,
+    requests: mpsc::Sender<CallbackRequest>,
+    wrong_state_is_reported: AtomicBool,
+    response_has_arrived: AtomicBool,
 }
 
-/// The data that one connection needs.
-#[derive(Clone)]
-struct Reception {
-    gate: Arc<Gate>,
-    gone: watch::Receiver<()>,
-}
+impl RequestHandler {
+    fn new(
+        redirect_uri: RedirectUri,
+        expected: ExpectedResponse,
+    ) -> (Self, mpsc::Receiver<CallbackRequest>) {
+        // We send at most two: one request with a wrong state, and the authorization response.
+        let (requests, receiver) = mpsc::channel(2);
+        let handler = Self {
+            redirect_uri,
+            expected,
+            requests,
+            wrong_state_is_reported: AtomicBool::new(false),
+            response_has_arrived: AtomicBool::new(false),
+        };
+        (handler, receiver)
+    }
 
-async fn answer(State(Reception { gate, gone }): State<Reception>, request: Request) -> Response {
-    let page = match gate.examine(&request) {
-        Ok(outcome) => gate.admit(outcome, gone).await,
-        Err(page) => page,
-    };
-    page.response()
-}
+    async fn respond(&self, request: Request, connection: watch::Receiver<()>) -> Response {
+        let page = match self.check(&request) {
+            Ok(code) => self.outcome_page(code, connection).await,
+            Err(page) => page,
+        };
+        page.response()
+    }
 
-impl Gate {
-    /// Returns the outcome if the request is a response to this login, otherwise the page that
-    /// rejects it.
-    fn examine(&self, request: &Request) -> Result<Result<Secret>, Page> {
+    /// Returns the code, or the error that ends the login, if the request is the authorization
+    /// response of this login; otherwise the page that rejects the request.
+    fn check(&self, request: &Request) -> Result<Result<Secret>, Page> {
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts
             .next()
@@ -193,7 +190,7 @@ impl Gate {
             .filter(|_| hosts.next().is_none());
         // A request that also names its host in the request line is meant for a proxy.
         if request.uri().authority().is_some()
-            || !host.is_some_and(|host| self.redirect_uri.is_host(host))
+            || !host.is_some_and(|host| self.redirect_uri.matches_host(host))
         {
             return Err(Page::BadRequest);
         }
@@ -204,29 +201,89 @@ impl Gate {
             return Err(Page::MethodNotAllowed);
         }
         self.expected
-            .judge(request.uri().query().unwrap_or_default())
+            .check(request.uri().query().unwrap_or_default())
             .ok_or_else(|| {
                 // Report only the first one, because repeated requests must not fill the terminal.
-                if !self.warned.swap(true, Ordering::SeqCst) {
-                    let _ = self.announce.try_send(Visit::WrongState);
+                if !self.wrong_state_is_reported.swap(true, Ordering::SeqCst) {
+                    let _ = self.requests.try_send(CallbackRequest::WrongState);
                 }
                 Page::BadRequest
             })
     }
 
-    /// Passes the outcome on, and waits for the page that shows how the login ended.
-    async fn admit(&self, outcome: Result<Secret>, gone: watch::Receiver<()>) -> Page {
-        if self.answered.swap(true, Ordering::SeqCst) {
+    /// Passes the authorization response to the login, and waits for the page that shows how the
+    /// login ended.
+    async fn outcome_page(&self, code: Result<Secret>, connection: watch::Receiver<()>) -> Page {
+        if self.response_has_arrived.swap(true, Ordering::SeqCst) {
             return Page::AlreadyHandled;
         }
-        let (page, shown) = oneshot::channel();
-        let arrival = Arrival {
-            outcome,
-            visitor: Visitor { page, gone },
+        let (page, outcome) = oneshot::channel();
+        let response = AuthorizationResponse {
+            code,
+            page,
+            connection,
         };
-        if self.announce.try_send(Visit::Answer(arrival)).is_err() {
+        if self
+            .requests
+            .try_send(CallbackRequest::Response(response))
+            .is_err()
+        {
             return Page::Unfinished;
         }
-        shown.await.unwrap_or(Page::Unfinished)
+        outcome.await.unwrap_or(Page::Unfinished)
+    }
+}
+
+/// One or two listeners that can be closed while another task waits for a connection. The port is
+/// free as soon as `close` returns.
+struct Listeners(Mutex<Vec<TcpListener>>);
+
+impl Listeners {
+    /// Listens at the addresses of `redirect_uri`.
+    ///
+    /// Tokio sets `SO_REUSEADDR` except on Windows, and that is right. On Unix, it allows a port
+    /// whose last connections linger. On Windows, it would allow a port that another program
+    /// listens on.
+    async fn bind(redirect_uri: &RedirectUri) -> Result<Self> {
+        let mut listeners = Vec::new();
+        for address in redirect_uri.addresses() {
+            match TcpListener::bind(address).await {
+                Ok(listener) => listeners.push(listener),
+                // Only `localhost` has a second address, `[::1]`. A machine without IPv6 lacks it,
+                // so ignore the error. If the port is in use there, `[::1]` exists, and the error
+                // counts.
+                Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
+                }
+                Err(error) => {
+                    return Err(Error::Listener {
+                        address: address.to_string(),
+                        failure: ListenerFailure::from(&error),
+                        source: Cause::innermost(&error),
+                    });
+                }
+            }
+        }
+        Ok(Self(Mutex::new(listeners)))
+    }
+
+    /// Returns the next connection. Waits forever once the listeners are closed.
+    async fn accept(&self) -> io::Result<TcpStream> {
+        poll_fn(|context| {
+            for listener in self.lock().iter() {
+                if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                    return Poll::Ready(accepted.map(|(stream, _)| stream));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,11 +7,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::{Clock, Moment};
 
-/// How often we show the time left and check for a wake-up from suspend.
+/// How often we show the time left and check whether the machine was asleep.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The moment when waiting ends. It reads two clocks, and either may end the wait: the runtime's,
-/// and the client's, which also counts the time that the machine was asleep.
+/// The moment when waiting ends. Either of two clocks may end the wait: the runtime's, and the
+/// client's, which also counts the time that the machine was asleep.
 pub(super) struct Deadline {
     clock: Arc<dyn Clock>,
     since: Moment,
@@ -48,8 +48,8 @@ impl Deadline {
 }
 
 /// Formats a duration for people to read, such as `5 minutes` or `90 seconds`.
-pub(super) fn spoken(span: Duration) -> String {
-    let seconds = span.as_secs();
+pub(super) fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match (seconds / 60, seconds % 60) {
         (1, 0) => "1 minute".to_owned(),
         (minutes, 0) if minutes > 0 => format!("{minutes} minutes"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::deadline::{Deadline, spoken};
+use super::deadline::{Deadline, format_duration};
 use super::in_flight::InFlight;
 use super::prompt::{DevicePrompt, Prompt};
 use crate::client::{DeviceAuth, OAuthClient};
@@ -11,45 +11,45 @@ use crate::notice::Notice;
 use crate::token::Token;
 
 /// The time that each `slow_down` adds to the interval permanently (RFC 8628 section 3.5).
-const SLOWER_BY: Duration = Duration::from_secs(5);
-/// How much longer than required each pause is. A clock that runs fast, as in some virtual
-/// machines, would otherwise make every poll too early.
+const SLOW_DOWN_INCREMENT: Duration = Duration::from_secs(5);
+/// The share by which each pause is longer than required. Without it, a clock that runs fast, as in
+/// some virtual machines, would make every poll too early.
 const SLACK: f64 = 0.1;
-/// How many `slow_down` responses it takes until we tell the person to check the clock.
-const SLOW_DOWNS_BEFORE_ADVICE: u32 = 3;
-/// The limit to which the pause grows while the server is in trouble.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// The number of `slow_down` responses after which we tell the person to check the clock.
+const SLOW_DOWNS_UNTIL_NOTICE: u32 = 3;
+/// The longest pause after failed polls, unless the server asks for a longer one.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Logs a person in with a code that they type on another device (RFC 8628).
+/// Logs a person in with a code that they enter on another device (RFC 8628).
+///
+/// ```no_run
+/// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
+/// use authgate_core::flow::{InFlight, StandardError, run_device_flow};
+///
+/// let scopes = ["profile".to_owned()];
+/// let token = run_device_flow(&client, &scopes, &StandardError, &InFlight::default()).await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// Requests a code, shows it through `prompt`, and polls until the person has approved, as long as
 /// the code is valid but for at most 30 minutes. The first poll follows after one interval. 429,
 /// 5xx, lost connections and responses that are not OAuth do not end the login: the pause grows
 /// with each, up to a minute, and is at least as long as the server asks for.
 ///
-/// `in_flight` counts each poll, because the one that brings the token should not be interrupted.
+/// The poll that brings the token should not be interrupted, so `in_flight` counts each poll.
 /// Dropping the future ends the login.
 ///
 /// # Errors
 ///
 /// * [`Error::DeviceFlowUnavailable`] when the server or the client's registration does not allow
 ///   this flow. A browser may work.
-/// * [`Error::LoginExpired`] when the code expired. Offer a new one.
+/// * [`Error::LoginExpired`] when the code expired. Another call gets a new one.
 /// * [`Error::Denied`] when the person denied access.
 /// * [`Error::AnswerLost`] when the person may have approved, but the token was lost on its way.
 ///   Start again.
 /// * Otherwise those of [`OAuthClient::request_device_code`] and
 ///   [`OAuthClient::exchange_device_code`].
-///
-/// ```no_run
-/// # async fn example(client: authgate_core::OAuthClient, prompt: impl authgate_core::flow::Prompt)
-/// # -> authgate_core::Result<()> {
-/// use authgate_core::flow::{InFlight, run_device_flow};
-///
-/// let token = run_device_flow(&client, &["profile".to_owned()], &prompt, &InFlight::default()).await?;
-/// # Ok(())
-/// # }
-/// ```
 pub async fn run_device_flow(
     client: &OAuthClient,
     scopes: &[String],
@@ -64,21 +64,18 @@ pub async fn run_device_flow(
         let pause = polling.pause();
         // If the server asks for a longer pause than the time left, no other poll can follow, so
         // return its error.
-        let too_late = deadline.remaining().is_none_or(|left| left <= pause);
+        let is_too_late = deadline.remaining().is_none_or(|left| left <= pause);
         if let Some(error) = polling
-            .failure
-            .take_if(|error| too_late && error.retry_after().is_some())
+            .last_error
+            .take_if(|error| is_too_late && error.retry_after().is_some())
         {
             return Err(error);
         }
-        wait(&deadline, pause, prompt)
-            .await
-            .ok_or_else(|| expired(&device))?;
-        // Count every poll, because any of them may bring the token.
-        let _exchange = in_flight.enter();
+        wait(&deadline, pause, prompt).await.ok_or_else(expired)?;
+        let _poll = in_flight.enter();
         match client.exchange_device_code(&device).await {
             Ok(token) => return Ok(token.or_asked_for(scopes)),
-            Err(error) => polling.go_on_after(error, &device, prompt)?,
+            Err(error) => polling.handle_error(error, prompt)?,
         }
     }
 }
@@ -94,7 +91,7 @@ async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Opti
         else {
             return Some(());
         };
-        prompt.waiting(remaining);
+        prompt.countdown(Some(remaining));
         deadline.tick(left).await;
     }
 }
@@ -103,12 +100,12 @@ async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Opti
 struct Polling {
     interval: Duration,
     slow_downs: u32,
-    /// The number of polls without a usable response since the last usable one.
+    /// The number of failed polls since the last usable response.
     failures: u32,
     /// The error of the last poll, if it failed.
-    failure: Option<Error>,
+    last_error: Option<Error>,
     /// Whether the server may have granted a token that never arrived.
-    answer_may_be_lost: bool,
+    token_may_be_lost: bool,
 }
 
 impl Polling {
@@ -117,8 +114,8 @@ impl Polling {
             interval: device.interval,
             slow_downs: 0,
             failures: 0,
-            failure: None,
-            answer_may_be_lost: false,
+            last_error: None,
+            token_may_be_lost: false,
         }
     }
 
@@ -128,25 +125,20 @@ impl Polling {
             .interval
             .saturating_mul(2_u32.saturating_pow(self.failures));
         let pause = backoff
-            .min(LONGEST_BACKOFF)
+            .min(MAX_BACKOFF)
             .max(self.interval)
             .mul_f64(1.0 + SLACK);
-        let asked = self.failure.as_ref().and_then(Error::retry_after);
-        asked.map_or(pause, |asked| asked.max(pause))
+        let retry_after = self.last_error.as_ref().and_then(Error::retry_after);
+        retry_after.unwrap_or_default().max(pause)
     }
 
-    /// Handles a response without a token: returns an error if it ends the login.
-    fn go_on_after(
-        &mut self,
-        error: Error,
-        device: &DeviceAuth,
-        prompt: &dyn Prompt,
-    ) -> Result<()> {
-        match code(&error) {
-            Some("authorization_pending") => self.answered(),
+    /// Handles a poll that brought no token. Returns an error if the login has ended.
+    fn handle_error(&mut self, error: Error, prompt: &dyn Prompt) -> Result<()> {
+        match oauth_code(&error) {
+            Some("authorization_pending") => self.reset_failures(),
             Some("slow_down") => self.slow_down(&error, prompt),
-            Some("expired_token") => return Err(expired(device)),
-            Some("access_denied" | "invalid_grant") if self.answer_may_be_lost => {
+            Some("expired_token") => return Err(expired()),
+            Some("access_denied" | "invalid_grant") if self.token_may_be_lost => {
                 return Err(Error::AnswerLost {
                     operation: "device code grant",
                 });
@@ -157,31 +149,31 @@ impl Polling {
                     reason: "this client is not allowed the device grant".to_owned(),
                 });
             }
-            _ if error.is_transient() => self.failed(error, prompt),
+            _ if error.is_transient() => self.back_off(error, prompt),
             _ => return Err(error),
         }
         Ok(())
     }
 
-    /// Resets the failures. The server knows the code, and it is unused, so no token can have been
-    /// lost.
-    fn answered(&mut self) {
+    /// Forgets the failures. The server has said that the code is still unused, so no token can
+    /// have been lost.
+    fn reset_failures(&mut self) {
         self.failures = 0;
-        self.failure = None;
-        self.answer_may_be_lost = false;
+        self.last_error = None;
+        self.token_may_be_lost = false;
     }
 
     fn slow_down(&mut self, error: &Error, prompt: &dyn Prompt) {
-        self.answered();
+        self.reset_failures();
         self.slow_downs += 1;
-        // The response may name its own interval, which never makes the polls more frequent.
-        let asked = error.retry_after().unwrap_or_default();
-        self.interval = self.interval.saturating_add(SLOWER_BY).max(asked);
+        // The response may name an interval of its own. Use it only if it is longer.
+        let named = error.retry_after().unwrap_or_default();
+        self.interval = self.interval.saturating_add(SLOW_DOWN_INCREMENT).max(named);
         prompt.notice(&Notice::new(format!(
             "The server asked us to slow down: polling every {}",
-            spoken(self.interval)
+            format_duration(self.interval)
         )));
-        if self.slow_downs == SLOW_DOWNS_BEFORE_ADVICE {
+        if self.slow_downs == SLOW_DOWNS_UNTIL_NOTICE {
             prompt.notice(&Notice::new(
                 "The server still finds our polls too frequent. Does this machine's clock run fast, \
                  as in some virtual machines?",
@@ -189,20 +181,20 @@ impl Polling {
         }
     }
 
-    fn failed(&mut self, error: Error, prompt: &dyn Prompt) {
+    fn back_off(&mut self, error: Error, prompt: &dyn Prompt) {
         self.failures = self.failures.saturating_add(1);
-        self.answer_may_be_lost |= may_hide_a_token(&error);
+        self.token_may_be_lost |= may_have_lost_a_token(&error);
         let reason = error.to_string();
-        self.failure = Some(error);
+        self.last_error = Some(error);
         prompt.notice(&Notice::new(format!(
             "{reason}. Polling again in {}",
-            spoken(self.pause())
+            format_duration(self.pause())
         )));
     }
 }
 
 /// Returns whether the server may have used up the code for a response that did not arrive intact.
-fn may_hide_a_token(error: &Error) -> bool {
+fn may_have_lost_a_token(error: &Error) -> bool {
     match error {
         Error::Transport { failure, .. } => !failure.is_before_sending(),
         _ => error
@@ -211,7 +203,7 @@ fn may_hide_a_token(error: &Error) -> bool {
     }
 }
 
-fn code(error: &Error) -> Option<&str> {
+fn oauth_code(error: &Error) -> Option<&str> {
     match error {
         Error::OAuth { code, .. } => Some(code),
         _ => None,
@@ -225,11 +217,8 @@ fn denied(error: Error) -> Error {
     }
 }
 
-fn expired(device: &DeviceAuth) -> Error {
+fn expired() -> Error {
     Error::LoginExpired {
-        reason: format!(
-            "nobody approved the code within {}. Start again for a new one",
-            spoken(device.expires_in)
-        ),
+        reason: "the code expired before anybody approved it".to_owned(),
     }
 }

@@ -19,16 +19,16 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(watch::Sender<usize>);
 
-/// One piece of work, which is over when this is dropped.
+/// Counts one piece of work until it is dropped.
 #[derive(Debug)]
 #[must_use = "the work is over when this is dropped"]
-pub struct Entered(watch::Sender<usize>);
+pub struct InFlightGuard(watch::Sender<usize>);
 
 impl InFlight {
     /// Starts a piece of work.
-    pub fn enter(&self) -> Entered {
+    pub fn enter(&self) -> InFlightGuard {
         self.0.send_modify(|count| *count += 1);
-        Entered(self.0.clone())
+        InFlightGuard(self.0.clone())
     }
 
     /// Returns whether no work is in progress.
@@ -43,7 +43,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Entered {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }

@@ -8,18 +8,22 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 
+use crate::text;
+
 const STYLE: &str = include_str!("page.css");
 /// Allows the style above, by its hash, and nothing else: no script, no image, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-LKWGqa++0D9nzurfeFsUPrLuXNmMgC6qBzKioxZ0/uU='; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
+/// The most characters of a reason that the page shows.
+const REASON_LENGTH: usize = 600;
 
-/// The page that ends a visit to the callback address.
+/// The page that answers a request to the redirect URI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
     /// The person is logged in, and the token is stored.
     LoggedIn,
     /// The person is logged in for this run only, because the token could not be stored.
-    NotKept {
+    NotSaved {
         /// Why.
         reason: String,
     },
@@ -38,10 +42,10 @@ pub(super) enum Page {
     /// The program ended before the login was finished.
     Unfinished,
     /// The response belongs to the login but cannot be used, so the login has ended.
-    Unusable,
-    /// The visit does not belong to the login.
+    InvalidResponse,
+    /// The request does not belong to the login.
     BadRequest,
-    /// Another visit has already handled the login.
+    /// Another request has already ended the login.
     AlreadyHandled,
     /// There is no such page.
     NotFound,
@@ -50,7 +54,7 @@ pub(super) enum Page {
 }
 
 /// The drawing above the headline.
-enum Mark {
+enum Icon {
     Check,
     Cross,
     Exclamation,
@@ -58,121 +62,120 @@ enum Mark {
 
 struct Content<'a> {
     status: StatusCode,
-    mark: Mark,
+    icon: Icon,
     headline: &'a str,
     text: &'a str,
-    detail: Option<&'a str>,
-    next: &'a str,
+    reason: Option<&'a str>,
+    next_step: &'a str,
 }
 
-const BACK: &str = "You can close this tab and go back to the terminal.";
-const AGAIN: &str = "You can close this tab. To try again, start the login anew from the terminal.";
+const RETURN: &str = "You can close this tab and return to the terminal.";
+const TRY_AGAIN: &str =
+    "You can close this tab. To try again, start the login again in the terminal.";
+const OPEN_ADDRESS: &str = "To log in, open the address that the terminal shows.";
 
 impl Page {
     fn content(&self) -> Content<'_> {
-        let content = |status, mark, headline, text, next| Content {
+        let content = |status, icon, headline, text, next_step| Content {
             status,
-            mark,
+            icon,
             headline,
             text,
-            detail: None,
-            next,
-        };
-        let because = |content, reason| Content {
-            detail: Some(reason),
-            ..content
+            reason: self.reason(),
+            next_step,
         };
         match self {
             Self::LoggedIn => content(
                 StatusCode::OK,
-                Mark::Check,
+                Icon::Check,
                 "You are logged in",
-                "The program in your terminal has what it needs.",
-                BACK,
+                "The program in your terminal now has access.",
+                RETURN,
             ),
-            Self::NotKept { reason } => because(
-                content(
-                    StatusCode::OK,
-                    Mark::Check,
-                    "You are logged in, for now",
-                    "The login could not be stored, so the program will ask again next time.",
-                    BACK,
-                ),
-                reason,
+            Self::NotSaved { .. } => content(
+                StatusCode::OK,
+                Icon::Check,
+                "You are logged in, for now",
+                "The login could not be saved, so the program will ask you again next time.",
+                RETURN,
             ),
             Self::Denied => content(
                 StatusCode::OK,
-                Mark::Cross,
-                "Login refused",
-                "You did not allow the program to log in as you. It has been told, and got no access.",
-                BACK,
+                Icon::Cross,
+                "Access denied",
+                "The login request was declined, so the program got no access.",
+                RETURN,
             ),
-            Self::Refused { reason } => because(
-                content(
-                    StatusCode::OK,
-                    Mark::Cross,
-                    "The server refused the login",
-                    "It sent you back with an error instead of a login. The program got no access.",
-                    AGAIN,
-                ),
-                reason,
+            Self::Refused { .. } => content(
+                StatusCode::OK,
+                Icon::Cross,
+                "The server refused the login",
+                "It returned an error, so the program got no access.",
+                TRY_AGAIN,
             ),
-            Self::Failed { reason } => because(
-                content(
-                    StatusCode::BAD_GATEWAY,
-                    Mark::Cross,
-                    "Login failed",
-                    "You allowed the login, but the program could not finish it.",
-                    AGAIN,
-                ),
-                reason,
+            Self::Failed { .. } => content(
+                StatusCode::BAD_GATEWAY,
+                Icon::Cross,
+                "Login failed",
+                "You allowed the login, but the program could not finish it.",
+                TRY_AGAIN,
             ),
             Self::Unfinished => content(
                 StatusCode::SERVICE_UNAVAILABLE,
-                Mark::Exclamation,
+                Icon::Exclamation,
                 "Login not finished",
                 "The program ended before the login was finished.",
-                AGAIN,
+                TRY_AGAIN,
             ),
-            Self::Unusable => content(
+            Self::InvalidResponse => content(
                 StatusCode::BAD_REQUEST,
-                Mark::Cross,
+                Icon::Cross,
                 "Login failed",
-                "The address that brought you here is not a complete answer to the login, so the program has ended it.",
-                AGAIN,
+                "The browser came back with a response that cannot be used, so the login has ended.",
+                TRY_AGAIN,
             ),
             Self::BadRequest => content(
                 StatusCode::BAD_REQUEST,
-                Mark::Exclamation,
+                Icon::Exclamation,
                 "This page is not part of a login",
-                "The address that brought you here does not belong to the login in progress. Nothing was done with it.",
-                "If you are logging in, go back to the terminal and open the address that it shows.",
+                "The address that brought you here does not belong to the login in progress, so it was ignored.",
+                OPEN_ADDRESS,
             ),
             Self::AlreadyHandled => content(
                 StatusCode::CONFLICT,
-                Mark::Exclamation,
+                Icon::Exclamation,
                 "This login has already been handled",
-                "The page was opened a second time. The first visit counts; this one changed nothing.",
-                "You can close this tab. The terminal shows how the login went.",
+                "This page was opened a second time, which changed nothing.",
+                "You can close this tab. The terminal shows how the login ended.",
             ),
             Self::NotFound => content(
                 StatusCode::NOT_FOUND,
-                Mark::Exclamation,
-                "There is nothing here",
-                "A program on this machine waits at this address for a login to come back.",
-                "If you are logging in, go back to the terminal and open the address that it shows.",
+                Icon::Exclamation,
+                "Page not found",
+                "A program on this machine is waiting here for a login to finish.",
+                OPEN_ADDRESS,
             ),
             Self::MethodNotAllowed => content(
                 StatusCode::METHOD_NOT_ALLOWED,
-                Mark::Exclamation,
-                "This page can only be opened",
-                "A program on this machine waits at this address for a login to come back.",
-                "If you are logging in, go back to the terminal and open the address that it shows.",
+                Icon::Exclamation,
+                "Method not allowed",
+                "This page accepts GET requests only.",
+                OPEN_ADDRESS,
             ),
         }
     }
 
-    /// Builds the response. Its headers keep the page private, because its address contains a code.
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::NotSaved { reason } | Self::Refused { reason } | Self::Failed { reason } => {
+                Some(reason)
+            }
+            _ => None,
+        }
+    }
+
+    /// Builds the response. The address of the page contains a code, so the headers keep the page
+    /// private.
     pub(super) fn response(&self) -> Response {
         let content = self.content();
         let mut response = Response::new(Body::from(content.html()));
@@ -195,13 +198,15 @@ impl Page {
 
 impl Content<'_> {
     fn html(&self) -> String {
-        let (class, drawing) = match self.mark {
-            Mark::Check => ("good", r#"<path d="M7.5 12.4l3 3 6-6.6"/>"#),
-            Mark::Cross => ("bad", r#"<path d="M8.8 8.8l6.4 6.4M15.2 8.8l-6.4 6.4"/>"#),
-            Mark::Exclamation => ("", r#"<path d="M12 7.2v5.6M12 16.4v.1"/>"#),
+        let (class, drawing) = match self.icon {
+            Icon::Check => ("good", r#"<path d="M7.5 12.4l3 3 6-6.6"/>"#),
+            Icon::Cross => ("bad", r#"<path d="M8.8 8.8l6.4 6.4M15.2 8.8l-6.4 6.4"/>"#),
+            Icon::Exclamation => ("", r#"<path d="M12 7.2v5.6M12 16.4v.1"/>"#),
         };
-        let detail = self.detail.map_or_else(String::new, |detail| {
-            format!("<p class=\"detail\">{}</p>\n", escaped(detail))
+        // An error's text is safe to show, but the reason may be a caller's.
+        let reason = self.reason.map_or_else(String::new, |reason| {
+            let safe = text::excerpt(reason, REASON_LENGTH);
+            format!("<p class=\"detail\">{}</p>\n", escape_html(&safe))
         });
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -209,16 +214,16 @@ impl Content<'_> {
              <title>{headline} - AuthGate</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <main class=\"{class}\">\n\
              <svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><circle cx=\"12\" cy=\"12\" r=\"10\"/>{drawing}</svg>\n\
-             <h1>{headline}</h1>\n<p>{text}</p>\n{detail}<footer>{next}</footer>\n</main>\n</body>\n</html>\n",
+             <h1>{headline}</h1>\n<p>{text}</p>\n{reason}<footer>{next_step}</footer>\n</main>\n</body>\n</html>\n",
             headline = self.headline,
             text = self.text,
-            next = self.next,
+            next_step = self.next_step,
         )
     }
 }
 
 /// Escapes untrusted text, so that an HTML parser sees no markup in it.
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,4 +1,4 @@
-//! Prompts for the person during a login. The caller shows them.
+//! What a person sees during a login.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::deadline::spoken;
+use super::deadline::format_duration;
 use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
 use crate::config::is_loopback;
 use crate::notice::Notice;
@@ -15,52 +15,59 @@ use crate::text;
 
 /// Shows a person what a login needs from them.
 ///
-/// All values are safe to print. The login calls these methods while it runs, so they must return
-/// at once.
-///
 /// ```
-/// use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+/// use std::sync::Mutex;
 ///
-/// /// Writes to standard error, as [`StandardError`] does.
-/// struct Plain;
+/// use authgate_core::flow::Prompt;
 ///
-/// impl Prompt for Plain {
-///     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-///         eprintln!("{prompt}\n");
-///     }
+/// /// Collects the text for a window.
+/// struct Window(Mutex<String>);
 ///
-///     fn device_code(&self, code: &DevicePrompt<'_>) {
-///         eprintln!("{code}");
-///     }
-///
-///     fn notice(&self, notice: &Notice) {
-///         eprintln!("{notice}");
+/// impl Prompt for Window {
+///     fn show(&self, text: &str) {
+///         let mut content = self.0.lock().unwrap();
+///         content.push_str(text);
+///         content.push('\n');
 ///     }
 /// }
 /// ```
+///
+/// All values are safe to print. The login calls these methods while it runs, so they must return
+/// at once.
 pub trait Prompt: Send + Sync {
+    /// Shows one or more lines of text. The last line has no line break.
+    fn show(&self, text: &str);
+
     /// Shows the address where the person logs in. Always show it: a launcher may report that it
     /// has opened a browser when none appears.
-    fn authorization_url(&self, prompt: &BrowserPrompt<'_>);
-
-    /// Shows the code that the person types on another device. Always show it as text; a QR code
-    /// may only be shown beside it (RFC 8628 section 3.3.1).
-    fn device_code(&self, code: &DevicePrompt<'_>);
-
-    /// Shows one line about the progress of the login.
-    fn notice(&self, notice: &Notice);
-
-    /// Shows how much time the person has left. Called about once a second while waiting.
-    fn waiting(&self, remaining: Duration) {
-        let _ = remaining;
+    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
+        self.show(&format!("{prompt}\n"));
     }
 
-    /// Removes the output of [`Prompt::waiting`]. Called when the waiting has ended.
-    fn waited(&self) {}
+    /// Shows the code that the person enters on another device. Always show it as text; a QR code
+    /// may only be shown beside it (RFC 8628 section 3.3.1).
+    fn device_code(&self, prompt: &DevicePrompt<'_>) {
+        self.show(&format!("{prompt}\n"));
+    }
+
+    /// Shows one line about the progress of the login.
+    fn notice(&self, notice: &Notice) {
+        self.show(&notice.to_string());
+    }
+
+    /// Shows how much time the person has left, about once a second while the login waits for them.
+    /// `None` means that the login no longer waits. Default: shows nothing.
+    fn countdown(&self, remaining: Option<Duration>) {
+        let _ = remaining;
+    }
 }
 
 /// Lets a caller share the prompt that it passes to a login.
 impl<P: Prompt + ?Sized> Prompt for Arc<P> {
+    fn show(&self, text: &str) {
+        (**self).show(text);
+    }
+
     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
         (**self).authorization_url(prompt);
     }
@@ -73,12 +80,8 @@ impl<P: Prompt + ?Sized> Prompt for Arc<P> {
         (**self).notice(notice);
     }
 
-    fn waiting(&self, remaining: Duration) {
-        (**self).waiting(remaining);
-    }
-
-    fn waited(&self) {
-        (**self).waited();
+    fn countdown(&self, remaining: Option<Duration>) {
+        (**self).countdown(remaining);
     }
 }
 
@@ -87,26 +90,13 @@ impl<P: Prompt + ?Sized> Prompt for Arc<P> {
 pub struct StandardError;
 
 impl Prompt for StandardError {
-    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-        write_line(format_args!("{prompt}\n"));
-    }
-
-    fn device_code(&self, prompt: &DevicePrompt<'_>) {
-        write_line(format_args!("{prompt}\n"));
-    }
-
-    fn notice(&self, notice: &Notice) {
-        write_line(format_args!("{notice}"));
+    fn show(&self, text: &str) {
+        // If standard error is closed, `eprintln!` would panic, but the login should go on.
+        let _ = writeln!(io::stderr(), "{text}");
     }
 }
 
-/// Writes a line and ignores failures. If standard error is closed, `eprintln!` would panic, but
-/// the login should go on.
-fn write_line(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// The text that the browser flow shows; its `Display` is the whole text, of several lines.
+/// The text of the browser flow. `Display` formats all of it, in several lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrowserPrompt<'a> {
@@ -119,28 +109,28 @@ pub struct BrowserPrompt<'a> {
 impl fmt::Display for BrowserPrompt<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let request = if self.opens_browser {
-            "Opening your browser to log in. If nothing happens, open this address yourself:"
+            "Opening your browser to log in. If it does not open, open this page yourself:"
         } else {
-            "To log in, open this address in a browser on this machine:"
+            "To log in, open this page in a browser on this machine:"
         };
         write!(formatter, "{request}\n\n    {}", self.url)
     }
 }
 
-/// The text that the device flow shows; its `Display` is the whole text, of several lines.
+/// The text of the device flow. `Display` formats all of it, in several lines.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DevicePrompt<'a> {
-    /// The code that the person types.
+    /// The code that the person enters.
     pub user_code: &'a str,
-    /// The page where the person types it.
+    /// The page where the person enters it.
     pub verification_uri: &'a Url,
     /// The URL for a QR code, if there is one.
     pub verification_uri_complete: Option<&'a Url>,
     /// The authorization server: its issuer, or its address if the issuer is unknown.
     pub server: String,
-    /// Whether the page is on a different site from the server's endpoints.
-    pub is_elsewhere: bool,
+    /// Whether the page is on another site than the server's endpoints.
+    pub is_on_other_site: bool,
     /// The client that gets access.
     pub client_id: String,
     /// The scopes that the client requests.
@@ -165,48 +155,48 @@ impl<'a> DevicePrompt<'a> {
             verification_uri: &device.verification_uri,
             verification_uri_complete: device.verification_uri_complete.as_ref(),
             server: text::printable(&server),
-            is_elsewhere: device.is_elsewhere(endpoint),
+            is_on_other_site: device.is_elsewhere(endpoint),
             client_id: text::printable(client.client_id()),
             scopes: scopes.iter().map(|scope| text::printable(scope)).collect(),
             expires_in: device.expires_in,
         }
     }
-
-    /// The warning to show with every code (RFC 8628 section 5.4), because another person may have
-    /// sent the code.
-    pub const WARNING: &'static str = "Continue only if you started this login yourself: whoever enters the code lets this program in.";
 }
 
 impl fmt::Display for DevicePrompt<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = if is_loopback(self.verification_uri) {
-            "this machine"
+            "on this machine"
         } else {
-            "any device"
+            "on any device"
         };
+        writeln!(formatter, "To log in, open this page {device}:\n")?;
+        writeln!(formatter, "    {}\n", self.verification_uri)?;
         writeln!(
             formatter,
-            "To log in to {}, open this page on {device}:\n",
-            self.server
+            "and enter the code:  {}   (valid for {})\n",
+            self.user_code,
+            format_duration(self.expires_in)
         )?;
-        writeln!(formatter, "    {}\n", self.verification_uri)?;
-        if self.is_elsewhere {
-            let site = self.verification_uri.origin().ascii_serialization();
+        if self.is_on_other_site {
             writeln!(
                 formatter,
-                "The page is on another site than the server: {site}\n"
+                "The page is on {}, another site than the server {}.",
+                self.verification_uri.origin().ascii_serialization(),
+                self.server
             )?;
         }
-        writeln!(
+        let access = if self.scopes.is_empty() {
+            " to your account".to_owned()
+        } else {
+            format!(" to: {}", self.scopes.join(", "))
+        };
+        // Another person may have started the login and sent the code, so warn of that (RFC 8628
+        // section 5.4).
+        write!(
             formatter,
-            "and enter this code within {}:\n",
-            spoken(self.expires_in)
-        )?;
-        writeln!(formatter, "    {}\n", self.user_code)?;
-        write!(formatter, "It lets the client {} in", self.client_id)?;
-        if !self.scopes.is_empty() {
-            write!(formatter, ", which asks for: {}", self.scopes.join(" "))?;
-        }
-        write!(formatter, ".\n{}", Self::WARNING)
+            "This gives {} access{access}. Enter the code only if you started this login.",
+            self.client_id
+        )
     }
 }

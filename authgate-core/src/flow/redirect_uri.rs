@@ -23,16 +23,10 @@ const HTTP_PORT: u16 = 80;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedirectUri {
-    written: String,
-    host: LoopbackHost,
+    as_written: String,
+    host: Host,
     port: u16,
     path: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LoopbackHost {
-    Localhost,
-    Address(IpAddr),
 }
 
 impl RedirectUri {
@@ -42,36 +36,29 @@ impl RedirectUri {
     ///
     /// [`Error::Config`] when it is not plain http to `localhost`, 127.0.0.0/8 or `[::1]`, when it
     /// has no port or port 0, or when it has a query, a fragment or a user name.
-    pub fn parse(written: &str) -> Result<Self> {
-        let refused = |reason: &str| {
+    pub fn parse(uri: &str) -> Result<Self> {
+        let refuse = |reason: &str| {
             Err(Error::config(format!(
-                "the redirect URI {reason}: write it like {}, as it is registered",
+                "the redirect URI {reason}: write it as it is registered, such as {}",
                 Self::default()
             )))
         };
-        let url = parse_url(
-            "the redirect URI",
-            written,
-            PlainHttp::Anywhere,
-            Query::Refused,
-        )?;
-        if url.scheme() != "http" || !is_loopback(&url) {
-            return refused("does not lead to this machine over http");
-        }
-        let host = match url.host() {
-            Some(Host::Ipv4(address)) => LoopbackHost::Address(address.into()),
-            Some(Host::Ipv6(address)) => LoopbackHost::Address(address.into()),
-            _ => LoopbackHost::Localhost,
+        let url = parse_url("the redirect URI", uri, PlainHttp::Anywhere, Query::Refused)?;
+        let Some(host) = url
+            .host()
+            .filter(|_| url.scheme() == "http" && is_loopback(&url))
+        else {
+            return refuse("is not http to this machine");
         };
         match url
             .port()
-            .or_else(|| written_port(written).filter(|port| *port == HTTP_PORT))
+            .or_else(|| written_port(uri).filter(|port| *port == HTTP_PORT))
         {
-            None => refused("names no port"),
-            Some(0) => refused("names port 0"),
+            None => refuse("has no port"),
+            Some(0) => refuse("has port 0"),
             Some(port) => Ok(Self {
-                written: written.to_owned(),
-                host,
+                as_written: uri.to_owned(),
+                host: host.to_owned(),
                 port,
                 path: url.path().to_owned(),
             }),
@@ -80,7 +67,7 @@ impl RedirectUri {
 
     /// Returns the URI as it was written.
     pub fn as_str(&self) -> &str {
-        &self.written
+        &self.as_written
     }
 
     /// Returns the path that the browser requests.
@@ -88,27 +75,24 @@ impl RedirectUri {
         &self.path
     }
 
-    /// Returns the addresses to listen on, and whether each may be missing. A browser may use
-    /// either of two addresses for `localhost`.
-    pub(super) fn addresses(&self) -> Vec<(SocketAddr, Presence)> {
+    /// Returns the addresses to listen on. A browser may use either of two for `localhost`; the
+    /// second one does not exist on a machine without IPv6.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let at = |address: IpAddr| SocketAddr::new(address, self.port);
         match self.host {
-            LoopbackHost::Address(address) => vec![(at(address), Presence::Required)],
-            LoopbackHost::Localhost => vec![
-                (at(Ipv4Addr::LOCALHOST.into()), Presence::Required),
-                (at(Ipv6Addr::LOCALHOST.into()), Presence::Optional),
+            Host::Ipv4(address) => vec![at(address.into())],
+            Host::Ipv6(address) => vec![at(address.into())],
+            Host::Domain(_) => vec![
+                at(Ipv4Addr::LOCALHOST.into()),
+                at(Ipv6Addr::LOCALHOST.into()),
             ],
         }
     }
 
-    /// Returns whether a `Host` header is ours. A page elsewhere whose name was made to lead here
-    /// (DNS rebinding) sends its own name.
-    pub(super) fn is_host(&self, header: &str) -> bool {
-        let host = match self.host {
-            LoopbackHost::Localhost => "localhost".to_owned(),
-            LoopbackHost::Address(IpAddr::V4(address)) => address.to_string(),
-            LoopbackHost::Address(IpAddr::V6(address)) => format!("[{address}]"),
-        };
+    /// Returns whether a `Host` header names us. With DNS rebinding, another site's page makes its
+    /// own host name resolve to this machine, but the header still contains that name.
+    pub(super) fn matches_host(&self, header: &str) -> bool {
+        let host = self.host.to_string();
         let with_port = format!("{host}:{}", self.port);
         header.eq_ignore_ascii_case(&with_port)
             || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(&host))
@@ -118,8 +102,8 @@ impl RedirectUri {
 impl Default for RedirectUri {
     fn default() -> Self {
         Self {
-            written: "http://127.0.0.1:8088/callback".to_owned(),
-            host: LoopbackHost::Address(Ipv4Addr::LOCALHOST.into()),
+            as_written: "http://127.0.0.1:8088/callback".to_owned(),
+            host: Host::Ipv4(Ipv4Addr::LOCALHOST),
             port: 8088,
             path: "/callback".to_owned(),
         }
@@ -128,19 +112,12 @@ impl Default for RedirectUri {
 
 impl fmt::Display for RedirectUri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.written)
+        formatter.write_str(&self.as_written)
     }
 }
 
-/// Whether an address to listen on must exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Presence {
-    Required,
-    Optional,
-}
-
-/// Returns the port as it is written, because the URL parser drops an explicit `:80`. Use it for
-/// that only: the parser accepts more notations than this function.
+/// Returns the port as it is written. The URL parser drops an explicit `:80`, which this function
+/// finds. Do not use it for more, because the parser accepts more notations.
 fn written_port(uri: &str) -> Option<u16> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split('/').next()?;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::Login;
 use super::refresh::Refresh;
 use crate::error::Error;
-use crate::flow::{BrowserPrompt, DevicePrompt, Prompt};
+use crate::flow::Prompt;
 use crate::http::Retry;
-use crate::notice::Notice;
 use crate::token::Token;
 use crate::token_source::{NextToken, TokenFuture, TokenSource};
 
@@ -39,11 +38,7 @@ impl NextToken for Login {
 struct Unattended;
 
 impl Prompt for Unattended {
-    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
-
-    fn device_code(&self, _: &DevicePrompt<'_>) {}
-
-    fn notice(&self, notice: &Notice) {
-        tracing::warn!(%notice, "while refreshing a person's token");
+    fn show(&self, text: &str) {
+        tracing::warn!(notice = text, "while refreshing a person's token");
     }
 }

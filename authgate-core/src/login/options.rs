@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::FlowMode;
 use crate::config::PlainHttp;
-use crate::flow::{
-    Browser, InFlight, Prompt, RedirectUri, StandardError, Surroundings, SystemBrowser,
-};
+use crate::flow::{Browser, InFlight, Platform, Prompt, RedirectUri, StandardError};
 use crate::http::HttpClient;
 use crate::secret::Secret;
 use crate::store::{FallbackStore, KeyringStore};
@@ -36,7 +34,7 @@ pub struct LoginOptions {
     pub(super) redirect_uri: RedirectUri,
     pub(super) http: HttpClient,
     pub(super) in_flight: InFlight,
-    pub(super) platform: Arc<Surroundings>,
+    pub(super) platform: Arc<Platform>,
     pub(super) prompt: Arc<dyn Prompt>,
     keyring: bool,
     store: Option<Arc<FallbackStore>>,
@@ -55,7 +53,7 @@ impl LoginOptions {
             redirect_uri: RedirectUri::default(),
             http: HttpClient::default(),
             in_flight: InFlight::default(),
-            platform: Arc::new(Surroundings::of_this_machine()),
+            platform: Arc::new(Platform::current()),
             prompt: Arc::new(StandardError),
             keyring: true,
             store: None,
@@ -133,7 +131,7 @@ impl LoginOptions {
     }
 
     /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
-    pub fn platform(self, platform: Surroundings) -> Self {
+    pub fn platform(self, platform: Platform) -> Self {
         Self {
             platform: Arc::new(platform),
             ..self
@@ -148,13 +146,13 @@ impl LoginOptions {
     pub(super) fn browser_or_default(&self) -> Arc<dyn Browser> {
         self.browser
             .clone()
-            .unwrap_or_else(|| Arc::new(SystemBrowser::new(self.platform.browser())))
+            .unwrap_or_else(|| Arc::new(self.platform.browser()))
     }
 
     pub(super) fn store_or_default(&self) -> Arc<FallbackStore> {
         self.store.clone().unwrap_or_else(|| {
             // If a person can unlock the keyring, give them the time for it.
-            let can_be_unlocked = self.platform.browser().is_ok();
+            let can_be_unlocked = self.platform.browser().is_available();
             let limit = if can_be_unlocked {
                 KeyringStore::LIMIT_FOR_A_PERSON
             } else {

@@ -119,10 +119,10 @@ impl Ended {
         let Some((before, prompt)) = said.split_once("To log in") else {
             return said;
         };
-        let end = if prompt.starts_with(" to") {
-            "lets this program in.\n\n"
-        } else {
+        let end = if prompt.starts_with(", open this page in a browser") {
             "or use the device flow.\n"
+        } else {
+            "if you started this login.\n\n"
         };
         let (_, after) = prompt.split_once(end).unwrap();
         format!("{before}[prompt]\n{after}")

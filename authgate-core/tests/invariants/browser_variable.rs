@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use authgate_core::flow::{Surroundings, System};
+use authgate_core::flow::{Platform, System};
 
 /// Holds for any value of `BROWSER`, on a machine where every program exists.
 pub(crate) fn hold_for(variable: &str) {
     let browser = variable.to_owned();
-    let surroundings = Surroundings {
+    let platform = Platform {
         system: System::Unix,
         terminal: true,
         variable: Box::new(move |name| match name {
@@ -17,8 +17,9 @@ pub(crate) fn hold_for(variable: &str) {
         }),
         find_program: Box::new(|name| (!name.is_empty()).then(|| PathBuf::from(name))),
     };
-    let launcher = surroundings.browser().expect("there is always xdg-open");
-    let program = launcher.program().to_str().expect("it was named in UTF-8");
+    let launcher = platform.browser();
+    let program = launcher.program().expect("there is always xdg-open");
+    let program = program.to_str().expect("it was named in UTF-8");
     assert!(
         program == "xdg-open" || variable.contains(program),
         "{launcher:?}"

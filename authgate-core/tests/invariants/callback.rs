@@ -1,10 +1,10 @@
-//! Whoever comes to the callback address gets a harmless page.
+//! Every request to the redirect URI is answered with a harmless page.
 
 use authgate_core::Error;
 
 use super::text::assert_shows_itself;
 
-/// Holds for the answer to any visit; returns its status, 0 where nothing was answered.
+/// Holds for the answer to any request; returns its status, 0 if there is no answer.
 pub(crate) fn hold_for_page(answer: &str) -> u16 {
     let Some((head, body)) = answer.split_once("\r\n\r\n") else {
         return 0;
@@ -26,7 +26,7 @@ pub(crate) fn hold_for_page(answer: &str) -> u16 {
     status
 }
 
-/// Holds for the reason why a visit has ended the login.
+/// Holds for the error of a request that ended the login.
 pub(crate) fn hold_for_refusal(error: &Error) {
     assert!(
         matches!(

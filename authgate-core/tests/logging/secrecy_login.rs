@@ -62,11 +62,11 @@ async fn a_login_in_the_browser_shows_none_of_its_secrets() {
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
     secrets.push(parameter(&Url::parse(&back).unwrap(), "code"));
     let browser = tokio::spawn(async move { get(&back).await });
-    let login = begun.login.await.unwrap().unwrap();
-    secrets.extend(secrets_of(&login.token));
+    let (token, page) = begun.login.await.unwrap().unwrap();
+    secrets.extend(secrets_of(&token));
     secrets.extend(sent(&server, &["code_verifier"]));
-    let in_debug_output = format!("{login:?} {login:#?}");
-    login.page.saved().await;
+    let in_debug_output = format!("{token:?} {token:#?} {page:?}");
+    page.saved().await;
     assert_unseen(
         &secrets,
         &format!(

@@ -8,16 +8,16 @@ use super::window;
 /// White on black, in every colour scheme of the terminal, because some scanners cannot read a
 /// picture with the two colours exchanged.
 const WHITE_ON_BLACK: &str = "\u{1b}[1;37;40m";
-const USUAL_COLOURS: &str = "\u{1b}[0m";
+const DEFAULT_COLOURS: &str = "\u{1b}[0m";
 
-/// The rows that we need below the picture: the code and the address between two empty ones, and
-/// the time left.
+/// The rows that we need below the picture: the code and the page, which may take two, between two
+/// empty ones, and the countdown.
 const ROWS_BELOW: usize = 5;
 
 /// Returns the URL as a QR code if standard error can show it: it must be a terminal, large enough,
 /// and able to show the block characters.
 pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String> {
-    if !is_terminal || !speaks_utf8() {
+    if !is_terminal || !uses_utf8() {
         return None;
     }
     // A screen has no scratches or stains, so use the least redundancy, which makes the smallest
@@ -42,7 +42,7 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
     let (before, after) = if no_colour {
         ("", "")
     } else {
-        (WHITE_ON_BLACK, USUAL_COLOURS)
+        (WHITE_ON_BLACK, DEFAULT_COLOURS)
     };
     let lines: Vec<String> = picture
         .lines()
@@ -51,7 +51,7 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
     Some(lines.concat())
 }
 
-fn speaks_utf8() -> bool {
+fn uses_utf8() -> bool {
     if cfg!(windows) {
         return false; // We cannot find out the code page of the console.
     }

@@ -13,33 +13,33 @@ pub(super) fn size() -> Option<(usize, usize)> {
 }
 
 /// Breaks lines between words, because a narrow window would break them within a word. An indented
-/// line is there to be copied, so it stays in one piece.
-pub(super) fn wrapped(text: &str, columns: usize) -> String {
+/// line is a URL to be copied, so it stays in one piece.
+pub(super) fn wrap(text: &str, columns: usize) -> String {
     let lines: Vec<String> = text
         .split('\n')
         .map(|line| {
             if line.starts_with("    ") {
                 line.to_owned()
             } else {
-                broken(line, columns)
+                wrap_line(line, columns)
             }
         })
         .collect();
     lines.join("\n")
 }
 
-fn broken(line: &str, columns: usize) -> String {
-    let mut broken = String::with_capacity(line.len());
+fn wrap_line(line: &str, columns: usize) -> String {
+    let mut wrapped = String::with_capacity(line.len());
     let mut used = 0;
     for (index, word) in line.split(' ').enumerate() {
         let length = word.chars().count();
         if index > 0 {
             let fits = used + 1 + length <= columns;
-            broken.push(if fits { ' ' } else { '\n' });
+            wrapped.push(if fits { ' ' } else { '\n' });
             used = if fits { used + 1 } else { 0 };
         }
-        broken.push_str(word);
+        wrapped.push_str(word);
         used += length;
     }
-    broken
+    wrapped
 }

@@ -11,7 +11,7 @@ use crate::support::{
     waiting_browser_login,
 };
 
-/// A person approves, and sees the page to which the server sends the browser.
+/// Approves the login as a person does. Returns the page that the browser shows at the end.
 async fn approve(server: &DevServer, url: &str) -> http::Answer {
     http::get(&server.approve_authorization(url).unwrap()).await
 }
@@ -29,7 +29,7 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
     let ended = run.end().await;
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.said(), @"
-    To log in, open this address in a browser on this machine:
+    To log in, open this page in a browser on this machine:
 
         http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
 
@@ -83,7 +83,7 @@ async fn access_denied_ends_the_run_without_another_prompt() {
     let (server, home) = (server().await, Home::new());
     let (in_browser, url, _port) = waiting_browser_login(&home, &server).await;
     let page = http::get(&server.deny_authorization(&url).unwrap()).await;
-    assert!(page.body.contains("Login refused"), "{page:?}");
+    assert!(page.body.contains("Access denied"), "{page:?}");
     let in_browser = in_browser.end().await.failure(1);
     let by_code = denied_at(&server, run(&home, &server)).await.failure(1);
     assert_snapshot!(in_browser + &by_code, @"
@@ -143,7 +143,7 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
         .end()
         .await
         .failure(1);
-    // The last line has the words of the system.
+    // The last line is a message of the system, so leave it out.
     let said = [first_login, after_a_revoked_one]
         .map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
     assert_snapshot!(said.concat(), @"

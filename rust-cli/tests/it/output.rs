@@ -16,16 +16,13 @@ async fn a_first_login_prints_the_block_and_no_secret() {
     let stored = stored(&home, &server);
     ended.shows(&stored, &server);
     assert_snapshot!(ended.said(), @"
-    To log in to http://127.0.0.1:[port], open this page on this machine:
+    To log in, open this page on this machine:
 
         http://127.0.0.1:[port]/device
 
-    and enter this code within 30 minutes:
+    and enter the code:  [code]   (valid for 30 minutes)
 
-        [code]
-
-    It lets the client dev-cli in, which asks for: profile email.
-    Continue only if you started this login yourself: whoever enters the code lets this program in.
+    This gives dev-cli access to: profile, email. Enter the code only if you started this login.
 
     The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.
     ");

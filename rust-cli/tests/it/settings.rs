@@ -54,10 +54,10 @@ async fn wrong_usage_ends_with_2() {
     error: the argument '--json' cannot be used with '--print-access-token'
     error: the argument '--logout' cannot be used with '--json'
     error: the argument '--logout' cannot be used with '--print-access-token'
-    error: invalid value 'http://127.0.0.1/callback' for '--redirect-uri <URI>': the redirect URI names no port: write it like http://127.0.0.1:8088/callback, as it is registered
-    error: invalid value 'http://127.0.0.1:0/callback' for '--redirect-uri <URI>': the redirect URI names port 0: write it like http://127.0.0.1:8088/callback, as it is registered
-    error: invalid value 'https://127.0.0.1:8088/callback' for '--redirect-uri <URI>': the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:8088/callback, as it is registered
-    error: invalid value 'http://example.com:8088/callback' for '--redirect-uri <URI>': the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:8088/callback, as it is registered
+    error: invalid value 'http://127.0.0.1/callback' for '--redirect-uri <URI>': the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:8088/callback
+    error: invalid value 'http://127.0.0.1:0/callback' for '--redirect-uri <URI>': the redirect URI has port 0: write it as it is registered, such as http://127.0.0.1:8088/callback
+    error: invalid value 'https://127.0.0.1:8088/callback' for '--redirect-uri <URI>': the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:8088/callback
+    error: invalid value 'http://example.com:8088/callback' for '--redirect-uri <URI>': the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:8088/callback
     error: invalid value 'http://127.0.0.1:8088/callback?a=b' for '--redirect-uri <URI>': the redirect URI is refused: it has a query, and a server's address has none
     error: invalid value 'http://127.0.0.1:8088/callback#a' for '--redirect-uri <URI>': the redirect URI is refused: it has a fragment (#...): take it out
     ");
@@ -82,7 +82,7 @@ async fn a_variable_with_an_impossible_value_is_named() {
     assert_snapshot!(table, @"
     error: AUTHGATE_FLOW is none of auto, browser and device
     error: AUTHGATE_NO_KEYRING is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it
-    error: AUTHGATE_REDIRECT_URI: the redirect URI names no port: write it like http://127.0.0.1:[port]/callback, as it is registered
+    error: AUTHGATE_REDIRECT_URI: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
     ");
     assert_eq!(server.requests().len(), 0);
 }

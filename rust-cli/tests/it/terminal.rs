@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use authgate_dev_server::DevServer;
 use authgate_test_support::browser::redirect_uri;
+use authgate_test_support::files::section;
 use authgate_test_support::{Home, Run, Terminal, http, until};
 use insta::assert_snapshot;
 
@@ -10,6 +11,7 @@ use crate::support::{PROGRAM, run, server};
 
 const COLOURS: &str = "\u{1b}[1;37;40m";
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
+const PROMPT: &str = "To log in, ";
 const QR_CODE: char = '\u{2588}';
 
 /// A run in a terminal that can show everything.
@@ -24,12 +26,11 @@ fn place_program(home: &Home, name: &str, script: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
 }
 
-/// The screen from the prompt on, with a mark in the place of the picture and of the countdown.
-///
-/// Where the notice above the prompt wraps depends on the length of the home folder's path.
+/// The screen from the prompt on, with placeholders for the QR code and the countdown. The notice
+/// above the prompt is left out, because its line breaks depend on the home folder's path.
 fn prompt(screen: &str) -> String {
     let screen = screen.replace("\r\n", "\n");
-    let (_, prompt) = screen.split_once("To log in to ").unwrap();
+    let (_, prompt) = screen.split_once(PROMPT).unwrap();
     let mut lines: Vec<&str> = Vec::new();
     for line in prompt.lines() {
         let line = if line.contains(COLOURS) {
@@ -48,7 +49,7 @@ fn prompt(screen: &str) -> String {
     }
     let end = lines.iter().position(|line| *line == "[countdown]");
     lines.truncate(end.map_or(lines.len(), |end| end + 1));
-    format!("To log in to {}", lines.join("\n"))
+    format!("{PROMPT}{}", lines.join("\n"))
 }
 
 #[tokio::test]
@@ -64,33 +65,50 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
         prompts.push(prompt(&ended.said()));
     }
     assert_snapshot!(prompts[0], @"
-    To log in to http://127.0.0.1:[port], open this page on this machine:
+    To log in, open this page on this machine:
 
         http://127.0.0.1:[port]/device
 
-    and enter this code within 30 minutes:
+    and enter the code:  [code]   (valid for 30 minutes)
 
-        [code]
+    This gives dev-cli access to: profile, email. Enter the code only if you started
+    this login.
 
-    It lets the client dev-cli in, which asks for: profile email.
-    Continue only if you started this login yourself: whoever enters the code lets
-    this program in.
-
-    Or scan this:
+    Or scan this QR code:
 
     [QR code]
 
-    and compare the code: [code]
-    or type it at http://127.0.0.1:[port]/device
+    Check that the page shows the code [code],
+    or enter it at http://127.0.0.1:[port]/device
 
     [countdown]
     ");
-    let wrapped_where_it_is_wider = prompts[1].replace(
-        "whoever enters the code lets this",
-        "whoever enters the code lets\nthis",
-    );
+    let wrapped_where_it_is_wider =
+        prompts[1].replace("if you started this login.", "if you started\nthis login.");
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
+}
+
+#[tokio::test]
+async fn the_readme_shows_the_device_prompt() {
+    let (server, home) = (server().await, Home::new());
+    let ended = run(&home, &server).approved_at(&server).await;
+    let said = ended.stderr.as_str();
+    let (start, end) = (
+        said.find(PROMPT).unwrap(),
+        said.find("\n\nThe login is saved"),
+    );
+    let prompt = said[start..end.unwrap()]
+        .replace(server.url(), "https://auth.example.com")
+        .replace(&server.latest_user_code().unwrap(), "BDWP-HQPK")
+        .replace("on this machine", "on any device");
+
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let picture = section(&readme, "## OAuth Flow")
+        .split("```")
+        .nth(1)
+        .unwrap();
+    assert_eq!(prompt.trim_end(), picture.trim());
 }
 
 #[tokio::test]
@@ -121,7 +139,7 @@ async fn a_dumb_or_narrow_terminal_gets_only_what_it_can_show() {
         let shown = said
             .lines()
             .map(|line| line.rsplit("\u{1b}[2K").next().unwrap());
-        // An address stays in one piece.
+        // A URL is never wrapped.
         let breakable = shown.filter(|line| !line.starts_with("    ") && line.contains(' '));
         let too_wide: Vec<_> = breakable
             .filter(|line| line.chars().count() > columns.into())
@@ -165,7 +183,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     };
     let with_a_person = run(&desktop).start_in(Terminal::of_size(100, 60));
     with_a_person.says("Waiting for the stored login").await;
-    // By the time that this one has given up and logged in, the first has waited for longer.
+    // When this run has given up on its keyring and logged in, the first one has waited for longer.
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
     assert_snapshot!(alone.notices(), @"

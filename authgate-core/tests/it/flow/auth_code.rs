@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use authgate_core::flow::{IfBrowserFails, run_auth_code_flow};
+use authgate_core::flow::run_auth_code_flow;
 use authgate_core::{Endpoints, Error, HttpClient, OAuthClient};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::Port;
@@ -20,16 +20,16 @@ use crate::support::flow::{
 async fn the_page_waits_until_the_token_is_saved() {
     let (server, mut begun) = begin_login().await;
     let (login, browser) = begun.approved(&server, "").await;
-    let login = login.unwrap();
+    let (token, page) = login.unwrap();
     assert!(
         !browser.is_finished(),
         "the page must not tell the outcome before there is one"
     );
-    login.page.saved().await;
+    page.saved().await;
 
     assert_eq!(browser.await.unwrap().status, 200);
-    assert_eq!(login.token.scope.as_deref(), Some("profile email"));
-    assert!(login.token.refresh_token.is_some());
+    assert_eq!(token.scope.as_deref(), Some("profile email"));
+    assert!(token.refresh_token.is_some());
     server.assert_requests([Endpoint::Discovery, Endpoint::Token]);
     assert!(
         begun.prompt.text().contains(begun.url.as_str()),
@@ -43,12 +43,12 @@ async fn the_page_waits_until_the_token_is_saved() {
 }
 
 #[tokio::test]
-async fn the_page_tells_what_became_of_the_token() {
+async fn the_page_shows_whether_the_token_was_saved() {
     let mut pages = Vec::new();
     for outcome in ["saved", "not saved", "dropped"] {
         let (server, mut begun) = begin_login().await;
         let (login, browser) = begun.approved(&server, "").await;
-        let page = login.unwrap().page;
+        let (_token, page) = login.unwrap();
         match outcome {
             "saved" => page.saved().await,
             "not saved" => page.not_saved("disk full: <b>/home</b>").await,
@@ -58,22 +58,22 @@ async fn the_page_tells_what_became_of_the_token() {
     }
     assert_snapshot!(pages.join("\n\n"), @"
     200 You are logged in
-    The program in your terminal has what it needs.
-    You can close this tab and go back to the terminal.
+    The program in your terminal now has access.
+    You can close this tab and return to the terminal.
 
     200 You are logged in, for now
-    The login could not be stored, so the program will ask again next time.
+    The login could not be saved, so the program will ask you again next time.
     disk full: &lt;b&gt;/home&lt;/b&gt;
-    You can close this tab and go back to the terminal.
+    You can close this tab and return to the terminal.
 
     503 Login not finished
     The program ended before the login was finished.
-    You can close this tab. To try again, start the login anew from the terminal.
+    You can close this tab. To try again, start the login again in the terminal.
     ");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_exchange_is_told_on_the_page() {
+async fn a_failed_exchange_is_shown_on_the_page() {
     let mut errors = Vec::new();
     for fault in [
         Fault::status(500),
@@ -117,7 +117,7 @@ async fn a_failed_exchange_is_told_on_the_page() {
 }
 
 #[tokio::test]
-async fn scopes_that_are_not_named_are_those_asked_for() {
+async fn a_response_without_scopes_means_the_requested_ones() {
     let (server, mut begun) = begin_login().await;
     server.inject(Endpoint::Token, Fault::remove_member("scope"), Times::Once);
     assert_eq!(
@@ -171,7 +171,7 @@ fn authorization_url(endpoint: &str) -> Result<Url, Error> {
 }
 
 #[test]
-fn the_endpoints_query_is_kept_and_no_name_is_doubled() {
+fn the_endpoints_query_is_kept_and_no_parameter_is_repeated() {
     let endpoint = "https://auth.example.com/authorize?tenant=a%20b&state=theirs&empty&client_id=x";
     let url = authorization_url(endpoint).unwrap();
     assert!(
@@ -239,12 +239,12 @@ async fn the_id_token_of_another_login_is_refused() {
         .await
         .approved(&server, "")
         .await;
-    assert_snapshot!(described(&login.unwrap_err()), @"Protocol: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login (its nonce is not ours): start again");
+    assert_snapshot!(described(&login.unwrap_err()), @"Protocol: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login, because its nonce is not ours");
     assert_snapshot!(shown(&browser.await.unwrap()), @"
     502 Login failed
     You allowed the login, but the program could not finish it.
-    authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login (its nonce is not ours): start again
-    You can close this tab. To try again, start the login anew from the terminal.
+    authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login, because its nonce is not ours
+    You can close this tab. To try again, start the login again in the terminal.
     ");
 
     // The server's own ID token carries our nonce.
@@ -257,7 +257,7 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     let client = client(&server, server.public_client()).await;
     let (port, prompt) = (Port::free(), Recorder::default());
     let mut options = options(&port.redirect_uri("127.0.0.1"));
-    options.if_browser_fails = IfBrowserFails::KeepWaiting;
+    options.browser_required = false;
     options.time_limit = Duration::from_secs(90);
     let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt)
         .await
@@ -270,6 +270,6 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: no browser can be opened here: xdg-open ended with status 3. Open the address above yourself.
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 90 seconds. Start again, or use the device flow
+    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 90 seconds
     ");
 }

@@ -1,11 +1,21 @@
 //! Whether a browser can be opened, and what happens when it is.
 
-use authgate_core::flow::Launcher;
-use authgate_core::flow::NoBrowser::{self, Ci, NoDisplay, NoLauncher, RemoteContainer, Ssh};
 use authgate_core::flow::System::{MacOs, Unix, Windows};
+use authgate_core::flow::{Browser, SystemBrowser};
 use insta::assert_snapshot;
+use url::Url;
 
-use crate::support::logins::surroundings;
+use crate::support::flow::described;
+use crate::support::logins::platform;
+
+const SSH: &str = "this is an SSH session, so the browser would open on the remote machine";
+const REMOTE_CONTAINER: &str =
+    "this is a remote container, which a browser on your machine cannot reach";
+const CI: &str = "CI is set, so nobody is there to log in";
+const NO_TERMINAL: &str = "there is no terminal, so nobody is there to log in";
+const NO_DISPLAY: &str = "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+const NO_LAUNCHER: &str =
+    "no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER)";
 
 #[test]
 fn a_browser_is_found_or_the_reason_is_told() {
@@ -17,37 +27,37 @@ fn a_browser_is_found_or_the_reason_is_told() {
             "xdg-open",
             Ok("/usr/bin/xdg-open"),
         ),
-        (Unix, &["DISPLAY=:0"], "none", Err(NoLauncher)),
-        (Unix, &["DISPLAY="], "xdg-open", Err(NoDisplay)),
+        (Unix, &["DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
+        (Unix, &["DISPLAY="], "xdg-open", Err(NO_DISPLAY)),
         (
             Unix,
             &["WAYLAND_DISPLAY=:0"],
             "xdg-open",
             Ok("/usr/bin/xdg-open"),
         ),
-        (Unix, &["WAYLAND_DISPLAY=:0"], "none", Err(NoLauncher)),
-        (Unix, &["WAYLAND_DISPLAY="], "xdg-open", Err(NoDisplay)),
-        (Unix, &[], "xdg-open", Err(NoDisplay)),
+        (Unix, &["WAYLAND_DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
+        (Unix, &["WAYLAND_DISPLAY="], "xdg-open", Err(NO_DISPLAY)),
+        (Unix, &[], "xdg-open", Err(NO_DISPLAY)),
         (
             Unix,
             &["SSH_CONNECTION=x", "DISPLAY=:10"],
             "xdg-open",
-            Err(Ssh),
+            Err(SSH),
         ),
-        (Unix, &["SSH_TTY=x", "DISPLAY=:10"], "xdg-open", Err(Ssh)),
-        (MacOs, &["SSH_CONNECTION=x"], "open", Err(Ssh)),
-        (MacOs, &["SSH_TTY=x"], "open", Err(Ssh)),
+        (Unix, &["SSH_TTY=x", "DISPLAY=:10"], "xdg-open", Err(SSH)),
+        (MacOs, &["SSH_CONNECTION=x"], "open", Err(SSH)),
+        (MacOs, &["SSH_TTY=x"], "open", Err(SSH)),
         (MacOs, &[], "open", Ok("/usr/bin/open")),
         (Unix, &[WSL], "wslview", Ok("/usr/bin/wslview")),
-        (Unix, &[WSL], "xdg-open", Err(NoDisplay)),
+        (Unix, &[WSL], "xdg-open", Err(NO_DISPLAY)),
         (
             Unix,
             &[WSL, "DISPLAY=:0"],
             "xdg-open",
             Ok("/usr/bin/xdg-open"),
         ),
-        (Unix, &[WSL, "DISPLAY=:0"], "none", Err(NoLauncher)),
-        (Unix, &["DISPLAY=:0", "CI=true"], "xdg-open", Err(Ci)),
+        (Unix, &[WSL, "DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
+        (Unix, &["DISPLAY=:0", "CI=true"], "xdg-open", Err(CI)),
         (
             Unix,
             &["DISPLAY=:0", "CI=false"],
@@ -58,23 +68,25 @@ fn a_browser_is_found_or_the_reason_is_told() {
             Unix,
             &["DISPLAY=:0", "CODESPACES=true"],
             "xdg-open",
-            Err(RemoteContainer),
+            Err(REMOTE_CONTAINER),
         ),
         (
             Unix,
             &["DISPLAY=:0", "REMOTE_CONTAINERS=true"],
             "xdg-open",
-            Err(RemoteContainer),
+            Err(REMOTE_CONTAINER),
         ),
     ] {
-        let found = surroundings(system, true, variables, &[program]).browser();
+        let found = platform(system, true, variables, &[program]).browser();
         assert_eq!(
             found,
-            expected.map(|path| Launcher::new(path, [""; 0])),
+            expected.map_or_else(SystemBrowser::unavailable, |path| SystemBrowser::new(
+                path, [""; 0]
+            )),
             "{system:?} {variables:?} {program}"
         );
     }
-    let windows = surroundings(
+    let windows = platform(
         Windows,
         true,
         &[r"SystemRoot=D:\Win", "BROWSER=evil"],
@@ -83,33 +95,25 @@ fn a_browser_is_found_or_the_reason_is_told() {
     .browser();
     assert_eq!(
         windows,
-        Ok(Launcher::new(
+        SystemBrowser::new(
             r"D:\Win\System32\rundll32.exe",
             ["url.dll,FileProtocolHandler"]
-        ))
+        )
     );
-    let reasons =
-        [NoLauncher, NoDisplay, Ssh, Ci, RemoteContainer].map(|reason| reason.to_string());
-    assert_snapshot!(reasons.join("\n"), @"
-    there is no program that opens a URL (xdg-open, wslview, or one named in BROWSER)
-    there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)
-    this is an SSH session, and the browser would open on the other machine
-    CI is set, so nobody is there to log in
-    this is a container elsewhere, and a browser here could not come back to it
-    ");
 }
 
-#[test]
-fn without_a_terminal_no_browser_is_opened() {
-    let at = |terminal, variables: &[&str]| surroundings(Unix, terminal, variables, &["xdg-open"]);
-    assert_eq!(
-        at(false, &["DISPLAY=:0"]).browser(),
-        Err(NoBrowser::NoTerminal)
-    );
+#[tokio::test]
+async fn without_a_terminal_no_browser_is_opened() {
+    let at = |terminal, variables: &[&str]| platform(Unix, terminal, variables, &["xdg-open"]);
+    let browser = at(false, &["DISPLAY=:0"]).browser();
+    assert_eq!(browser, SystemBrowser::unavailable(NO_TERMINAL));
+    assert!(!browser.is_available());
     assert!(!at(false, &["DISPLAY=:0"]).is_unattended());
     assert!(at(false, &["CI=1"]).is_unattended());
     assert!(!at(true, &["CI=1"]).is_unattended());
-    assert_snapshot!(authgate_core::Error::from(NoBrowser::NoTerminal), @"no browser can be opened here: there is no terminal, so nobody is there to log in");
+    let url = Url::parse("https://auth.example.com/authorize").unwrap();
+    let error = browser.open(&url).await.unwrap_err();
+    assert_snapshot!(described(&error), @"BrowserUnavailable: no browser can be opened here: there is no terminal, so nobody is there to log in");
 }
 
 #[test]
@@ -125,17 +129,16 @@ fn the_url_stays_one_argument_whatever_browser_says() {
             "nohup",
             "xdg-open",
         ];
-        surroundings(
+        platform(
             Unix,
             true,
             &["DISPLAY=:0", &format!("BROWSER={value}")],
             &programs,
         )
         .browser()
-        .unwrap()
     };
     let program = |name: &str, arguments: &[&str]| {
-        Launcher::new(format!("/usr/bin/{name}"), arguments.iter().copied())
+        SystemBrowser::new(format!("/usr/bin/{name}"), arguments.iter().copied())
     };
     for (value, arguments) in [
         ("firefox", &[] as &[&str]),
@@ -176,7 +179,7 @@ mod launching {
     use std::time::Duration;
 
     use authgate_core::Result;
-    use authgate_core::flow::{Browser, Launcher, NoBrowser, SystemBrowser};
+    use authgate_core::flow::{Browser, SystemBrowser};
     use authgate_test_support::{Home, until};
     use tokio::time::{Instant, resume};
     use url::Url;
@@ -185,15 +188,13 @@ mod launching {
 
     const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)&c=%22%20x;y";
 
-    async fn open(launcher: Launcher, url: &str) -> Result<()> {
-        SystemBrowser::new(Ok(launcher))
-            .open(&Url::parse(url).unwrap())
-            .await
+    async fn open(launcher: SystemBrowser, url: &str) -> Result<()> {
+        launcher.open(&Url::parse(url).unwrap()).await
     }
 
     /// A launcher that is this shell script, with a path in the folder as its `$0`.
-    fn script(folder: &Path, text: &str) -> Launcher {
-        Launcher::new(
+    fn script(folder: &Path, text: &str) -> SystemBrowser {
+        SystemBrowser::new(
             "sh",
             [
                 "-c",
@@ -212,7 +213,7 @@ mod launching {
     fn the_launcher_gets_the_url_and_neither_terminal_nor_secret() {
         const FOLDER: &str = "LAUNCHER_TEST_FOLDER";
 
-        // The environment of a process cannot be changed safely: this test runs itself in another.
+        // A process cannot change its environment safely, so this test runs itself in another one.
         let Some(folder) = std::env::var_os(FOLDER) else {
             let home = Home::new();
             let (_, module) = module_path!().split_once("::").unwrap();
@@ -251,19 +252,17 @@ mv "$0.part" "$0.seen""#;
     }
 
     #[tokio::test]
-    async fn a_launcher_that_fails_or_is_missing_is_told() {
+    async fn a_launcher_that_fails_or_is_missing_is_an_error() {
         let home = Home::new();
         assert_eq!(
             reason(open(script(home.path(), "exit 3"), URL).await),
             "BrowserUnavailable: no browser can be opened here: sh ended with status 3"
         );
 
-        let missing = Launcher::new(home.path().join("missing"), [""; 0]);
+        let missing = SystemBrowser::new(home.path().join("missing"), [""; 0]);
         assert!(reason(open(missing, URL).await).contains("cannot be run"));
-        let none = SystemBrowser::new(Err(NoBrowser::Ssh))
-            .open(&Url::parse(URL).unwrap())
-            .await;
-        assert!(reason(none).contains("SSH session"));
+        let none = SystemBrowser::unavailable(super::SSH);
+        assert!(reason(open(none, URL).await).contains("SSH session"));
     }
 
     #[tokio::test(start_paused = true)]

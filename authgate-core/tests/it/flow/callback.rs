@@ -1,4 +1,4 @@
-//! The loopback server that the browser comes back to, seen from its socket.
+//! The loopback server that receives the authorization response, seen from its socket.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::support::flow::{begin, begin_login, client, described, log_in, shown};
 
 #[tokio::test]
-async fn a_callback_without_the_right_state_is_turned_away() {
+async fn a_request_without_the_right_state_is_rejected() {
     let (server, mut begun) = begin_login().await;
     let state = begun.state();
     let mut pages = Vec::new();
@@ -38,12 +38,12 @@ async fn a_callback_without_the_right_state_is_turned_away() {
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
     400 This page is not part of a login
-    The address that brought you here does not belong to the login in progress. Nothing was done with it.
-    If you are logging in, go back to the terminal and open the address that it shows.
+    The address that brought you here does not belong to the login in progress, so it was ignored.
+    To log in, open the address that the terminal shows.
     ");
     assert_eq!(server.count(Endpoint::Token), 0);
     log_in(&server, &mut begun).await;
-    // The person is told, once.
+    // The person is told once only.
     assert_snapshot!(begun.prompt.notices(), @"
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: Ignored a request to the callback address that was not part of this login.
@@ -52,7 +52,7 @@ async fn a_callback_without_the_right_state_is_turned_away() {
 }
 
 #[tokio::test]
-async fn an_unusable_callback_with_the_state_ends_the_login() {
+async fn an_invalid_response_with_the_right_state_ends_the_login() {
     let long = format!("code={}", "c".repeat(60_000));
     let mut errors = Vec::new();
     let mut pages = Vec::new();
@@ -79,20 +79,20 @@ async fn an_unusable_callback_with_the_state_ends_the_login() {
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
     Callback: login: the browser came back with neither a code nor an error. Start again
-    Callback: login: the browser came back with a code and an error at once. Start again
-    Callback: login: the browser came back with a parameter that is empty or there more than once. Start again
-    Callback: login: the browser came back with a code that is empty or not one. Start again
+    Callback: login: the browser came back with both a code and an error. Start again
+    Callback: login: the browser came back with an empty or repeated parameter. Start again
+    Callback: login: the browser came back with an empty or malformed code. Start again
     ");
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
     400 Login failed
-    The address that brought you here is not a complete answer to the login, so the program has ended it.
-    You can close this tab. To try again, start the login anew from the terminal.
+    The browser came back with a response that cannot be used, so the login has ended.
+    You can close this tab. To try again, start the login again in the terminal.
     ");
 }
 
 #[tokio::test]
-async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
+async fn an_error_response_injects_no_html_and_no_escape_sequence() {
     let (_server, mut begun) = begin_login().await;
     let page = begun
         .come_back_with_state("error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%1b[2J%22%3E%3Cimg%20src=x%3E")
@@ -104,15 +104,15 @@ async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
     );
     assert_snapshot!(shown(&page), @r"
     200 The server refused the login
-    It sent you back with an error instead of a login. The program got no access.
+    It returned an error, so the program got no access.
     login: the server refused it: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
-    You can close this tab. To try again, start the login anew from the terminal.
+    You can close this tab. To try again, start the login again in the terminal.
     ");
     assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: login: the server refused it: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
 }
 
 #[tokio::test]
-async fn every_page_keeps_to_itself() {
+async fn every_page_forbids_scripts_frames_and_caching() {
     let (_server, begun) = begin_login().await;
     let mut heads = Vec::new();
     for line in [
@@ -152,27 +152,27 @@ async fn every_page_keeps_to_itself() {
 }
 
 #[tokio::test]
-async fn a_second_callback_comes_too_late() {
+async fn a_second_response_changes_nothing() {
     let (server, mut begun) = begin_login().await;
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
     let first = tokio::spawn({
         let back = back.clone();
         async move { http::get(&back).await }
     });
-    let login = (&mut begun.login).await.unwrap().unwrap();
+    let (_token, page) = (&mut begun.login).await.unwrap().unwrap();
     assert_snapshot!(shown(&http::get(&back).await), @"
     409 This login has already been handled
-    The page was opened a second time. The first visit counts; this one changed nothing.
-    You can close this tab. The terminal shows how the login went.
+    This page was opened a second time, which changed nothing.
+    You can close this tab. The terminal shows how the login ended.
     ");
-    login.page.saved().await;
+    page.saved().await;
 
     assert_eq!(first.await.unwrap().status, 200);
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
 #[tokio::test]
-async fn only_a_get_of_our_own_address_is_a_callback() {
+async fn only_a_get_request_to_the_redirect_uri_is_accepted() {
     let (server, mut begun) = begin_login().await;
     let (host, query) = (begun.address(), format!("code=a&state={}", begun.state()));
     let mut pages = Vec::new();
@@ -233,16 +233,16 @@ async fn only_a_get_of_our_own_address_is_a_callback() {
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
     400 This page is not part of a login
-    The address that brought you here does not belong to the login in progress. Nothing was done with it.
-    If you are logging in, go back to the terminal and open the address that it shows.
+    The address that brought you here does not belong to the login in progress, so it was ignored.
+    To log in, open the address that the terminal shows.
 
-    405 This page can only be opened
-    A program on this machine waits at this address for a login to come back.
-    If you are logging in, go back to the terminal and open the address that it shows.
+    405 Method not allowed
+    This page accepts GET requests only.
+    To log in, open the address that the terminal shows.
 
-    404 There is nothing here
-    A program on this machine waits at this address for a login to come back.
-    If you are logging in, go back to the terminal and open the address that it shows.
+    404 Page not found
+    A program on this machine is waiting here for a login to finish.
+    To log in, open the address that the terminal shows.
     ");
     assert_eq!(server.count(Endpoint::Token), 0);
     log_in(&server, &mut begun).await;
@@ -252,15 +252,15 @@ async fn only_a_get_of_our_own_address_is_a_callback() {
 async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     let (server, mut begun) = begin_login().await;
     let mut strangers = Vec::new();
-    // As many as every system keeps in the queue of a listener that does not get round to them.
+    // Every system queues this many connections until the listener accepts them.
     for number in 0..100 {
-        // Not by the runtime: while it waits, the paused time runs on.
+        // Connect without the runtime, because paused time advances while the runtime waits.
         let stream = std::net::TcpStream::connect(begun.address()).unwrap();
         stream.set_nonblocking(true).unwrap();
         let mut stream = TcpStream::from_std(stream).unwrap();
         strangers.push(tokio::spawn(async move {
             if number % 2 == 0 {
-                // One byte a second of a request that never ends.
+                // Send one byte a second of a request that never ends.
                 for byte in b"GET /callback?code="
                     .iter()
                     .chain(std::iter::repeat(&b'a'))
@@ -276,7 +276,7 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     }
     let started = tokio::time::Instant::now();
     log_in(&server, &mut begun).await;
-    // They are served 32 at a time, and have 5 s each.
+    // The server takes 32 connections at a time and waits 5 s for each.
     assert!(
         started.elapsed() <= Duration::from_secs(35),
         "{:?}",
@@ -306,7 +306,7 @@ async fn a_request_that_is_too_long_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_issuer_of_a_callback_is_compared() {
+async fn the_issuer_of_a_response_is_checked() {
     let mut errors = Vec::new();
     for (promised, named, ends_well) in [
         (false, "", true),
@@ -335,8 +335,8 @@ async fn the_issuer_of_a_callback_is_compared() {
         }
     }
     assert_snapshot!(errors.join("\n"), @"
-    Callback: login: the browser came back with the answer of another server, https://evil.example.com: this login may have been mixed up with another one (RFC 9207). Start again
-    Callback: login: the browser came back with no iss parameter, which this server has promised to send (RFC 9207). Start again
+    Callback: login: the browser came back with the response of another server, https://evil.example.com, in a possible mix-up attack (RFC 9207). Start again
+    Callback: login: the browser came back with no iss parameter, although this server says that it sends one (RFC 9207). Start again
     Callback: login: the browser came back with more than one iss parameter. Start again
     ");
 }

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use authgate_core::Error;
-use authgate_dev_server::{DevServer, Endpoint, Fault};
+use authgate_core::flow::{InFlight, run_device_flow};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::support::device::{Running, seconds, start};
-use crate::support::flow::described;
+use crate::support::flow::{Recorder, client, described};
 
 #[tokio::test(start_paused = true)]
 async fn a_person_approves_on_another_device() {
-    // The server says `slow_down` to a poll that is too early.
+    // The server answers `slow_down` if a poll is too early.
     let server = DevServer::start_with(|settings| settings.device_code_interval = seconds(7)).await;
     let running = Running::start(server).await;
     running.polls(10).await;
@@ -37,16 +38,13 @@ async fn a_person_approves_on_another_device() {
         (2, 2)
     );
     assert_snapshot!(running.prompt.said(), @"
-    device: To log in to http://127.0.0.1:[port], open this page on this machine:
+    device: To log in, open this page on this machine:
 
         http://127.0.0.1:[port]/device
 
-    and enter this code within 30 minutes:
+    and enter the code:  [code]   (valid for 30 minutes)
 
-        [code]
-
-    It lets the client dev-cli in, which asks for: profile email.
-    Continue only if you started this login yourself: whoever enters the code lets this program in.
+    This gives dev-cli access to: profile, email. Enter the code only if you started this login.
     QR: http://127.0.0.1:[port]/device?user_code=[code]
     ");
     assert!(
@@ -57,6 +55,40 @@ async fn a_person_approves_on_another_device() {
         running.success().await.scope.as_deref(),
         Some("profile email")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_prompt_names_another_site_and_needs_no_scopes() {
+    let server = DevServer::start().await;
+    let client = client(&server, server.public_client()).await;
+    let page = json!("https://login.example.net/device");
+    server.inject(
+        Endpoint::DeviceAuthorization,
+        Fault::Members(vec![
+            ("verification_uri".to_owned(), Some(page)),
+            ("verification_uri_complete".to_owned(), None),
+        ]),
+        Times::Once,
+    );
+    server.inject(
+        Endpoint::Token,
+        Fault::oauth_error(400, "access_denied"),
+        Times::Once,
+    );
+    let prompt = Recorder::default();
+    run_device_flow(&client, &[], &prompt, &InFlight::default())
+        .await
+        .unwrap_err();
+    assert_snapshot!(prompt.said(), @"
+    device: To log in, open this page on any device:
+
+        https://login.example.net/device
+
+    and enter the code:  [code]   (valid for 30 minutes)
+
+    The page is on https://login.example.net, another site than the server http://127.0.0.1:[port].
+    This gives dev-cli access to your account. Enter the code only if you started this login.
+    ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +164,7 @@ async fn a_final_answer_ends_the_polling() {
     ));
     assert_snapshot!(errors.join("\n"), @"
     expired_token
-        LoginExpired: login: nobody approved the code within 30 minutes. Start again for a new one
+        LoginExpired: login: the code expired before anybody approved it
     access_denied
         Denied: login: it was refused by the person who was asked. Start again if that was a mistake
     invalid_grant
@@ -203,7 +235,7 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
     running.approve();
     running.success().await;
 
-    // A pause that outlasts the code is the end.
+    // A pause that is longer than the life of the code ends the login.
     let running = start().await;
     running.break_poll(Fault::status(503).with_header("retry-after", "7200"));
     assert_snapshot!(described(&running.failure().await), @"Response: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). The server asks to wait 7200 s before the next try");

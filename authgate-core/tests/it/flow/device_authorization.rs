@@ -1,10 +1,11 @@
-//! The first answer of the device flow: what is read generously, and what is never shown.
+//! The device authorization response (RFC 8628 section 3.2): which values are accepted and shown.
 
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times, grant_type};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::device::{Running, seconds};
 use crate::support::flow::{client, described};
@@ -45,13 +46,16 @@ async fn polling_ends_with_the_code_or_after_half_an_hour() {
                 .await;
         let running = Running::with_members(server, [("expires_in", &lifetime)]).await;
         let prompt = running.prompt;
-        errors.push(described(&running.failure().await));
+        let started = Instant::now();
+        let error = described(&running.failure().await);
+        let minutes = started.elapsed().as_secs_f64() / 60.0;
+        errors.push(format!("{minutes:.0} minutes: {error}"));
         assert!(prompt.count("waiting: ") >= 55, "{lifetime}");
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    LoginExpired: login: nobody approved the code within 1 minute. Start again for a new one
-    LoginExpired: login: nobody approved the code within 30 minutes. Start again for a new one
+    1 minutes: LoginExpired: login: the code expired before anybody approved it
+    30 minutes: LoginExpired: login: the code expired before anybody approved it
     ");
 }
 
@@ -144,13 +148,13 @@ async fn the_page_is_shown_as_the_parser_reads_it() {
     prompts.dedup();
     assert_snapshot!(prompts.join("\n\n"), @"
         https://xn--exmple-4nf.com/%1B]8
-    The page is on another site than the server: https://xn--exmple-4nf.com
+    The page is on https://xn--exmple-4nf.com, another site than the server http://127.0.0.1:[port].
 
         https://example.com/d
-    The page is on another site than the server: https://example.com
+    The page is on https://example.com, another site than the server http://127.0.0.1:[port].
 
         https://example.com/d
-    The page is on another site than the server: https://example.com
+    The page is on https://example.com, another site than the server http://127.0.0.1:[port].
     QR: https://example.com/d?c
     ");
 }

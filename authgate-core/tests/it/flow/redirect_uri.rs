@@ -1,4 +1,4 @@
-//! Where the browser comes back to: the redirect URI and its port.
+//! Which redirect URIs are accepted, and what happens if the port is in use.
 
 use authgate_core::flow::{RedirectUri, run_auth_code_flow};
 use authgate_dev_server::DevServer;
@@ -39,12 +39,12 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
     let mut errors = errors.to_vec();
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    Config: the redirect URI names no port: write it like http://127.0.0.1:[port]/callback, as it is registered
-    Config: the redirect URI names port 0: write it like http://127.0.0.1:[port]/callback, as it is registered
+    Config: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
+    Config: the redirect URI has port 0: write it as it is registered, such as http://127.0.0.1:[port]/callback
     Config: the redirect URI is refused: it has a query, and a server's address has none
     Config: the redirect URI is refused: it has a fragment (#...): take it out
     Config: the redirect URI is refused: it contains a user name or password: take them out
-    Config: the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:[port]/callback, as it is registered
+    Config: the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:[port]/callback
     Config: the redirect URI contains white space or a control character: write it as one plain URL
     Config: the redirect URI is not a URL (invalid port number): write it whole, from https:// (http:// on this machine) on
     Config: the redirect URI is not a URL (relative URL without a base): write it whole, from https:// (http:// on this machine) on
@@ -52,7 +52,7 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_told_and_no_other_is_used() {
+async fn a_port_in_use_is_an_error_and_no_other_is_used() {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
     let mut errors = Vec::new();
@@ -97,7 +97,8 @@ async fn localhost_is_sent_as_written_and_means_two_addresses() {
         );
         let address = format!("{address}:{}", begun.port.number());
         let browser = tokio::spawn(async move { http::send(&address, &request).await });
-        begun.login.await.unwrap().unwrap().page.saved().await;
+        let (_token, page) = begun.login.await.unwrap().unwrap();
+        page.saved().await;
         assert_eq!(browser.await.unwrap().status, 200);
     }
 }

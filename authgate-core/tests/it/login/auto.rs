@@ -45,7 +45,7 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     notice: no browser can be opened here: xdg-open ended with status 3. This login uses a device code instead.
 
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    notice: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. This login uses a device code instead.
+    notice: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes. This login uses a device code instead.
     ");
 }
 
@@ -62,9 +62,9 @@ async fn after_access_denied_no_other_flow_asks_again() {
     let url = urls.recv().await.unwrap();
     let page = http::get(&person.server.deny_authorization(url.as_str()).unwrap()).await;
     assert_snapshot!(shown(&page), @"
-    200 Login refused
-    You did not allow the program to log in as you. It has been told, and got no access.
-    You can close this tab and go back to the terminal.
+    200 Access denied
+    The login request was declined, so the program got no access.
+    You can close this tab and return to the terminal.
     ");
     assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
     assert_eq!(
@@ -89,8 +89,8 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
     }
     assert_snapshot!(errors.join("\n"), @"
     Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
+    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
+    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
     ");
 }
 

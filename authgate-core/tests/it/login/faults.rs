@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use authgate_core::flow::{BrowserPrompt, DevicePrompt, Notice, Prompt};
+use authgate_core::flow::Prompt;
 use authgate_core::notice::Notices;
 use authgate_core::store::{FallbackStore, FileStore, LoginLock, StoredToken, TokenStore};
 use authgate_core::{Error, Result, Session, authenticate};
@@ -243,10 +243,8 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
 struct PanicsAtNotices;
 
 impl Prompt for PanicsAtNotices {
-    fn authorization_url(&self, _: &BrowserPrompt<'_>) {}
-    fn device_code(&self, _: &DevicePrompt<'_>) {}
-    fn notice(&self, notice: &Notice) {
-        panic!("{notice}");
+    fn show(&self, text: &str) {
+        panic!("{text}");
     }
 }
 

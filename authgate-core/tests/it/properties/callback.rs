@@ -1,4 +1,4 @@
-//! Visits to the callback address, over real sockets.
+//! Requests to the redirect URI, over real sockets.
 
 use authgate_dev_server::Endpoint;
 use authgate_test_support::http::{converse, request as request_for};

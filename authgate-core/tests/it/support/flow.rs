@@ -2,11 +2,12 @@
 
 use std::future::{pending, ready};
 use std::net::TcpListener;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use authgate_core::flow::{
-    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Login, Notice, Opening, Prompt,
+    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Notice, OutcomePage, Prompt,
     RedirectUri, run_auth_code_flow,
 };
 use authgate_core::{Error, OAuthClient, Result, Token};
@@ -61,8 +62,12 @@ impl Recorder {
 }
 
 impl Prompt for Recorder {
+    fn show(&self, text: &str) {
+        self.lines().push(text.to_owned());
+    }
+
     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-        self.lines().push(format!("url: {}", prompt.url));
+        self.show(&format!("url: {}", prompt.url));
     }
 
     fn device_code(&self, code: &DevicePrompt<'_>) {
@@ -70,16 +75,17 @@ impl Prompt for Recorder {
             .verification_uri_complete
             .map(|uri| format!("\nQR: {uri}"))
             .unwrap_or_default();
-        self.lines().push(format!("device: {code}{complete}"));
+        self.show(&format!("device: {code}{complete}"));
     }
 
     fn notice(&self, notice: &Notice) {
-        self.lines().push(format!("notice: {notice}"));
+        self.show(&format!("notice: {notice}"));
     }
 
-    fn waiting(&self, remaining: Duration) {
-        self.lines()
-            .push(format!("waiting: {}", remaining.as_secs()));
+    fn countdown(&self, remaining: Option<Duration>) {
+        if let Some(remaining) = remaining {
+            self.show(&format!("waiting: {}", remaining.as_secs()));
+        }
     }
 }
 
@@ -123,7 +129,7 @@ pub(crate) enum TestBrowser {
 }
 
 impl Browser for TestBrowser {
-    fn open<'a>(&'a self, url: &'a Url) -> Opening<'a> {
+    fn open<'a>(&'a self, url: &'a Url) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         let reason = "xdg-open ended with status 3".to_owned();
         match self {
             Self::Opens(opened) => Box::pin(ready(
@@ -141,7 +147,7 @@ pub(crate) struct Begun {
     pub(crate) port: Port,
     pub(crate) redirect_uri: String,
     pub(crate) prompt: &'static Recorder,
-    pub(crate) login: JoinHandle<Result<Login>>,
+    pub(crate) login: JoinHandle<Result<(Token, OutcomePage)>>,
 }
 
 impl Begun {
@@ -178,7 +184,7 @@ impl Begun {
         &mut self,
         server: &DevServer,
         more: &str,
-    ) -> (Result<Login>, JoinHandle<Answer>) {
+    ) -> (Result<(Token, OutcomePage)>, JoinHandle<Answer>) {
         let back = server
             .approve_authorization(self.url.as_str())
             .expect("the request is in order")
@@ -198,10 +204,10 @@ impl Begun {
 /// Finishes a login that has survived what came before.
 pub(crate) async fn log_in(server: &DevServer, begun: &mut Begun) -> Token {
     let (login, browser) = begun.approved(server, "").await;
-    let login = login.expect("the login is still open");
-    login.page.saved().await;
+    let (token, page) = login.expect("the login is still open");
+    page.saved().await;
     assert_eq!(browser.await.unwrap().status, 200);
-    login.token
+    token
 }
 
 pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use authgate_core::flow::{Browser, Prompt, RedirectUri, Surroundings, System};
+use authgate_core::flow::{Browser, Platform, Prompt, RedirectUri, System};
 use authgate_core::notice::Notices;
 use authgate_core::store::{FallbackStore, LoginLock, StoredToken};
 use authgate_core::{Error, FlowMode, LoginOptions, Result, Secret, Session, authenticate};
@@ -40,14 +40,14 @@ pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
 }
 
 /// A machine with these variables, each `NAME=value`, and with these programs in `/usr/bin`.
-pub(crate) fn surroundings(
+pub(crate) fn platform(
     system: System,
     terminal: bool,
     variables: &[&str],
     programs: &[&str],
-) -> Surroundings {
+) -> Platform {
     let [variables, programs] = [variables, programs].map(strings);
-    Surroundings {
+    Platform {
         system,
         terminal,
         variable: Box::new(move |name| {
@@ -77,7 +77,7 @@ pub(crate) fn unattended(
         .scopes(["profile", "email"])
         .store(store)
         .prompt(prompt)
-        .platform(surroundings(System::Unix, false, &["CI=1"], &[]))
+        .platform(platform(System::Unix, false, &["CI=1"], &[]))
 }
 
 /// A login at a desktop that has begun, with no store to look into or to keep its token in.
@@ -125,7 +125,7 @@ impl Person {
             .store(no_store)
             .prompt(prompt.clone())
             .browser(browser)
-            .platform(surroundings(
+            .platform(platform(
                 System::Unix,
                 terminal,
                 &["DISPLAY=:0"],

@@ -1,4 +1,4 @@
-//! Checks the authorization response in a visit to the callback address.
+//! Checks the authorization response (RFC 6749 section 4.1.2).
 
 use url::form_urlencoded;
 
@@ -7,25 +7,25 @@ use crate::secret::Secret;
 use crate::text;
 
 /// The longest code that we accept, in bytes. No server's code is nearly as long.
-const CODE_LENGTH: usize = 4096;
+const MAX_CODE_LENGTH: usize = 4096;
 
 /// The values that an authorization response must have to belong to this login.
 #[derive(Debug)]
-pub(in crate::flow) struct Expected {
-    pub(in crate::flow) state: Secret,
+pub(super) struct ExpectedResponse {
+    pub(super) state: Secret,
     /// The issuer, if known.
-    pub(in crate::flow) issuer: Option<String>,
+    pub(super) issuer: Option<String>,
     /// Whether the server has promised to name its issuer (RFC 9207 section 3).
-    pub(in crate::flow) issuer_required: bool,
+    pub(super) issuer_required: bool,
 }
 
-impl Expected {
-    /// Returns the code of an authorization response (RFC 6749 section 4.1.2), or the error that
-    /// ends the login. Returns `None` if the query is not a response to this login.
+impl ExpectedResponse {
+    /// Returns the code of an authorization response, or the error that ends the login. Returns
+    /// `None` if the query is not a response to this login.
     ///
-    /// Checks the state first, because any program can send an `error`, which must not end the
-    /// login.
-    pub(super) fn judge(&self, query: &str) -> Option<Result<Secret>> {
+    /// Any program can send an `error`, which must not end the login, so the state is checked
+    /// first.
+    pub(super) fn check(&self, query: &str) -> Option<Result<Secret>> {
         let parameters: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let values = |name: &str| {
             parameters
@@ -48,12 +48,12 @@ impl Expected {
                         Ok(Secret::from(*code))
                     }
                     ([], [error]) if !error.is_empty() && descriptions.len() <= 1 => {
-                        Err(refusal(error, descriptions.first().copied()))
+                        Err(authorization_error(error, descriptions.first().copied()))
                     }
-                    ([_], []) => unusable("a code that is empty or not one"),
+                    ([_], []) => unusable("an empty or malformed code"),
                     ([], []) => unusable("neither a code nor an error"),
-                    ([_], [_]) => unusable("a code and an error at once"),
-                    _ => unusable("a parameter that is empty or there more than once"),
+                    ([_], [_]) => unusable("both a code and an error"),
+                    _ => unusable("an empty or repeated parameter"),
                 }),
         )
     }
@@ -64,12 +64,12 @@ impl Expected {
         let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
         match (issuers, &self.issuer) {
             ([], _) if self.issuer_required => {
-                unusable("no iss parameter, which this server has promised to send (RFC 9207)")
+                unusable("no iss parameter, although this server says that it sends one (RFC 9207)")
             }
             ([], _) | ([_], None) => Ok(()),
             ([named], Some(issuer)) if without_slash(named) == without_slash(issuer) => Ok(()),
             ([named], Some(_)) => unusable(&format!(
-                "the answer of another server, {}: this login may have been mixed up with another one (RFC 9207)",
+                "the response of another server, {}, in a possible mix-up attack (RFC 9207)",
                 text::excerpt(named, 200)
             )),
             _ => unusable("more than one iss parameter"),
@@ -77,7 +77,7 @@ impl Expected {
     }
 }
 
-fn refusal(code: &str, description: Option<&str>) -> Error {
+fn authorization_error(code: &str, description: Option<&str>) -> Error {
     let description = description
         .filter(|text| !text.is_empty())
         .map(|description| text::excerpt(description, text::EXPLANATION_LENGTH));
@@ -99,14 +99,14 @@ fn unusable<T>(reason: &str) -> Result<T> {
 /// Returns whether the code is visible ASCII (RFC 6749 appendix A.11). Invalid UTF-8 was decoded as
 /// U+FFFD, which is not ASCII.
 fn is_code(code: &str) -> bool {
-    (1..=CODE_LENGTH).contains(&code.len())
+    (1..=MAX_CODE_LENGTH).contains(&code.len())
         && code
             .bytes()
             .all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-/// Returns whether a `%` lacks its two hexadecimal digits. The parser would leave such a `%` as it
-/// is.
+/// Returns whether a `%` lacks its two hexadecimal digits. The URL parser would keep such a `%`
+/// unchanged.
 fn has_broken_escape(query: &str) -> bool {
     query.split('%').skip(1).any(|rest| {
         let digits = rest.as_bytes().get(..2).unwrap_or_default();

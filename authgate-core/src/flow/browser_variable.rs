@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Launcher;
+use super::browser::SystemBrowser;
 
-/// Browsers that would take over the terminal that shows the login.
+/// Text browsers, which would take over the terminal that shows the login.
 const TEXT_BROWSERS: [&str; 8] = [
     "w3m",
     "lynx",
@@ -39,23 +39,26 @@ const INTERPRETERS: [&str; 20] = [
     "su",
 ];
 
-/// Returns the first program of `BROWSER` that can be used.
+/// Returns the first browser of `BROWSER` that can be used.
 ///
 /// The URL becomes the last argument, and no shell ever sees it. An entry that needs more than that
 /// (quotes, `%s` inside an argument, a shell) is skipped.
-pub(super) fn launcher(
+pub(super) fn browser(
     variable: &str,
     find_program: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Option<Launcher> {
+) -> Option<SystemBrowser> {
     variable
         .split(':')
         .find_map(|entry| from_entry(entry.trim(), find_program))
 }
 
-fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Option<Launcher> {
+fn from_entry(
+    entry: &str,
+    find_program: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Option<SystemBrowser> {
     // A path may contain spaces, so try the whole entry first.
     if let Some(program) = find_program(entry).filter(|program| is_browser(program)) {
-        return Some(Launcher::new(program, [""; 0]));
+        return Some(SystemBrowser::new(program, [""; 0]));
     }
     let mut words = entry.split_whitespace();
     let program = find_program(words.next()?).filter(|program| is_browser(program))?;
@@ -70,7 +73,7 @@ fn from_entry(entry: &str, find_program: &dyn Fn(&str) -> Option<PathBuf>) -> Op
     arguments
         .iter()
         .all(is_plain)
-        .then(|| Launcher::new(program, arguments))
+        .then(|| SystemBrowser::new(program, arguments))
 }
 
 fn is_browser(program: &Path) -> bool {

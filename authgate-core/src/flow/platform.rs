@@ -1,0 +1,193 @@
+//! Finds out whether a browser can be opened here, and with which program.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use super::browser::SystemBrowser;
+use super::browser_variable;
+
+/// The facts about this machine that decide which flow can work. [`Platform::current`] looks them
+/// up; a test supplies its own.
+///
+/// ```
+/// use authgate_core::flow::{Browser, Platform, System};
+///
+/// let over_ssh = Platform {
+///     system: System::Unix,
+///     terminal: true,
+///     variable: Box::new(|name| (name == "SSH_TTY").then(|| "/dev/pts/0".to_owned())),
+///     find_program: Box::new(|name| Some(format!("/usr/bin/{name}").into())),
+/// };
+/// assert!(!over_ssh.browser().is_available());
+/// ```
+pub struct Platform {
+    /// The operating system.
+    pub system: System,
+    /// Whether a person sits at a terminal.
+    pub terminal: bool,
+    /// Reads an environment variable.
+    pub variable: Lookup<String>,
+    /// Finds an executable by its name or its whole path.
+    pub find_program: Lookup<PathBuf>,
+}
+
+type Lookup<T> = Box<dyn Fn(&str) -> Option<T> + Send + Sync>;
+
+/// An operating system, as far as browsers are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// macOS, which always has a browser.
+    MacOs,
+    /// Windows, which always has a browser.
+    Windows,
+    /// Linux and the others, including WSL.
+    Unix,
+}
+
+impl Platform {
+    /// Looks up the facts for this process.
+    pub fn current() -> Self {
+        let system = if cfg!(target_os = "macos") {
+            System::MacOs
+        } else if cfg!(windows) {
+            System::Windows
+        } else {
+            System::Unix
+        };
+        Self {
+            system,
+            terminal: std::io::stdin().is_terminal(),
+            variable: Box::new(|name| std::env::var(name).ok()),
+            find_program: Box::new(find_program),
+        }
+    }
+
+    /// Returns the browser that the person at the terminal can see. It is unavailable, with the
+    /// first reason that applies, over SSH, in a remote container, in CI, without a terminal,
+    /// without a display, and where no program opens URLs.
+    pub fn browser(&self) -> SystemBrowser {
+        if self.is_set("SSH_CONNECTION") || self.is_set("SSH_TTY") {
+            // The browser would open on the remote machine, even with a DISPLAY.
+            return SystemBrowser::unavailable(
+                "this is an SSH session, so the browser would open on the remote machine",
+            );
+        }
+        if self.is_true("CODESPACES") || self.is_true("REMOTE_CONTAINERS") {
+            return SystemBrowser::unavailable(
+                "this is a remote container, which a browser on your machine cannot reach",
+            );
+        }
+        if self.is_true("CI") {
+            return SystemBrowser::unavailable("CI is set, so nobody is there to log in");
+        }
+        if !self.terminal {
+            return SystemBrowser::unavailable(
+                "there is no terminal, so nobody is there to log in",
+            );
+        }
+        self.launcher()
+    }
+
+    /// Returns whether no flow can work, because no person is there to see it: `CI` is set and
+    /// there is no terminal.
+    pub fn is_unattended(&self) -> bool {
+        self.is_true("CI") && !self.terminal
+    }
+
+    fn launcher(&self) -> SystemBrowser {
+        let found = |name: &str| {
+            (self.find_program)(name).map(|program| SystemBrowser::new(program, [""; 0]))
+        };
+        let launcher = match self.system {
+            // Windows would search the current folder as well, so use the whole path.
+            System::Windows => {
+                let root = self
+                    .value("SystemRoot")
+                    .unwrap_or_else(|| r"C:\Windows".to_owned());
+                let program = format!(r"{root}\System32\rundll32.exe");
+                Some(SystemBrowser::new(program, ["url.dll,FileProtocolHandler"]))
+            }
+            System::MacOs => self.chosen_browser().or_else(|| found("open")),
+            // wslview opens the browser of the Windows host, which needs no display.
+            System::Unix if self.is_wsl() && (self.find_program)("wslview").is_some() => {
+                self.chosen_browser().or_else(|| found("wslview"))
+            }
+            System::Unix if self.is_set("DISPLAY") || self.is_set("WAYLAND_DISPLAY") => {
+                self.chosen_browser().or_else(|| found("xdg-open"))
+            }
+            System::Unix => {
+                return SystemBrowser::unavailable(
+                    "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
+                );
+            }
+        };
+        launcher.unwrap_or_else(|| {
+            SystemBrowser::unavailable(
+                "no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER)",
+            )
+        })
+    }
+
+    fn chosen_browser(&self) -> Option<SystemBrowser> {
+        browser_variable::browser(&self.value("BROWSER")?, &self.find_program)
+    }
+
+    fn is_wsl(&self) -> bool {
+        self.is_set("WSL_DISTRO_NAME") || self.is_set("WSL_INTEROP")
+    }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// Returns whether the variable is set to anything but `false` or `0`. Some people set
+    /// `CI=false` to say that this is not CI.
+    fn is_true(&self, name: &str) -> bool {
+        self.value(name)
+            .is_some_and(|value| !matches!(value.as_str(), "false" | "0"))
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Platform")
+            .field("system", &self.system)
+            .field("terminal", &self.terminal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Searches `PATH` as the system would, but never in the current folder, because another user may
+/// own it.
+fn find_program(name: &str) -> Option<PathBuf> {
+    let path = Path::new(name);
+    if path.is_absolute() {
+        return is_executable(path).then(|| path.to_owned());
+    }
+    if path.components().count() != 1 {
+        return None;
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|program| is_executable(program))
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
