@@ -18,7 +18,7 @@ mod surroundings;
 
 pub use auth_code::{AuthCodeOptions, IfBrowserFails, Login, OutcomePage, run_auth_code_flow};
 pub use browser::{Browser, Opening, SystemBrowser};
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub use callback::{Callback, Visited};
 pub use device::run_device_flow;
 pub use in_flight::{Entered, InFlight};

@@ -79,7 +79,8 @@ pub mod flow;
 #[cfg(feature = "login")]
 pub mod login;
 
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
 pub mod fuzzing;
 
 pub use bearer::BearerAuth;

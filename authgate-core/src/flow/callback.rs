@@ -4,7 +4,7 @@
 //! every request without the login's state and keeps waiting.
 
 mod answer;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod listener;
 
@@ -29,7 +29,7 @@ use super::redirect_uri::RedirectUri;
 use crate::error::Result;
 use crate::secret::Secret;
 pub(super) use answer::Expected;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub use fuzzing::{Callback, Visited};
 use listener::Listener;
 
