@@ -88,7 +88,7 @@ pub use bearer::BearerAuth;
 pub use client::AuthorizationRequest;
 pub use client::{DeviceAuth, Introspection, OAuthClient};
 pub use config::{Environment, PlainHttp, Settings};
-pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
+pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Issuer, Metadata};
 pub use error::{Error, Result};
 pub use http::HttpClient;
 #[cfg(feature = "login")]

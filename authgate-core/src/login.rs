@@ -10,7 +10,7 @@ mod stores;
 use std::time::{Duration, SystemTime};
 
 use crate::client::OAuthClient;
-use crate::discovery::DiscoveryClient;
+use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::flow::{
     AuthCodeOptions, IfBrowserFails, Notice, OutcomePage, run_auth_code_flow, run_device_flow,
@@ -84,7 +84,7 @@ pub async fn authenticate(options: LoginOptions) -> Result<Session> {
 #[derive(Debug, Clone)]
 struct Login {
     client: OAuthClient,
-    issuer: String,
+    issuer: Issuer,
     options: LoginOptions,
     stores: Stores,
 }
@@ -146,13 +146,15 @@ impl Login {
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredToken> {
         let all = self.with_store(FallbackStore::load_all).await;
-        let (ours, others): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|kept| kept.issuer.as_deref() == Some(&self.issuer));
+        let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|kept| {
+            kept.issuer
+                .as_deref()
+                .is_some_and(|issuer| self.issuer.matches(issuer))
+        });
         if let (None, Some(other)) = (ours.first(), others.into_iter().next()) {
             self.notice(&Notice::OtherIssuer {
                 issuer: other.issuer,
-                server: self.issuer.clone(),
+                server: self.issuer.as_str().to_owned(),
             });
         }
         ours.into_iter().next()
@@ -282,7 +284,7 @@ impl Login {
     fn stored(&self, token: &Token) -> StoredToken {
         StoredToken::from_token(
             token,
-            &self.issuer,
+            self.issuer.as_str(),
             self.client.clock().now(),
             SystemTime::now(),
         )

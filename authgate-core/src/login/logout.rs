@@ -1,6 +1,7 @@
 //! Logs a person out, at the server and in every store.
 
 use super::{Login, LoginOptions, Stores};
+use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::{FallbackStore, StoredToken};
@@ -52,13 +53,13 @@ async fn revoke_all(
     stores: &Stores,
     found: Vec<StoredToken>,
 ) -> Vec<(&'static str, Error)> {
-    let issuer = options
-        .authgate_url
-        .strip_suffix('/')
-        .unwrap_or(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .partition(|token| token.issuer.as_deref() == Some(issuer));
+    let issuer = Issuer::new(&options.authgate_url);
+    let (ours, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|token| {
+        token
+            .issuer
+            .as_deref()
+            .is_some_and(|named| issuer.matches(named))
+    });
     let mut not_revoked: Vec<_> = others
         .iter()
         .flat_map(|token| {

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::text;
@@ -14,7 +15,7 @@ const CODE_LENGTH: usize = 4096;
 pub(in crate::flow) struct Expected {
     pub(in crate::flow) state: Secret,
     /// The issuer, if known.
-    pub(in crate::flow) issuer: Option<String>,
+    pub(in crate::flow) issuer: Option<Issuer>,
     /// Whether the server has promised to name its issuer (RFC 9207 section 3).
     pub(in crate::flow) issuer_required: bool,
 }
@@ -61,13 +62,12 @@ impl Expected {
     /// Checks the issuer (RFC 9207 section 2.4), because a code from another server must not be
     /// sent to this one.
     fn check_issuer(&self, issuers: &[&str]) -> Result<()> {
-        let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
         match (issuers, &self.issuer) {
             ([], _) if self.issuer_required => {
                 unusable("no iss parameter, which this server has promised to send (RFC 9207)")
             }
             ([], _) | ([_], None) => Ok(()),
-            ([named], Some(issuer)) if without_slash(named) == without_slash(issuer) => Ok(()),
+            ([named], Some(issuer)) if issuer.matches(named) => Ok(()),
             ([named], Some(_)) => unusable(&format!(
                 "the answer of another server, {}: this login may have been mixed up with another one (RFC 9207)",
                 text::excerpt(named, 200)

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::mpsc;
 
 use super::{Expected, Gate, Visit, converse};
+use crate::discovery::Issuer;
 use crate::error::Result;
 use crate::flow::redirect_uri::RedirectUri;
 use crate::secret::Secret;
@@ -35,7 +36,7 @@ impl Callback {
         let (announce, visits) = mpsc::channel(2);
         let expected = Expected {
             state: Secret::from(state),
-            issuer: Some(issuer.to_owned()),
+            issuer: Some(Issuer::new(issuer)),
             issuer_required: false,
         };
         let gate = Gate {

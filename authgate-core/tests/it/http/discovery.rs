@@ -12,7 +12,7 @@ use crate::support::discover;
 async fn endpoints_are_derived_from_the_issuer_or_named() {
     let server = DevServer::start().await;
     let metadata = discover(&server).await.unwrap();
-    assert_eq!(metadata.issuer, server.url());
+    assert_eq!(metadata.issuer.as_str(), server.url());
     for (endpoint, path) in [
         (
             &metadata.device_authorization_endpoint,
@@ -47,7 +47,10 @@ async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
         for url in [server.url().to_owned(), format!("{}/", server.url())] {
             server.forget_requests();
             let discovery = DiscoveryClient::new(&url, HttpClient::default()).unwrap();
-            assert_eq!(discovery.fetch().await.unwrap().issuer, server.url());
+            assert_eq!(
+                discovery.fetch().await.unwrap().issuer.as_str(),
+                server.url()
+            );
             assert_eq!(
                 server.requests()[0].path,
                 format!("{path}/.well-known/openid-configuration")
@@ -66,12 +69,12 @@ async fn a_server_at_an_ipv6_address_is_asked_by_it() {
         .unwrap();
     let metadata = discover(&server).await.unwrap();
     assert_eq!(
-        metadata.issuer,
+        metadata.issuer.as_str(),
         format!("http://[::1]:{}", server.address().port())
     );
     assert_eq!(
         server.requests()[0].header("host"),
-        metadata.issuer.strip_prefix("http://")
+        metadata.issuer.as_str().strip_prefix("http://")
     );
 }
 
