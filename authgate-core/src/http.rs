@@ -26,7 +26,7 @@ use crate::config::{PlainHttp, check_url, is_loopback};
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
 use crate::text;
 
-pub(crate) use answer::{Answer, seconds};
+pub(crate) use answer::{Answer, seconds, string};
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
 use proxy::Proxies;

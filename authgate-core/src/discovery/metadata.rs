@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Issuer;
 use crate::config::{PlainHttp, check_url};
+use crate::http::string;
 use crate::text;
 
 /// A server's metadata (OpenID Connect Discovery 1.0 section 3), checked.
@@ -49,16 +50,11 @@ impl Metadata {
         is_https: bool,
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        let named = document
-            .get("issuer")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let named = string(document, "issuer").ok_or(
+            "the document names no issuer, so it is none of OpenID Connect discovery: check the server's URL \
+             (AUTHGATE_URL)",
+        )?;
         if !issuer.matches(named) {
-            if named.is_empty() {
-                return Err("the document names no issuer, so it is none of OpenID Connect discovery: check the \
-                            server's URL (AUTHGATE_URL)"
-                    .to_owned());
-            }
             return Err(format!(
                 "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the \
                  issuer, to the letter",
