@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use authgate_core::{ClientAuthentication, DiscoveryClient, HttpClient, PlainHttp};
+use authgate_core::{ClientAuthentication, DiscoveryClient, HttpClient, Issuer, PlainHttp};
 use authgate_dev_server::DevServer;
 use serde_json::json;
 
@@ -57,6 +57,27 @@ async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
             );
         }
     }
+}
+
+#[test]
+fn issuers_are_equal_to_the_letter_but_for_one_slash() {
+    let issuer = Issuer::new("https://auth.example.com/t1");
+    assert_eq!(issuer, Issuer::new("https://auth.example.com/t1/"));
+    for other in [
+        "https://auth.example.com/t1//",
+        "https://auth.example.com/T1",
+        "https://AUTH.example.com/t1",
+        "https://auth.example.com:443/t1",
+        "https://auth.example.com",
+        "",
+        "/",
+    ] {
+        assert!(!issuer.matches(other), "{other}");
+    }
+    assert_eq!(
+        Issuer::new("https://a\u{1b}[2J").to_string(),
+        r"https://a\u{1b}[2J"
+    );
 }
 
 #[ignore = "needs IPv6: run with --include-ignored"]
