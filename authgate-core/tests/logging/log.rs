@@ -14,7 +14,7 @@ pub(crate) fn log() {
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
             .with_writer(|| Log)
-            .init()
+            .init();
     });
 }
 

@@ -160,7 +160,7 @@ async fn a_client_without_the_device_grant_is_told_so() {
     let server = DevServer::start_with(|settings| {
         settings
             .disabled_grant_types
-            .push(grant_type::DEVICE_CODE.to_owned())
+            .push(grant_type::DEVICE_CODE.to_owned());
     })
     .await;
     let mut errors = vec![described(&Running::start(server).await.failure().await)];

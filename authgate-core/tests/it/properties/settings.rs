@@ -148,14 +148,14 @@ fn only_a_browser_is_started_and_with_plain_arguments() {
 #[test]
 fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line() {
     for_any(512, nearly(), |content| {
-        environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path())
+        environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_read_or_refused() {
     for_any(512, vec(any::<u8>(), 0..100), |content| {
-        environment::hold_for(&content, TempDir::new().unwrap().path())
+        environment::hold_for(&content, TempDir::new().unwrap().path());
     });
 }
 

@@ -35,7 +35,7 @@ fn a_body_of_any_bytes_is_shown_without_harm() {
 fn no_control_format_or_ignorable_character_is_passed_on() {
     let text = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}";
     for_any(512, text, |text| {
-        assert!(printable(&text).is_ascii(), "{}", printable(&text))
+        assert!(printable(&text).is_ascii(), "{}", printable(&text));
     });
 }
 

@@ -134,14 +134,14 @@ fn read(entry: &Value) -> StoredToken {
 #[test]
 fn a_token_is_saved_and_foreign_entries_stay() {
     for_any(128, shared(), |content| {
-        hold_for(content.as_bytes(), TempDir::new().unwrap().path())
+        hold_for(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_no_obstacle() {
     for_any(128, vec(any::<u8>(), 0..100), |content| {
-        hold_for(&content, TempDir::new().unwrap().path())
+        hold_for(&content, TempDir::new().unwrap().path());
     });
 }
 
