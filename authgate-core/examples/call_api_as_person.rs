@@ -1,15 +1,17 @@
 //! A person logs in, and the program calls an API as that person for as long as it runs.
 //!
-//! It builds on `rust-cli` and adds `session.token_source()`, which refreshes the token in the
-//! background, under the same lock as every other program of this person.
-//!
 //! ```console
 //! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --features login --example call_api_as_person
 //! ```
 //!
-//! It does not handle a login that the server ends while the program runs. The call then fails with
-//! an error for which `needs_login()` is true, and only `authenticate` helps.
+//! It builds on `rust-cli` and adds one thing: `session.token_source()`, the credential for API
+//! calls. It refreshes the token in the background, under the same lock as every other program of
+//! this person.
+//!
+//! It does not handle a login that the server ends while the program runs. A call then fails with
+//! an error for which `needs_login()` is true, and the program must call `authenticate` again.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,7 +23,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BODY_LIMIT: usize = 1024 * 1024;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let settings = Settings::for_person(&Environment::load()?)?;
     let options = LoginOptions::new(&settings.authgate_url, &settings.client_id)
         .client_secret(settings.client_secret)

@@ -1,24 +1,25 @@
 //! A service posts JSON to an API.
 //!
-//! It builds on `client_credentials` and adds a body. The body is sent again if the API answers
-//! 401, because a new token may work.
-//!
 //! ```console
-//! $ cargo run -p authgate-dev-server -- sh -c \
-//!     'API_URL=$AUTHGATE_URL/api/users cargo run -p authgate-core --example post_json'
+//! $ cargo run -p authgate-dev-server -- cargo run -p authgate-core --example post_json
 //! ```
+//!
+//! It builds on `client_credentials` and adds a body: `post(url).json(&value)`. `BearerAuth` can
+//! send this body again: if the API refuses a token that was in memory, it repeats the request once
+//! with a new token.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
+use authgate_core::config::{self, Query, parse_url};
 use authgate_core::http::read_body;
-use authgate_core::{
-    BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource,
-};
+use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, TokenSource};
 use serde::Serialize;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 
+/// What the API expects; use a type of your own.
 #[derive(Serialize)]
 struct NewUser {
     name: &'static str,
@@ -26,18 +27,33 @@ struct NewUser {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let settings = Settings::for_service(&Environment::load()?)?;
-    let url = settings
-        .api_url
-        .context("set API_URL to the API that takes the JSON")?;
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
-    let http = HttpClient::new(settings.plain_http);
-    let metadata = DiscoveryClient::new(&settings.authgate_url, http.clone())?
-        .fetch()
-        .await?;
-    let client = OAuthClient::new(settings.client_id, metadata.to_endpoints(), http)
-        .with_secret(settings.client_secret);
+async fn run() -> Result<()> {
+    let environment = Environment::load()?;
+    let [client_id, client_secret, token_url, api_url] = environment.require([
+        "CLIENT_ID",
+        "CLIENT_SECRET",
+        "TOKEN_URL",
+        "PROTECTED_API_URL",
+    ])?;
+    let plain_http = config::plain_http(&environment)?;
+    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?;
+
+    let client = OAuthClient::new(
+        client_id.expose(),
+        Endpoints::from_token_url(token_url),
+        HttpClient::new(plain_http),
+    )
+    .with_secret(client_secret);
     let api = BearerAuth::new(TokenSource::builder(client).build());
 
     let user = NewUser {
@@ -45,12 +61,16 @@ async fn main() -> Result<()> {
         email: "ada@example.com",
     };
     let response = api
-        .post(&url)
+        .post(api_url.expose())
         .json(&user)
         .timeout(Duration::from_secs(10))
         .send()
         .await?;
-    println!("{}", response.status());
-    println!("{}", read_body(response, BODY_LIMIT).await.printable());
+    let status = response.status();
+    let answer = read_body(response, BODY_LIMIT).await.printable();
+    if !status.is_success() {
+        bail!("the API answered {status}: {answer}");
+    }
+    println!("{answer}");
     Ok(())
 }

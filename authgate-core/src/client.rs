@@ -30,9 +30,6 @@ pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
 ///
-/// With a secret it is a confidential client and sends the secret in every request of its own (RFC
-/// 6749 section 2.3); without one it is a public client and sends its `client_id` only.
-///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {
 /// use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Secret};
@@ -46,6 +43,9 @@ pub use introspection::Introspection;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// With a secret it is a confidential client and sends the secret in every request of its own (RFC
+/// 6749 section 2.3). Without one it is a public client and sends only its `client_id`.
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
     client_id: String,

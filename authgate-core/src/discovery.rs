@@ -1,5 +1,6 @@
 //! OpenID Connect Discovery 1.0: from the server's URL to its endpoints.
 
+mod issuer;
 mod metadata;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::flight::SingleFlight;
 use crate::http::{HttpClient, Retry, get_json};
 use crate::text;
 
+pub use issuer::Issuer;
 pub use metadata::{ClientAuthentication, Endpoints, Metadata};
 
 const OPERATION: &str = "discovery";
@@ -46,7 +48,7 @@ struct Shared {
 }
 
 struct Fetcher {
-    issuer: String,
+    issuer: Issuer,
     url: Url,
     http: HttpClient,
     time_to_live: Duration,
@@ -62,18 +64,18 @@ impl DiscoveryClient {
     ///
     /// [`Error::Config`] when the rule of [`parse_url`] refuses the URL.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
-        let issuer = metadata::without_trailing_slash(authgate_url);
+        let issuer = Issuer::new(authgate_url);
         parse_url(
             "the server's URL",
-            issuer,
+            issuer.as_str(),
             http.plain_http(),
             Query::Refused,
         )?;
-        let url = format!("{issuer}{WELL_KNOWN_PATH}");
+        let url = format!("{}{WELL_KNOWN_PATH}", issuer.as_str());
         let url = Url::parse(&url)
             .map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
         Ok(Self::from_fetcher(Fetcher {
-            issuer: issuer.to_owned(),
+            issuer,
             url,
             http,
             time_to_live: TIME_TO_LIVE,

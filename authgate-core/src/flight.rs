@@ -23,10 +23,11 @@ pub(crate) struct SingleFlight<T> {
     current: Mutex<Option<Flight<T>>>,
 }
 
-type Landed<T> = watch::Receiver<Option<Result<T>>>;
+/// Receives the result of a flight; `None` as long as the flight is in progress.
+type ResultReceiver<T> = watch::Receiver<Option<Result<T>>>;
 
 struct Flight<T> {
-    landed: Landed<T>,
+    result: ResultReceiver<T>,
     task: AbortHandle,
 }
 
@@ -40,7 +41,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 
     /// Joins the flight in progress, or starts one.
     ///
-    /// We call `cached` again under the lock, because the last flight may have landed since the
+    /// We call `cached` again under the lock, because the last flight may have ended since the
     /// caller looked. The work itself must store its result, so that `cached` sees it before the
     /// flight's result is published.
     ///
@@ -58,23 +59,23 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         for _ in 0..2 {
-            let mut landed = {
+            let mut receiver = {
                 let mut current = self.lock();
                 if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
-                    flight.landed.clone()
+                    flight.result.clone()
                 } else if let Some(result) = cached() {
                     return result;
                 } else {
-                    current.insert(Flight::start(work())).landed.clone()
+                    current.insert(Flight::start(work())).result.clone()
                 }
             };
-            let arrival = timeout(LONGEST_FLIGHT, landed.wait_for(Option::is_some)).await;
-            match arrival.map(|result| result.ok().and_then(|result| result.clone())) {
+            let result = timeout(LONGEST_FLIGHT, receiver.wait_for(Option::is_some)).await;
+            match result.map(|result| result.ok().and_then(|result| result.clone())) {
                 Ok(Some(result)) => return result,
                 Ok(None) => {}
                 // Timed out: the task belongs to a runtime that no thread is polling. Abandon it
                 // and start over here.
-                Err(_) => self.abandon(&landed),
+                Err(_) => self.abandon(&receiver),
             }
         }
         Err(Error::Interrupted {
@@ -83,11 +84,9 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     }
 
     /// Aborts the flight that this receiver belongs to, unless another flight has replaced it.
-    fn abandon(&self, landed: &Landed<T>) {
-        let mut current = self.lock();
-        if let Some(flight) = current.take_if(|flight| flight.landed.same_channel(landed)) {
-            flight.task.abort();
-        }
+    fn abandon(&self, receiver: &ResultReceiver<T>) {
+        self.lock()
+            .take_if(|flight| flight.result.same_channel(receiver));
     }
 
     /// Starts a flight that no caller waits for, unless one is in progress or another caller is
@@ -119,32 +118,26 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
     fn start(work: impl Future<Output = Result<T>> + Send + 'static) -> Self {
-        let (landing, landed) = watch::channel(None);
+        let (sender, result) = watch::channel(None);
         let task = tokio::spawn(async move {
-            let result = work.await;
-            // This fails only if no caller is left to receive the result.
-            let _ = landing.send(Some(result));
+            let outcome = work.await;
+            // This fails only if no caller is left to receive the outcome.
+            let _ = sender.send(Some(outcome));
         });
         Self {
-            landed,
+            result,
             task: task.abort_handle(),
         }
     }
 
     fn is_in_progress(&self) -> bool {
         // An error means that the task has ended.
-        self.landed.has_changed().is_ok() && self.landed.borrow().is_none()
+        self.result.has_changed().is_ok() && self.result.borrow().is_none()
     }
 }
 
-impl<T> Drop for SingleFlight<T> {
+impl<T> Drop for Flight<T> {
     fn drop(&mut self) {
-        let current = self
-            .current
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = current.take() {
-            flight.task.abort();
-        }
+        self.task.abort();
     }
 }

@@ -20,7 +20,7 @@ mod redirect_uri;
 pub use crate::notice::Notice;
 pub use auth_code::{AuthCodeOptions, OutcomePage, run_auth_code_flow};
 pub use browser::{Browser, SystemBrowser};
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub use callback::Callback;
 pub use device::run_device_flow;
 pub use in_flight::{InFlight, InFlightGuard};

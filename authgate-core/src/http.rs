@@ -3,7 +3,7 @@
 mod answer;
 mod authorization;
 mod body;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod proxy;
 mod redaction;
@@ -26,7 +26,7 @@ use crate::config::{PlainHttp, check_url, is_loopback};
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
 use crate::text;
 
-pub(crate) use answer::{Answer, seconds};
+pub(crate) use answer::{Answer, seconds, string};
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
 use proxy::Proxies;
@@ -101,7 +101,7 @@ impl HttpClient {
         check_url(&url, self.plain_http).map_err(|reason| {
             Error::config(format!("{operation}: the URL is refused: {reason}"))
         })?;
-        #[cfg(fuzzing)]
+        #[cfg(feature = "fuzzing")]
         if let Some(answer) = fuzzing::answer() {
             return Ok(answer);
         }

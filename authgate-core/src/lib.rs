@@ -23,8 +23,21 @@
 //! runs the flow that fits the environment.
 //!
 //! The names are those of AuthGate's Python and Go SDKs, so that code can be read side by side.
-//! Asynchronous functions need a tokio runtime. The library never prints, reads standard input or
-//! ends the process; events that are worth knowing besides results go to [`tracing`].
+//! Asynchronous functions need a tokio runtime. A program that is not asynchronous builds one and
+//! hands it each future. The runtime needs a worker thread, because tokens are refreshed between
+//! the calls too:
+//!
+//! ```no_run
+//! # fn example(api: &authgate_core::BearerAuth) -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+//! let response = runtime.block_on(api.get("https://api.example.com/v1/users").send())?;
+//! println!("{}", response.status());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The library never prints, reads standard input or ends the process; events that are worth
+//! knowing besides results go to [`tracing`].
 //!
 //! [`reqwest`] is built without a default cryptography provider. A program that builds a
 //! `reqwest::Client` of its own must first call
@@ -81,7 +94,8 @@ pub mod flow;
 #[cfg(feature = "login")]
 pub mod login;
 
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
 pub mod fuzzing;
 
 pub use bearer::BearerAuth;
@@ -89,7 +103,7 @@ pub use bearer::BearerAuth;
 pub use client::AuthorizationRequest;
 pub use client::{DeviceAuth, Introspection, OAuthClient};
 pub use config::{Environment, PlainHttp, Settings};
-pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Metadata};
+pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Issuer, Metadata};
 pub use error::{Error, Result};
 pub use http::HttpClient;
 #[cfg(feature = "login")]

@@ -10,7 +10,7 @@ mod stores;
 use std::time::{Duration, SystemTime};
 
 use crate::client::OAuthClient;
-use crate::discovery::DiscoveryClient;
+use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
 use crate::notice::Notice;
@@ -84,7 +84,7 @@ pub async fn authenticate(options: LoginOptions) -> Result<Session> {
 #[derive(Debug, Clone)]
 struct Login {
     client: OAuthClient,
-    issuer: String,
+    issuer: Issuer,
     options: LoginOptions,
     stores: Stores,
 }
@@ -148,12 +148,11 @@ impl Login {
     /// A token of another or an unknown issuer is not sent anywhere, because the settings in a
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredLogin> {
-        let (ours, others): (Vec<_>, Vec<_>) = self
-            .stores
-            .load_all()
-            .await
-            .into_iter()
-            .partition(|login| login.token.issuer.as_deref() == Some(&self.issuer));
+        let (ours, others): (Vec<_>, Vec<_>) =
+            self.stores.load_all().await.into_iter().partition(|login| {
+                let issuer = login.token.issuer.as_deref();
+                issuer.is_some_and(|issuer| self.issuer.matches(issuer))
+            });
         if let (None, Some(other)) = (ours.first(), others.first()) {
             self.report_other_issuer(other.token.issuer.as_deref());
         }
@@ -171,7 +170,7 @@ impl Login {
     fn to_stored(&self, token: &Token) -> StoredToken {
         StoredToken::from_token(
             token,
-            &self.issuer,
+            self.issuer.as_str(),
             self.client.clock().now(),
             SystemTime::now(),
         )

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::client::{OAuthClient, configured};
 use crate::error::Result;
-use crate::http::{Retry, bearer, get_json};
+use crate::http::{Retry, bearer, get_json, string};
 use crate::secret::Secret;
 
 /// The person that a token belongs to (OpenID Connect Core section 5.3).
@@ -66,13 +66,14 @@ impl OAuthClient {
     pub async fn userinfo(&self, access_token: &Secret) -> Result<UserInfo> {
         let url = configured(self.endpoints().userinfo_url.as_ref(), "userinfo")?;
         let object = self.get("userinfo", url, access_token).await?;
+        let text = |name| string(&object, name).map(str::to_owned);
         Ok(UserInfo {
-            sub: string(&object, "sub"),
-            iss: string(&object, "iss"),
-            name: string(&object, "name"),
-            preferred_username: string(&object, "preferred_username"),
-            picture: string(&object, "picture"),
-            email: string(&object, "email"),
+            sub: text("sub"),
+            iss: text("iss"),
+            name: text("name"),
+            preferred_username: text("preferred_username"),
+            picture: text("picture"),
+            email: text("email"),
             email_verified: object.get("email_verified").and_then(Value::as_bool),
             updated_at: object.get("updated_at").and_then(Value::as_i64),
         })
@@ -86,17 +87,18 @@ impl OAuthClient {
     pub async fn token_info(&self, access_token: &Secret) -> Result<TokenInfo> {
         let url = configured(self.endpoints().token_info_url.as_ref(), "tokeninfo")?;
         let object = self.get("tokeninfo", url, access_token).await?;
+        let text = |name| string(&object, name).map(str::to_owned);
         Ok(TokenInfo {
             active: object
                 .get("active")
                 .and_then(Value::as_bool)
                 .unwrap_or_default(),
-            user_id: string(&object, "user_id"),
-            client_id: string(&object, "client_id"),
-            scope: string(&object, "scope"),
+            user_id: text("user_id"),
+            client_id: text("client_id"),
+            scope: text("scope"),
             exp: object.get("exp").and_then(Value::as_i64),
-            iss: string(&object, "iss"),
-            subject_type: string(&object, "subject_type"),
+            iss: text("iss"),
+            subject_type: text("subject_type"),
         })
     }
 
@@ -115,13 +117,4 @@ impl OAuthClient {
             .await?
             .object()
     }
-}
-
-/// Returns a member, if it is a string and not empty.
-fn string(object: &Map<String, Value>, name: &str) -> Option<String> {
-    object
-        .get(name)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
 }

@@ -83,11 +83,11 @@ pub(crate) trait NextToken: fmt::Debug + Send + Sync {
 
 pub(crate) type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token>> + Send + 'a>>;
 
-/// A token for a call.
+/// A valid token, and whether this call waited for it.
 pub(crate) enum Obtained {
-    /// It was in memory.
+    /// The token was in memory.
     Cached(Arc<CachedToken>),
-    /// This call waited for it, so an API that refuses it would refuse the next one too.
+    /// This call waited for the token, so an API that refuses it would refuse the next one too.
     Fetched(Arc<CachedToken>),
 }
 
@@ -153,9 +153,9 @@ impl TokenSource {
         }
     }
 
-    /// Gives up a token that an API has refused: the next caller gets a new one.
+    /// Discards a token that an API has refused, so that the next caller gets a new one.
     ///
-    /// Nothing happens when it is no longer the current token, so many calls that failed with one
+    /// Does nothing if it is no longer the current token, so that many calls that failed with one
     /// token cause one refresh.
     pub fn invalidate(&self, access_token: &Secret) {
         let cached = &self.shared.refresher.cached;
@@ -183,7 +183,7 @@ impl TokenSource {
         }
     }
 
-    /// Takes what the caller wants of the token in memory, if it is valid; starts a refresh when due.
+    /// Calls `take` with the token in memory if it is valid, and starts a refresh if one is due.
     fn in_memory<T>(&self, take: impl FnOnce(&Arc<CachedToken>) -> T) -> Option<T> {
         let cached = self.shared.refresher.cached.load();
         let token = cached.as_ref()?;
@@ -207,22 +207,27 @@ impl TokenSource {
     #[cold]
     async fn fetch(&self) -> Result<Arc<CachedToken>> {
         let Shared { refresher, flight } = &*self.shared;
-        let fetch = || flight.join(|| refresher.known_outcome(), || refresher.clone().fetch());
+        let fetch = || {
+            flight.join(
+                || refresher.outcome_without_request(),
+                || refresher.clone().fetch(),
+            )
+        };
         match fetch().await {
-            // The failed flight was a background refresh, which makes one attempt only, and it began
-            // while the old token was valid. A caller who waits gets a retried request.
-            Err(_) if !refresher.has_standing_error() => fetch().await,
+            // The failed flight was a background refresh, which makes only one attempt and began while
+            // the old token was valid. Callers wait now, so ask again, with retries.
+            Err(_) if !refresher.is_backing_off() => fetch().await,
             outcome => outcome,
         }
     }
 
-    /// Gets a token to replace one that an API has refused. The refused one stays in memory until
-    /// then: another API may accept it.
+    /// Gets a token to replace one that an API has refused. The refused token stays in memory until
+    /// then, because another API may accept it.
     pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
         let Shared { refresher, flight } = &*self.shared;
         flight
             .join(
-                || refresher.successor_of(refused),
+                || refresher.replacement_of(refused),
                 || refresher.clone().fetch(),
             )
             .await
@@ -230,8 +235,8 @@ impl TokenSource {
 }
 
 impl Refresher {
-    /// Every call inside the margin asks for a refresh. Another caller's may just have succeeded, and
-    /// failures are spaced.
+    /// Returns whether a refresh should start. Every call inside the margin asks, but another caller's
+    /// refresh may just have succeeded, or failed too recently.
     fn is_refresh_due(&self) -> bool {
         let now = self.clock.now();
         let cached = self.cached.load();
@@ -243,31 +248,32 @@ impl Refresher {
 
     /// Returns what a caller gets without a request: the token that another caller has just
     /// fetched, or an error that is too recent to ask again.
-    fn known_outcome(&self) -> Option<Result<Arc<CachedToken>>> {
+    fn outcome_without_request(&self) -> Option<Result<Arc<CachedToken>>> {
         let now = self.clock.now();
         let cached = self.cached.load_full();
         let valid = cached.filter(|token| !matches!(token.freshness(now), Freshness::Expired(_)));
         valid
             .map(Ok)
-            .or_else(|| self.backoff.standing_error(now).map(Err))
+            .or_else(|| self.backoff.error_for_callers(now).map(Err))
     }
 
-    fn has_standing_error(&self) -> bool {
-        self.backoff.standing_error(self.clock.now()).is_some()
+    fn is_backing_off(&self) -> bool {
+        self.backoff.error_for_callers(self.clock.now()).is_some()
     }
 
-    /// What another caller has got to replace `refused`, or the error that is too recent to ask again.
-    fn successor_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
-        let successor = self
+    /// Returns the token that another caller has fetched to replace `refused`, or an error that is too
+    /// recent to ask again.
+    fn replacement_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
+        let replacement = self
             .cached
             .load_full()
             .filter(|token| token.access_token() != refused.access_token());
-        successor
+        replacement
             .map(Ok)
-            .or_else(|| self.backoff.standing_error(self.clock.now()).map(Err))
+            .or_else(|| self.backoff.error_for_callers(self.clock.now()).map(Err))
     }
 
-    /// Callers wait: the request is retried.
+    /// Fetches a token that callers wait for, with retries.
     async fn fetch(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         let outcome = self.request(Retry::Idempotent).await;
         if let Err(error) = &outcome {
@@ -276,7 +282,7 @@ impl Refresher {
         outcome
     }
 
-    /// No caller waits: one attempt, and the next one after a pause.
+    /// Refreshes the token in the background: one attempt, because the next one follows after a pause.
     async fn refresh(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         let outcome = self.request(Retry::Never).await;
         if let Err(error) = &outcome {

@@ -9,7 +9,7 @@ use super::{OAuthClient, configured};
 use crate::clock::Moment;
 use crate::config::{PlainHttp, check_url};
 use crate::error::{Error, Result};
-use crate::http::{Retry, seconds};
+use crate::http::{Retry, seconds, string};
 use crate::secret::Secret;
 use crate::text;
 use crate::token::Token;
@@ -219,8 +219,4 @@ fn no_endpoint() -> Error {
     Error::DeviceFlowUnavailable {
         reason: "the server has no device authorization endpoint (404)".to_owned(),
     }
-}
-
-fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name)?.as_str().filter(|text| !text.is_empty())
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::http::string;
+
 /// A server's description of a token (RFC 7662 section 2.2).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,7 +30,7 @@ impl Introspection {
         if !active {
             return Self::default();
         }
-        let text = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name| string(object, name).map(str::to_owned);
         Self {
             active,
             scope: text("scope"),

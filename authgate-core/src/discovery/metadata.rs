@@ -5,7 +5,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::Issuer;
 use crate::config::{PlainHttp, check_url};
+use crate::http::string;
 use crate::text;
 
 /// A server's metadata (OpenID Connect Discovery 1.0 section 3), checked.
@@ -15,8 +17,8 @@ use crate::text;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The issuer, without a trailing slash.
-    pub issuer: String,
+    /// The issuer that was asked, and that the document names.
+    pub issuer: Issuer,
     /// The endpoint that grants tokens.
     pub token_endpoint: Url,
     /// The page that a person's browser opens to log in.
@@ -44,27 +46,20 @@ impl Metadata {
     /// document was fetched, whatever the case of the issuer's scheme.
     pub(super) fn read(
         document: &Map<String, Value>,
-        issuer: &str,
+        issuer: &Issuer,
         is_https: bool,
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        let named = document
-            .get("issuer")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        // Section 4.3 requires the two to be identical; AuthGate and its SDKs allow them to differ
-        // by one slash.
-        if without_trailing_slash(named) != issuer {
-            if named.is_empty() {
-                return Err("the document names no issuer, so it is none of OpenID Connect discovery: check the \
-                            server's URL (AUTHGATE_URL)"
-                    .to_owned());
-            }
+        let named = string(document, "issuer").ok_or(
+            "the document names no issuer, so it is none of OpenID Connect discovery: check the server's URL \
+             (AUTHGATE_URL)",
+        )?;
+        if !issuer.matches(named) {
             return Err(format!(
                 "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the \
                  issuer, to the letter",
                 text::excerpt(named, 200),
-                text::printable(issuer),
+                issuer,
             ));
         }
         let rule = EndpointRule {
@@ -72,12 +67,12 @@ impl Metadata {
             plain_http,
         };
         let endpoint = |name: &str| rule.read(document, name);
-        let derived = |path: &str| rule.check(path, &format!("{issuer}{path}"));
+        let derived = |path: &str| rule.check(path, &format!("{}{path}", issuer.as_str()));
         let derived_unless_named =
             |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
 
         Ok(Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.clone(),
             token_endpoint: endpoint("token_endpoint")?
                 .ok_or("the document has no token_endpoint: this server cannot grant tokens")?,
             authorization_endpoint: endpoint("authorization_endpoint")?,
@@ -149,9 +144,9 @@ pub enum ClientAuthentication {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Endpoints {
-    /// The issuer, without a trailing slash, if discovery named it. We compare it with the `iss` of
-    /// an authorization answer (RFC 9207 section 2.4).
-    pub issuer: Option<String>,
+    /// The issuer, if discovery named it. We compare it with the `iss` of an authorization answer
+    /// (RFC 9207 section 2.4).
+    pub issuer: Option<Issuer>,
     /// Whether every authorization answer must carry `iss`.
     pub authorization_response_iss_parameter_supported: bool,
     /// The token endpoint (RFC 6749 section 3.2).
@@ -241,10 +236,6 @@ fn strings(value: Option<&Value>) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn without_trailing_slash(url: &str) -> &str {
-    url.strip_suffix('/').unwrap_or(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,7 +248,9 @@ mod tests {
                 ("issuer".to_owned(), Value::from(issuer)),
                 ("token_endpoint".to_owned(), Value::from(endpoint)),
             ]);
-            let refusal = Metadata::read(&document, issuer, true, PlainHttp::Anywhere).unwrap_err();
+            let refusal =
+                Metadata::read(&document, &Issuer::new(issuer), true, PlainHttp::Anywhere)
+                    .unwrap_err();
             assert!(
                 refusal.contains("token_endpoint is plain http"),
                 "{refusal}"

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::text;
@@ -14,7 +15,7 @@ const MAX_CODE_LENGTH: usize = 4096;
 pub(super) struct ExpectedResponse {
     pub(super) state: Secret,
     /// The issuer, if known.
-    pub(super) issuer: Option<String>,
+    pub(super) issuer: Option<Issuer>,
     /// Whether the server has promised to name its issuer (RFC 9207 section 3).
     pub(super) issuer_required: bool,
 }
@@ -61,13 +62,12 @@ impl ExpectedResponse {
     /// Checks the issuer (RFC 9207 section 2.4), because a code from another server must not be
     /// sent to this one.
     fn check_issuer(&self, issuers: &[&str]) -> Result<()> {
-        let without_slash = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
         match (issuers, &self.issuer) {
             ([], _) if self.issuer_required => {
                 unusable("no iss parameter, although this server says that it sends one (RFC 9207)")
             }
             ([], _) | ([_], None) => Ok(()),
-            ([named], Some(issuer)) if without_slash(named) == without_slash(issuer) => Ok(()),
+            ([named], Some(issuer)) if issuer.matches(named) => Ok(()),
             ([named], Some(_)) => unusable(&format!(
                 "the response of another server, {}, in a possible mix-up attack (RFC 9207)",
                 text::excerpt(named, 200)

@@ -3,7 +3,7 @@
 //! Any program on this machine, and any page in the browser, can send it a request. So it rejects
 //! every request without the login's state and keeps waiting.
 
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 mod fuzzing;
 
 use std::future::poll_fn;
@@ -31,7 +31,7 @@ use super::page::Page;
 use super::redirect_uri::RedirectUri;
 use crate::error::{Cause, Error, ListenerFailure, Result};
 use crate::secret::Secret;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
 
 /// How long a browser may take to send its headers. Browsers open spare connections and send

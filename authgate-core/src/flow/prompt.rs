@@ -146,10 +146,10 @@ impl<'a> DevicePrompt<'a> {
             .device_authorization_url
             .as_ref()
             .unwrap_or(&endpoints.token_url);
-        let server = endpoints
-            .issuer
-            .clone()
-            .unwrap_or_else(|| endpoint.origin().ascii_serialization());
+        let server = endpoints.issuer.as_ref().map_or_else(
+            || endpoint.origin().ascii_serialization(),
+            |issuer| issuer.as_str().to_owned(),
+        );
         Self {
             user_code: &device.user_code,
             verification_uri: &device.verification_uri,

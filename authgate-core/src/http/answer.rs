@@ -280,6 +280,12 @@ fn slowed_down(mut error: Error, interval: f64) -> Error {
     error
 }
 
+/// Returns a member of an answer if it is a string and not empty. A member of another type counts
+/// as missing, and so does an empty one, because servers write it for a value that they do not have.
+pub(crate) fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
 /// Reads a number of seconds, which some servers write as a string.
 pub(crate) fn seconds(value: &Value) -> Option<f64> {
     let seconds = match value {

@@ -1,6 +1,7 @@
 //! Logs a person out, at the server and in every store.
 
 use super::{Login, LoginOptions, Stores};
+use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::store::{StoredLogin, StoredToken};
@@ -52,14 +53,15 @@ async fn revoke_all(
     stores: &Stores,
     found: Vec<StoredLogin>,
 ) -> Vec<(&'static str, Error)> {
-    let issuer = options
-        .authgate_url
-        .strip_suffix('/')
-        .unwrap_or(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .map(|login| login.token)
-        .partition(|token| token.issuer.as_deref() == Some(issuer));
+    let server = Issuer::new(&options.authgate_url);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        found
+            .into_iter()
+            .map(|login| login.token)
+            .partition(|token| {
+                let issuer = token.issuer.as_deref();
+                issuer.is_some_and(|issuer| server.matches(issuer))
+            });
     let mut not_revoked: Vec<_> = others
         .iter()
         .flat_map(|token| {

@@ -161,7 +161,7 @@ impl Session {
         match (expected, &user.sub) {
             (Some(expected), Some(subject)) if expected != *subject => Err(Error::Protocol {
                 operation: "userinfo",
-                url: self.login.issuer.clone(),
+                url: self.login.issuer.to_string(),
                 status: None,
                 reason:
                     "the answer is about another person than the ID token: log out and in again"

@@ -1,7 +1,7 @@
 //! A token in memory, ready for many threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -12,27 +12,28 @@ use crate::http::bearer;
 use crate::secret::Secret;
 use crate::token::{Freshness, Token};
 
-/// A token that is said to expire at once is kept this long all the same, so that a server's mistake
-/// does not make every call fetch one: AuthGate allows 20 requests a minute.
+/// We use a token for at least this long, even if the server says that it expires at once. Otherwise
+/// a server's mistake would make every call fetch one, and AuthGate allows 20 requests a minute.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(5);
-/// How long a token that an API has refused when it was new is not replaced on that API's word.
+/// After an API has refused a new token, we fetch no other token for it for this long.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
-/// More would help only a machine on which so many threads do nothing else than ask for a header.
+/// More copies would help only a machine on which more threads than this do nothing but ask for a
+/// header.
 const HEADER_COPIES: usize = 8;
 
-/// A token, its prepared headers, and what an API has said of it.
+/// A token with its prepared headers, and whether an API has refused it.
 pub(crate) struct CachedToken {
     token: Arc<Token>,
     headers: Vec<HeaderValue>,
     margin: Duration,
-    /// When an API has refused the token although it was new. Such an API would refuse the next one
-    /// too: AuthGate's userinfo endpoint does so to every service.
-    refused_when_new: Mutex<Option<Moment>>,
+    /// When an API refused the token although it was new. Such an API would refuse the next token
+    /// too; AuthGate's userinfo endpoint refuses every service's.
+    refused_when_new: OnceLock<Moment>,
 }
 
 thread_local! {
-    /// Which copy of a header this thread keeps to, before division. Cloning a header counts its
-    /// clones, and threads on different cores that count at one place wait for each other.
+    /// This thread's number, which chooses its copy of a header. Cloning a header changes a counter
+    /// in it, and threads on different cores that change one counter wait for each other.
     static THREAD_NUMBER: usize = {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed)
@@ -53,11 +54,11 @@ impl CachedToken {
                 .lifetime
                 .map_or(Duration::ZERO, |lifetime| margin(lifetime, expiry_delta)),
             token: Arc::new(token),
-            refused_when_new: Mutex::default(),
+            refused_when_new: OnceLock::new(),
         })
     }
 
-    /// The same token, to be used no more.
+    /// Returns the same token as one that has expired.
     pub(super) fn expired(&self) -> Self {
         let token = Token {
             lifetime: Some(Duration::ZERO),
@@ -67,7 +68,7 @@ impl CachedToken {
             headers: self.headers.clone(),
             margin: self.margin,
             token: Arc::new(token),
-            refused_when_new: Mutex::default(),
+            refused_when_new: OnceLock::new(),
         }
     }
 
@@ -83,32 +84,29 @@ impl CachedToken {
         &self.token.access_token
     }
 
-    /// A clone of the `Authorization` header, without a lock or an allocation.
+    /// Clones the `Authorization` header, without a lock or an allocation.
     pub(crate) fn header(&self) -> HeaderValue {
         self.headers[THREAD_NUMBER.with(|number| *number) % HEADER_COPIES].clone()
     }
 
-    /// Notes that an API has refused the token, which was fetched for this very call.
+    /// Records that an API has refused the token, which was fetched for this very call.
     pub(crate) fn record_refusal(&self, now: Moment) {
-        *self
-            .refused_when_new
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(now);
+        // Callers who shared the fetch report the same refusal. The first report counts.
+        let _ = self.refused_when_new.set(now);
     }
 
-    /// Whether an API that refuses the token may accept a new one.
+    /// Returns whether an API that refuses the token may accept a new one.
     pub(crate) fn allows_replacement(&self, now: Moment) -> bool {
-        let refused = self
-            .refused_when_new
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        refused.is_none_or(|refused| now.since(refused) >= REFUSAL_PAUSE)
+        self.refused_when_new
+            .get()
+            .is_none_or(|refused| now.since(*refused) >= REFUSAL_PAUSE)
     }
 }
 
-/// How long before expiry a token is refreshed: never more than a third of its life, so that one
-/// that lives shorter than the delta is used at all, and at a moment of its own in the margin's
-/// earlier half, so that a fleet that started together does not refresh together.
+/// Returns how long before expiry a token is refreshed. It is never more than a third of the
+/// lifetime, because a token that lives shorter than the delta would never be fresh. Each process
+/// picks a random moment in the earlier half of the margin, so that processes that started together
+/// do not refresh together.
 fn margin(lifetime: Duration, expiry_delta: Duration) -> Duration {
     expiry_delta
         .min(lifetime / 3)

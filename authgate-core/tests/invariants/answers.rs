@@ -66,7 +66,7 @@ pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &
         Ok(metadata) => metadata.as_ref(),
         Err(error) => return hold_for_error(error, &[]),
     };
-    assert_eq!(metadata.issuer, issuer);
+    assert_eq!(metadata.issuer.as_str(), issuer);
     let named = [
         &metadata.authorization_endpoint,
         &metadata.userinfo_endpoint,

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::mpsc;
 
 use super::{CallbackRequest, ExpectedResponse, RequestHandler, serve_connection};
+use crate::discovery::Issuer;
 use crate::error::Result;
 use crate::flow::redirect_uri::RedirectUri;
 use crate::secret::Secret;
@@ -24,7 +25,7 @@ impl Callback {
     pub fn new(state: &str, issuer: &str) -> Self {
         let expected = ExpectedResponse {
             state: Secret::from(state),
-            issuer: Some(issuer.to_owned()),
+            issuer: Some(Issuer::new(issuer)),
             issuer_required: false,
         };
         let (handler, requests) = RequestHandler::new(RedirectUri::default(), expected);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use authgate_core::{ClientAuthentication, DiscoveryClient, HttpClient, PlainHttp};
+use authgate_core::{ClientAuthentication, DiscoveryClient, HttpClient, Issuer, PlainHttp};
 use authgate_dev_server::DevServer;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::support::discover;
 async fn endpoints_are_derived_from_the_issuer_or_named() {
     let server = DevServer::start().await;
     let metadata = discover(&server).await.unwrap();
-    assert_eq!(metadata.issuer, server.url());
+    assert_eq!(metadata.issuer.as_str(), server.url());
     for (endpoint, path) in [
         (
             &metadata.device_authorization_endpoint,
@@ -47,13 +47,37 @@ async fn the_document_is_below_the_issuer_with_or_without_a_slash() {
         for url in [server.url().to_owned(), format!("{}/", server.url())] {
             server.forget_requests();
             let discovery = DiscoveryClient::new(&url, HttpClient::default()).unwrap();
-            assert_eq!(discovery.fetch().await.unwrap().issuer, server.url());
+            assert_eq!(
+                discovery.fetch().await.unwrap().issuer.as_str(),
+                server.url()
+            );
             assert_eq!(
                 server.requests()[0].path,
                 format!("{path}/.well-known/openid-configuration")
             );
         }
     }
+}
+
+#[test]
+fn issuers_are_equal_to_the_letter_but_for_one_slash() {
+    let issuer = Issuer::new("https://auth.example.com/t1");
+    assert_eq!(issuer, Issuer::new("https://auth.example.com/t1/"));
+    for other in [
+        "https://auth.example.com/t1//",
+        "https://auth.example.com/T1",
+        "https://AUTH.example.com/t1",
+        "https://auth.example.com:443/t1",
+        "https://auth.example.com",
+        "",
+        "/",
+    ] {
+        assert!(!issuer.matches(other), "{other}");
+    }
+    assert_eq!(
+        Issuer::new("https://a\u{1b}[2J").to_string(),
+        r"https://a\u{1b}[2J"
+    );
 }
 
 #[ignore = "needs IPv6: run with --include-ignored"]
@@ -66,12 +90,12 @@ async fn a_server_at_an_ipv6_address_is_asked_by_it() {
         .unwrap();
     let metadata = discover(&server).await.unwrap();
     assert_eq!(
-        metadata.issuer,
+        metadata.issuer.as_str(),
         format!("http://[::1]:{}", server.address().port())
     );
     assert_eq!(
         server.requests()[0].header("host"),
-        metadata.issuer.strip_prefix("http://")
+        metadata.issuer.as_str().strip_prefix("http://")
     );
 }
 

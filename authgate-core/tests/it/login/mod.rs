@@ -2,6 +2,7 @@
 
 mod auto; // which flow is chosen, and what takes over when it fails
 mod faults; // a stored login at a server or with a store that fails
+mod issuer; // which server a stored login belongs to
 #[cfg(unix)]
 mod processes; // two processes with one expired login
 #[cfg(unix)]

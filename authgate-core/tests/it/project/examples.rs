@@ -167,3 +167,61 @@ async fn neither_passes_off_a_part_of_an_answer_as_the_answer() {
         );
     }
 }
+
+#[tokio::test]
+async fn post_json_sends_a_user_to_the_api() {
+    let (server, home) = (server().await, Home::new());
+    let ended = service("post_json", &home, &server).end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(ended.stdout, @r#"{"method":"POST","path":"/api/data","body":"{\"name\":\"Ada Lovelace\",\"email\":\"ada@example.com\"}"}"#);
+    server.assert_requests([Endpoint::Token, Endpoint::Api]);
+    assert_eq!(
+        server.requests()[1].header("content-type"),
+        Some("application/json")
+    );
+}
+
+#[tokio::test]
+async fn post_json_fails_with_the_answer_of_an_api_that_refuses() {
+    let (server, home) = (server().await, Home::new());
+    server.inject(
+        Endpoint::Api,
+        Fault::body(422, "text/plain", "this name is taken"),
+        Times::Once,
+    );
+    let ended = service("post_json", &home, &server).end().await;
+    ended.fails_with(1, &[]);
+    assert_snapshot!(ended.said(), @"error: the API answered 422 Unprocessable Entity: this name is taken");
+}
+
+#[cfg(feature = "login")]
+#[tokio::test]
+async fn call_api_as_person_goes_on_with_a_new_token_when_the_api_refuses_the_stored_one() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    let client = server.public_client();
+    let stored = home.log_in(&server, 3600);
+    server.inject(Endpoint::Api, Fault::status(401), Times::Once);
+    let ended = run("call_api_as_person", &home)
+        .as_person_at(&server)
+        .with("API_URL", &format!("{}/api/data", server.url()))
+        .end()
+        .await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_snapshot!(ended.printed(), @r#"
+    Logged in as Jane Doe
+    Call 1: 200 OK {"method":"GET","path":"/api/data","body":""}
+    Call 2: 200 OK {"method":"GET","path":"/api/data","body":""}
+    Call 3: 200 OK {"method":"GET","path":"/api/data","body":""}
+    "#);
+    let refreshed = home.stored(client).unwrap();
+    assert_ne!(refreshed.access_token, stored.access_token);
+    server.assert_requests([
+        Endpoint::Discovery,
+        Endpoint::UserInfo,
+        Endpoint::Api,
+        Endpoint::Token,
+        Endpoint::Api,
+        Endpoint::Api,
+        Endpoint::Api,
+    ]);
+}
