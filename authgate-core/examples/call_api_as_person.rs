@@ -10,6 +10,7 @@
 //! It does not handle a login that the server ends while the program runs. The call then fails with
 //! an error for which `needs_login()` is true, and only `authenticate` helps.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,7 +22,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BODY_LIMIT: usize = 1024 * 1024;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", Settings::explain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let settings = Settings::for_person(&Environment::load()?)?;
     let options = LoginOptions::new(&settings.authgate_url, &settings.client_id)
         .client_secret(settings.client_secret)

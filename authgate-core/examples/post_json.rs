@@ -8,6 +8,7 @@
 //!     'API_URL=$AUTHGATE_URL/api/users cargo run -p authgate-core --example post_json'
 //! ```
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -26,7 +27,17 @@ struct NewUser {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", Settings::explain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let settings = Settings::for_service(&Environment::load()?)?;
     let url = settings
         .api_url

@@ -60,7 +60,7 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the rule of [`parse_url`] refuses the URL.
+    /// [`Error::Other`] when the rule of [`parse_url`] refuses the URL.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = metadata::without_trailing_slash(authgate_url);
         parse_url(
@@ -70,8 +70,9 @@ impl DiscoveryClient {
             Query::Refused,
         )?;
         let url = format!("{issuer}{WELL_KNOWN_PATH}");
-        let url = Url::parse(&url)
-            .map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
+        let url = Url::parse(&url).map_err(|reason| {
+            Error::permanent(format!("the server's URL is not a URL ({reason})"))
+        })?;
         Ok(Self::from_fetcher(Fetcher {
             issuer: issuer.to_owned(),
             url,
@@ -111,7 +112,7 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] when the document belongs to another issuer or names an endpoint that no
+    /// [`Error::WrongServer`] when the document belongs to another issuer or names an endpoint that no
     /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
     /// request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
@@ -144,7 +145,7 @@ impl Fetcher {
             self.url.scheme() == "https",
             self.http.plain_http(),
         )
-        .map_err(|reason| Error::Protocol {
+        .map_err(|reason| Error::WrongServer {
             operation: OPERATION,
             url: text::printable_url(&self.url),
             status: None,

@@ -56,13 +56,13 @@ impl Metadata {
         // by one slash.
         if without_trailing_slash(named) != issuer {
             if named.is_empty() {
-                return Err("the document names no issuer, so it is none of OpenID Connect discovery: check the \
-                            server's URL (AUTHGATE_URL)"
-                    .to_owned());
+                return Err(
+                    "the document names no issuer, so it is none of OpenID Connect discovery"
+                        .to_owned(),
+                );
             }
             return Err(format!(
-                "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the \
-                 issuer, to the letter",
+                "the document is for the issuer {}, not for {}. The server's URL must equal the issuer exactly",
                 text::excerpt(named, 200),
                 text::printable(issuer),
             ));

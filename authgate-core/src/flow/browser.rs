@@ -116,6 +116,7 @@ fn ending(status: ExitStatus) -> String {
 
 fn unavailable(reason: &str) -> Error {
     Error::BrowserUnavailable {
-        reason: reason.to_owned(),
+        reason: format!("no browser can be opened here: {reason}"),
+        source: None,
     }
 }

@@ -113,7 +113,8 @@ impl std::error::Error for NoBrowser {}
 impl From<NoBrowser> for Error {
     fn from(reason: NoBrowser) -> Self {
         Self::BrowserUnavailable {
-            reason: reason.to_string(),
+            reason: format!("no browser can be opened here: {reason}"),
+            source: None,
         }
     }
 }

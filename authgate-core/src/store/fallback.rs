@@ -126,7 +126,7 @@ impl FallbackStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] of the first store that cannot be written.
+    /// [`Error::Other`] of the first store that cannot be written.
     pub fn get_ready(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         self.holding(client_id, token)
             .try_for_each(TokenStore::get_ready)

@@ -68,17 +68,17 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
+    /// [`Error::Other`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
     pub fn in_home() -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable)
             .map(PathBuf::from)
             .filter(|home| home.is_absolute());
-        home.map(|home| Self::new(home.join(NAME)))
-            .ok_or_else(|| Error::Store {
-                place: format!("~/{NAME}"),
-                reason: format!("{variable} does not name a folder: set it to your home folder"),
-            })
+        home.map(|home| Self::new(home.join(NAME))).ok_or_else(|| {
+            Error::transient(format!(
+                "~/{NAME}: {variable} does not name a folder: set it to your home folder"
+            ))
+        })
     }
 
     /// Returns the lock of this file. A caller that reads the store, asks a server and saves must
@@ -250,10 +250,7 @@ impl TokenStore for FileStore {
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         if client_id.is_empty() {
-            return Err(own_file::store_error(
-                &self.path,
-                "the client ID is empty: set CLIENT_ID",
-            ));
+            return Err(own_file::store_error(&self.path, "the client ID is empty"));
         }
         self.change(|document| {
             write(document, client_id, token);

@@ -124,7 +124,7 @@ impl TokenStore for KeyringStore {
 
     fn save(&self, client_id: &str, token: &StoredToken) -> Result<()> {
         if client_id.is_empty() {
-            return Err(keyring_error("the client ID is empty: set CLIENT_ID"));
+            return Err(keyring_error("the client ID is empty"));
         }
         let (client_id, token) = (client_id.to_owned(), token.clone());
         self.ask(move |permission| {
@@ -244,10 +244,7 @@ fn start_thread() -> Result<Sender<Question>> {
 }
 
 fn keyring_error(reason: impl Into<String>) -> Error {
-    Error::Store {
-        place: "keyring".to_owned(),
-        reason: reason.into(),
-    }
+    Error::transient(format!("keyring: {}", reason.into()))
 }
 
 /// The text of an item.

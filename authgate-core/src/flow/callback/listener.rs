@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::error::{Cause, Error, ListenerFailure, Result};
+use crate::error::{Cause, Error, Result};
 use crate::flow::redirect_uri::{Presence, RedirectUri};
 
 /// One or two listeners that can be closed while another task waits for them. The port is free as
@@ -60,9 +60,15 @@ impl Listener {
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Error {
-    Error::Listener {
-        address: address.to_string(),
-        failure: ListenerFailure::from(error),
-        source: Cause::innermost(error),
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program, perhaps another login, uses this port",
+        io::ErrorKind::PermissionDenied => {
+            "the system does not allow this program to use this port; register a redirect URI with a port above 1023"
+        }
+        _ => "the system refuses it",
+    };
+    Error::BrowserUnavailable {
+        reason: format!("cannot listen on {address}: {reason}"),
+        source: Some(Cause::innermost(error)),
     }
 }

@@ -78,10 +78,10 @@ async fn an_unusable_callback_with_the_state_ends_the_login() {
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    Callback: login: the browser came back with neither a code nor an error. Start again
-    Callback: login: the browser came back with a code and an error at once. Start again
-    Callback: login: the browser came back with a parameter that is empty or there more than once. Start again
-    Callback: login: the browser came back with a code that is empty or not one. Start again
+    Callback: the browser came back with neither a code nor an error. Log in again
+    Callback: the browser came back with a code and an error at once. Log in again
+    Callback: the browser came back with a parameter that is empty or there more than once. Log in again
+    Callback: the browser came back with a code that is empty or not one. Log in again
     ");
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
@@ -105,10 +105,10 @@ async fn an_error_in_the_callback_harms_no_page_and_no_terminal() {
     assert_snapshot!(shown(&page), @r"
     200 The server refused the login
     It sent you back with an error instead of a login. The program got no access.
-    login: the server refused it: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
+    the server refused the login: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
     You can close this tab. To try again, start the login anew from the terminal.
     ");
-    assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: login: the server refused it: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
+    assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: the server refused the login: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
 }
 
 #[tokio::test]
@@ -335,8 +335,8 @@ async fn the_issuer_of_a_callback_is_compared() {
         }
     }
     assert_snapshot!(errors.join("\n"), @"
-    Callback: login: the browser came back with the answer of another server, https://evil.example.com: this login may have been mixed up with another one (RFC 9207). Start again
-    Callback: login: the browser came back with no iss parameter, which this server has promised to send (RFC 9207). Start again
-    Callback: login: the browser came back with more than one iss parameter. Start again
+    Callback: the browser came back with the answer of another server, https://evil.example.com: this login may have been mixed up with another one (RFC 9207). Log in again
+    Callback: the browser came back with no iss parameter, which this server has promised to send (RFC 9207). Log in again
+    Callback: the browser came back with more than one iss parameter. Log in again
     ");
 }

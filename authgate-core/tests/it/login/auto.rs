@@ -39,13 +39,13 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
         person.success().await;
     }
     assert_snapshot!(notices.join("\n\n"), @"
-    notice: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow. Going on with the device flow
+    notice: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port. Going on with the device flow
 
     notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
     notice: no browser can be opened here: xdg-open ended with status 3. Going on with the device flow
 
     notice: Waiting 5 minutes for the browser. If it shows an error instead of a login: register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow
-    notice: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. Going on with the device flow
+    notice: the login timed out: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow. Going on with the device flow
     ");
 }
 
@@ -66,7 +66,7 @@ async fn after_access_denied_no_other_flow_asks_again() {
     You did not allow the program to log in as you. It has been told, and got no access.
     You can close this tab and go back to the terminal.
     ");
-    assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
+    assert_snapshot!(described(&person.failure().await), @"Denied: access denied: the login request was declined (User denied the authorization request)");
     assert_eq!(
         (person.device_codes(), person.server.count(Endpoint::Token)),
         (0, 0)
@@ -88,9 +88,9 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
         assert_eq!(person.device_codes(), 0);
     }
     assert_snapshot!(errors.join("\n"), @"
-    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
-    LoginExpired: login: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
+    BrowserUnavailable: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port
+    LoginExpired: the login timed out: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
+    LoginExpired: the login timed out: nobody came back to http://127.0.0.1:[port]/callback within 5 minutes. Start again, or use the device flow
     ");
 }
 
@@ -112,5 +112,5 @@ async fn an_expired_code_is_replaced_once_at_a_terminal() {
         assert_eq!(person.device_codes(), codes);
         notices.push(person.prompt.notices());
     }
-    assert_snapshot!(notices.concat(), @"notice: login: nobody approved the code within 1 minute. Start again for a new one. Here it is");
+    assert_snapshot!(notices.concat(), @"notice: the login timed out: nobody approved the code within 1 minute. Start again for a new one. Here it is");
 }
