@@ -192,7 +192,7 @@ impl OAuthClient {
         let mut authorization = None;
         match (&self.client_secret, authentication) {
             (Some(secret), ClientAuthentication::Basic) => {
-                authorization = Some(self.basic(secret)?)
+                authorization = Some(self.basic(secret)?);
             }
             (Some(secret), ClientAuthentication::Body) => {
                 parameters.extend([

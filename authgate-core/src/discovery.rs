@@ -112,8 +112,8 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongServer`] when the document belongs to another issuer or names an endpoint that no
-    /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
+    /// [`Error::WrongServer`] when the document belongs to another issuer; [`Error::Other`] when it
+    /// names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
     /// request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
         let Shared { fetcher, flight } = &*self.shared;
@@ -139,17 +139,22 @@ impl Fetcher {
             .http
             .send(OPERATION, get_json(&self.url), Retry::Idempotent)
             .await?;
-        let metadata = Metadata::read(
-            &answer.object()?,
-            &self.issuer,
-            self.url.scheme() == "https",
-            self.http.plain_http(),
-        )
-        .map_err(|reason| Error::WrongServer {
+        let document = answer.object()?;
+        Metadata::check_issuer(&document, &self.issuer).map_err(|reason| Error::WrongServer {
             operation: OPERATION,
             url: text::printable_url(&self.url),
             status: None,
             reason,
+        })?;
+        let metadata = Metadata::read(
+            &document,
+            &self.issuer,
+            self.url.scheme() == "https",
+            self.http.plain_http(),
+        )
+        .map_err(|reason| {
+            let url = text::printable_url(&self.url);
+            Error::permanent(format!("{OPERATION}: {url}: {reason}"))
         })?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));

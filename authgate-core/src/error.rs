@@ -68,7 +68,7 @@ pub enum Error {
     },
 
     /// The URL does not lead to the server that we expect: nothing is there (404), it redirects, or
-    /// its discovery document belongs to another issuer or breaks a rule. Correct the server's URL.
+    /// its discovery document belongs to another issuer. Correct the server's URL.
     WrongServer {
         /// The operation.
         operation: &'static str,
@@ -218,14 +218,12 @@ impl Error {
     /// Says what happened, where, and what to do next. The cause stands before the advice, because
     /// it belongs to what happened.
     fn message(&self, cause: Option<&dyn StdError>) -> String {
-        let mut message = self.happened();
-        if let Some(cause) = cause {
-            message += &format!(" ({cause})");
-        }
-        if let Some(advice) = self.advice() {
-            message = message + ". " + &advice;
-        }
-        message
+        let happened = self.happened();
+        let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+        let advice = self
+            .advice()
+            .map_or_else(String::new, |advice| format!(". {advice}"));
+        format!("{happened}{cause}{advice}")
     }
 
     fn happened(&self) -> String {

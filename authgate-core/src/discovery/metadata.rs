@@ -40,14 +40,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads a discovery document; the error says why we refuse it. `is_https` says how the
-    /// document was fetched, whatever the case of the issuer's scheme.
-    pub(super) fn read(
-        document: &Map<String, Value>,
-        issuer: &str,
-        is_https: bool,
-        plain_http: PlainHttp,
-    ) -> Result<Self, String> {
+    /// Checks whose document this is; the error says why it is not the one that we asked for.
+    pub(super) fn check_issuer(document: &Map<String, Value>, issuer: &str) -> Result<(), String> {
         let named = document
             .get("issuer")
             .and_then(Value::as_str)
@@ -67,6 +61,17 @@ impl Metadata {
                 text::printable(issuer),
             ));
         }
+        Ok(())
+    }
+
+    /// Reads a discovery document; the error says why we refuse it. `is_https` says how the
+    /// document was fetched, whatever the case of the issuer's scheme.
+    pub(super) fn read(
+        document: &Map<String, Value>,
+        issuer: &str,
+        is_https: bool,
+        plain_http: PlainHttp,
+    ) -> Result<Self, String> {
         let rule = EndpointRule {
             https_only: is_https,
             plain_http,

@@ -46,7 +46,7 @@ impl Retry {
             failures += 1;
             match self.pause(&error, failures) {
                 Some(pause) if started.elapsed() + pause <= PATIENCE => {
-                    tokio::time::sleep(pause).await
+                    tokio::time::sleep(pause).await;
                 }
                 _ => return Err(error),
             }

@@ -128,7 +128,7 @@ pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
 pub(crate) fn hold_for_introspection(result: &Result<Introspection>) {
     match result {
         Ok(introspection) => {
-            assert!(introspection.active || *introspection == Introspection::default())
+            assert!(introspection.active || *introspection == Introspection::default());
         }
         Err(error) => hold_for_error(error, &[CLIENT_SECRET, ACCESS_TOKEN]),
     }

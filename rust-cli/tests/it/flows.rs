@@ -210,7 +210,7 @@ async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     server.change(|settings| {
         settings
             .disabled_grant_types
-            .push(grant_type::DEVICE_CODE.to_owned())
+            .push(grant_type::DEVICE_CODE.to_owned());
     });
     assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }

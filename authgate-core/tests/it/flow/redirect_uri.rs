@@ -46,8 +46,8 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
     Other: the redirect URI is refused: it contains a user name or password. Remove them
     Other: the redirect URI does not lead to this machine over http: write it like http://127.0.0.1:[port]/callback, as it is registered
     Other: the redirect URI is refused: it contains white space or a control character. Remove it
-    Other: the redirect URI is refused: it is not a URL (invalid port number). Write the whole URL, beginning with https://
-    Other: the redirect URI is refused: it is not a URL (relative URL without a base). Write the whole URL, beginning with https://
+    Other: the redirect URI is refused: it is not a URL (invalid port number). Write the whole URL, with its https:// or http://
+    Other: the redirect URI is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
     ");
 }
 
