@@ -241,7 +241,7 @@ async fn unsafe_urls_are_refused_by_their_variable() {
     error: AUTHGATE_URL is refused: http://auth.example.com/ is plain http, which shows the token to everyone on the way. Use https, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one
     error: AUTHGATE_URL is refused: it contains a user name or password. Remove them
     error: AUTHGATE_URL is refused: it begins with ftp:, not with https://
-    error: AUTHGATE_URL is refused: it is not a URL (relative URL without a base). Write the whole URL, beginning with https://
+    error: AUTHGATE_URL is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
     error: API_URL is refused: http://api.example.com/ is plain http, which shows the token to everyone on the way. Use https, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one
     ");
 }
