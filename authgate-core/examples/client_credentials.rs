@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use authgate_core::config::{self, Query, parse_url};
+use authgate_core::error::in_one_line;
 use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
     BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource,
@@ -38,7 +39,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
@@ -174,7 +175,7 @@ fn explain(error: &Error, during: &str) {
             println!("HTTP Error{during}: {error}");
             println!("Response: {}", text::excerpt(reason, EXCERPT_LENGTH));
         }
-        Error::Transport { source, .. } => println!("Request Error{during}: {error} ({source})"),
+        Error::Transport { .. } => println!("Request Error{during}: {}", in_one_line(error)),
         _ => println!("Data Error{during}: {error}"),
     }
 }

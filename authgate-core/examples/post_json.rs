@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use authgate_core::config::{self, Query, parse_url};
+use authgate_core::error::in_one_line;
 use authgate_core::http::read_body;
 use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, TokenSource};
 use serde::Serialize;
@@ -31,7 +32,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use authgate_core::config::{self, Query, parse_url};
+use authgate_core::error::in_one_line;
 use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
     BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource,
@@ -27,7 +28,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
@@ -86,12 +87,12 @@ async fn run() -> Result<()> {
 
     // Pitfall: a missing client secret. We send nothing.
     if let Err(error) = get_access_token(&public_client, &[]).await {
-        println!("Missing client secret: {error}");
+        println!("Missing client secret: {}", in_one_line(&error));
     }
 
     // Pitfall: a scope that the server does not know or does not grant to this client.
     if let Err(error) = get_access_token(&client, &["no-such-scope".to_owned()]).await {
-        println!("Incorrect scope: {error}");
+        println!("Incorrect scope: {}", in_one_line(&error));
     }
 
     // Pitfall: clock skew. We count expiry from the request by a clock that does not step, so skew

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response};
 
 use crate::config::{PlainHttp, check_url};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::HttpClient;
 use crate::token_source::{CachedToken, Obtained, TokenSource};
 pub use request_builder::RequestBuilder;
@@ -83,11 +83,11 @@ impl BearerAuth {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a URL that no token may go to, before anything is sent;
-    /// [`Error::Transport`] when no answer arrives; otherwise as for [`TokenSource::token`].
+    /// [`Error::Other`](crate::Error::Other) for a URL that no token may go to, before anything is sent;
+    /// [`Error::Transport`](crate::Error::Transport) when no answer arrives; otherwise as for [`TokenSource::token`].
     pub async fn execute(&self, request: Request) -> Result<Response> {
         check_url(request.url(), self.http.plain_http())
-            .map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")))?;
+            .map_err(|refusal| refusal.of("the API's URL"))?;
         let obtained = self.tokens.obtain().await?;
         let (Obtained::Cached(token) | Obtained::Fetched(token)) = &obtained;
         let again = request.try_clone();

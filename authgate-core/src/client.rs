@@ -26,6 +26,8 @@ use crate::token::Token;
 #[cfg(feature = "login")]
 pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use device_authorization::DeviceAuth;
+#[cfg(feature = "login")]
+pub(crate) use device_authorization::device_flow_unavailable;
 pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
@@ -111,7 +113,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without an introspection endpoint; otherwise the error of the request.
+    /// [`Error::Other`] without an introspection endpoint; otherwise the error of the request.
     pub async fn introspect(&self, token: &Secret) -> Result<Introspection> {
         let url = configured(self.endpoints.introspection_url.as_ref(), "introspection")?;
         let answer = self
@@ -129,7 +131,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without a revocation endpoint; otherwise the error of the request. A token
+    /// [`Error::Other`] without a revocation endpoint; otherwise the error of the request. A token
     /// that the server does not know is no error (section 2.2).
     pub async fn revoke(&self, token: &Secret) -> Result<()> {
         let url = configured(self.endpoints.revocation_url.as_ref(), "revocation")?;
@@ -215,8 +217,9 @@ impl OAuthClient {
             encode(&self.client_id),
             encode(secret.expose())
         ));
-        let mut header = HeaderValue::try_from(format!("Basic {credentials}"))
-            .map_err(|_| Error::config("the client's credentials cannot be sent in a header"))?;
+        let mut header = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| {
+            Error::permanent("the client's credentials have characters that a header cannot carry")
+        })?;
         header.set_sensitive(true);
         Ok(header)
     }
@@ -224,7 +227,7 @@ impl OAuthClient {
 
 pub(crate) fn configured<'a>(url: Option<&'a Url>, name: &str) -> Result<&'a Url> {
     url.ok_or_else(|| {
-        Error::config(format!(
+        Error::permanent(format!(
             "the server has no {name} endpoint: its discovery document does not name one"
         ))
     })

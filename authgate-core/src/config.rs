@@ -7,11 +7,12 @@ use std::fmt;
 
 use ::url::Url;
 
-use crate::error::Result;
+use crate::error::{Error, Result, causes, in_one_line};
 use crate::secret::Secret;
 use crate::text::printable_url;
 
 pub use environment::Environment;
+use url::Refusal;
 pub use url::{PlainHttp, Query, parse_url};
 pub(crate) use url::{check_url, is_loopback};
 
@@ -38,7 +39,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config), which names every missing variable, or the variable
+    /// [`Error::Other`], which names every missing variable, or the variable
     /// whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id, client_secret] =
@@ -69,15 +70,20 @@ impl Settings {
         client_secret: Option<Secret>,
     ) -> Result<Self> {
         let plain_http = plain_http(environment)?;
-        parse_url(
-            "AUTHGATE_URL",
-            authgate_url.expose(),
-            plain_http,
-            Query::Refused,
-        )?;
+        let parsed = |name: &str, value: &Secret, query| {
+            url::parse(value.expose(), plain_http, query).map_err(|refusal| match refusal {
+                Refusal::PlainHttp(_) => Error::permanent(format!(
+                    "{name} is refused: {refusal}, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one"
+                )),
+                Refusal::Other(_) => refusal.of(name),
+            })
+        };
+        // `DiscoveryClient::new` parses the server's URL again, because it takes any caller's. Here
+        // the error names the variable.
+        parsed("AUTHGATE_URL", authgate_url, Query::Refused)?;
         let api_url = environment
             .get("API_URL")?
-            .map(|url| parse_url("API_URL", url.expose(), plain_http, Query::Allowed))
+            .map(|value| parsed("API_URL", &value, Query::Allowed))
             .transpose()?;
         Ok(Self {
             authgate_url: authgate_url.expose().to_owned(),
@@ -88,10 +94,30 @@ impl Settings {
         })
     }
 
+    /// Formats an error with its causes as one line for a person, as [`in_one_line`] does, and adds
+    /// which of these variables to look at.
+    ///
+    /// ```
+    /// use authgate_core::{Error, Settings};
+    ///
+    /// let error = Error::permanent("the device flow is not available");
+    /// assert_eq!(Settings::explain(&error), "the device flow is not available");
+    /// ```
+    pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+        let line = in_one_line(error);
+        let advice = causes(error)
+            .find_map(|cause| cause.downcast_ref())
+            .and_then(advice);
+        match advice {
+            Some(advice) => format!("{line}. {advice}"),
+            None => line,
+        }
+    }
+
     /// Returns a warning to show in each run, if a setting weakens security.
     pub fn warning(&self) -> Option<&'static str> {
         (self.plain_http == PlainHttp::Anywhere).then_some(
-            "AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them",
+            "AUTHGATE_ALLOW_HTTP=1 is set, so secrets and tokens may be sent unencrypted, and everyone on the way can use them",
         )
     }
 }
@@ -106,6 +132,21 @@ impl fmt::Debug for Settings {
             .field("api_url", &self.api_url.as_ref().map(printable_url))
             .field("plain_http", &self.plain_http)
             .finish()
+    }
+}
+
+/// Says which variables an error is about.
+fn advice(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::OAuth { code, .. } | Error::LoginRefused { code, .. }
+            if code == "invalid_client" =>
+        {
+            Some(
+                "They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes",
+            )
+        }
+        Error::WrongServer { .. } => Some("It comes from AUTHGATE_URL"),
+        _ => None,
     }
 }
 

@@ -62,7 +62,7 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the rule of [`parse_url`] refuses the URL.
+    /// [`Error::Other`] when the rule of [`parse_url`] refuses the URL.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = Issuer::new(authgate_url);
         parse_url(
@@ -72,8 +72,9 @@ impl DiscoveryClient {
             Query::Refused,
         )?;
         let url = format!("{}{WELL_KNOWN_PATH}", issuer.as_str());
-        let url = Url::parse(&url)
-            .map_err(|reason| Error::config(format!("the server's URL is not a URL ({reason})")))?;
+        let url = Url::parse(&url).map_err(|reason| {
+            Error::permanent(format!("the server's URL is not a URL ({reason})"))
+        })?;
         Ok(Self::from_fetcher(Fetcher {
             issuer,
             url,
@@ -113,8 +114,8 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] when the document belongs to another issuer or names an endpoint that no
-    /// token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
+    /// [`Error::WrongServer`] when the document belongs to another issuer; [`Error::Other`] when it
+    /// names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
     /// request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
         let Shared { fetcher, flight } = &*self.shared;
@@ -140,17 +141,22 @@ impl Fetcher {
             .http
             .send(OPERATION, get_json(&self.url), Retry::Idempotent)
             .await?;
-        let metadata = Metadata::read(
-            &answer.object()?,
-            &self.issuer,
-            self.url.scheme() == "https",
-            self.http.plain_http(),
-        )
-        .map_err(|reason| Error::Protocol {
+        let document = answer.object()?;
+        Metadata::check_issuer(&document, &self.issuer).map_err(|reason| Error::WrongServer {
             operation: OPERATION,
             url: text::printable_url(&self.url),
             status: None,
             reason,
+        })?;
+        let metadata = Metadata::read(
+            &document,
+            &self.issuer,
+            self.url.scheme() == "https",
+            self.http.plain_http(),
+        )
+        .map_err(|reason| {
+            let url = text::printable_url(&self.url);
+            Error::permanent(format!("{OPERATION}: {url}: {reason}"))
         })?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));

@@ -1,32 +1,28 @@
 //! Errors, sorted by what the caller can do about them.
 
-mod listener;
 mod transport;
 
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
-pub use listener::ListenerFailure;
 pub(crate) use transport::causes;
 pub use transport::{Cause, TransportFailure};
 
 /// The result of every fallible operation in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason why an operation failed, with one variant for each decision that a caller can take.
+/// The reason why an operation failed, with one variant for each decision that a caller takes.
 ///
 /// The message says what happened, where, and what to do next. It is safe to print: we escape and
-/// shorten text from a server and take secrets out. [`source`](std::error::Error::source) returns
-/// the underlying cause, which the message does not repeat. An error is cheap to clone, because
-/// every caller who waited for a failed request gets a copy.
+/// shorten text from a server and take secrets out. [`source`](StdError::source) returns the
+/// underlying cause, which the message does not repeat; [`in_one_line`] formats both. An error is
+/// cheap to clone, because every caller who waited for a failed request gets a copy.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting or an argument is missing or wrong. We sent nothing; correct it and start again.
-    #[error("{0}")]
-    Config(String),
-
     /// We did not reach the server, or the connection ended before the whole answer arrived.
-    #[error("{operation}: {failure} {url}{}{}", through(.proxy.as_deref()), .failure.advice(.proxy.is_some()))]
     Transport {
         /// The operation, such as `discovery`.
         operation: &'static str,
@@ -41,7 +37,6 @@ pub enum Error {
     },
 
     /// The server understood the request and refused it (RFC 6749 section 5.2, RFC 6750 section 3).
-    #[error("{operation}: {url} answered {status} {code}{}{}", explained(.description.as_deref()), next_step(.code, *.retry_after))]
     OAuth {
         /// The operation, such as `client credentials grant`.
         operation: &'static str,
@@ -59,7 +54,6 @@ pub enum Error {
 
     /// The answer does not follow the protocol: an error page, a malformed body, an endless body. A
     /// machine between us and the server may have sent it, so the stored tokens are still good.
-    #[error("{operation}: {url} answered {status}, {reason}{}", wait(*.retry_after))]
     Response {
         /// The operation.
         operation: &'static str,
@@ -73,31 +67,27 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
 
-    /// The answer breaks a rule that protects the token (another issuer, a redirect, a plain http
-    /// endpoint, an unusable token), or the server has nothing at this address. Asking again will
-    /// not help.
-    #[error("{operation}: {url}: {reason}")]
-    Protocol {
+    /// The URL does not lead to the server that we expect: nothing is there (404), it redirects, or
+    /// its discovery document belongs to another issuer. Correct the server's URL.
+    WrongServer {
         /// The operation.
         operation: &'static str,
         /// The URL, without its query.
         url: String,
         /// The HTTP status, if the status is the problem.
         status: Option<u16>,
-        /// Says which rule was broken, and what to check.
+        /// The problem.
         reason: String,
     },
 
     /// Access denied: the person declined in the browser or on the device page (RFC 6749 section
     /// 4.1.2.1, RFC 8628 section 3.5). Do not ask again.
-    #[error("login: it was refused by the person who was asked{}. Start again if that was a mistake", explained(.description.as_deref()))]
     Denied {
         /// The server's explanation, if it gave one.
         description: Option<String>,
     },
 
     /// The server sent the browser back with an error (RFC 6749 section 4.1.2.1).
-    #[error("login: the server refused it: {code}{}{}", explained(.description.as_deref()), next_step(.code, None))]
     LoginRefused {
         /// The `error` code, such as `invalid_scope`.
         code: String,
@@ -107,101 +97,83 @@ pub enum Error {
 
     /// The time limit passed before the person logged in. Another attempt or another flow may
     /// succeed.
-    #[error("login: {reason}")]
     LoginExpired {
         /// Says what we waited for, how long, and what to do next.
         reason: String,
     },
 
     /// The browser came back with the right state, but its request does not follow the protocol.
-    /// The login is over, because its code may have leaked; start again.
-    #[error("login: the browser came back with {reason}. Start again")]
+    /// The login is over, because its code may have leaked.
     Callback {
         /// The problem with the request.
         reason: String,
     },
 
-    /// We cannot listen on the redirect URI's address, mostly because another program does.
-    #[error("login: cannot listen on {address}: {failure}. {}", .failure.advice())]
-    Listener {
-        /// The address, such as `127.0.0.1:8088`.
-        address: String,
-        /// Why listening failed.
-        failure: ListenerFailure,
-        /// The message of the system.
-        source: Cause,
-    },
-
-    /// We cannot open a browser here, or opening it failed. The person can still open the URL by
-    /// hand.
-    #[error("no browser can be opened here: {reason}")]
+    /// The browser flow cannot run here: no browser can be opened, or another program listens on
+    /// the redirect URI's port. The device flow may work.
     BrowserUnavailable {
-        /// Why we cannot open a browser.
+        /// What is not available, and why.
         reason: String,
-    },
-
-    /// The server does not let this client log in with a device code; a browser may work.
-    #[error(
-        "the device flow is not available: {reason}. Log in with a browser, or enable the device grant in the client's registration"
-    )]
-    DeviceFlowUnavailable {
-        /// Why the device flow is not available.
-        reason: String,
-    },
-
-    /// The server used up our code, but its answer was lost on the way. The person may have
-    /// approved the login; only a new login helps.
-    #[error(
-        "{operation}: the login was perhaps approved, and the server's answer was lost on the way: start again"
-    )]
-    AnswerLost {
-        /// The operation.
-        operation: &'static str,
+        /// The message of the system, if it gave one.
+        source: Option<Cause>,
     },
 
     /// The server has ended the person's login, or nothing is stored that could refresh it.
-    #[error("the login has ended: log in again")]
     LoginEnded,
 
-    /// We cannot read or write a token store now. This says nothing about the token itself: a token
-    /// in memory still works, and a stored one may be readable next time.
-    #[error("{place}: {reason}")]
-    Store {
-        /// The store: a path, or the keyring.
-        place: String,
-        /// The problem with the store, and what to do next.
-        reason: String,
-    },
-
-    /// The task that did the work ended without a result: its runtime was shut down, or it
-    /// panicked. The next call starts a new task.
-    #[error("{operation}: the task that was working on it ended without a result; try again")]
-    Interrupted {
-        /// The operation.
-        operation: &'static str,
+    /// Any other failure. No caller has to tell these apart, so show the message; create them with
+    /// [`Error::permanent`] and [`Error::transient`].
+    #[non_exhaustive]
+    Other {
+        /// The operation, what happened, and what to do next.
+        message: String,
+        /// Whether the failure may pass by itself.
+        is_transient: bool,
     },
 }
 
 impl Error {
+    /// Creates an error that lasts until somebody changes something, such as a setting.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::Other {
+            message: message.into(),
+            is_transient: false,
+        }
+    }
+
+    /// Creates an error that may pass by itself, such as that of a store that cannot be read now.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::Other {
+            message: message.into(),
+            is_transient: true,
+        }
+    }
+
+    /// Creates the error for a task that ended without a result, because its runtime was shut down
+    /// or it panicked. The next call starts a new task.
+    pub(crate) fn interrupted(operation: &'static str) -> Self {
+        Self::transient(format!(
+            "{operation}: the task ended without a result. Try again"
+        ))
+    }
+
     /// Returns whether the failure may pass by itself: the network, a timeout, 429, any 5xx, an
     /// answer that is not OAuth, a locked keyring. Do not give up anything stored for such a
     /// failure.
     ///
     /// ```
     /// # use authgate_core::Error;
-    /// assert!(!Error::Config("CLIENT_ID is not set".into()).is_transient());
+    /// assert!(!Error::permanent("the client ID is empty").is_transient());
     /// ```
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { .. }
-            | Self::Response { .. }
-            | Self::Store { .. }
-            | Self::Interrupted { .. } => true,
+            Self::Transport { .. } | Self::Response { .. } => true,
             Self::OAuth { status, code, .. } => {
                 *status == 429
                     || *status >= 500
                     || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }
+            Self::Other { is_transient, .. } => *is_transient,
             _ => false,
         }
     }
@@ -214,6 +186,15 @@ impl Error {
             Self::OAuth { code, .. } => code == "invalid_grant",
             _ => false,
         }
+    }
+
+    /// Returns whether the browser flow failed in a way that the device flow does not: no browser,
+    /// no port, or nobody came back in time.
+    pub fn is_browser_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::BrowserUnavailable { .. } | Self::LoginExpired { .. }
+        )
     }
 
     /// Returns how long the server asks us to wait before the next attempt, if it said so.
@@ -229,50 +210,146 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::OAuth { status, .. } | Self::Response { status, .. } => Some(*status),
-            Self::Protocol { status, .. } => *status,
+            Self::WrongServer { status, .. } => *status,
             _ => None,
         }
     }
 
-    pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::Config(message.into())
+    /// Says what happened, where, and what to do next. The cause stands before the advice, because
+    /// it belongs to what happened.
+    fn message(&self, cause: Option<&dyn StdError>) -> String {
+        let happened = self.happened();
+        let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+        let advice = self
+            .advice()
+            .map_or_else(String::new, |advice| format!(". {advice}"));
+        format!("{happened}{cause}{advice}")
+    }
+
+    fn happened(&self) -> String {
+        match self {
+            Self::Transport {
+                operation,
+                url,
+                proxy,
+                failure,
+                ..
+            } => {
+                let through = proxy
+                    .as_ref()
+                    .map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
+                format!("{operation}: {failure} {url}{through}")
+            }
+            Self::OAuth {
+                operation,
+                url,
+                status,
+                code,
+                description,
+                ..
+            } => format!(
+                "{operation}: {url} answered {status} {code}{}",
+                explained(description.as_ref())
+            ),
+            Self::Response {
+                operation,
+                url,
+                status,
+                reason,
+                ..
+            } => format!("{operation}: {url} answered {status}, {reason}"),
+            Self::WrongServer {
+                operation,
+                url,
+                status: Some(status),
+                reason,
+            } => format!("{operation}: {url} answered {status}: {reason}"),
+            Self::WrongServer {
+                operation,
+                url,
+                status: None,
+                reason,
+            } => format!("{operation}: {url}: {reason}"),
+            Self::Denied { description } => format!(
+                "access denied: the login request was declined{}",
+                explained(description.as_ref())
+            ),
+            Self::LoginRefused { code, description } => format!(
+                "the server refused the login: {code}{}",
+                explained(description.as_ref())
+            ),
+            Self::LoginExpired { reason } => format!("the login timed out: {reason}"),
+            Self::Callback { reason } => format!("the browser came back with {reason}"),
+            Self::BrowserUnavailable { reason, .. } => reason.clone(),
+            Self::LoginEnded => "the login has expired or was revoked".to_owned(),
+            Self::Other { message, .. } => message.clone(),
+        }
+    }
+
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Transport { failure, proxy, .. } => Some(failure.advice(proxy.is_some()).into()),
+            Self::OAuth {
+                code, retry_after, ..
+            } => match (advice_for(code), wait(*retry_after)) {
+                (Some(advice), Some(wait)) => Some(format!("{advice}. {wait}").into()),
+                (Some(advice), None) => Some(advice.into()),
+                (None, wait) => wait.map(Cow::from),
+            },
+            Self::Response { retry_after, .. } => wait(*retry_after).map(Cow::from),
+            Self::WrongServer { .. } => Some("Check the server's URL".into()),
+            Self::LoginRefused { code, .. } => advice_for(code).map(Cow::from),
+            Self::Callback { .. } | Self::LoginEnded => Some("Log in again".into()),
+            _ => None,
+        }
     }
 }
 
-fn through(proxy: Option<&str>) -> String {
-    proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message(None))
+    }
 }
 
-fn explained(description: Option<&str>) -> String {
+/// Formats an error with its causes as one line for a person: what happened, the cause in brackets,
+/// and what to do next.
+///
+/// ```
+/// use authgate_core::error::in_one_line;
+/// use std::io;
+///
+/// let error = io::Error::from(io::ErrorKind::BrokenPipe);
+/// assert_eq!(in_one_line(&error), "broken pipe");
+/// ```
+pub fn in_one_line(error: &(dyn StdError + 'static)) -> String {
+    match (error.downcast_ref::<Error>(), error.source()) {
+        (Some(error), cause) => error.message(cause.map(|cause| cause as &dyn StdError)),
+        (None, Some(cause)) => format!("{error}: {}", in_one_line(cause)),
+        (None, None) => error.to_string(),
+    }
+}
+
+fn explained(description: Option<&String>) -> String {
     description.map_or_else(String::new, |text| format!(" ({text})"))
 }
 
-fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| {
-        format!(
-            ". The server asks to wait {} s before the next try",
-            wait.as_secs().max(1)
-        )
-    })
+fn wait(retry_after: Option<Duration>) -> Option<String> {
+    retry_after.map(|wait| format!("Try again in {} s", wait.as_secs().max(1)))
 }
 
-fn next_step(code: &str, retry_after: Option<Duration>) -> String {
-    let advice = match code {
-        "invalid_client" => {
-            "Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be \
-             registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes"
-        }
-        "unauthorized_client" => {
-            "This client is not allowed this grant: enable it in the client's registration"
-        }
+fn advice_for(code: &str) -> Option<&'static str> {
+    match code {
+        "invalid_client" => Some(
+            "A service must be registered as a confidential client. Check the client ID and the client secret",
+        ),
+        "unauthorized_client" => Some("Enable this grant in the client's registration"),
         "invalid_scope" => {
-            "A scope was asked for that the server does not know or does not grant to this client"
+            Some("Request only scopes that the server knows and grants to this client")
         }
-        "insufficient_scope" => {
-            "The token lacks a scope that this address wants: ask for it when the token is fetched"
+        "insufficient_scope" => Some("Get a token with the scope that this address requires"),
+        "invalid_grant" => {
+            Some("The grant has expired, was revoked or was already used. Log in again")
         }
-        "invalid_grant" => "The grant has expired, was revoked or was used before: log in again",
-        _ => return wait(retry_after),
-    };
-    format!(". {advice}{}", wait(retry_after))
+        _ => None,
+    }
 }

@@ -47,7 +47,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     ///
     /// # Errors
     ///
-    /// The error of the work itself; [`Error::Interrupted`] when the task ended without a result
+    /// The error of the work itself; [`Error::Other`] when the task ended without a result
     /// twice. The first time may be due to the end of another runtime, which says nothing about the
     /// runtime of this caller.
     pub(crate) async fn join<F>(
@@ -78,9 +78,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
                 Err(_) => self.abandon(&receiver),
             }
         }
-        Err(Error::Interrupted {
-            operation: self.operation,
-        })
+        Err(Error::interrupted(self.operation))
     }
 
     /// Aborts the flight that this receiver belongs to, unless another flight has replaced it.

@@ -90,7 +90,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a URL that no token may go to, certificates that cannot be read, or a
+    /// [`Error::Other`] for a URL that no token may go to, certificates that cannot be read, or a
     /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
     pub async fn execute(
         &self,
@@ -98,9 +98,8 @@ impl HttpClient {
         request: reqwest::Request,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        check_url(&url, self.plain_http).map_err(|reason| {
-            Error::config(format!("{operation}: the URL is refused: {reason}"))
-        })?;
+        check_url(&url, self.plain_http)
+            .map_err(|refusal| refusal.of(&format!("{operation}: the URL")))?;
         #[cfg(feature = "fuzzing")]
         if let Some(answer) = fuzzing::answer() {
             return Ok(answer);
@@ -133,8 +132,8 @@ impl HttpClient {
         let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and our bodies are in memory.
         let Some(request) = request.try_clone() else {
-            return Err(Error::config(format!(
-                "{operation}: the request has a body that can be sent only once"
+            return Err(Error::permanent(format!(
+                "{operation}: the request has a streamed body, which can be sent only once"
             )));
         };
         let url = request.url().clone();
@@ -189,8 +188,8 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| {
-        Error::config(format!(
-            "the HTTP client cannot be made: {}",
+        Error::permanent(format!(
+            "cannot create the HTTP client: {}",
             Cause::innermost(&error)
         ))
     })

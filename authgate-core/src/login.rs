@@ -56,7 +56,7 @@ pub enum FlowMode {
 ///
 /// The errors of [`DiscoveryClient::fetch`], of the flows ([`run_auth_code_flow`],
 /// [`run_device_flow`]), and, with an expired token, of [`OAuthClient::refresh_token`];
-/// [`Error::Store`] when another process does not release the lock of the stores. After an error,
+/// [`Error::Other`] when another process does not release the lock of the stores. After an error,
 /// the stored login is still stored.
 ///
 /// ```no_run
@@ -189,7 +189,7 @@ impl Login {
 
     async fn run_what_fits(&self) -> Result<Token> {
         if self.options.platform.is_unattended() {
-            return Err(Error::config(
+            return Err(Error::permanent(
                 "nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by \
                  hand, ask for the device flow by name, or use the client credentials grant for a machine",
             ));
@@ -198,11 +198,7 @@ impl Login {
             return self.run_device().await;
         }
         match self.run_browser().await {
-            Err(
-                because @ (Error::Listener { .. }
-                | Error::LoginExpired { .. }
-                | Error::BrowserUnavailable { .. }),
-            ) => {
+            Err(because) if because.is_browser_failure() => {
                 self.notice(format!("{because}. This login uses a device code instead"));
                 self.run_device().await
             }

@@ -59,7 +59,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`](crate::Error::Config) without a userinfo endpoint;
+    /// [`Error::Other`](crate::Error::Other) without a userinfo endpoint;
     /// [`Error::OAuth`](crate::Error::OAuth) with `invalid_token` for a token that has expired or
     /// was revoked, and for a machine's token (`User not found`); otherwise the error of the
     /// request.

@@ -38,7 +38,7 @@ const HALF_A_SECOND: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 ///
-/// [`Error::Store`](crate::Error::Store) when the store cannot be used; its text gives the reason
+/// [`Error::Other`](crate::Error::Other) when the store cannot be used; its text gives the reason
 /// and says what to do. An entry that cannot be parsed is not an error: it counts as no token.
 pub trait TokenStore: Send + Sync {
     /// Returns the token stored for `client_id`, or `None` if there is none that can be parsed.

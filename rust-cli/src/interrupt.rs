@@ -14,9 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs `work` until it ends or a signal arrives.
 ///
-/// After a signal, `work` continues only while `in_flight` counts something. If the server is just
-/// issuing a token, that token would be lost otherwise, and the login with it. A second signal ends
-/// that as well.
+/// The server may be issuing a token, and the login would be lost with it. After a signal, `work`
+/// therefore continues while `in_flight` counts something, until a second signal.
 pub(crate) fn run(
     in_flight: &InFlight,
     work: impl Future<Output = Result<ExitCode>>,
@@ -24,9 +23,9 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("no runtime can be made")?;
+        .context("cannot create a runtime")?;
     let outcome = runtime.block_on(async {
-        let mut signals = Signals::listen().context("signals cannot be listened for")?;
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
         tokio::pin!(work);
         let status = tokio::select! {
             outcome = &mut work => return outcome,
@@ -34,7 +33,7 @@ pub(crate) fn run(
         };
         if !in_flight.is_idle() {
             say(format_args!(
-                "Finishing what the server has begun; once more to leave at once"
+                "Finishing the request in progress. Press Ctrl-C again to leave at once"
             ));
             tokio::select! {
                 _ = &mut work => {}
@@ -92,21 +91,5 @@ impl Signals {
             Ok(()) => 130,
             Err(_) => std::future::pending().await,
         }
-    }
-}
-
-/// Disables core dumps, because a crash should not write tokens to a disk. Best effort.
-pub(crate) fn keep_secrets_out_of_core_dumps() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-
-        let _ = setrlimit(
-            Resource::Core,
-            Rlimit {
-                current: Some(0),
-                maximum: Some(0),
-            },
-        );
     }
 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod arguments;
+mod core_dumps;
 mod interrupt;
 mod report;
 mod terminal;
@@ -17,68 +18,70 @@ use anyhow::{Context, Result};
 use authgate_core::flow::InFlight;
 use authgate_core::login::logout;
 use authgate_core::{Environment, Error, LoginOptions, Settings, authenticate};
+use clap::Parser;
 
-use arguments::Arguments;
+use arguments::{Arguments, with_advice};
 use report::Report;
-use terminal::Terminal;
+use terminal::{Terminal, say};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::from_command_line() {
-        Ok(arguments) => arguments,
-        Err(usage) => return usage.show(),
-    };
-    interrupt::keep_secrets_out_of_core_dumps();
-
+    core_dumps::disable();
+    let arguments = Arguments::parse();
     let in_flight = InFlight::default();
     interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
-        terminal::say(format_args!("error: {error}"));
-        error
-            .chain()
-            .skip(1)
-            .for_each(|cause| terminal::say(format_args!("  caused by: {cause}")));
+        match error.downcast_ref::<clap::Error>() {
+            Some(wrong_usage) => wrong_usage.exit(),
+            None => say(format_args!("error: {}", Settings::explain(&*error))),
+        }
         ExitCode::FAILURE
     })
 }
 
 async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let environment = Environment::load()?;
+    let arguments = arguments.or_variables(&environment)?;
     let settings = Settings::for_person(&environment)?;
-    let choices = arguments.over(&environment)?;
     if let Some(warning) = settings.warning() {
-        terminal::say(format_args!("warning: {warning}"));
+        say(format_args!("warning: {warning}"));
     }
+    let flow_mode = arguments.flow.unwrap_or_default();
+    let advise = |error| with_advice(error, flow_mode);
+
     let options = LoginOptions::new(settings.authgate_url, settings.client_id)
         .client_secret(settings.client_secret)
-        .scopes(["profile", "email"])
-        .flow_mode(choices.flow_mode)
-        .redirect_uri(choices.redirect_uri)
-        .keyring(choices.keyring)
         .plain_http(settings.plain_http)
         .prompt(Terminal::new())
         .in_flight(in_flight);
+    let keyring = !arguments.no_keyring;
     if arguments.logout {
-        return report::logged_out(&logout(options).await?);
+        return report::logged_out(&logout(options.keyring(keyring)).await?);
     }
 
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
-    // 2. Requests profile and email scopes
-    // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
-    let advise = |error| arguments::with_advice(error, choices.flow_mode);
-    let mut session = authenticate(options).await.map_err(advise)?;
+    let mut session = authenticate(
+        options
+            .flow_mode(flow_mode)
+            .redirect_uri(arguments.redirect_uri.unwrap_or_default())
+            // 2. Requests profile and email scopes
+            .scopes(["profile", "email"])
+            // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
+            .keyring(keyring),
+    )
+    .await
+    .map_err(advise)?;
 
     // 4. Validates the cached token via /oauth/userinfo — if the server has revoked it, clears the cache and re-authenticates
-    let user = session.validate().await;
-    // If the login has ended, there is nothing to report, so return the error.
-    let user = if session.is_logged_in() {
-        user
-    } else {
-        Ok(user.map_err(advise)?)
+    let user = match session.validate().await {
+        Err(error) if !session.is_logged_in() => return Err(advise(error)),
+        user => user,
     };
     if arguments.print_access_token {
         match user {
             // The token is valid as far as we know, and its user may reach a server that we cannot,
             // so print it.
-            Err(error) if is_outage(&error) => terminal::say(format_args!("warning: {error}")),
+            Err(error) if is_outage(&error) => {
+                say(format_args!("warning: {}", Settings::explain(&error)));
+            }
             user => drop(user?),
         }
         return print(session.token().access_token.expose(), ExitCode::SUCCESS);
@@ -104,6 +107,6 @@ fn is_outage(error: &Error) -> bool {
 
 fn print(text: &str, status: ExitCode) -> Result<ExitCode> {
     // Avoid println!, which panics when the reader has gone.
-    writeln!(io::stdout(), "{text}").context("the result cannot be written to standard output")?;
+    writeln!(io::stdout(), "{text}").context("cannot write the result to standard output")?;
     Ok(status)
 }

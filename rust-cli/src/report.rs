@@ -1,6 +1,6 @@
 //! The report about a login: as text, exactly as in the README, or as JSON.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -8,59 +8,23 @@ use anyhow::Result;
 use authgate_core::clock::{Clock, SystemClock};
 use authgate_core::login::Logout;
 use authgate_core::text::excerpt;
-use authgate_core::{Error, Token, TokenInfo, UserInfo, mask};
+use authgate_core::{Error, Settings, Token, TokenInfo, UserInfo, mask};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde_json::json;
 
 use crate::terminal::say;
 
-/// A login, safe to print: tokens are masked, and text from the server is escaped.
-#[derive(Serialize)]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    user: User,
-    access_token: String,
-    refresh_token: String,
-    token_type: String,
-    expires_in: Option<u64>,
-    expires_at: Option<String>,
-    scope: Option<String>,
-    id_token: String,
-    token_info: Description,
+/// A login, printed safely: tokens are masked, and text from the server is escaped.
+pub(crate) struct Report<'a> {
+    token: &'a Token,
+    remaining: Option<Duration>,
+    user: Result<UserInfo, Error>,
+    token_info: Result<TokenInfo, Error>,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum User {
-    Known {
-        user: String,
-        subject: Option<String>,
-    },
-    Unknown {
-        user_info_error: String,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Description {
-    Known {
-        active: bool,
-        user_id: Option<String>,
-        client_id: Option<String>,
-        scope: Option<String>,
-        subject_type: Option<String>,
-        issuer: Option<String>,
-        exp: Option<i64>,
-    },
-    Unknown {
-        error: String,
-    },
-}
-
-impl Report {
+impl<'a> Report<'a> {
     pub(crate) fn new(
-        token: &Token,
+        token: &'a Token,
         user: Result<UserInfo, Error>,
         token_info: Result<TokenInfo, Error>,
     ) -> Self {
@@ -68,127 +32,90 @@ impl Report {
             .lifetime
             .map(|lifetime| lifetime.saturating_sub(SystemClock.now().since(token.obtained)));
         Self {
-            user: match user {
-                Ok(user) => User::Known {
-                    user: full_name(&user),
-                    subject: safe(user.sub.as_ref()),
-                },
-                Err(error) => User::Unknown {
-                    user_info_error: in_one_line(&error),
-                },
-            },
-            access_token: token.access_token.masked(),
-            refresh_token: mask(token.refresh_token.as_ref()),
-            token_type: shown(&token.token_type),
-            expires_in: remaining.map(whole_seconds),
-            expires_at: remaining.and_then(date_of_expiry),
-            scope: token.scope.as_deref().map(shown),
-            id_token: mask(token.id_token.as_ref()),
-            token_info: match token_info {
-                Ok(info) => Description::Known {
-                    active: info.active,
-                    user_id: safe(info.user_id.as_ref()),
-                    client_id: safe(info.client_id.as_ref()),
-                    scope: safe(info.scope.as_ref()),
-                    subject_type: safe(info.subject_type.as_ref()),
-                    issuer: safe(info.iss.as_ref()),
-                    exp: info.exp,
-                },
-                Err(error) => Description::Unknown {
-                    error: in_one_line(&error),
-                },
-            },
+            token,
+            remaining,
+            user,
+            token_info,
         }
     }
 
     pub(crate) fn json(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(self)?)
+        let mut json = match &self.user {
+            Ok(user) => json!({ "user": full_name(user), "subject": safe(&user.sub) }),
+            Err(error) => json!({ "user_info_error": Settings::explain(error) }),
+        };
+        json["access_token"] = json!(self.token.access_token.masked());
+        json["refresh_token"] = json!(mask(self.token.refresh_token.as_ref()));
+        json["token_type"] = json!(shown(&self.token.token_type));
+        json["expires_in"] = json!(self.remaining.map(whole_seconds));
+        json["expires_at"] = json!(self.remaining.and_then(date_of_expiry));
+        json["scope"] = json!(safe(&self.token.scope));
+        json["id_token"] = json!(mask(self.token.id_token.as_ref()));
+        json["token_info"] = match &self.token_info {
+            Ok(info) => json!({
+                "active": info.active,
+                "user_id": safe(&info.user_id),
+                "client_id": safe(&info.client_id),
+                "scope": safe(&info.scope),
+                "subject_type": safe(&info.subject_type),
+                "issuer": safe(&info.iss),
+                "exp": info.exp,
+            }),
+            Err(error) => json!({ "error": Settings::explain(error) }),
+        };
+        Ok(serde_json::to_string_pretty(&json)?)
     }
 
-    /// Returns the exit code. If a part of the login could not be found out, the rest is printed,
-    /// but the exit code is a failure.
+    /// Returns the exit code. If the server did not answer about the user or the token, we print
+    /// the rest and report a failure.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        match (&self.user, &self.token_info) {
-            (User::Known { .. }, Description::Known { .. }) => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
+        if self.user.is_ok() && self.token_info.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         }
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Display for Report<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access_token = self.token.access_token.masked();
+        let refresh_token = mask(self.token.refresh_token.as_ref());
+        let expires_in = self.remaining.map(whole_seconds);
+        let expires_at = self.remaining.and_then(date_of_expiry);
         match &self.user {
-            User::Known { user, subject } => {
-                writeln!(formatter, "User: {user}")?;
-                writeln!(formatter, "Subject: {}", or_nothing(subject.as_ref()))?;
+            Ok(user) => {
+                writeln!(out, "User: {}", full_name(user))?;
+                writeln!(out, "Subject: {}", or_empty(&user.sub))?;
             }
-            User::Unknown { user_info_error } => {
-                writeln!(
-                    formatter,
-                    "Token: {} (UserInfo error: {user_info_error})",
-                    self.access_token
-                )?;
+            Err(error) => {
+                let error = Settings::explain(error);
+                writeln!(out, "Token: {access_token} (UserInfo error: {error})")?;
             }
         }
-        writeln!(formatter, "Access Token: {}", self.access_token)?;
-        writeln!(formatter, "Refresh Token: {}", self.refresh_token)?;
-        writeln!(formatter, "Token Type: {}", self.token_type)?;
-        writeln!(
-            formatter,
-            "Expires In: {}",
-            self.expires_in
-                .map_or("unknown".to_owned(), |left| left.to_string())
-        )?;
-        writeln!(
-            formatter,
-            "Expires At: {}",
-            self.expires_at.as_deref().unwrap_or("unknown")
-        )?;
-        writeln!(formatter, "Scope: {}", or_nothing(self.scope.as_ref()))?;
-        writeln!(formatter, "ID Token: {}", self.id_token)?;
+        writeln!(out, "Access Token: {access_token}")?;
+        writeln!(out, "Refresh Token: {refresh_token}")?;
+        writeln!(out, "Token Type: {}", shown(&self.token.token_type))?;
+        writeln!(out, "Expires In: {}", or_unknown(expires_in))?;
+        writeln!(out, "Expires At: {}", or_unknown(expires_at))?;
+        writeln!(out, "Scope: {}", or_empty(&self.token.scope))?;
+        writeln!(out, "ID Token: {}", mask(self.token.id_token.as_ref()))?;
         match &self.token_info {
-            Description::Known {
-                active,
-                user_id,
-                client_id,
-                scope,
-                subject_type,
-                issuer,
-                exp,
-            } => {
+            Ok(info) => {
+                let active = if info.active { "True" } else { "False" };
+                writeln!(out, "TokenInfo Active: {active}")?;
+                writeln!(out, "TokenInfo UserID: {}", or_empty(&info.user_id))?;
+                writeln!(out, "TokenInfo ClientID: {}", or_empty(&info.client_id))?;
+                writeln!(out, "TokenInfo Scope: {}", or_empty(&info.scope))?;
                 writeln!(
-                    formatter,
-                    "TokenInfo Active: {}",
-                    if *active { "True" } else { "False" }
-                )?;
-                writeln!(
-                    formatter,
-                    "TokenInfo UserID: {}",
-                    or_nothing(user_id.as_ref())
-                )?;
-                writeln!(
-                    formatter,
-                    "TokenInfo ClientID: {}",
-                    or_nothing(client_id.as_ref())
-                )?;
-                writeln!(formatter, "TokenInfo Scope: {}", or_nothing(scope.as_ref()))?;
-                writeln!(
-                    formatter,
+                    out,
                     "TokenInfo SubjectType: {}",
-                    or_nothing(subject_type.as_ref())
+                    or_empty(&info.subject_type)
                 )?;
-                writeln!(
-                    formatter,
-                    "TokenInfo Issuer: {}",
-                    or_nothing(issuer.as_ref())
-                )?;
-                write!(
-                    formatter,
-                    "TokenInfo Exp: {}",
-                    exp.map_or("unknown".to_owned(), |exp| exp.to_string())
-                )
+                writeln!(out, "TokenInfo Issuer: {}", or_empty(&info.iss))?;
+                write!(out, "TokenInfo Exp: {}", or_unknown(info.exp))
             }
-            Description::Unknown { error } => write!(formatter, "TokenInfo error: {error}"),
+            Err(error) => write!(out, "TokenInfo error: {}", Settings::explain(error)),
         }
     }
 }
@@ -197,11 +124,15 @@ impl fmt::Display for Report {
 pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
     for (token, error) in &logout.not_revoked {
         say(format_args!(
-            "warning: the {token} was not revoked, and the server may accept it until it expires: {error}"
+            "warning: the {token} was not revoked, and the server may accept it until it expires: {}",
+            Settings::explain(error)
         ));
     }
     for error in &logout.not_deleted {
-        say(format_args!("warning: not deleted: {error}"));
+        say(format_args!(
+            "warning: not deleted: {}",
+            Settings::explain(error)
+        ));
     }
     let is_complete = logout.not_revoked.is_empty() && logout.not_deleted.is_empty();
     let status = if is_complete {
@@ -221,20 +152,13 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
 fn full_name(user: &UserInfo) -> String {
     let name = user
         .name
-        .as_ref()
-        .or(user.preferred_username.as_ref())
-        .or(user.sub.as_ref());
-    let name = shown(name.map_or("unknown", String::as_str));
+        .as_deref()
+        .or(user.preferred_username.as_deref())
+        .or(user.sub.as_deref());
+    let name = shown(name.unwrap_or("unknown"));
     match &user.email {
         Some(email) => format!("{name} ({})", shown(email)),
         None => name,
-    }
-}
-
-fn in_one_line(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error} ({cause})"),
-        None => error.to_string(),
     }
 }
 
@@ -255,15 +179,19 @@ fn date_of_expiry(remaining: Duration) -> Option<String> {
         .map(|expiry| expiry.to_string())
 }
 
-fn safe(text: Option<&String>) -> Option<String> {
-    text.map(|text| shown(text))
-}
-
 /// Escapes text so that a person can read it, and shortens it to a few lines.
 fn shown(text: &str) -> String {
     excerpt(text, 300)
 }
 
-fn or_nothing(text: Option<&String>) -> &str {
-    text.map_or("", String::as_str)
+fn safe(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(shown)
+}
+
+fn or_empty(text: &Option<String>) -> String {
+    safe(text).unwrap_or_default()
+}
+
+fn or_unknown(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| value.to_string())
 }

@@ -40,11 +40,7 @@ fn main() -> ExitCode {
         }
     }
     start().unwrap_or_else(|error| {
-        say(format_args!("error: {error}"));
-        error
-            .chain()
-            .skip(1)
-            .for_each(|cause| say(format_args!("  caused by: {cause}")));
+        say(format_args!("error: {}", Settings::explain(&*error)));
         ExitCode::FAILURE
     })
 }
@@ -91,14 +87,14 @@ async fn run() -> Result<ExitCode> {
         .api_url
         .or_else(|| metadata.userinfo_endpoint.clone())
         .context(
-            "the server names no userinfo endpoint: set API_URL to an API that accepts its tokens",
+            "the server names no userinfo endpoint. Set API_URL to an API that accepts its tokens",
         )?;
     let response = api.get(url).send().await?;
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
 
     // 6. Prints the response status and body
-    print(status.as_u16(), &body).context("the result cannot be written to standard output")?;
+    print(status.as_u16(), &body).context("cannot write the result to standard output")?;
 
     say_what_was_not_granted(&tokens).await;
     if let BodyEnd::Lost(error) = body.end {
@@ -106,8 +102,8 @@ async fn run() -> Result<ExitCode> {
     }
     if is_userinfo && status == 401 && body.printable().contains("User not found") {
         say(format_args!(
-            "note: the userinfo endpoint knows only people, and this token is the service's own. The token itself is \
-             fine: set API_URL to an API of yours, or to {}, to see it accepted.",
+            "note: the userinfo endpoint knows only people, and this token is a service's. The token itself is valid: \
+             set API_URL to an API of yours, or to {}, to see it accepted",
             metadata.tokeninfo_endpoint
         ));
     }

@@ -24,7 +24,7 @@ pub struct RequestBuilder<'a> {
 impl<'a> RequestBuilder<'a> {
     pub(super) fn new(api: &'a BearerAuth, method: Method, url: &str) -> Self {
         let url = Url::parse(url)
-            .map_err(|reason| Error::config(format!("the API's URL is refused: {reason}")));
+            .map_err(|reason| Error::permanent(format!("the API's URL is refused: {reason}")));
         Self {
             api,
             request: url.map(|url| Request::new(method, url)),
@@ -46,10 +46,10 @@ impl<'a> RequestBuilder<'a> {
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.change(|request| {
             let name = HeaderName::try_from(name.as_ref()).map_err(|_| {
-                Error::config("the API's request has a header whose name is not valid")
+                Error::permanent("the API's request has a header whose name is not valid")
             })?;
             let value = HeaderValue::try_from(value.as_ref()).map_err(|_| {
-                Error::config(format!(
+                Error::permanent(format!(
                     "the API's request has a header {name} whose value is not valid"
                 ))
             })?;
@@ -74,7 +74,7 @@ impl<'a> RequestBuilder<'a> {
         match serde_json::to_vec(value) {
             Ok(json) => self.body_of_type("application/json", json),
             Err(error) => self.change(|_| {
-                Err(Error::config(format!(
+                Err(Error::permanent(format!(
                     "the API's request has no JSON body: {error}"
                 )))
             }),
@@ -101,7 +101,7 @@ impl<'a> RequestBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a request that cannot be built; otherwise as for
+    /// [`Error::Other`] for a request that cannot be built; otherwise as for
     /// [`BearerAuth::execute`].
     pub async fn send(self) -> Result<Response> {
         self.api.execute(self.request?).await

@@ -81,7 +81,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the server has no authorization endpoint, when that endpoint has a
+    /// [`Error::Other`] when the server has no authorization endpoint, when that endpoint has a
     /// fragment (section 3.1) or is plain http to another machine, or when `redirect_uri` is not a
     /// URL.
     ///
@@ -104,11 +104,11 @@ impl OAuthClient {
         scopes: &[String],
     ) -> Result<AuthorizationRequest> {
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
-        check_url(endpoint, self.http().plain_http()).map_err(|reason| {
-            Error::config(format!("the authorization endpoint is refused: {reason}"))
+        check_url(endpoint, self.http().plain_http())
+            .map_err(|refusal| refusal.of("the authorization endpoint"))?;
+        let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|reason| {
+            Error::permanent(format!("the redirect URI is not a URL ({reason})"))
         })?;
-        let redirect = RedirectUrl::new(redirect_uri.to_owned())
-            .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
 
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = scopes.iter().any(|scope| scope == "openid").then(random);

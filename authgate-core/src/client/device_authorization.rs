@@ -58,9 +58,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::DeviceFlowUnavailable`] when the server has no such endpoint or this client may not
-    /// use it; [`Error::Protocol`] when the answer lacks a code or an address, or has one that must
-    /// not be shown; otherwise the error of the request.
+    /// [`Error::Other`] when the server has no such endpoint, when this client may not use it, or
+    /// when the answer lacks a code or an address, or has one that must not be shown; otherwise the
+    /// error of the request.
     pub async fn request_device_code(&self, scopes: &[String]) -> Result<DeviceAuth> {
         let url = configured(self.endpoints().device_authorization_url.as_ref(), REQUEST)?;
         let scope = scopes.join(" ");
@@ -77,12 +77,7 @@ impl OAuthClient {
             .await
             .map_err(unavailable)?;
         DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| {
-            Error::Protocol {
-                operation: REQUEST,
-                url: text::printable_url(url),
-                status: None,
-                reason,
-            }
+            Error::permanent(format!("{REQUEST}: {}: {reason}", text::printable_url(url)))
         })
     }
 
@@ -187,7 +182,9 @@ fn page(name: &str, uri: &str, plain_http: PlainHttp) -> Result<Url, String> {
 /// Says what a refusal of the first request means for the person.
 fn unavailable(error: Error) -> Error {
     match &error {
-        _ if error.status() == Some(404) => no_endpoint(),
+        _ if error.status() == Some(404) => {
+            device_flow_unavailable("the server has no device authorization endpoint (404)")
+        }
         Error::OAuth {
             code, description, ..
         } if matches!(
@@ -198,25 +195,19 @@ fn unavailable(error: Error) -> Error {
             let description = description
                 .as_ref()
                 .map_or_else(String::new, |text| format!(": {text}"));
-            Error::DeviceFlowUnavailable {
-                reason: match code.as_str() {
-                    "invalid_scope" => {
-                        format!(
-                            "the server does not grant these scopes to this client ({code}{description})"
-                        )
-                    }
-                    _ => {
-                        format!("this client is not allowed the device grant ({code}{description})")
-                    }
-                },
-            }
+            let reason = match code.as_str() {
+                "invalid_scope" => "the server does not grant these scopes to this client",
+                _ => "this client is not allowed the device grant",
+            };
+            device_flow_unavailable(&format!("{reason} ({code}{description})"))
         }
         _ => error,
     }
 }
 
-fn no_endpoint() -> Error {
-    Error::DeviceFlowUnavailable {
-        reason: "the server has no device authorization endpoint (404)".to_owned(),
-    }
+pub(crate) fn device_flow_unavailable(reason: &str) -> Error {
+    Error::permanent(format!(
+        "the device flow is not available: {reason}. Log in with a browser, or enable the device grant in the client's \
+         registration"
+    ))
 }

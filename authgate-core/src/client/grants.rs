@@ -17,8 +17,8 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] without a secret; [`Error::OAuth`] when the server refuses
-    /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Protocol`] when the
+    /// [`Error::Other`] without a secret; [`Error::OAuth`] when the server refuses
+    /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Other`] when the
     /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
     pub async fn client_credentials(
         &self,
@@ -38,9 +38,7 @@ impl OAuthClient {
         const OPERATION: &str = "client credentials grant";
 
         if self.client_secret.is_none() {
-            return Err(Error::config(
-                "the client credentials grant is for confidential clients: give the client its secret (CLIENT_SECRET)",
-            ));
+            return Err(Error::permanent("client credentials need a client secret"));
         }
         let scope = scopes.join(" ");
         let mut parameters = vec![("grant_type", "client_credentials")];
@@ -72,14 +70,14 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `previous` has no refresh token; [`Error::OAuth`] when the server
+    /// [`Error::Other`] when `previous` has no refresh token; [`Error::OAuth`] when the server
     /// refuses, and [`Error::needs_login`] then tells whether the login has ended; otherwise as for
     /// [`OAuthClient::client_credentials`].
     pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
         const OPERATION: &str = "refresh token grant";
 
         let Some(refresh_token) = &previous.refresh_token else {
-            return Err(Error::config(
+            return Err(Error::permanent(
                 "the token cannot be refreshed: the server gave no refresh token with it",
             ));
         };
@@ -102,7 +100,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
+    /// [`Error::Other`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
     /// (`invalid_grant`: the code has expired or was used before); otherwise as for
     /// [`OAuthClient::client_credentials`].
     pub async fn exchange_auth_code(
@@ -113,8 +111,9 @@ impl OAuthClient {
     ) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
-        Url::parse(redirect_uri)
-            .map_err(|reason| Error::config(format!("the redirect URI is not a URL ({reason})")))?;
+        Url::parse(redirect_uri).map_err(|reason| {
+            Error::permanent(format!("the redirect URI is not a URL ({reason})"))
+        })?;
         let parameters = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),

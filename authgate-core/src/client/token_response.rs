@@ -20,7 +20,7 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 ///
 /// # Errors
 ///
-/// [`Error::Protocol`] when there is no access token, when it has characters that a header cannot
+/// [`Error::Other`] when there is no access token, when it has characters that a header cannot
 /// carry (RFC 6750 section 2.1), or when its type is not Bearer.
 pub(super) fn read(
     operation: &'static str,
@@ -29,12 +29,10 @@ pub(super) fn read(
     mut answer: Map<String, Value>,
 ) -> Result<Token> {
     let refused = |reason: String| {
-        Err(Error::Protocol {
-            operation,
-            url: text::printable_url(url),
-            status: None,
-            reason,
-        })
+        Err(Error::permanent(format!(
+            "{operation}: {}: {reason}",
+            text::printable_url(url)
+        )))
     };
     let lifetime = answer.get("expires_in").and_then(lifetime);
     // Take the member out instead of copying it: a copy that stays in the answer would not be

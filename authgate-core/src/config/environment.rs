@@ -33,7 +33,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the file is not a regular file, cannot be read, is larger than 64
+    /// [`Error::Other`] when the file is not a regular file, cannot be read, is larger than 64
     /// KiB, is not UTF-8, has a malformed entry, or has an entry that grows beyond 64 KiB when
     /// expanded. The message names the line, never its content.
     pub fn load() -> Result<Self> {
@@ -52,7 +52,7 @@ impl Environment {
             Err(Unreadable::Because(reason)) => Err(reason),
         };
         file.map(|file| Self { file })
-            .map_err(|reason| Error::config(format!("{}: {reason}", path.display())))
+            .map_err(|reason| Error::permanent(format!("{}: {reason}", path.display())))
     }
 
     /// Returns the variable's value; `None` if it is unset, empty or blank.
@@ -61,14 +61,14 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the value in the process environment is not UTF-8.
+    /// [`Error::Other`] when the value in the process environment is not UTF-8.
     pub fn get(&self, name: &str) -> Result<Option<Secret>> {
         let value = match std::env::var(name) {
             Ok(value) => Some(Secret::from(value)),
             Err(VarError::NotPresent) => self.file.get(name).cloned(),
             Err(VarError::NotUnicode(_)) => {
-                return Err(Error::config(format!(
-                    "{name} is not valid UTF-8: set it anew"
+                return Err(Error::permanent(format!(
+                    "{name} is not valid UTF-8. Set it again"
                 )));
             }
         };
@@ -79,14 +79,14 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for any other value: one program would read `false` as a yes, another as a
+    /// [`Error::Other`] for any other value: one program would read `false` as a yes, another as a
     /// no.
     pub fn switch(&self, name: &str) -> Result<bool> {
         match self.get(name)?.as_ref().map(Secret::expose) {
             None | Some("0") => Ok(false),
             Some("1") => Ok(true),
-            Some(_) => Err(Error::config(format!(
-                "{name} is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it"
+            Some(_) => Err(Error::permanent(format!(
+                "{name} is neither 1 nor 0. Set it to 1 for yes, or to 0 for no"
             ))),
         }
     }
@@ -95,7 +95,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`], which names every missing variable at once and says what to do.
+    /// [`Error::Other`], which names every missing variable at once and says what to do.
     pub fn require<const N: usize>(&self, names: [&str; N]) -> Result<[Secret; N]> {
         let mut values = Vec::with_capacity(N);
         let mut missing = Vec::new();
@@ -109,10 +109,10 @@ impl Environment {
             let hidden: Vec<&str> = missing.iter().copied().filter(|&name| self.hides(name)).collect();
             let hidden = match hidden.join(", ") {
                 names if names.is_empty() => names,
-                names => format!(". In the environment these are empty, which hides the file's: {names}"),
+                names => format!(". These are empty in the environment, which hides their values in the file: {names}"),
             };
-            Error::config(format!(
-                "not set: {}. Export {them} or write {them} into a file .env in the current directory (.env.example \
+            Error::permanent(format!(
+                "not set: {}. Export {them}, or write {them} into a file .env in the current directory (.env.example \
                  shows how){hidden}",
                 missing.join(", "),
                 them = if missing.len() == 1 { "it" } else { "them" },
@@ -202,7 +202,7 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             // If each entry named the previous one twice, every line would double the value.
             Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
                 return Err(format!(
-                    "line {} grows beyond 64 KiB by the variables that it names",
+                    "line {} grows beyond 64 KiB when its variables are expanded",
                     first_line()
                 ));
             }
@@ -212,8 +212,8 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
             // dotenvy's own message quotes the line, and with it the secret.
             Some(Err(_)) => {
                 return Err(format!(
-                    "line {} is no entry of the form NAME=value, or a quote that is opened there is never closed; put \
-                     a value with spaces, quotes, $ or # in single quotes",
+                    "line {} is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, \
+                     $ or # in single quotes",
                     first_line()
                 ));
             }

@@ -1,5 +1,7 @@
 //! The rule for every URL to which we send a secret or a token.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
@@ -28,7 +30,7 @@ pub enum Query {
 ///
 /// # Errors
 ///
-/// [`Error::Config`] with that name and the reason: not a URL, a scheme other than `https` or (as
+/// [`Error::Other`] with that name and the reason: not a URL, a scheme other than `https` or (as
 /// `plain_http` allows) `http`, a user name or password, a fragment, a query where none is allowed,
 /// white space or control characters. The message does not contain the URL's password.
 ///
@@ -39,57 +41,83 @@ pub enum Query {
 /// assert!(parse_url("API_URL", "http://api.example.com", PlainHttp::Loopback, Query::Allowed).is_err());
 /// ```
 pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -> Result<Url> {
+    parse(value, plain_http, query).map_err(|refusal| refusal.of(name))
+}
+
+/// Why no token may go to a URL. The texts are safe to print.
+pub(crate) enum Refusal {
+    /// The URL is plain http to another machine, which the rule does not allow.
+    PlainHttp(String),
+    /// The URL breaks another rule.
+    Other(String),
+}
+
+impl Refusal {
+    /// Creates the error for a URL that was given as `name`.
+    pub(crate) fn of(&self, name: &str) -> Error {
+        Error::permanent(format!("{name} is refused: {self}"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlainHttp(url) => write!(
+                formatter,
+                "{url} is plain http, which shows the token to everyone on the way. Use https"
+            ),
+            Self::Other(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+pub(super) fn parse(value: &str, plain_http: PlainHttp, query: Query) -> Result<Url, Refusal> {
     // The parser would drop some of these characters and percent-encode others, but nobody means to
     // write them.
     if value
         .chars()
         .any(|character| character.is_whitespace() || character.is_control())
     {
-        return Err(Error::config(format!(
-            "{name} contains white space or a control character: write it as one plain URL"
-        )));
+        return Err(refused(
+            "it contains white space or a control character. Remove it",
+        ));
     }
     let url = Url::parse(value).map_err(|reason| {
-        Error::config(format!(
-            "{name} is not a URL ({reason}): write it whole, from https:// (http:// on this machine) on"
+        Refusal::Other(format!(
+            "it is not a URL ({reason}). Write the whole URL, with its https:// or http://"
         ))
     })?;
-    check_url(&url, plain_http)
-        .and_then(|()| match query {
-            Query::Refused if url.query().is_some() => {
-                Err("it has a query, and a server's address has none".to_owned())
-            }
-            _ => Ok(url),
-        })
-        .map_err(|reason| Error::config(format!("{name} is refused: {reason}")))
+    check_url(&url, plain_http)?;
+    if query == Query::Refused && url.query().is_some() {
+        return Err(refused("it has a query (?...). Remove it"));
+    }
+    Ok(url)
 }
 
-/// Applies the rule to a URL from any source; the reason for a refusal is safe to print.
-pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> {
+/// Applies the rule to a URL from any source.
+pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), Refusal> {
     match url.scheme() {
         "https" => {}
         "http" if plain_http == PlainHttp::Anywhere || is_loopback(url) => {}
-        "http" => {
-            return Err(format!(
-                "{} is plain http, which shows the token to everyone on the way: use https (http is for this \
-                 machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)",
-                text::printable_url(url)
-            ));
-        }
+        "http" => return Err(Refusal::PlainHttp(text::printable_url(url))),
         scheme => {
-            return Err(format!(
+            return Err(Refusal::Other(format!(
                 "it begins with {}:, not with https://",
                 text::excerpt(scheme, 20)
-            ));
+            )));
         }
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it contains a user name or password: take them out".to_owned());
+        return Err(refused("it contains a user name or password. Remove them"));
     }
     if url.fragment().is_some() {
-        return Err("it has a fragment (#...): take it out".to_owned());
+        return Err(refused("it has a fragment (#...). Remove it"));
     }
     Ok(())
+}
+
+fn refused(reason: &str) -> Refusal {
+    Refusal::Other(reason.to_owned())
 }
 
 /// Returns whether the URL's host is this machine, by name or by address.

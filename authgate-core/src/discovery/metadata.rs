@@ -42,6 +42,23 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// Checks whose document this is; the error says why it is not the one that we asked for.
+    pub(super) fn check_issuer(
+        document: &Map<String, Value>,
+        issuer: &Issuer,
+    ) -> Result<(), String> {
+        let named = string(document, "issuer")
+            .ok_or("the document names no issuer, so it is none of OpenID Connect discovery")?;
+        if !issuer.matches(named) {
+            return Err(format!(
+                "the document is for the issuer {}, not for {}. The server's URL must equal the issuer exactly",
+                text::excerpt(named, 200),
+                issuer,
+            ));
+        }
+        Ok(())
+    }
+
     /// Reads a discovery document; the error says why we refuse it. `is_https` says how the
     /// document was fetched, whatever the case of the issuer's scheme.
     pub(super) fn read(
@@ -50,18 +67,6 @@ impl Metadata {
         is_https: bool,
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        let named = string(document, "issuer").ok_or(
-            "the document names no issuer, so it is none of OpenID Connect discovery: check the server's URL \
-             (AUTHGATE_URL)",
-        )?;
-        if !issuer.matches(named) {
-            return Err(format!(
-                "the document is for the issuer {}, and {} was asked: set the server's URL (AUTHGATE_URL) to the \
-                 issuer, to the letter",
-                text::excerpt(named, 200),
-                issuer,
-            ));
-        }
         let rule = EndpointRule {
             https_only: is_https,
             plain_http,

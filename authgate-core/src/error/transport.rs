@@ -45,25 +45,25 @@ impl TransportFailure {
 
     pub(super) fn advice(self, through_proxy: bool) -> &'static str {
         match self {
-            Self::Refused if through_proxy => ". Is the proxy running, and is this its address?",
-            Self::Refused => ". Is the server running, and is this its address?",
+            Self::Refused if through_proxy => "Check that the proxy is running at this address",
+            Self::Refused => "Check that the server is running at this address",
             Self::Unreachable if through_proxy => {
-                ". Check the address, the proxy's name and credentials, and whether NO_PROXY should name this host"
+                "Check the address and the proxy's name and credentials. To bypass the proxy, name this host in NO_PROXY"
             }
             Self::Unreachable => {
-                ". Check the address, the network, and whether HTTPS_PROXY should be set"
+                "Check the address and the network. If a proxy is needed, name it in HTTPS_PROXY"
             }
-            Self::NotTls => ". Check the port, or begin the URL with http",
+            Self::NotTls => "Check the port, or begin the URL with http://",
             Self::Handshake => {
-                ". Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate"
+                "Check the address. The server must accept TLS 1.2 or 1.3 without a client certificate"
             }
             Self::Certificate => {
-                ". Is this the server's name, and its certificate up to date? If it comes from a private authority, name \
-                 that authority's certificate file in SSL_CERT_FILE"
+                "Check the server's name, and that its certificate has not expired. If a private authority issued it, \
+                 name that authority's certificate file in SSL_CERT_FILE"
             }
-            Self::ConnectTimedOut | Self::AnswerTimedOut => ". Try again later",
-            Self::Broken => ". Try again",
-            Self::NotHttp => ". Check the port, and whether the URL should begin with https",
+            Self::ConnectTimedOut | Self::AnswerTimedOut => "Try again later",
+            Self::Broken => "Try again",
+            Self::NotHttp => "Check the port, or begin the URL with https://",
         }
     }
 }
@@ -72,18 +72,18 @@ impl fmt::Display for TransportFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Refused | Self::Unreachable => "cannot reach",
-            Self::NotTls => "plain http instead of https is spoken at",
+            Self::NotTls => "the server does not use TLS at",
             Self::Handshake => "the TLS handshake failed with",
-            Self::Certificate => "the certificate is not trusted at",
-            Self::ConnectTimedOut => "no connection in time to",
-            Self::AnswerTimedOut => "no answer in time from",
-            Self::Broken => "the connection was lost to",
-            Self::NotHttp => "the answer is not HTTP from",
+            Self::Certificate => "this machine does not trust the certificate of",
+            Self::ConnectTimedOut => "timed out while connecting to",
+            Self::AnswerTimedOut => "timed out while waiting for an answer from",
+            Self::Broken => "lost the connection to",
+            Self::NotHttp => "got an answer that is not HTTP from",
         })
     }
 }
 
-/// The innermost message of an [`Error::Transport`](super::Error::Transport), made safe to print.
+/// The innermost message of a failure of the system or the TLS library, made safe to print.
 ///
 /// We do not keep the error itself: the HTTP client's error carries the URL with its query, and the
 /// TLS library's error quotes names from the server's certificate.

@@ -118,10 +118,9 @@ impl std::fmt::Debug for OutcomePage {
 ///
 /// # Errors
 ///
-/// * [`Error::Listener`] when the redirect URI's port cannot be listened on,
-///   [`Error::LoginExpired`] when the browser did not come back in time,
-///   [`Error::BrowserUnavailable`] if [`AuthCodeOptions::browser_required`] is set. Another flow
-///   may work.
+/// * [`Error::BrowserUnavailable`] when the redirect URI's port cannot be listened on, or if
+///   [`AuthCodeOptions::browser_required`] is set; [`Error::LoginExpired`] when the browser did not
+///   come back in time. Another flow may work.
 /// * [`Error::Denied`] when the person denied access, [`Error::LoginRefused`] when the server
 ///   refused the login, [`Error::Callback`] for a response that cannot be used.
 /// * Otherwise those of [`OAuthClient::authorize_url`] and [`OAuthClient::exchange_auth_code`].
@@ -241,13 +240,10 @@ async fn exchange(
         .exchange_auth_code(code, options.redirect_uri.as_str(), &request.code_verifier)
         .await?;
     if !request.is_answered_by(&token) {
-        return Err(Error::Protocol {
-            operation: "authorization code grant",
-            url: text::printable_url(&client.endpoints().token_url),
-            status: None,
-            reason: "the ID token belongs to another login, because its nonce is not ours"
-                .to_owned(),
-        });
+        return Err(Error::permanent(format!(
+            "authorization code grant: {}: the ID token belongs to another login, because its nonce is not ours",
+            text::printable_url(&client.endpoints().token_url)
+        )));
     }
     Ok(token.or_asked_for(scopes))
 }

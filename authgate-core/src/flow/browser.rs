@@ -141,6 +141,7 @@ fn exit_status(status: ExitStatus) -> String {
 
 fn unavailable(reason: &str) -> Error {
     Error::BrowserUnavailable {
-        reason: reason.to_owned(),
+        reason: format!("no browser can be opened here: {reason}"),
+        source: None,
     }
 }

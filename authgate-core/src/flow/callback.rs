@@ -8,6 +8,7 @@ mod fuzzing;
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -29,7 +30,7 @@ use tokio::time::{sleep, timeout};
 use super::authorization_response::ExpectedResponse;
 use super::page::Page;
 use super::redirect_uri::RedirectUri;
-use crate::error::{Cause, Error, ListenerFailure, Result};
+use crate::error::{Cause, Error, Result};
 use crate::secret::Secret;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
@@ -254,13 +255,7 @@ impl Listeners {
                 // counts.
                 Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
                 }
-                Err(error) => {
-                    return Err(Error::Listener {
-                        address: address.to_string(),
-                        failure: ListenerFailure::from(&error),
-                        source: Cause::innermost(&error),
-                    });
-                }
+                Err(error) => return Err(port_unavailable(address, &error)),
             }
         }
         Ok(Self(Mutex::new(listeners)))
@@ -285,5 +280,19 @@ impl Listeners {
 
     fn lock(&self) -> MutexGuard<'_, Vec<TcpListener>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn port_unavailable(address: SocketAddr, error: &io::Error) -> Error {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program, perhaps another login, uses this port",
+        io::ErrorKind::PermissionDenied => {
+            "the system does not allow this program to use this port; register a redirect URI with a port above 1023"
+        }
+        _ => "the system refuses it",
+    };
+    Error::BrowserUnavailable {
+        reason: format!("cannot listen on {address}: {reason}"),
+        source: Some(Cause::innermost(error)),
     }
 }

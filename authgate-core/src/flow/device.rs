@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::deadline::{Deadline, format_duration};
 use super::in_flight::InFlight;
 use super::prompt::{DevicePrompt, Prompt};
-use crate::client::{DeviceAuth, OAuthClient};
+use crate::client::{DeviceAuth, OAuthClient, device_flow_unavailable};
 use crate::error::{Error, Result};
 use crate::notice::Notice;
 use crate::token::Token;
@@ -42,12 +42,10 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// * [`Error::DeviceFlowUnavailable`] when the server or the client's registration does not allow
-///   this flow. A browser may work.
 /// * [`Error::LoginExpired`] when the code expired. Another call gets a new one.
 /// * [`Error::Denied`] when the person denied access.
-/// * [`Error::AnswerLost`] when the person may have approved, but the token was lost on its way.
-///   Start again.
+/// * [`Error::Other`] when the server or the client's registration does not allow this flow, or
+///   when the person may have approved, but the token was lost on its way.
 /// * Otherwise those of [`OAuthClient::request_device_code`] and
 ///   [`OAuthClient::exchange_device_code`].
 pub async fn run_device_flow(
@@ -139,15 +137,16 @@ impl Polling {
             Some("slow_down") => self.slow_down(&error, prompt),
             Some("expired_token") => return Err(expired()),
             Some("access_denied" | "invalid_grant") if self.token_may_be_lost => {
-                return Err(Error::AnswerLost {
-                    operation: "device code grant",
-                });
+                return Err(Error::permanent(
+                    "device code grant: the server's answer was lost on the way, and the login may have been \
+                     approved. Log in again",
+                ));
             }
             Some("access_denied") => return Err(denied(error)),
             Some("unauthorized_client" | "unsupported_grant_type") => {
-                return Err(Error::DeviceFlowUnavailable {
-                    reason: "this client is not allowed the device grant".to_owned(),
-                });
+                return Err(device_flow_unavailable(
+                    "this client is not allowed the device grant",
+                ));
             }
             _ if error.is_transient() => self.back_off(error, prompt),
             _ => return Err(error),

@@ -34,11 +34,11 @@ impl RedirectUri {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when it is not plain http to `localhost`, 127.0.0.0/8 or `[::1]`, when it
+    /// [`Error::Other`] when it is not plain http to `localhost`, 127.0.0.0/8 or `[::1]`, when it
     /// has no port or port 0, or when it has a query, a fragment or a user name.
     pub fn parse(uri: &str) -> Result<Self> {
         let refuse = |reason: &str| {
-            Err(Error::config(format!(
+            Err(Error::permanent(format!(
                 "the redirect URI {reason}: write it as it is registered, such as {}",
                 Self::default()
             )))

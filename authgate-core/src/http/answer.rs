@@ -47,7 +47,7 @@ impl Answer {
             sent,
         };
         if answer.status.is_redirection() {
-            return Err(answer.redirected(url));
+            return Err(answer.redirect(url));
         }
         match read_whole_body(operation, response).await? {
             Some(body) => answer.body = body,
@@ -101,16 +101,11 @@ impl Answer {
         }
         match self.status {
             StatusCode::OK => None,
-            StatusCode::NOT_FOUND => Some(
-                self.out_of_place(
-                    "there is nothing at this address (404): check the server's URL (AUTHGATE_URL)"
-                        .to_owned(),
-                ),
-            ),
+            StatusCode::NOT_FOUND => {
+                Some(self.wrong_server("there is nothing at this address".to_owned()))
+            }
             _ if object.is_some() => {
-                Some(self.unexpected(
-                    "which is not the answer that the protocol has for this".to_owned(),
-                ))
+                Some(self.unexpected("which is not an OAuth answer".to_owned()))
             }
             _ => Some(self.not_an_object()),
         }
@@ -147,7 +142,7 @@ impl Answer {
         })
     }
 
-    fn redirected(&self, url: &Url) -> Error {
+    fn redirect(&self, url: &Url) -> Error {
         let target = self
             .header(&LOCATION)
             .and_then(|location| url.join(location).ok())
@@ -155,19 +150,16 @@ impl Answer {
                 let origin = target.origin().ascii_serialization();
                 format!(" to {}", text::printable(&self.sent.redacted(&origin)))
             });
-        self.out_of_place(format!(
-            "unexpected redirect{target} ({}), which is not followed because the credentials would go along: check the \
-             server's URL (AUTHGATE_URL)",
-            self.status.as_u16()
+        self.wrong_server(format!(
+            "a redirect{target}, which we do not follow because the credentials would go along"
         ))
     }
 
-    fn out_of_place(&self, reason: String) -> Error {
-        let status = Some(self.status.as_u16());
-        Error::Protocol {
+    fn wrong_server(&self, reason: String) -> Error {
+        Error::WrongServer {
             operation: self.operation,
             url: self.url.clone(),
-            status,
+            status: Some(self.status.as_u16()),
             reason,
         }
     }

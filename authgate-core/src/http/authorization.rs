@@ -18,7 +18,7 @@ pub(crate) fn bearer(access_token: &Secret) -> Result<HeaderValue> {
     text.extend_from_slice(token);
     let mut header =
         HeaderValue::from_maybe_shared(Bytes::from_owner(Text(text))).map_err(|_| {
-            Error::config("the access token has characters that cannot be sent in a header")
+            Error::permanent("the access token has characters that a header cannot carry")
         })?;
     header.set_sensitive(true);
     Ok(header)

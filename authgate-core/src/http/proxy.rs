@@ -54,7 +54,7 @@ impl Proxies {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when this URL needs a proxy that cannot be used. We do not go around the
+    /// [`Error::Other`] when this URL needs a proxy that cannot be used. We do not go around the
     /// proxy, because it may be there to prevent direct connections.
     pub(super) fn between_us_and(&self, url: &Url) -> Result<Option<String>> {
         let Some(proxy) = url
@@ -69,10 +69,10 @@ impl Proxies {
             None => Ok(Some(
                 proxy.uri().to_string().trim_end_matches('/').to_owned(),
             )),
-            Some(variable) => Err(Error::config(format!(
-                "{variable} names no proxy that can be used: write http://HOST:PORT, or \
-                 http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password (SOCKS is not supported); \
-                 or name the server in NO_PROXY"
+            Some(variable) => Err(Error::permanent(format!(
+                "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
+                 with %40 for an @ in the password (SOCKS is not supported). To bypass the proxy, name the \
+                 server in NO_PROXY"
             ))),
         }
     }

@@ -37,10 +37,12 @@ pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     let mut extra_roots = Vec::new();
     if let Some(file) = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
         if std::fs::metadata(&file).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Error::config("SSL_CERT_FILE: not a regular file"));
+            return Err(Error::permanent(
+                "SSL_CERT_FILE does not name a regular file",
+            ));
         }
         let unreadable = |error: rustls::pki_types::pem::Error| {
-            Error::config(format!("SSL_CERT_FILE: {}", Cause::innermost(&error)))
+            Error::permanent(format!("SSL_CERT_FILE: {}", Cause::innermost(&error)))
         };
         for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
             extra_roots.push(certificate.map_err(unreadable)?);
@@ -64,5 +66,5 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
 }
 
 fn unusable(error: &rustls::Error) -> Error {
-    Error::config(format!("TLS cannot be set up: {}", Cause::innermost(error)))
+    Error::permanent(format!("cannot set up TLS: {}", Cause::innermost(error)))
 }

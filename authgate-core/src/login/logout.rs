@@ -28,7 +28,7 @@ pub struct Logout {
 ///
 /// # Errors
 ///
-/// [`Error::Store`] when another process does not release the lock of the stores. In that case,
+/// [`Error::Other`] when another process does not release the lock of the stores. In that case,
 /// nothing is revoked or deleted.
 pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let stores = Stores::new(&options);
@@ -99,7 +99,7 @@ fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
 }
 
 fn other_server(issuer: Option<&str>) -> Error {
-    Error::config(match issuer {
+    Error::permanent(match issuer {
         Some(issuer) => format!(
             "it is a login at {}, which was not asked",
             crate::text::excerpt(issuer, 200)

@@ -29,14 +29,12 @@ impl Login {
     /// # Errors
     ///
     /// The errors of [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token);
-    /// [`Error::Store`] when another process does not release the lock.
+    /// [`Error::Other`] when another process does not release the lock.
     pub(super) async fn refresh(&self, stale: &StoredToken) -> Result<Refresh> {
         let (login, stale) = (self.clone(), stale.clone());
         match tokio::spawn(async move { login.refresh_locked(&stale).await }).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Error::Interrupted {
-                operation: "refresh token grant",
-            }),
+            Err(_) => Err(Error::interrupted("refresh token grant")),
         }
     }
 

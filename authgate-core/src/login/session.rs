@@ -81,7 +81,7 @@ impl Session {
     /// # Errors
     ///
     /// The errors of [`OAuthClient::userinfo`], and of [`authenticate`](super::authenticate) if the
-    /// person logs in again; [`Error::Protocol`] when the response is about another person than the
+    /// person logs in again; [`Error::Other`] when the response is about another person than the
     /// ID token.
     pub async fn validate(&mut self) -> Result<UserInfo> {
         loop {
@@ -159,14 +159,12 @@ impl Session {
             .as_ref()
             .and_then(|token| unverified_claim(token, "sub"));
         match (expected, &user.sub) {
-            (Some(expected), Some(subject)) if expected != *subject => Err(Error::Protocol {
-                operation: "userinfo",
-                url: self.login.issuer.to_string(),
-                status: None,
-                reason:
-                    "the answer is about another person than the ID token: log out and in again"
-                        .to_owned(),
-            }),
+            (Some(expected), Some(subject)) if expected != *subject => {
+                Err(Error::permanent(format!(
+                    "userinfo: {}: the answer is about another person than the ID token: log out and in again",
+                    self.login.issuer
+                )))
+            }
             _ => Ok(()),
         }
     }

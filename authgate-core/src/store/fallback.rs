@@ -137,7 +137,7 @@ impl FallbackStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] of the first store that cannot be written.
+    /// [`Error::Other`] of the first store that cannot be written.
     pub fn get_ready(&self, login: &StoredLogin, guard: &LoginGuard) -> Result<()> {
         for &index in &login.found_in {
             self.stores[index].get_ready(guard)?;

@@ -60,16 +60,17 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
+    /// [`Error::Other`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
     pub fn in_home(notices: Notices) -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable)
             .map(PathBuf::from)
             .filter(|home| home.is_absolute());
         home.map(|home| Self::new(home.join(NAME), notices))
-            .ok_or_else(|| Error::Store {
-                place: format!("~/{NAME}"),
-                reason: format!("{variable} does not name a folder: set it to your home folder"),
+            .ok_or_else(|| {
+                Error::transient(format!(
+                    "~/{NAME}: {variable} does not name a folder: set it to your home folder"
+                ))
             })
     }
 

@@ -246,11 +246,9 @@ fn start_thread() -> Result<Sender<Question>, Trouble> {
     Ok(questions)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]
 fn keyring_error(trouble: Trouble) -> Error {
-    Error::Store {
-        place: "keyring".to_owned(),
-        reason: trouble.reason,
-    }
+    Error::transient(format!("keyring: {}", trouble.reason))
 }
 
 /// The text of an item.

@@ -51,7 +51,7 @@ impl LoginLock {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] when another process holds the lock for longer (the text gives its process
+    /// [`Error::Other`] when another process holds the lock for longer (the text gives its process
     /// ID), or when the lock file cannot be trusted (a link, another user's).
     pub fn acquire(&self, patience: Duration) -> Result<LoginGuard> {
         let store_file = match self {

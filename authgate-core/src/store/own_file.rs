@@ -15,10 +15,7 @@ use crate::text;
 
 /// Creates an error about `path`.
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
-    Error::Store {
-        place: shown(path),
-        reason: reason.into(),
-    }
+    Error::transient(format!("{}: {}", shown(path), reason.into()))
 }
 
 /// Formats a path so that it is safe to print.

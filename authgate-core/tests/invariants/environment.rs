@@ -51,7 +51,7 @@ fn assert_means(environment: &Environment, content: &str) {
 
 /// The rest of the message is the same for every file, so that nothing of this one is in it.
 fn assert_names_the_line(reason: &str, content: &str) {
-    const TOO_LONG: &str = "grows beyond 64 KiB by the variables that it names";
+    const TOO_LONG: &str = "grows beyond 64 KiB when its variables are expanded";
     let (line, rest) = reason
         .strip_prefix("line ")
         .and_then(|rest| rest.split_once(' '))
@@ -61,8 +61,8 @@ fn assert_names_the_line(reason: &str, content: &str) {
     }
     assert_eq!(
         rest,
-        "is no entry of the form NAME=value, or a quote that is opened there is never closed; put a value with \
-         spaces, quotes, $ or # in single quotes"
+        "is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, $ or # in single \
+         quotes"
     );
     let line: usize = line.parse().expect("by its number");
     let content = without_mark(content);

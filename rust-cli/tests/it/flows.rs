@@ -88,9 +88,9 @@ async fn access_denied_ends_the_run_without_another_prompt() {
     let by_code = denied_at(&server, run(&home, &server)).await.failure(1);
     assert_snapshot!(in_browser + &by_code, @"
     [prompt]
-    error: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake
+    error: access denied: the login request was declined (User denied the authorization request)
     [prompt]
-    error: login: it was refused by the person who was asked. Start again if that was a mistake
+    error: access denied: the login request was declined
     ");
     assert_eq!(
         (server.count(Endpoint::DeviceAuthorization), home.text()),
@@ -105,7 +105,7 @@ async fn a_revoked_login_is_not_shown_after_access_denied() {
     assert_snapshot!(denied_at(&server, run(&home, &server)).await.failure(1), @"
     Your stored login was revoked by the server. Please log in again.
     [prompt]
-    error: login: it was refused by the person who was asked. Start again if that was a mistake
+    error: access denied: the login request was declined
     ");
     assert_eq!(home.stored(server.public_client()), None);
 }
@@ -132,26 +132,21 @@ async fn a_failed_exchange_is_shown_in_the_browser_too() {
 async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
     let (server, home) = (server().await, Home::new());
     let (port, redirect_uri) = redirect_uri(&server);
-    let _other = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number())).unwrap();
-    let first_login = run_in_browser(&home, &server, &redirect_uri)
-        .end()
-        .await
-        .failure(1);
+    let address = (Ipv4Addr::LOCALHOST, port.number());
+    let _other = TcpListener::bind(address).unwrap();
+    let in_use = format!("({})", TcpListener::bind(address).unwrap_err());
+    let first_login = run_in_browser(&home, &server, &redirect_uri).end().await;
     home.log_in(&server, 600);
     server.revoke_everything();
-    let after_a_revoked_one = run_in_browser(&home, &server, &redirect_uri)
-        .end()
-        .await
-        .failure(1);
-    // The last line is a message of the system, so leave it out.
-    let said = [first_login, after_a_revoked_one]
-        .map(|said| said.rsplit_once("  caused by: ").unwrap().0.to_owned());
+    let after_a_revoked_one = run_in_browser(&home, &server, &redirect_uri).end().await;
+    let said = [first_login, after_a_revoked_one].map(|ended| {
+        ended.fails_with(1, &[]);
+        ended.said().replace(&in_use, "([in use])")
+    });
     assert_snapshot!(said.concat(), @"
-    error: the login by browser came to nothing; --flow device logs in without one
-      caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    error: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port ([in use]). To log in without a browser: rust-cli --flow device
     Your stored login was revoked by the server. Please log in again.
-    error: the login by browser came to nothing; --flow device logs in without one
-      caused by: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    error: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port ([in use]). To log in without a browser: rust-cli --flow device
     ");
 }
 
@@ -213,7 +208,7 @@ async fn a_client_without_the_device_grant_is_told_of_the_browser() {
     server.change(|settings| {
         settings
             .disabled_grant_types
-            .push(grant_type::DEVICE_CODE.to_owned())
+            .push(grant_type::DEVICE_CODE.to_owned());
     });
     assert_snapshot!(run(&home, &server).end().await.failure(1), @"error: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration");
 }

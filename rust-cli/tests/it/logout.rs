@@ -96,8 +96,8 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     server.stop().await;
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
-    warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration. Is the server running, and is this its address?
+    warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
+    warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
     ");
     assert_eq!(home.stored(&client), None);
 }

@@ -192,8 +192,8 @@ async fn a_failing_userinfo_takes_the_place_of_its_lines() {
     assert_snapshot!(lines, @r#"
     Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403, which is not a JSON object (no content type; an empty body))
       "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403, which is not a JSON object (no content type; an empty body)",
-    Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo: there is nothing at this address (404): check the server's URL (AUTHGATE_URL))
-      "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo: there is nothing at this address (404): check the server's URL (AUTHGATE_URL)",
+    Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 404: there is nothing at this address. Check the server's URL. It comes from AUTHGATE_URL)
+      "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 404: there is nothing at this address. Check the server's URL. It comes from AUTHGATE_URL",
     Token: [token]... (UserInfo error: userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body))
       "user_info_error": "userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 500, which is not a JSON object (no content type; an empty body)",
     "#);
@@ -297,10 +297,7 @@ async fn a_reader_that_has_gone_is_no_panic() {
     let (server, home) = logged_in(600).await;
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    assert_snapshot!(run(&home, &server).stdout(writer).end().await.failure(1), @"
-    error: the result cannot be written to standard output
-      caused by: Broken pipe (os error 32)
-    ");
+    assert_snapshot!(run(&home, &server).stdout(writer).end().await.failure(1), @"error: cannot write the result to standard output: Broken pipe (os error 32)");
 }
 
 #[tokio::test]
@@ -311,26 +308,24 @@ async fn help_and_version_are_data() {
     assert_snapshot!(help.stdout.replace("rust-cli.exe", "rust-cli"), @r#"
     Logs you in to an AuthGate server and shows who you are and what your token is good for.
 
-    A login is kept in the OS keyring, or in ~/.authgate-tokens.json, and used again by the next run;
-    AuthGate's Python and Bash clients share it. AUTHGATE_URL and CLIENT_ID say which server and client,
-    in the environment or in a file .env in the current directory; CLIENT_SECRET is for a confidential
-    client.
+    The login is saved in the OS keyring, or in ~/.authgate-tokens.json, and used again by the next run;
+    AuthGate's Python and Bash clients share it. AUTHGATE_URL and CLIENT_ID name the server and the
+    client, in the environment or in a file .env in the current directory; CLIENT_SECRET is for a
+    confidential client.
 
     Usage: rust-cli [OPTIONS]
 
     Options:
-          --flow <FLOW>
-              How to log in: a browser where one can be opened and else a device code, or only one of
-              them [variable: AUTHGATE_FLOW]
-              
-              [possible values: auto, browser, device]
+          --flow <auto|browser|device>
+              How to log in: with a browser, with a device code, or (auto) with a browser if one can be
+              opened here [variable: AUTHGATE_FLOW] [default: auto]
 
           --redirect-uri <URI>
               Where the browser comes back to, exactly as it is registered for the client [variable:
               AUTHGATE_REDIRECT_URI] [default: http://127.0.0.1:8088/callback]
 
           --no-keyring
-              Keep the login in the file only, and leave the keyring alone [variable:
+              Save the login in the file only, and do not touch the keyring [variable:
               AUTHGATE_NO_KEYRING=1]
 
           --logout

@@ -405,7 +405,7 @@ async fn a_file_system_without_hard_links_changes_nothing() {
 async fn a_folder_deleted_during_a_refresh_is_named() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let run = disturbed(run(&home, &server), &server, |_| {
-        fs::remove_dir_all(home.path()).unwrap()
+        fs::remove_dir_all(home.path()).unwrap();
     })
     .await;
     let ended = run.end().await;

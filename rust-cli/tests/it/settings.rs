@@ -9,7 +9,7 @@ async fn variables_that_are_not_set_are_named_in_one_line() {
     let home = Home::new();
     let run = || Run::new(PROGRAM, &home);
     let said = run().end().await.failure(1);
-    assert_snapshot!(said, @"error: not set: AUTHGATE_URL, CLIENT_ID. Export them or write them into a file .env in the current directory (.env.example shows how)");
+    assert_snapshot!(said, @"error: not set: AUTHGATE_URL, CLIENT_ID. Export them, or write them into a file .env in the current directory (.env.example shows how)");
     assert_eq!(
         run()
             .with("AUTHGATE_URL", " ")
@@ -49,8 +49,7 @@ async fn wrong_usage_ends_with_2() {
     }
     assert_snapshot!(table, @"
     error: unexpected argument '--canary-flag' found
-    error: invalid value 'phone' for '--flow <FLOW>'
-      [possible values: auto, browser, device]
+    error: invalid value 'phone' for '--flow <auto|browser|device>': choose auto, browser or device
     error: the argument '--json' cannot be used with '--print-access-token'
     error: the argument '--logout' cannot be used with '--json'
     error: the argument '--logout' cannot be used with '--print-access-token'
@@ -58,31 +57,42 @@ async fn wrong_usage_ends_with_2() {
     error: invalid value 'http://127.0.0.1:0/callback' for '--redirect-uri <URI>': the redirect URI has port 0: write it as it is registered, such as http://127.0.0.1:8088/callback
     error: invalid value 'https://127.0.0.1:8088/callback' for '--redirect-uri <URI>': the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:8088/callback
     error: invalid value 'http://example.com:8088/callback' for '--redirect-uri <URI>': the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:8088/callback
-    error: invalid value 'http://127.0.0.1:8088/callback?a=b' for '--redirect-uri <URI>': the redirect URI is refused: it has a query, and a server's address has none
-    error: invalid value 'http://127.0.0.1:8088/callback#a' for '--redirect-uri <URI>': the redirect URI is refused: it has a fragment (#...): take it out
+    error: invalid value 'http://127.0.0.1:8088/callback?a=b' for '--redirect-uri <URI>': the redirect URI is refused: it has a query (?...). Remove it
+    error: invalid value 'http://127.0.0.1:8088/callback#a' for '--redirect-uri <URI>': the redirect URI is refused: it has a fragment (#...). Remove it
     ");
     assert_eq!(server.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn a_variable_with_an_impossible_value_is_named() {
-    let (server, home) = (server().await, Home::new());
+async fn a_variable_with_an_impossible_value_is_wrong_usage() {
+    let server = server().await;
     let mut table = String::new();
     for (name, value) in [
         ("AUTHGATE_FLOW", "phone"),
-        ("AUTHGATE_NO_KEYRING", "yes"),
+        ("AUTHGATE_NO_KEYRING", "maybe"),
         ("AUTHGATE_REDIRECT_URI", "http://127.0.0.1/callback"),
     ] {
-        table += &run_without_flow(&home, &server)
-            .with(name, value)
-            .end()
-            .await
-            .failure(1);
+        let (home, home_with_file) = (Home::new(), Home::new());
+        home_with_file.place(".env", format!("{name}={value}\n"));
+        let from_environment = Run::new(PROGRAM, &home).as_person_at(&server);
+        let from_file = Run::new(PROGRAM, &home_with_file).as_person_at(&server);
+        let [ended, ended_from_file] = [
+            from_environment.with(name, value).end().await,
+            from_file.end().await,
+        ];
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (Some(2), ""),
+            "{name}: {ended:?}"
+        );
+        assert_eq!(ended_from_file.status, Some(2), "{name}");
+        assert_eq!(ended_from_file.stderr, ended.stderr);
+        table = table + ended.said().split("\n\n").next().unwrap() + "\n";
     }
     assert_snapshot!(table, @"
-    error: AUTHGATE_FLOW is none of auto, browser and device
-    error: AUTHGATE_NO_KEYRING is neither 0 nor 1: set it to 1 for yes, to 0 for no, or unset it
-    error: AUTHGATE_REDIRECT_URI: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
+    error: invalid value for AUTHGATE_FLOW: choose auto, browser or device
+    error: AUTHGATE_NO_KEYRING is neither 1 nor 0. Set it to 1 for yes, or to 0 for no
+    error: invalid value for AUTHGATE_REDIRECT_URI: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
     ");
     assert_eq!(server.requests().len(), 0);
 }
@@ -162,7 +172,7 @@ async fn plain_http_that_is_allowed_is_warned_of_in_each_run() {
         .end()
         .await;
     assert_eq!(ended.status, Some(0));
-    assert_snapshot!(ended.notices(), @"warning: AUTHGATE_ALLOW_HTTP=1 is set: secrets and tokens may travel unencrypted, and whoever is on the way can use them");
+    assert_snapshot!(ended.notices(), @"warning: AUTHGATE_ALLOW_HTTP=1 is set, so secrets and tokens may be sent unencrypted, and everyone on the way can use them");
 }
 
 #[tokio::test]
@@ -205,5 +215,5 @@ async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let run = run(&home, &server)
         .as_service_of(&server)
         .with("CLIENT_SECRET", "canary");
-    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). A service must be registered as a confidential client. Check the client ID and the client secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
 }

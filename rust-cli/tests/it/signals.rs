@@ -28,7 +28,7 @@ async fn interrupt(run: Started) -> Ended {
 async fn ends_at_once(run: Started, home: &Home) {
     let ended = interrupt(run).await;
     assert!(
-        !ended.stderr.contains("Finishing what the server has begun"),
+        !ended.stderr.contains("Finishing the request in progress"),
         "{ended:?}"
     );
     leaves_nothing_behind(home);
@@ -37,7 +37,7 @@ async fn ends_at_once(run: Started, home: &Home) {
 /// Interrupts a run whose token request is held, and lets the request go on.
 async fn finishes(run: Started, server: &DevServer, home: &Home, hold: Hold) {
     run.signal("INT").await;
-    run.says("Finishing what the server has begun").await;
+    run.says("Finishing the request in progress").await;
     hold.release();
     run.end().await.fails_with(130, &[]);
     leaves_nothing_behind(home);
@@ -128,7 +128,7 @@ async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
     let sent = Instant::now();
     interrupt(started)
         .await
-        .says(&["Finishing what the server has begun"]);
+        .says(&["Finishing the request in progress"]);
     assert!(sent.elapsed() >= A_SECOND, "it does wait");
     leaves_nothing_behind(&home);
     assert_eq!(home.text(), text);
@@ -145,7 +145,7 @@ async fn a_second_signal_ends_the_run_at_once() {
         let run = hanging_at(Endpoint::Token, &server, run(&home, &server)).await;
         let sent = Instant::now();
         run.signal("INT").await;
-        run.says("once more to leave at once").await;
+        run.says("to leave at once").await;
         interrupt(run).await;
         leaves_nothing_behind(&home);
         if sent.elapsed() < A_SECOND {
@@ -190,7 +190,7 @@ async fn a_run_that_waits_for_another_ends_at_once() {
     run.says("Waiting for the stored login").await;
     let ended = interrupt(run).await;
     assert!(
-        !ended.stderr.contains("Finishing what the server has begun"),
+        !ended.stderr.contains("Finishing the request in progress"),
         "{ended:?}"
     );
     assert_eq!(server.count(Endpoint::Token), 0);
@@ -208,7 +208,7 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     run.says("Waiting for the stored login").await;
     interrupt(run)
         .await
-        .says(&["Finishing what the server has begun"]);
+        .says(&["Finishing the request in progress"]);
     assert_eq!(home.text(), text);
     assert_eq!(
         home.leftovers(),

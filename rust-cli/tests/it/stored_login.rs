@@ -183,7 +183,7 @@ async fn a_network_that_is_down_does_not_end_the_login() {
     server.stop().await;
     run.end()
         .await
-        .fails_with(1, &["discovery", "Is the server running"]);
+        .fails_with(1, &["discovery", "Check that the server is running"]);
     assert_eq!(home.text(), text);
 }
 
@@ -212,7 +212,7 @@ async fn a_refresh_that_fails_does_not_end_the_login() {
     error: refresh token grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
     error: refresh token grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body)
     error: refresh token grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>WAF</h1>)
-    error: refresh token grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again
+    error: refresh token grant: lost the connection to http://127.0.0.1:[port]/oauth/token (connection closed before message completed). Try again
     ");
     assert_eq!(refreshes(&server), 4, "each run asks once");
     assert_eq!(run(&home, &server).end().await.status, Some(0));

@@ -12,7 +12,7 @@ async fn a_token_that_cannot_be_sent_is_not_saved() {
             Endpoint::Token,
             Fault::set_member("access_token", "a b"),
             Times::Once,
-        )
+        );
     };
     let started = run(&home, &server).start();
     started.says("/device").await;

@@ -4,7 +4,7 @@ use insta::{allow_duplicates, assert_snapshot};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::support::{error, run, service};
+use crate::support::{error, run, service, without_cause};
 
 /// A server over https; its client's secret must not be seen where something fails.
 async fn server() -> DevServer {
@@ -74,7 +74,7 @@ async fn an_untrusted_certificate_ends_it_before_any_request() {
     ] {
         let ended = service(&home, server).trusting(&[trusted]).end().await;
         allow_duplicates! {
-            assert_snapshot!(error(&ended), @"error: discovery: the certificate is not trusted at https://127.0.0.1:[port]/.well-known/openid-configuration. Is this the server's name, and its certificate up to date? If it comes from a private authority, name that authority's certificate file in SSL_CERT_FILE");
+            assert_snapshot!(without_cause(&ended), @"error: discovery: this machine does not trust the certificate of https://127.0.0.1:[port]/.well-known/openid-configuration ([cause]). Check the server's name, and that its certificate has not expired. If a private authority issued it, name that authority's certificate file in SSL_CERT_FILE");
         }
         ended.says(&[server.url()]);
         assert_eq!((server.count(Endpoint::Any), server.connections()), (0, 1));
@@ -108,12 +108,12 @@ async fn an_unusable_file_of_authorities_is_named() {
         errors += &error(&run.end().await);
     }
     assert_snapshot!(errors, @"
-    error: no certificate authority to trust was found in [home]/nothing (No such file or directory (os error 2)): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
-    error: no certificate authority to trust was found in [home]/folder (not a regular file): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
-    error: no certificate authority to trust was found in [home]/pipe (not a regular file): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
-    error: no certificate authority to trust was found in [home]/garbage: SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
-    error: no certificate authority to trust was found in [home]/empty: SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
-    error: no certificate authority to trust was found in [home]/empty (Not a directory (os error 20)): SSL_CERT_FILE must name a file of certificates in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted
+    error: there is no certificate authority in [home]/nothing (No such file or directory (os error 2)). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/folder (not a regular file). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/pipe (not a regular file). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/garbage. Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/empty. Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/empty (Not a directory (os error 20)). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     ");
     assert_eq!(server.connections(), 0);
 }
@@ -175,7 +175,7 @@ async fn a_wrong_scheme_for_a_port_is_told() {
     let mut errors = String::new();
     for (server, scheme) in [(&http, "https"), (&https, "http")] {
         let url = format!("{scheme}://{}", server.address());
-        errors += &error(
+        errors += &without_cause(
             &service(&home, &https)
                 .with("AUTHGATE_URL", &url)
                 .end()
@@ -183,8 +183,8 @@ async fn a_wrong_scheme_for_a_port_is_told() {
         );
     }
     assert_snapshot!(errors, @"
-    error: discovery: plain http instead of https is spoken at https://127.0.0.1:[port]/.well-known/openid-configuration. Check the port, or begin the URL with http
-    error: discovery: the answer is not HTTP from http://127.0.0.1:[port]/.well-known/openid-configuration. Check the port, and whether the URL should begin with https
+    error: discovery: the server does not use TLS at https://127.0.0.1:[port]/.well-known/openid-configuration ([cause]). Check the port, or begin the URL with http://
+    error: discovery: got an answer that is not HTTP from http://127.0.0.1:[port]/.well-known/openid-configuration ([cause]). Check the port, or begin the URL with https://
     ");
     assert_eq!((http.connections(), https.connections()), (1, 1));
 }
@@ -205,8 +205,5 @@ async fn a_failed_tls_handshake_is_told() {
         .end()
         .await;
     ended.fails_with(1, &[&url]);
-    assert_snapshot!(ended.said(), @"
-    error: discovery: the TLS handshake failed with https://127.0.0.1:[port]/.well-known/openid-configuration. Check the address; the server must speak TLS 1.2 or 1.3 and want no client certificate
-      caused by: received fatal alert: HandshakeFailure
-    ");
+    assert_snapshot!(ended.said(), @"error: discovery: the TLS handshake failed with https://127.0.0.1:[port]/.well-known/openid-configuration (received fatal alert: HandshakeFailure). Check the address. The server must accept TLS 1.2 or 1.3 without a client certificate");
 }

@@ -69,7 +69,7 @@ async fn a_bad_authorization_or_poll_is_refused() {
     server.change(|settings| {
         settings
             .disabled_grant_types
-            .push(grant_type::DEVICE_CODE.to_owned())
+            .push(grant_type::DEVICE_CODE.to_owned());
     });
     assert_eq!(
         begin(&server, &[PUBLIC]).await.refusal(),

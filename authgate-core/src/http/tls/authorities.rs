@@ -39,9 +39,9 @@ pub(super) fn read() -> Result<RootCertStore> {
     trusting(from_file.chain(from_directories)).map_err(|reason| {
         let places: Vec<String> =
             file.iter().chain(&directories).map(|path| text::printable(&path.to_string_lossy())).collect();
-        Error::config(format!(
-            "no certificate authority to trust was found in {}{reason}: SSL_CERT_FILE must name a file of certificates \
-             in PEM, SSL_CERT_DIR a folder of such files; where neither is set, the system's are trusted",
+        Error::permanent(format!(
+            "there is no certificate authority in {}{reason}. Name a file of PEM certificates in SSL_CERT_FILE, or a \
+             folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities",
             places.join(", ")
         ))
     })
@@ -58,9 +58,9 @@ fn of_the_system() -> Result<RootCertStore> {
         load_certs_from_paths(Some(bundle), None)
     });
     trusting([loaded]).map_err(|reason| {
-        Error::config(format!(
-            "no certificate authority to trust was found{reason}: install the system's CA certificates (package \
-             ca-certificates), or name a bundle in SSL_CERT_FILE"
+        Error::permanent(format!(
+            "this system has no certificate authorities{reason}. Install them (package ca-certificates), or name a \
+             file of PEM certificates in SSL_CERT_FILE"
         ))
     })
 }

@@ -110,9 +110,9 @@ async fn a_failed_exchange_is_shown_on_the_page() {
     assert_snapshot!(errors.join("\n"), @"
     Response: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body)
     Response: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body)
-    Transport: authorization code grant: the connection was lost to http://127.0.0.1:[port]/oauth/token. Try again
-    Transport: authorization code grant: no answer in time from http://127.0.0.1:[port]/oauth/token. Try again later
-    OAuth: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_grant. The grant has expired, was revoked or was used before: log in again
+    Transport: authorization code grant: lost the connection to http://127.0.0.1:[port]/oauth/token. Try again
+    Transport: authorization code grant: timed out while waiting for an answer from http://127.0.0.1:[port]/oauth/token. Try again later
+    OAuth: authorization code grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_grant. The grant has expired, was revoked or was already used. Log in again
     ");
 }
 
@@ -194,10 +194,10 @@ fn an_authorization_endpoint_is_a_web_page_and_whole() {
     ];
     let errors = refused.map(|endpoint| described(&authorization_url(endpoint).unwrap_err()));
     assert_snapshot!(errors.join("\n"), @"
-    Config: the authorization endpoint is refused: it begins with file:, not with https://
-    Config: the authorization endpoint is refused: it begins with javascript:, not with https://
-    Config: the authorization endpoint is refused: http://auth.example.com/authorize is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    Config: the authorization endpoint is refused: it has a fragment (#...): take it out
+    Other: the authorization endpoint is refused: it begins with file:, not with https://
+    Other: the authorization endpoint is refused: it begins with javascript:, not with https://
+    Other: the authorization endpoint is refused: http://auth.example.com/authorize is plain http, which shows the token to everyone on the way. Use https
+    Other: the authorization endpoint is refused: it has a fragment (#...). Remove it
     ");
 }
 
@@ -239,7 +239,7 @@ async fn the_id_token_of_another_login_is_refused() {
         .await
         .approved(&server, "")
         .await;
-    assert_snapshot!(described(&login.unwrap_err()), @"Protocol: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login, because its nonce is not ours");
+    assert_snapshot!(described(&login.unwrap_err()), @"Other: authorization code grant: http://127.0.0.1:[port]/oauth/token: the ID token belongs to another login, because its nonce is not ours");
     assert_snapshot!(shown(&browser.await.unwrap()), @"
     502 Login failed
     You allowed the login, but the program could not finish it.
@@ -270,6 +270,6 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: no browser can be opened here: xdg-open ended with status 3. Open the address above yourself.
-    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 90 seconds
+    LoginExpired: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 90 seconds
     ");
 }

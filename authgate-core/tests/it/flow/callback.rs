@@ -78,10 +78,10 @@ async fn an_invalid_response_with_the_right_state_ends_the_login() {
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    Callback: login: the browser came back with neither a code nor an error. Start again
-    Callback: login: the browser came back with both a code and an error. Start again
-    Callback: login: the browser came back with an empty or repeated parameter. Start again
-    Callback: login: the browser came back with an empty or malformed code. Start again
+    Callback: the browser came back with neither a code nor an error. Log in again
+    Callback: the browser came back with both a code and an error. Log in again
+    Callback: the browser came back with an empty or repeated parameter. Log in again
+    Callback: the browser came back with an empty or malformed code. Log in again
     ");
     pages.dedup();
     assert_snapshot!(pages.join("\n\n"), @"
@@ -105,10 +105,10 @@ async fn an_error_response_injects_no_html_and_no_escape_sequence() {
     assert_snapshot!(shown(&page), @r"
     200 The server refused the login
     It returned an error, so the program got no access.
-    login: the server refused it: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
+    the server refused the login: &lt;script&gt;alert(1)&lt;/script&gt; (\u{1b}[2J&quot;&gt;&lt;img src=x&gt;)
     You can close this tab. To try again, start the login again in the terminal.
     ");
-    assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: login: the server refused it: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
+    assert_snapshot!(described(&begun.failure().await), @r#"LoginRefused: the server refused the login: <script>alert(1)</script> (\u{1b}[2J"><img src=x>)"#);
 }
 
 #[tokio::test]
@@ -335,8 +335,8 @@ async fn the_issuer_of_a_response_is_checked() {
         }
     }
     assert_snapshot!(errors.join("\n"), @"
-    Callback: login: the browser came back with the response of another server, https://evil.example.com, in a possible mix-up attack (RFC 9207). Start again
-    Callback: login: the browser came back with no iss parameter, although this server says that it sends one (RFC 9207). Start again
-    Callback: login: the browser came back with more than one iss parameter. Start again
+    Callback: the browser came back with the response of another server, https://evil.example.com, in a possible mix-up attack (RFC 9207). Log in again
+    Callback: the browser came back with no iss parameter, although this server says that it sends one (RFC 9207). Log in again
+    Callback: the browser came back with more than one iss parameter. Log in again
     ");
 }

@@ -54,8 +54,8 @@ async fn polling_ends_with_the_code_or_after_half_an_hour() {
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    1 minutes: LoginExpired: login: the code expired before anybody approved it
-    30 minutes: LoginExpired: login: the code expired before anybody approved it
+    1 minutes: LoginExpired: the login timed out: the code expired before anybody approved it
+    30 minutes: LoginExpired: the login timed out: the code expired before anybody approved it
     ");
 }
 
@@ -107,16 +107,16 @@ async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no device_code
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no user_code
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the user_code is not one that a person can type
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no verification_uri
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with javascript:, not with https://
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with file:, not with https://
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: http://example.com/device is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it contains a user name or password: take them out
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is longer than any address that a person can type
-    Protocol: device authorization: http://127.0.0.1:[port]/oauth/device/code: the polling interval is longer than the code is good for
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no device_code
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no user_code
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the user_code is not one that a person can type
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the answer has no verification_uri
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with javascript:, not with https://
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it begins with file:, not with https://
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: http://example.com/device is plain http, which shows the token to everyone on the way. Use https
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it contains a user name or password. Remove them
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is longer than any address that a person can type
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the polling interval is longer than the code is good for
     ");
 }
 
@@ -180,10 +180,10 @@ async fn a_client_without_the_device_grant_is_told_so() {
     }
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    DeviceFlowUnavailable: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration
-    DeviceFlowUnavailable: the device flow is not available: the server has no device authorization endpoint (404). Log in with a browser, or enable the device grant in the client's registration
-    DeviceFlowUnavailable: the device flow is not available: this client is not allowed the device grant (unauthorized_client). Log in with a browser, or enable the device grant in the client's registration
-    DeviceFlowUnavailable: the device flow is not available: the server does not grant these scopes to this client (invalid_scope). Log in with a browser, or enable the device grant in the client's registration
+    Other: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration
+    Other: the device flow is not available: the server has no device authorization endpoint (404). Log in with a browser, or enable the device grant in the client's registration
+    Other: the device flow is not available: this client is not allowed the device grant (unauthorized_client). Log in with a browser, or enable the device grant in the client's registration
+    Other: the device flow is not available: the server does not grant these scopes to this client (invalid_scope). Log in with a browser, or enable the device grant in the client's registration
     ");
 }
 

@@ -39,15 +39,15 @@ fn a_redirect_uri_is_loopback_http_with_a_port() {
     let mut errors = errors.to_vec();
     errors.dedup();
     assert_snapshot!(errors.join("\n"), @"
-    Config: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
-    Config: the redirect URI has port 0: write it as it is registered, such as http://127.0.0.1:[port]/callback
-    Config: the redirect URI is refused: it has a query, and a server's address has none
-    Config: the redirect URI is refused: it has a fragment (#...): take it out
-    Config: the redirect URI is refused: it contains a user name or password: take them out
-    Config: the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:[port]/callback
-    Config: the redirect URI contains white space or a control character: write it as one plain URL
-    Config: the redirect URI is not a URL (invalid port number): write it whole, from https:// (http:// on this machine) on
-    Config: the redirect URI is not a URL (relative URL without a base): write it whole, from https:// (http:// on this machine) on
+    Other: the redirect URI has no port: write it as it is registered, such as http://127.0.0.1:[port]/callback
+    Other: the redirect URI has port 0: write it as it is registered, such as http://127.0.0.1:[port]/callback
+    Other: the redirect URI is refused: it has a query (?...). Remove it
+    Other: the redirect URI is refused: it has a fragment (#...). Remove it
+    Other: the redirect URI is refused: it contains a user name or password. Remove them
+    Other: the redirect URI is not http to this machine: write it as it is registered, such as http://127.0.0.1:[port]/callback
+    Other: the redirect URI is refused: it contains white space or a control character. Remove it
+    Other: the redirect URI is refused: it is not a URL (invalid port number). Write the whole URL, with its https:// or http://
+    Other: the redirect URI is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
     ");
 }
 
@@ -76,9 +76,9 @@ async fn a_port_in_use_is_an_error_and_no_other_is_used() {
         errors.push(described(&error));
     }
     assert_snapshot!(errors.join("\n"), @"
-    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    Listener: login: cannot listen on [::1]:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
+    BrowserUnavailable: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port
+    BrowserUnavailable: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port
+    BrowserUnavailable: cannot listen on [::1]:[port]: another program, perhaps another login, uses this port
     ");
 }
 

@@ -90,7 +90,7 @@ async fn refusals_are_told_apart() {
     assert!(matches!(refusals[3], Error::Response { .. }));
     insta::assert_snapshot!(lines(refusals), @"
     userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 401 invalid_token (User not found)
-    userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403 insufficient_scope. The token lacks a scope that this address wants: ask for it when the token is fetched
+    userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 403 insufficient_scope. Get a token with the scope that this address requires
     userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 401, which is not a JSON object (no content type; an empty body)
     userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 200, which is not a JSON object (application/json; a body that is not shown)
     userinfo: http://127.0.0.1:[port]/oauth/userinfo answered 200, which is not a JSON object (application/jwt; a body that is not shown)

@@ -39,13 +39,13 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
         person.success().await;
     }
     assert_snapshot!(notices.join("\n\n"), @"
-    notice: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow. This login uses a device code instead.
+    notice: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port. This login uses a device code instead.
 
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: no browser can be opened here: xdg-open ended with status 3. This login uses a device code instead.
 
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    notice: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes. This login uses a device code instead.
+    notice: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes. This login uses a device code instead.
     ");
 }
 
@@ -66,7 +66,7 @@ async fn after_access_denied_no_other_flow_asks_again() {
     The login request was declined, so the program got no access.
     You can close this tab and return to the terminal.
     ");
-    assert_snapshot!(described(&person.failure().await), @"Denied: login: it was refused by the person who was asked (User denied the authorization request). Start again if that was a mistake");
+    assert_snapshot!(described(&person.failure().await), @"Denied: access denied: the login request was declined (User denied the authorization request)");
     assert_eq!(
         (person.device_codes(), person.server.count(Endpoint::Token)),
         (0, 0)
@@ -88,9 +88,9 @@ async fn a_browser_asked_for_by_name_is_not_replaced() {
         assert_eq!(person.device_codes(), 0);
     }
     assert_snapshot!(errors.join("\n"), @"
-    Listener: login: cannot listen on 127.0.0.1:[port]: another program uses this port. Wait for the other program (perhaps a login in another terminal), or use the device flow
-    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
-    LoginExpired: login: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
+    BrowserUnavailable: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port
+    LoginExpired: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
+    LoginExpired: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes
     ");
 }
 

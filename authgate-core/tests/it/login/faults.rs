@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use authgate_core::flow::Prompt;
 use authgate_core::notice::Notices;
 use authgate_core::store::{FallbackStore, FileStore, LoginLock, StoredToken, TokenStore};
-use authgate_core::{Error, Result, Session, authenticate};
+use authgate_core::{Result, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, LIMIT, until};
 use insta::assert_snapshot;
@@ -223,7 +223,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         match struck {
             Ok(Err(error)) => {
                 assert!(
-                    matches!(error, Error::Interrupted { .. }) && error.is_transient(),
+                    error.to_string().contains("ended without a result") && error.is_transient(),
                     "{error}"
                 );
                 interrupted += 1;
@@ -255,7 +255,7 @@ async fn a_refreshed_token_is_saved_before_any_notice() {
         .scopes(["profile", "email", "not-granted"]);
     let outcome = authenticate(options.clone()).await;
     assert!(
-        matches!(outcome, Err(Error::Interrupted { .. })),
+        matches!(&outcome, Err(error) if error.to_string().contains("ended without a result")),
         "{outcome:?}"
     );
 

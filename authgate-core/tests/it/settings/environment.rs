@@ -124,7 +124,7 @@ fn a_malformed_entry_is_named_by_its_line_and_never_shown() {
             .refusal()
             .replace(&format!("line {line} "), "line [line] ");
         insta::allow_duplicates!(
-            insta::assert_snapshot!(refusal, @".env: line [line] is no entry of the form NAME=value, or a quote that is opened there is never closed; put a value with spaces, quotes, $ or # in single quotes")
+            insta::assert_snapshot!(refusal, @".env: line [line] is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, $ or # in single quotes")
         );
     }
 }
@@ -157,7 +157,7 @@ fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
         ))
     };
     doubling(3).assert_values([("A3", &"canary".repeat(80))]);
-    insta::assert_snapshot!(doubling(18).refusal(), @".env: line 13 grows beyond 64 KiB by the variables that it names");
+    insta::assert_snapshot!(doubling(18).refusal(), @".env: line 13 grows beyond 64 KiB when its variables are expanded");
 }
 
 #[cfg(unix)]
@@ -186,7 +186,7 @@ fn all_missing_variables_are_named_at_once() {
     let refusal = environment
         .require(["AUTHGATE_TEST_A", "AUTHGATE_TEST_B", "AUTHGATE_TEST_C"])
         .unwrap_err();
-    insta::assert_snapshot!(refusal, @"not set: AUTHGATE_TEST_A, AUTHGATE_TEST_C. Export them or write them into a file .env in the current directory (.env.example shows how)");
+    insta::assert_snapshot!(refusal, @"not set: AUTHGATE_TEST_A, AUTHGATE_TEST_C. Export them, or write them into a file .env in the current directory (.env.example shows how)");
 }
 
 #[test]

@@ -48,23 +48,23 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     let refusals = lines(refused.map(|url| parse(url).unwrap_err()));
     assert!(!refusals.contains("canary"), "{refusals}");
     insta::assert_snapshot!(refusals, @"
-    AUTHGATE_URL is refused: http://auth.example.com/ is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    AUTHGATE_URL is refused: http://localhost.example.com/ is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    AUTHGATE_URL is refused: http://10.0.0.1/ is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    AUTHGATE_URL is refused: http://[::2]/ is plain http, which shows the token to everyone on the way: use https (http is for this machine only; AUTHGATE_ALLOW_HTTP=1, in code `PlainHttp::Anywhere`, lets it through all the same)
-    AUTHGATE_URL is refused: it contains a user name or password: take them out
-    AUTHGATE_URL is refused: it contains a user name or password: take them out
-    AUTHGATE_URL is refused: it has a query, and a server's address has none
-    AUTHGATE_URL is refused: it has a fragment (#...): take it out
+    AUTHGATE_URL is refused: http://auth.example.com/ is plain http, which shows the token to everyone on the way. Use https
+    AUTHGATE_URL is refused: http://localhost.example.com/ is plain http, which shows the token to everyone on the way. Use https
+    AUTHGATE_URL is refused: http://10.0.0.1/ is plain http, which shows the token to everyone on the way. Use https
+    AUTHGATE_URL is refused: http://[::2]/ is plain http, which shows the token to everyone on the way. Use https
+    AUTHGATE_URL is refused: it contains a user name or password. Remove them
+    AUTHGATE_URL is refused: it contains a user name or password. Remove them
+    AUTHGATE_URL is refused: it has a query (?...). Remove it
+    AUTHGATE_URL is refused: it has a fragment (#...). Remove it
     AUTHGATE_URL is refused: it begins with file:, not with https://
     AUTHGATE_URL is refused: it begins with javascript:, not with https://
     AUTHGATE_URL is refused: it begins with ftp:, not with https://
-    AUTHGATE_URL is not a URL (empty host): write it whole, from https:// (http:// on this machine) on
-    AUTHGATE_URL is not a URL (relative URL without a base): write it whole, from https:// (http:// on this machine) on
-    AUTHGATE_URL contains white space or a control character: write it as one plain URL
-    AUTHGATE_URL contains white space or a control character: write it as one plain URL
-    AUTHGATE_URL contains white space or a control character: write it as one plain URL
-    AUTHGATE_URL contains white space or a control character: write it as one plain URL
+    AUTHGATE_URL is refused: it is not a URL (empty host). Write the whole URL, with its https:// or http://
+    AUTHGATE_URL is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
+    AUTHGATE_URL is refused: it contains white space or a control character. Remove it
+    AUTHGATE_URL is refused: it contains white space or a control character. Remove it
+    AUTHGATE_URL is refused: it contains white space or a control character. Remove it
+    AUTHGATE_URL is refused: it contains white space or a control character. Remove it
     ");
 }
 

@@ -26,7 +26,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 fn reason<T: Debug>(result: Result<T>) -> String {
     match result {
-        Err(error @ Error::Store { .. }) => error.to_string(),
+        Err(error @ Error::Other { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }

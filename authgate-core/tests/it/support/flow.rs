@@ -130,12 +130,15 @@ pub(crate) enum TestBrowser {
 
 impl Browser for TestBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
-        let reason = "xdg-open ended with status 3".to_owned();
+        let reason = "no browser can be opened here: xdg-open ended with status 3".to_owned();
         match self {
             Self::Opens(opened) => Box::pin(ready(
                 opened.send(url.clone()).map_err(|error| panic!("{error}")),
             )),
-            Self::Fails => Box::pin(ready(Err(Error::BrowserUnavailable { reason }))),
+            Self::Fails => Box::pin(ready(Err(Error::BrowserUnavailable {
+                reason,
+                source: None,
+            }))),
             Self::Hangs => Box::pin(pending()),
         }
     }

@@ -70,10 +70,7 @@ impl Fragile {
             Outcome::FailsAndLoses => self.remove(),
             Outcome::Fails => {}
         }
-        Err(Error::Store {
-            place: "fragile".to_owned(),
-            reason: format!("cannot {call}"),
-        })
+        Err(Error::transient(format!("fragile: cannot {call}")))
     }
 }
 

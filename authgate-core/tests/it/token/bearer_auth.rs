@@ -269,7 +269,7 @@ async fn a_refused_url_is_sent_no_token_and_costs_none() {
     ] {
         let error = api.bearer.get(url).send().await.unwrap_err();
         assert!(
-            matches!(error, Error::Config(_)) && !error.to_string().contains("canary"),
+            matches!(error, Error::Other { .. }) && !error.to_string().contains("canary"),
             "{error}"
         );
     }
@@ -351,7 +351,7 @@ async fn a_body_or_an_answer_that_takes_too_long_is_given_up() {
         )
         .await;
     assert!(
-        matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("no answer in time")),
+        matches!(&body.end, BodyEnd::Lost(error) if error.to_string().contains("timed out while waiting for an answer")),
         "{body:?}"
     );
     assert!((7..=9).contains(&body.bytes.len()), "{body:?}");

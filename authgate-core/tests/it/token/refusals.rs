@@ -18,8 +18,8 @@ async fn a_refused_client_or_scope_is_explained() {
         .unwrap_err();
     assert!(!wrong_secret.is_transient() && !unknown_scope.is_transient());
     insta::assert_snapshot!(lines([wrong_secret, unknown_scope]), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted)). A scope was asked for that the server does not know or does not grant to this client
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A service must be registered as a confidential client. Check the client ID and the client secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted)). Request only scopes that the server knows and grants to this client
     ");
     server.assert_requests([Endpoint::Token; 2]);
 }
@@ -66,10 +66,10 @@ async fn a_redirected_grant_is_not_followed() {
     let refusals = service.failures(redirects).await;
     assert!(refusals.iter().all(|error| !error.is_transient()));
     insta::assert_snapshot!(lines(refusals), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://evil.example (302), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://evil.example (307), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://evil.example (308), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token: unexpected redirect to https://[redacted].example (302), which is not followed because the credentials would go along: check the server's URL (AUTHGATE_URL)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 302: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 307: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 308: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 302: a redirect to https://[redacted].example, which we do not follow because the credentials would go along. Check the server's URL
     ");
 }
 
@@ -101,12 +101,12 @@ async fn only_a_200_without_an_error_in_it_is_a_grant() {
     );
     refusals.push(error);
     insta::assert_snapshot!(lines(refusals), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 201, which is not the answer that the protocol has for this
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 202, which is not the answer that the protocol has for this
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 206, which is not the answer that the protocol has for this
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 201, which is not an OAuth answer
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 202, which is not an OAuth answer
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 206, which is not an OAuth answer
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 204, which is not a JSON object (no content type; an empty body)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <html>blocked by the firewall</html>)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200 invalid_scope. A scope was asked for that the server does not know or does not grant to this client
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200 invalid_scope. Request only scopes that the server knows and grants to this client
     ");
 }
 
@@ -220,8 +220,8 @@ async fn a_secret_is_redacted_in_every_spelling() {
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <p>[redacted]</p>)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <p>[redacted]</p>)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/plain; a body that is not shown)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client ({"sent":"[redacted]"}). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Y2FuYXJ5 [redacted]). Check the client's ID (CLIENT_ID), and its secret (CLIENT_SECRET) if it has one; a service must be registered as a confidential client; in .env, put a secret with $, # or spaces in single quotes
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client ({"sent":"[redacted]"}). A service must be registered as a confidential client. Check the client ID and the client secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Y2FuYXJ5 [redacted]). A service must be registered as a confidential client. Check the client ID and the client secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is one that is not known here, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 x ([redacted])
     "#);

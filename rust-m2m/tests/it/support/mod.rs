@@ -15,9 +15,20 @@ pub(crate) fn service(home: &Home, server: &DevServer) -> Run {
     run(home).as_service_of(server).trusting(&[server])
 }
 
-/// The error that ended a run before it printed anything, without its causes: they are in the system's words.
+/// The error that ended a run before it printed anything.
 #[track_caller]
 pub(crate) fn error(ended: &Ended) -> String {
     ended.fails_with(1, &["error: "]);
-    ended.said().lines().next().unwrap_or_default().to_owned() + "\n"
+    let said = ended.said();
+    assert_eq!(said.lines().count(), 1, "{ended:?}");
+    said.trim_end().to_owned() + "\n"
+}
+
+/// The same without its cause, which is in the system's words.
+#[track_caller]
+pub(crate) fn without_cause(ended: &Ended) -> String {
+    let error = error(ended);
+    let (before, rest) = error.split_once(" (").unwrap();
+    let (_, after) = rest.rsplit_once("). ").unwrap();
+    format!("{before} ([cause]). {after}")
 }
