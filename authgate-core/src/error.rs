@@ -226,7 +226,8 @@ impl Error {
         format!("{happened}{cause}{advice}")
     }
 
-    fn happened(&self) -> String {
+    /// Says what happened and where, without advice, for a caller that goes on by itself.
+    pub(crate) fn happened(&self) -> String {
         match self {
             Self::Transport {
                 operation,

@@ -199,7 +199,10 @@ impl Login {
         }
         match self.run_browser().await {
             Err(because) if because.is_browser_failure() => {
-                self.notice(format!("{because}. This login uses a device code instead"));
+                self.notice(format!(
+                    "{}, so this login uses a device code instead",
+                    because.happened()
+                ));
                 self.run_device().await
             }
             outcome => outcome,
@@ -287,7 +290,8 @@ impl Login {
 
     fn report_not_refreshed(&self, error: &Error) {
         self.notice(format!(
-            "The login could not be refreshed: {error}. The stored token is still valid"
+            "The login could not be refreshed: {}. The stored token is still valid",
+            error.happened()
         ));
     }
 

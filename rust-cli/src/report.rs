@@ -41,7 +41,7 @@ impl<'a> Report<'a> {
 
     pub(crate) fn json(&self) -> Result<String> {
         let mut json = match &self.user {
-            Ok(user) => json!({ "user": full_name(user), "subject": safe(&user.sub) }),
+            Ok(user) => json!({ "user": full_name(user), "subject": safe(user.sub.as_ref()) }),
             Err(error) => json!({ "user_info_error": Settings::explain(error) }),
         };
         json["access_token"] = json!(self.token.access_token.masked());
@@ -49,16 +49,16 @@ impl<'a> Report<'a> {
         json["token_type"] = json!(shown(&self.token.token_type));
         json["expires_in"] = json!(self.remaining.map(whole_seconds));
         json["expires_at"] = json!(self.remaining.and_then(date_of_expiry));
-        json["scope"] = json!(safe(&self.token.scope));
+        json["scope"] = json!(safe(self.token.scope.as_ref()));
         json["id_token"] = json!(mask(self.token.id_token.as_ref()));
         json["token_info"] = match &self.token_info {
             Ok(info) => json!({
                 "active": info.active,
-                "user_id": safe(&info.user_id),
-                "client_id": safe(&info.client_id),
-                "scope": safe(&info.scope),
-                "subject_type": safe(&info.subject_type),
-                "issuer": safe(&info.iss),
+                "user_id": safe(info.user_id.as_ref()),
+                "client_id": safe(info.client_id.as_ref()),
+                "scope": safe(info.scope.as_ref()),
+                "subject_type": safe(info.subject_type.as_ref()),
+                "issuer": safe(info.iss.as_ref()),
                 "exp": info.exp,
             }),
             Err(error) => json!({ "error": Settings::explain(error) }),
@@ -86,7 +86,7 @@ impl Display for Report<'_> {
         match &self.user {
             Ok(user) => {
                 writeln!(out, "User: {}", full_name(user))?;
-                writeln!(out, "Subject: {}", or_empty(&user.sub))?;
+                writeln!(out, "Subject: {}", or_empty(user.sub.as_ref()))?;
             }
             Err(error) => {
                 let error = Settings::explain(error);
@@ -98,21 +98,25 @@ impl Display for Report<'_> {
         writeln!(out, "Token Type: {}", shown(&self.token.token_type))?;
         writeln!(out, "Expires In: {}", or_unknown(expires_in))?;
         writeln!(out, "Expires At: {}", or_unknown(expires_at))?;
-        writeln!(out, "Scope: {}", or_empty(&self.token.scope))?;
+        writeln!(out, "Scope: {}", or_empty(self.token.scope.as_ref()))?;
         writeln!(out, "ID Token: {}", mask(self.token.id_token.as_ref()))?;
         match &self.token_info {
             Ok(info) => {
                 let active = if info.active { "True" } else { "False" };
                 writeln!(out, "TokenInfo Active: {active}")?;
-                writeln!(out, "TokenInfo UserID: {}", or_empty(&info.user_id))?;
-                writeln!(out, "TokenInfo ClientID: {}", or_empty(&info.client_id))?;
-                writeln!(out, "TokenInfo Scope: {}", or_empty(&info.scope))?;
+                writeln!(out, "TokenInfo UserID: {}", or_empty(info.user_id.as_ref()))?;
+                writeln!(
+                    out,
+                    "TokenInfo ClientID: {}",
+                    or_empty(info.client_id.as_ref())
+                )?;
+                writeln!(out, "TokenInfo Scope: {}", or_empty(info.scope.as_ref()))?;
                 writeln!(
                     out,
                     "TokenInfo SubjectType: {}",
-                    or_empty(&info.subject_type)
+                    or_empty(info.subject_type.as_ref())
                 )?;
-                writeln!(out, "TokenInfo Issuer: {}", or_empty(&info.iss))?;
+                writeln!(out, "TokenInfo Issuer: {}", or_empty(info.iss.as_ref()))?;
                 write!(out, "TokenInfo Exp: {}", or_unknown(info.exp))
             }
             Err(error) => write!(out, "TokenInfo error: {}", Settings::explain(error)),
@@ -184,11 +188,11 @@ fn shown(text: &str) -> String {
     excerpt(text, 300)
 }
 
-fn safe(text: &Option<String>) -> Option<String> {
-    text.as_deref().map(shown)
+fn safe(text: Option<&String>) -> Option<String> {
+    text.map(|text| shown(text))
 }
 
-fn or_empty(text: &Option<String>) -> String {
+fn or_empty(text: Option<&String>) -> String {
     safe(text).unwrap_or_default()
 }
 

@@ -183,7 +183,7 @@ impl Polling {
     fn back_off(&mut self, error: Error, prompt: &dyn Prompt) {
         self.failures = self.failures.saturating_add(1);
         self.token_may_be_lost |= may_have_lost_a_token(&error);
-        let reason = error.to_string();
+        let reason = error.happened();
         self.last_error = Some(error);
         prompt.notice(&Notice::new(format!(
             "{reason}. Polling again in {}",
