@@ -20,7 +20,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::discovery::{ClientAuthentication, Endpoints};
 use crate::error::{Error, Result};
 use crate::http::{Answer, HttpClient, Retry, post_form};
+use crate::jwt::unverified_claim;
 use crate::secret::Secret;
+use crate::text;
 use crate::token::Token;
 
 #[cfg(feature = "login")]
@@ -160,6 +162,30 @@ impl OAuthClient {
             .post_as(authentication, operation, url, parameters, retry)
             .await?;
         token_response::read(operation, url, obtained, answer.object()?)
+    }
+
+    /// Sends a grant of a person, and refuses an access token that names another issuer: it may be a
+    /// token of another server that this server has borrowed (RFC 9700 section 4.4).
+    async fn login_grant(
+        &self,
+        operation: &'static str,
+        authentication: ClientAuthentication,
+        parameters: &[(&str, &str)],
+        retry: Retry,
+    ) -> Result<Token> {
+        let token = self
+            .grant(operation, authentication, parameters, retry)
+            .await?;
+        let named = unverified_claim(&token.access_token, "iss");
+        match (&self.endpoints.issuer, named) {
+            (Some(issuer), Some(named)) if !issuer.matches(&named) => {
+                Err(Error::permanent(format!(
+                    "{operation}: {issuer} sent an access token of {}, so we do not use it",
+                    text::excerpt(&named, 200)
+                )))
+            }
+            _ => Ok(token),
+        }
     }
 
     /// Posts a form with the client's credentials, authenticated as discovery says.

@@ -13,7 +13,7 @@ use crate::text::printable_url;
 
 pub use environment::Environment;
 use url::Refusal;
-pub use url::{PlainHttp, Query, parse_url};
+pub use url::{PlainHttp, Query, parse_origin, parse_url};
 pub(crate) use url::{check_url, is_loopback};
 
 /// The settings that a program reads from the environment or `.env`.

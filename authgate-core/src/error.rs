@@ -80,6 +80,18 @@ pub enum Error {
         reason: String,
     },
 
+    /// The server's discovery document leads a person's login to another server, which may be an
+    /// attack (RFC 9700 section 4.4). We sent nothing there. If the user knows that the two belong
+    /// together, they can trust that origin by name.
+    UntrustedOrigin {
+        /// The endpoint, such as `authorization endpoint`.
+        endpoint: &'static str,
+        /// Its origin, such as `https://login.example.com`.
+        origin: String,
+        /// The server whose document names it.
+        issuer: String,
+    },
+
     /// Access denied: the person declined in the browser or on the device page (RFC 6749 section
     /// 4.1.2.1, RFC 8628 section 3.5). Do not ask again.
     Denied {
@@ -116,6 +128,15 @@ pub enum Error {
         reason: String,
         /// The message of the system, if it gave one.
         source: Option<Cause>,
+    },
+
+    /// The login that is stored for this client is for another server. It was neither used nor
+    /// replaced; the user decides.
+    OtherLogin {
+        /// The server that issued the stored login.
+        issuer: String,
+        /// The server of this login.
+        server: String,
     },
 
     /// The server has ended the person's login, or nothing is stored that could refresh it.
@@ -271,6 +292,11 @@ impl Error {
                 status: None,
                 reason,
             } => format!("{operation}: {url}: {reason}"),
+            Self::UntrustedOrigin {
+                endpoint,
+                origin,
+                issuer,
+            } => format!("discovery: the {endpoint} of {issuer} is at {origin}, another server"),
             Self::Denied { description } => format!(
                 "access denied: the login request was declined{}",
                 explained(description.as_ref())
@@ -282,6 +308,9 @@ impl Error {
             Self::LoginExpired { reason } => format!("the login timed out: {reason}"),
             Self::Callback { reason } => format!("the browser came back with {reason}"),
             Self::BrowserUnavailable { reason, .. } => reason.clone(),
+            Self::OtherLogin { issuer, server } => format!(
+                "the stored login of this client is for {issuer}, not for {server}, so it is neither used nor replaced"
+            ),
             Self::LoginEnded => "the login has expired or was revoked".to_owned(),
             Self::Other { message, .. } => message.clone(),
         }
@@ -299,6 +328,9 @@ impl Error {
             },
             Self::Response { retry_after, .. } => wait(*retry_after).map(Cow::from),
             Self::WrongServer { .. } => Some("Check the server's URL".into()),
+            Self::UntrustedOrigin { .. } => {
+                Some("Unless you know that it belongs to this server, do not log in".into())
+            }
             Self::LoginRefused { code, .. } => advice_for(code).map(Cow::from),
             Self::Callback { .. } | Self::LoginEnded => Some("Log in again".into()),
             _ => None,

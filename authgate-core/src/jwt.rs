@@ -12,8 +12,17 @@ use crate::secret::Secret;
 /// The claim is unverified, because AuthGate signs with a key that clients do not have. Use it only
 /// for *not* doing something, such as sending a token to a server other than the one that it names.
 pub(crate) fn unverified_claim(token: &Secret, name: &str) -> Option<String> {
+    claims(token)?.get(name)?.as_str().map(str::to_owned)
+}
+
+/// Returns a time claim of a JWT, in seconds since 1970, as unverified as any other.
+#[cfg(feature = "login")]
+pub(crate) fn unverified_time(token: &Secret, name: &str) -> Option<u64> {
+    claims(token)?.get(name)?.as_u64()
+}
+
+fn claims(token: &Secret) -> Option<Map<String, Value>> {
     let payload = token.expose().split('.').nth(1)?.trim_end_matches('=');
     let claims = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?);
-    let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
-    claims.get(name)?.as_str().map(str::to_owned)
+    serde_json::from_slice(&claims).ok()
 }

@@ -72,7 +72,6 @@ pub mod text;
 pub mod config;
 mod flight;
 pub mod http;
-#[cfg(feature = "login")]
 mod jwt;
 #[cfg(feature = "login")]
 pub mod notice;

@@ -3,6 +3,7 @@
 mod logout;
 mod next_token;
 mod options;
+mod origins;
 mod refresh;
 mod session;
 mod stores;
@@ -14,8 +15,7 @@ use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
 use crate::notice::Notice;
-use crate::store::{StoredLogin, StoredToken};
-use crate::text;
+use crate::store::{StoredLogin, StoredToken, seconds_since_1970};
 use crate::token::{Freshness, Token};
 
 pub use logout::{Logout, logout};
@@ -95,6 +95,7 @@ impl Login {
         let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?
             .fetch()
             .await?;
+        origins::check(&metadata, &options.trusted_origins)?;
         let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http)
             .with_secret(options.client_secret.clone());
         Ok(Self {
@@ -148,13 +149,17 @@ impl Login {
     /// A token of another or an unknown issuer is not sent anywhere, because the settings in a
     /// strange folder may name any server.
     async fn load(&self) -> Option<StoredLogin> {
-        let (ours, others): (Vec<_>, Vec<_>) =
-            self.stores.load_all().await.into_iter().partition(|login| {
-                let issuer = login.token.issuer.as_deref();
-                issuer.is_some_and(|issuer| self.issuer.matches(issuer))
-            });
-        if let (None, Some(other)) = (ours.first(), others.first()) {
-            self.report_other_issuer(other.token.issuer.as_deref());
+        let (ours, others): (Vec<_>, Vec<_>) = self
+            .stores
+            .load_all()
+            .await
+            .into_iter()
+            .partition(|login| is_of(&self.issuer, &login.token));
+        if ours.is_empty() && others.iter().any(|login| login.token.issuer.is_none()) {
+            self.notice(
+                "The stored login does not say which server it is for, so it is not used. The next \
+                 login replaces it",
+            );
         }
         ours.into_iter().next()
     }
@@ -178,6 +183,8 @@ impl Login {
 
     /// Runs the flow that fits, and stores the token that it returns.
     async fn run_flow(&self) -> Result<Token> {
+        self.options
+            .refuse_to_replace(&self.issuer, &self.stores.load_all().await)?;
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
             FlowMode::Browser => self.run_browser().await,
@@ -258,7 +265,9 @@ impl Login {
         // Take the lock so that we do not save between another process's refresh and its save. If
         // it cannot be acquired in time, save anyway: a new login must not be lost.
         let stores = self.stores.lock_if_possible().await;
-        let is_saved = stores.save_login(self.to_stored(token)).await;
+        let mut login = self.to_stored(token);
+        login.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
+        let is_saved = stores.save_login(login).await;
         drop(stores);
         self.warn_of_missing_scopes(token);
         match page {
@@ -273,19 +282,6 @@ impl Login {
         if !missing.is_empty() {
             self.notice(format!("The server did not grant: {}", missing.join(" ")));
         }
-    }
-
-    fn report_other_issuer(&self, issuer: Option<&str>) {
-        self.notice(match issuer {
-            Some(issuer) => format!(
-                "The stored login is for {}, not for {}, so it is not used. The next login replaces it",
-                text::excerpt(issuer, 200),
-                self.issuer
-            ),
-            None => "The stored login does not say which server it is for, so it is not used. The \
-                     next login replaces it"
-                .to_owned(),
-        });
     }
 
     fn report_not_refreshed(&self, error: &Error) {
@@ -315,4 +311,9 @@ impl Login {
 fn is_valid(stored: &StoredToken) -> bool {
     let freshness = stored.freshness(SystemTime::now(), MARGIN);
     !matches!(freshness, Freshness::Expired(_))
+}
+
+/// Returns whether `issuer` issued the token, as far as we know.
+fn is_of(issuer: &Issuer, stored: &StoredToken) -> bool {
+    (stored.issuer.as_deref()).is_some_and(|named| issuer.matches(named))
 }

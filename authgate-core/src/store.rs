@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Moment;
 use crate::error::Result;
+use crate::jwt::unverified_time;
 use crate::secret::Secret;
 use crate::token::{Freshness, Token};
 
@@ -90,6 +91,9 @@ pub struct StoredToken {
     pub scope: Option<String>,
     /// The OpenID Connect ID token.
     pub id_token: Option<Secret>,
+    /// When the person logged in, in seconds since 1970 by the wall clock; `None` if unknown. A
+    /// refresh does not change it.
+    pub logged_in_at: Option<u64>,
 }
 
 impl StoredToken {
@@ -103,6 +107,7 @@ impl StoredToken {
             issuer: None,
             scope: None,
             id_token: None,
+            logged_in_at: None,
         }
     }
 
@@ -128,6 +133,7 @@ impl StoredToken {
             issuer: Some(issuer.to_owned()),
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
+            logged_in_at: None,
         }
     }
 
@@ -162,24 +168,47 @@ impl StoredToken {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
 
-    /// Returns the sort key that finds the newest of a client's tokens.
+    /// Returns the sort key that finds the newest of a client's logins.
     fn newness(&self) -> Newness {
-        self.expires_at.map_or(Newness::Unknown, Newness::ExpiresAt)
+        Newness {
+            made_at: self.made_at().unwrap_or(u64::MAX),
+            expires_at: self.expires_at.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Returns when the login was made. Another client's entry does not say, so take the time when
+    /// its token was issued, if that is a JWT.
+    pub(crate) fn made_at(&self) -> Option<u64> {
+        self.logged_in_at
+            .or_else(|| unverified_time(&self.access_token, "iat"))
     }
 }
 
-/// How new a token is; the newest is the greatest.
+/// How new a login is; the newest is the greatest.
 ///
-/// A token with an unknown expiry counts as the newest, because only the server can tell whether it
-/// still works. We use it until the server refuses it and then delete it, which uncovers the token
-/// in another store. If it counted as the oldest, we could skip or delete a login that still works.
+/// The newest login wins, and not the one that expires last: an older one may be another person's.
+/// Unknown times count as the newest, because only the server can tell whether such a token still
+/// works. We use it until the server refuses it and then delete it, which uncovers the token in
+/// another store. If it counted as the oldest, we could skip or delete a login that still works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Newness {
-    ExpiresAt(u64),
-    Unknown,
+struct Newness {
+    made_at: u64,
+    expires_at: u64,
 }
 
-fn seconds_since_1970(wall: SystemTime) -> Duration {
+impl Newness {
+    /// The key of records, which belong to one token each, so that none is newer than another.
+    const OF_A_RECORD: Self = Self {
+        made_at: 0,
+        expires_at: 0,
+    };
+
+    fn has_known_expiry(self) -> bool {
+        self.expires_at != u64::MAX
+    }
+}
+
+pub(crate) fn seconds_since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
 }

@@ -3,9 +3,11 @@
 use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
+use authgate_core::config::{PlainHttp, parse_origin};
 use authgate_core::error::in_one_line;
 use authgate_core::flow::RedirectUri;
 use authgate_core::login::FlowMode;
+use authgate_core::url::Origin;
 use authgate_core::{Environment, Error};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -29,6 +31,15 @@ pub(crate) struct Arguments {
     /// [default: http://127.0.0.1:8088/callback]
     #[arg(long, value_name = "URI", value_parser = RedirectUri::parse)]
     pub(crate) redirect_uri: Option<RedirectUri>,
+
+    /// Trust a server that the login server names for a part of the login, such as https://login.example.com; may be
+    /// given several times [variable: AUTHGATE_TRUSTED_ORIGINS, separated by blanks, never in .env]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub(crate) trust_origin: Vec<Origin>,
+
+    /// Replace a login of the same client at another server; with --logout, delete it
+    #[arg(long)]
+    pub(crate) replace: bool,
 
     /// Save the login in the file only, and do not touch the keyring [variable: AUTHGATE_NO_KEYRING=1]
     #[arg(long)]
@@ -56,6 +67,18 @@ impl Arguments {
         if self.redirect_uri.is_none() {
             self.redirect_uri = variable(environment, "AUTHGATE_REDIRECT_URI", RedirectUri::parse)?;
         }
+        if let Some(origins) = environment
+            .get_exported("AUTHGATE_TRUSTED_ORIGINS")
+            .map_err(wrong)?
+        {
+            for value in origins.expose().split_whitespace() {
+                self.trust_origin.push(origin(value).map_err(|reason| {
+                    wrong(format!(
+                        "invalid value for AUTHGATE_TRUSTED_ORIGINS: {reason}"
+                    ))
+                })?);
+            }
+        }
         self.no_keyring |= environment.switch("AUTHGATE_NO_KEYRING").map_err(wrong)?;
         Ok(self)
     }
@@ -68,6 +91,10 @@ fn flow_mode(name: &str) -> Result<FlowMode, &'static str> {
         "device" => Ok(FlowMode::Device),
         _ => Err("choose auto, browser or device"),
     }
+}
+
+fn origin(value: &str) -> Result<Origin, Error> {
+    parse_origin("the origin", value, PlainHttp::Anywhere)
 }
 
 fn variable<T, E: Display>(
@@ -87,13 +114,19 @@ fn wrong(reason: impl Display) -> clap::Error {
     Arguments::command().error(ErrorKind::ValueValidation, reason)
 }
 
-/// Adds our flag for the device flow if the user chose the browser flow, which failed.
+/// Adds the flag with which the next run may succeed.
 pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
     if flow_mode == FlowMode::Browser && error.is_browser_failure() {
         return anyhow!(
             "{}. To log in without a browser: rust-cli --flow device",
             in_one_line(&error)
         );
+    }
+    if let Error::UntrustedOrigin { origin, .. } = &error {
+        return anyhow!("{error}. To trust it: rust-cli --trust-origin {origin}");
+    }
+    if let Error::OtherLogin { .. } = &error {
+        return anyhow!("{error}. If you no longer need it, add --replace");
     }
     error.into()
 }

@@ -50,11 +50,14 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let options = LoginOptions::new(settings.authgate_url, settings.client_id)
         .client_secret(settings.client_secret)
         .plain_http(settings.plain_http)
+        .trusted_origins(arguments.trust_origin)
+        .replace_other_login(arguments.replace)
         .prompt(Terminal::new())
         .in_flight(in_flight);
     let keyring = !arguments.no_keyring;
     if arguments.logout {
-        return report::logged_out(&logout(options.keyring(keyring)).await?);
+        let logout = logout(options.keyring(keyring)).await.map_err(advise)?;
+        return report::logged_out(&logout);
     }
 
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow

@@ -94,7 +94,7 @@ impl OAuthClient {
             ("grant_type", GRANT_TYPE),
             ("device_code", device.device_code.expose()),
         ];
-        self.grant(
+        self.login_grant(
             POLL,
             self.endpoints().client_authentication,
             &parameters,
@@ -105,11 +105,6 @@ impl OAuthClient {
 }
 
 impl DeviceAuth {
-    /// Returns whether the page is on another site than `server`, which the person should be told.
-    pub fn is_elsewhere(&self, server: &Url) -> bool {
-        self.verification_uri.origin() != server.origin()
-    }
-
     /// Reads the answer; the error says why we refuse it.
     fn read(
         answer: &Map<String, Value>,

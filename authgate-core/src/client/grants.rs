@@ -87,7 +87,7 @@ impl OAuthClient {
         ];
         let authentication = self.endpoints.client_authentication;
         Ok(self
-            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+            .login_grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
             .await?
             .or_from(previous))
     }
@@ -122,7 +122,7 @@ impl OAuthClient {
         ];
         // Ignore discovery here, because AuthGate reads the secret of this grant from the body
         // only.
-        self.grant(
+        self.login_grant(
             OPERATION,
             ClientAuthentication::Body,
             &parameters,

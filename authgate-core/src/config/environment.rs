@@ -91,6 +91,21 @@ impl Environment {
         }
     }
 
+    /// Returns a variable of the process environment. A file in the current folder must not set it,
+    /// because that file may belong to an attacker.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Other`] when the file sets it, or when the value is not UTF-8.
+    pub fn get_exported(&self, name: &str) -> Result<Option<Secret>> {
+        if self.file.contains_key(name) {
+            return Err(Error::permanent(format!(
+                "{name} is in the file .env, where it is not allowed. Export it instead"
+            )));
+        }
+        self.get(name)
+    }
+
     /// Returns the values of all these variables, in the same order.
     ///
     /// # Errors

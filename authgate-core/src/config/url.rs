@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use crate::error::{Error, Result};
 use crate::text;
@@ -92,6 +92,24 @@ pub(super) fn parse(value: &str, plain_http: PlainHttp, query: Query) -> Result<
         return Err(refused("it has a query (?...). Remove it"));
     }
     Ok(url)
+}
+
+/// Parses an origin (RFC 6454) that was given as `name`: a URL with a scheme, a host and perhaps a
+/// port, such as `https://login.example.com`.
+///
+/// # Errors
+///
+/// [`Error::Other`] with that name and the reason: the URL is refused by the rule of [`parse_url`],
+/// or it has a path.
+pub fn parse_origin(name: &str, value: &str, plain_http: PlainHttp) -> Result<Origin> {
+    let url = parse_url(name, value, plain_http, Query::Refused)?;
+    if url.path() != "/" {
+        return Err(Error::permanent(format!(
+            "{name} has a path: write only scheme and host, such as {}",
+            text::printable(&url.origin().ascii_serialization())
+        )));
+    }
+    Ok(url.origin())
 }
 
 /// Applies the rule to a URL from any source.

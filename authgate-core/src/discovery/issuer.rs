@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "login")]
+use url::{Origin, Url};
+
 use crate::text;
 
 /// The identifier of an authorization server: its URL, as the server or the user wrote it (OpenID
@@ -32,6 +35,12 @@ impl Issuer {
     /// Returns the URL without the trailing slash, otherwise as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the scheme, host and port; `None` if the URL cannot be parsed.
+    #[cfg(feature = "login")]
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        Url::parse(&self.0).ok().map(|url| url.origin())
     }
 
     /// Returns whether `url`, from a document, an answer or a token, names this issuer.

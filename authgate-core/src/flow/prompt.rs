@@ -10,6 +10,7 @@ use url::Url;
 use super::deadline::format_duration;
 use crate::client::{AuthorizationUrl, DeviceAuth, OAuthClient};
 use crate::config::is_loopback;
+use crate::discovery::Issuer;
 use crate::notice::Notice;
 use crate::text;
 
@@ -129,7 +130,7 @@ pub struct DevicePrompt<'a> {
     pub verification_uri_complete: Option<&'a Url>,
     /// The authorization server: its issuer, or its address if the issuer is unknown.
     pub server: String,
-    /// Whether the page is on another site than the server's endpoints.
+    /// Whether the page is on another site than `server`.
     pub is_on_other_site: bool,
     /// The client that gets access.
     pub client_id: String,
@@ -146,16 +147,20 @@ impl<'a> DevicePrompt<'a> {
             .device_authorization_url
             .as_ref()
             .unwrap_or(&endpoints.token_url);
-        let server = endpoints.issuer.as_ref().map_or_else(
+        let issuer = endpoints.issuer.as_ref();
+        let server = issuer.map_or_else(
             || endpoint.origin().ascii_serialization(),
             |issuer| issuer.as_str().to_owned(),
         );
+        let server_origin = issuer
+            .and_then(Issuer::origin)
+            .unwrap_or_else(|| endpoint.origin());
         Self {
             user_code: &device.user_code,
             verification_uri: &device.verification_uri,
             verification_uri_complete: device.verification_uri_complete.as_ref(),
             server: text::printable(&server),
-            is_on_other_site: device.is_elsewhere(endpoint),
+            is_on_other_site: device.verification_uri.origin() != server_origin,
             client_id: text::printable(client.client_id()),
             scopes: scopes.iter().map(|scope| text::printable(scope)).collect(),
             expires_in: device.expires_in,

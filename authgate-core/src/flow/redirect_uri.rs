@@ -7,6 +7,7 @@ use url::Host;
 
 use crate::config::{PlainHttp, Query, is_loopback, parse_url};
 use crate::error::{Error, Result};
+use crate::text;
 
 const HTTP_PORT: u16 = 80;
 
@@ -112,7 +113,7 @@ impl Default for RedirectUri {
 
 impl fmt::Display for RedirectUri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.as_written)
+        formatter.write_str(&text::printable(&self.as_written))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logs a person out, at the server and in every store.
 
-use super::{Login, LoginOptions, Stores};
+use super::{Login, LoginOptions, Stores, is_of};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -24,17 +24,19 @@ pub struct Logout {
 /// leaves the other valid. Deletes them even if the server does not confirm; the report lists the
 /// tokens that it did not confirm.
 ///
-/// A token of another server, or of an unknown one, is deleted and not sent anywhere.
+/// A token of an unknown server is deleted and not sent anywhere.
 ///
 /// # Errors
 ///
-/// [`Error::Other`] when another process does not release the lock of the stores. In that case,
+/// [`Error::OtherLogin`] when a login of another server is stored, unless
+/// [`LoginOptions::replace_other_login`] allows that it is deleted; [`Error::Other`] when another process does not release the lock of the stores. In that case,
 /// nothing is revoked or deleted.
 pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let stores = Stores::new(&options);
     let locked = stores.lock().await?;
 
     let found = stores.load_all().await;
+    options.refuse_to_replace(&Issuer::new(&options.authgate_url), &found)?;
     let was_logged_in = !found.is_empty();
     let not_revoked = revoke_all(&options, &stores, found).await;
 
@@ -54,14 +56,10 @@ async fn revoke_all(
     found: Vec<StoredLogin>,
 ) -> Vec<(&'static str, Error)> {
     let server = Issuer::new(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) =
-        found
-            .into_iter()
-            .map(|login| login.token)
-            .partition(|token| {
-                let issuer = token.issuer.as_deref();
-                issuer.is_some_and(|issuer| server.matches(issuer))
-            });
+    let (ours, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .map(|login| login.token)
+        .partition(|token| is_of(&server, token));
     let mut not_revoked: Vec<_> = others
         .iter()
         .flat_map(|token| {

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use url::Origin;
+
 use super::FlowMode;
 use crate::config::PlainHttp;
+use crate::discovery::Issuer;
+use crate::error::{Error, Result};
 use crate::flow::{Browser, InFlight, Platform, Prompt, RedirectUri, StandardError};
 use crate::http::HttpClient;
 use crate::secret::Secret;
-use crate::store::{FallbackStore, KeyringStore};
+use crate::store::{FallbackStore, KeyringStore, StoredLogin};
+use crate::text;
 
 /// The options of a login. Everything but the server and the client has a default.
 ///
@@ -36,6 +41,8 @@ pub struct LoginOptions {
     pub(super) in_flight: InFlight,
     pub(super) platform: Arc<Platform>,
     pub(super) prompt: Arc<dyn Prompt>,
+    pub(super) trusted_origins: Vec<Origin>,
+    pub(super) replaces_other_login: bool,
     keyring: bool,
     store: Option<Arc<FallbackStore>>,
     browser: Option<Arc<dyn Browser>>,
@@ -55,6 +62,8 @@ impl LoginOptions {
             in_flight: InFlight::default(),
             platform: Arc::new(Platform::current()),
             prompt: Arc::new(StandardError),
+            trusted_origins: Vec::new(),
+            replaces_other_login: false,
             keyring: true,
             store: None,
             browser: None,
@@ -94,6 +103,26 @@ impl LoginOptions {
     pub fn plain_http(self, plain_http: PlainHttp) -> Self {
         Self {
             http: self.http.with_plain_http(plain_http),
+            ..self
+        }
+    }
+
+    /// Trusts the endpoints that the server names at these origins, besides those at its own. Default:
+    /// none. Take them from the user, never from a file in the current folder: a hostile server
+    /// that borrows another one's login page would name that one here (RFC 9700 section 4.4).
+    pub fn trusted_origins(self, trusted_origins: impl IntoIterator<Item = Origin>) -> Self {
+        Self {
+            trusted_origins: trusted_origins.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Sets whether a login of the same client at another server may be replaced or, by
+    /// [`logout`](super::logout), deleted. Default: no, and the login fails with
+    /// [`Error::OtherLogin`](crate::Error::OtherLogin).
+    pub fn replace_other_login(self, replaces_other_login: bool) -> Self {
+        Self {
+            replaces_other_login,
             ..self
         }
     }
@@ -141,6 +170,21 @@ impl LoginOptions {
     /// Sets the counter of the work that a Ctrl-C should wait for.
     pub fn in_flight(self, in_flight: InFlight) -> Self {
         Self { in_flight, ..self }
+    }
+
+    /// Fails if one of these logins is for another server than `server` and must not be replaced.
+    pub(super) fn refuse_to_replace(&self, server: &Issuer, logins: &[StoredLogin]) -> Result<()> {
+        let other = logins
+            .iter()
+            .filter_map(|login| login.token.issuer.as_deref())
+            .find(|issuer| !server.matches(issuer));
+        match other {
+            Some(issuer) if !self.replaces_other_login => Err(Error::OtherLogin {
+                issuer: text::excerpt(issuer, 200),
+                server: server.to_string(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn browser_or_default(&self) -> Arc<dyn Browser> {

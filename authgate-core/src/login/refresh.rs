@@ -51,6 +51,14 @@ impl Login {
             let Some(current) = current.filter(|current| refused.as_ref() != Some(current)) else {
                 return Ok(self.ended(refused.is_some()));
             };
+            if let Some(refused) = &refused
+                && is_older(&current.token, &refused.token)
+            {
+                self.notice(
+                    "The stored login no longer works. An older login that was stored elsewhere is \
+                     used instead",
+                );
+            }
             if current.token.access_token != stale.access_token && is_valid(&current.token) {
                 return Ok(Refresh::Found(current.token));
             }
@@ -115,4 +123,9 @@ impl Login {
             None => Refresh::Ended,
         }
     }
+}
+
+/// Returns whether `login` is known to be older than `other`.
+fn is_older(login: &StoredToken, other: &StoredToken) -> bool {
+    (login.made_at().zip(other.made_at())).is_some_and(|(login, other)| login < other)
 }

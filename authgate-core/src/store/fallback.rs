@@ -107,8 +107,8 @@ impl FallbackStore {
             .unwrap_or_else(|error| LoginGuard::Unlocked(error.to_string()))
     }
 
-    /// Returns every login of the client, the newest first: those with an unknown expiry, then the
-    /// one that expires last. If there is none, adds a notice about each store that cannot be read.
+    /// Returns every login of the client, the newest first: those of unknown age
+    /// first. If there is none, adds a notice about each store that cannot be read.
     pub fn load_all(&self) -> Vec<StoredLogin> {
         let unsaved = self.unsaved().clone().map(|token| StoredLogin {
             token,
@@ -190,6 +190,7 @@ impl FallbackStore {
         let mut new = new.clone();
         new.scope = new.scope.or_else(|| old.token.scope.clone());
         new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
+        new.logged_in_at = old.token.logged_in_at;
 
         let mut is_saved = false;
         let mut failures = Vec::new();

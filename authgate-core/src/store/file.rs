@@ -101,7 +101,17 @@ impl FileStore {
             if !edit(&mut document) {
                 return Ok(());
             }
-            let replacement = match self.prepare(&document.to_text()) {
+            let text = document.to_text();
+            if text.len() as u64 > SIZE_LIMIT {
+                return Err(own_file::store_error(
+                    &self.path,
+                    format!(
+                        "would become larger than {} MiB, which no client reads: remove entries that are not needed",
+                        SIZE_LIMIT / 1024 / 1024
+                    ),
+                ));
+            }
+            let replacement = match self.prepare(&text) {
                 Ok(replacement) => replacement,
                 // The new file could not be written, perhaps because the disk is full. An empty
                 // file means the same as none, so remove the file, which needs no space.

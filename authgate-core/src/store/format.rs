@@ -39,12 +39,12 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     Some(StoredToken {
         refresh_token: entry.string("refresh_token").map(Secret::from),
         token_type,
-        expires_at: entry.get("expires_at").and_then(expiry),
-        issuer: record
-            .string("issuer")
-            .or_else(|| unverified_claim(&access_token, "iss")),
+        expires_at: entry.get("expires_at").and_then(time),
+        // The token itself knows best who issued it.
+        issuer: unverified_claim(&access_token, "iss").or_else(|| record.string("issuer")),
         scope: from_either("scope"),
         id_token: from_either("id_token").map(Secret::from),
+        logged_in_at: record.get("logged_in_at").and_then(time),
         access_token,
     })
 }
@@ -106,6 +106,8 @@ pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
             .into_iter()
             .filter_map(|(key, value)| Some((key, quoted(value?)))),
     );
+    let logged_in_at = token.logged_in_at.map(Value::from);
+    members.extend(logged_in_at.map(|time| ("logged_in_at", time)));
     (members.len() > 1).then(|| object(&members))
 }
 
@@ -124,9 +126,9 @@ fn read_record<'a>(record: &'a str, access_token: &Secret) -> Option<Object<'a>>
     (record.string("access_token_sha256")? == digest(access_token.expose())).then_some(record)
 }
 
-/// Parses an expiry in any format into seconds since 1970. Returns `None`, which means unknown, if
+/// Parses a time in any format into seconds since 1970. Returns `None`, which means unknown, if
 /// it cannot be parsed or is 0.
-fn expiry(text: &str) -> Option<u64> {
+fn time(text: &str) -> Option<u64> {
     let seconds = match serde_json::from_str(text).ok()? {
         Value::Number(number) => whole(number.as_f64()?),
         Value::String(text) => match text.trim().parse::<f64>() {

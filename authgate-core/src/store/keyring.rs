@@ -232,7 +232,7 @@ fn token_item(client_id: &str) -> Result<Item, Trouble> {
 
 fn record_item(client_id: &str) -> Result<Item, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
-    Item::new(RECORD_SERVICE, client_id, |_| Some(Newness::ExpiresAt(0)))
+    Item::new(RECORD_SERVICE, client_id, |_| Some(Newness::OF_A_RECORD))
 }
 
 /// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process

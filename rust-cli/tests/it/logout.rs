@@ -103,11 +103,19 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_login_at_another_server_is_deleted_and_sent_nowhere() {
+async fn a_login_at_another_server_is_deleted_only_with_replace() {
     let (other, home) = logged_in(600).await;
     let server = server().await;
     let ended = log_out(&home, &server).await;
     ended.says(&[other.url()]);
+    assert_snapshot!(failure(&ended), @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. To replace it: rust-cli --replace");
+    assert!(home.stored(server.public_client()).is_some());
+
+    let ended = run(&home, &server)
+        .args("--logout --replace")
+        .start()
+        .end()
+        .await;
     assert_snapshot!(failure(&ended), @"
     Logged out.
     warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked

@@ -324,6 +324,14 @@ async fn help_and_version_are_data() {
               Where the browser comes back to, exactly as it is registered for the client [variable:
               AUTHGATE_REDIRECT_URI] [default: http://127.0.0.1:8088/callback]
 
+          --trust-origin <ORIGIN>
+              Trust a server that the login server names for a part of the login, such as
+              https://login.example.com; may be given several times [variable: AUTHGATE_TRUSTED_ORIGINS,
+              separated by blanks, never in .env]
+
+          --replace
+              Replace a login of the same client at another server; with --logout, delete it
+
           --no-keyring
               Save the login in the file only, and do not touch the keyring [variable:
               AUTHGATE_NO_KEYRING=1]

@@ -244,24 +244,28 @@ async fn a_refresh_that_fails_after_a_401_does_not_end_the_login() {
 #[tokio::test]
 async fn a_login_at_another_server_is_sent_nowhere() {
     let (other, server, home) = (server().await, server().await, Home::new());
-    let mut notices = Vec::new();
+    let mut refusals = Vec::new();
     for expires_in in [600, -60] {
         let tokens = home.log_in(&other, expires_in);
-        let ended = run(&home, &server).approved_at(&server).await;
-        ended.shows_stored(&home, &server);
+        let before = home.text();
+        let ended = run(&home, &server).end().await;
         ended.says(&[other.url()]);
-        notices.push(ended.notices());
+        refusals.push(ended.failure(1));
+        assert_eq!(home.text(), before);
+
+        let ended = run(&home, &server)
+            .arg("--replace")
+            .approved_at(&server)
+            .await;
+        ended.shows_stored(&home, &server);
         let sent = format!("{:?}", server.requests());
         assert!(
             !sent.contains(&tokens.access_token)
                 && !sent.contains(tokens.refresh_token.as_ref().unwrap())
         );
     }
-    assert_eq!(notices[0], notices[1]);
-    assert_snapshot!(notices[0], @"
-    The stored login is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is not used. The next login replaces it.
-    [prompt]
-    ");
+    assert_eq!(refusals[0], refusals[1]);
+    assert_snapshot!(refusals[0], @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. To replace it: rust-cli --replace");
     assert_eq!(other.requests().len(), 0);
 }
 

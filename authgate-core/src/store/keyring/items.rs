@@ -127,7 +127,7 @@ impl Item {
         let mut understood = understood.into_iter();
         let newest = if let Some((newness, text, _)) = understood.next() {
             // We know which items are older only if all of them have an expiry.
-            if others == Others::AreReplaced || newness != Newness::Unknown {
+            if others == Others::AreReplaced || newness.has_known_expiry() {
                 superfluous.extend(understood.map(|(.., entry)| entry));
             }
             Some(text)

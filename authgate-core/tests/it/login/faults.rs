@@ -117,6 +117,20 @@ async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
 }
 
 #[tokio::test]
+async fn an_older_login_is_used_only_with_a_notice() {
+    let machine = Machine::new().await;
+    let mut revoked = login(&machine.server, LONG_AGO);
+    machine.server.revoke_everything();
+    let mut older = login(&machine.server, FAR_AHEAD);
+    (revoked.logged_in_at, older.logged_in_at) = (Some(200), Some(100));
+    machine.keyring.put(&revoked);
+    machine.file.save(CLIENT, &older).unwrap();
+    let session = machine.resume_and_validate().await;
+    assert_eq!(session.token().access_token, older.access_token);
+    assert_snapshot!(machine.prompt.said(), @"notice: The stored login no longer works. An older login that was stored elsewhere is used instead.");
+}
+
+#[tokio::test]
 async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let (machine, in_keyring) = Machine::with_login(LONG_AGO).await;
     let in_file = login(&machine.server, FAR_AHEAD);

@@ -106,9 +106,19 @@ fn token() -> impl Strategy<Value = StoredToken> {
         text(),
         text(),
         secret(),
+        option::of(1..=LARGEST_WHOLE_NUMBER),
     )
         .prop_map(
-            |(access_token, refresh_token, token_type, expires_at, issuer, scope, id_token)| {
+            |(
+                access_token,
+                refresh_token,
+                token_type,
+                expires_at,
+                issuer,
+                scope,
+                id_token,
+                logged_in_at,
+            )| {
                 let mut token = StoredToken::new(Secret::from(access_token));
                 token.refresh_token = refresh_token;
                 token_type.clone_into(&mut token.token_type);
@@ -116,6 +126,7 @@ fn token() -> impl Strategy<Value = StoredToken> {
                 token.issuer = issuer;
                 token.scope = scope;
                 token.id_token = id_token;
+                token.logged_in_at = logged_in_at;
                 token
             },
         )

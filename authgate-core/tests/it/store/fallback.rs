@@ -179,6 +179,24 @@ fn the_newest_token_counts_wherever_it_is() {
 }
 
 #[test]
+fn the_newest_login_counts_not_the_one_that_expires_last() {
+    let stores = Stores::with([None, None]);
+    let made_at = |number, time| {
+        let mut token = token(number);
+        token.logged_in_at = Some(time);
+        token
+    };
+    stores.first.put(&made_at(2, 100));
+    stores.second.put(&made_at(1, 200));
+    assert_eq!(stores.newest().unwrap().token, made_at(1, 200));
+
+    // A refresh does not make a login newer.
+    let older = stores.both.load_all().pop().unwrap();
+    assert!(stores.both.save_refreshed(&older, &token(3), &stores.guard));
+    assert_eq!(stores.first.content(), Some(made_at(3, 100)));
+}
+
+#[test]
 fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
     let stores = Stores::with([Some(2), None]);
     let mut undated = token(1);

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use authgate_core::notice::Notices;
 use authgate_core::store::{FileStore, LoginGuard, TokenStore};
-use authgate_core::{Error, Result};
+use authgate_core::{Error, Result, Secret};
 use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
 use insta::assert_snapshot;
@@ -234,6 +234,19 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
         assert_eq!(mode(&home.path().join(copy)), 0o600);
         assert!(taken(&notices, &home).contains("was damaged and has been replaced"));
     }
+}
+
+#[test]
+fn a_save_that_no_load_could_read_is_refused() {
+    let home = Home::new();
+    let mut large = token(1);
+    large.access_token = Secret::from("a".repeat(1 << 20));
+    large.refresh_token = Some(Secret::from("r".repeat(1 << 20)));
+    file_in(&home).save("first", &large).unwrap();
+    let before = home.text();
+    let refusal = reason(file_in(&home).save("second", &large));
+    assert_snapshot!(shown(&refusal, &home), @"[home]/.authgate-tokens.json: would become larger than 4 MiB, which no client reads: remove entries that are not needed");
+    assert_eq!(home.text(), before);
 }
 
 #[test]
