@@ -50,7 +50,7 @@ async fn run() -> Result<()> {
 
     // `api` carries the credential: clone it into every task that calls the API.
     let api = BearerAuth::new(session.token_source());
-    let userinfo = session.client().endpoints().userinfo_url.clone();
+    let userinfo = session.client()?.endpoints().userinfo_url.clone();
     let url = settings
         .api_url
         .or(userinfo)

@@ -11,6 +11,7 @@ mod stores;
 use std::time::{Duration, SystemTime};
 
 use crate::client::OAuthClient;
+use crate::clock::{Clock, SystemClock};
 use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
@@ -46,7 +47,8 @@ pub enum FlowMode {
 /// Processes refresh one at a time, so that one asks the server and the others use its token. If no
 /// stored token can be used, a flow runs, and the new token is stored.
 ///
-/// A network failure never ends a login. Only the server ends one, with `invalid_grant` for its
+/// A network failure never ends a login, and a stored token that is still valid is used although the
+/// server cannot be reached. Only the server ends one, with `invalid_grant` for its
 /// refresh token, or with `invalid_token` if there is none. A store that cannot be written does not
 /// end one either: if the result of a refresh could not be saved, the server is not asked, so the
 /// stored login stays valid. This run uses the stored token while it is valid, and then needs a
@@ -72,7 +74,7 @@ pub enum FlowMode {
 /// ```
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     let stores = Stores::new(&options);
-    let login = Login::at_server(options, stores).await?;
+    let login = Login::begin(options, stores).await?;
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
@@ -83,27 +85,37 @@ pub async fn authenticate(options: LoginOptions) -> Result<Session> {
 /// One client at one server, with everything that a login needs.
 #[derive(Debug, Clone)]
 struct Login {
-    client: OAuthClient,
+    /// The client, or why the server cannot be reached. A stored token that is still fresh can be
+    /// used in an outage.
+    client: Result<OAuthClient>,
     issuer: Issuer,
     options: LoginOptions,
     stores: Stores,
 }
 
 impl Login {
-    async fn at_server(options: LoginOptions, stores: Stores) -> Result<Self> {
-        let http = options.http.clone();
-        let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?
-            .fetch()
-            .await?;
-        origins::check(&metadata, &options.trusted_origins)?;
-        let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http)
-            .with_secret(options.client_secret.clone());
-        Ok(Self {
-            client,
-            issuer: metadata.issuer.clone(),
-            options,
-            stores,
-        })
+    /// Finds the server. Fails unless the failure may pass by itself.
+    async fn begin(options: LoginOptions, stores: Stores) -> Result<Self> {
+        let issuer = Issuer::new(&options.authgate_url);
+        let client = match options.check_limit {
+            Some(limit) if stores.has_fresh_login(&issuer).await => {
+                within(limit, "discovery", discover(&options)).await
+            }
+            _ => discover(&options).await,
+        };
+        match client {
+            Err(error) if !error.is_transient() => Err(error),
+            client => Ok(Self {
+                client,
+                issuer,
+                options,
+                stores,
+            }),
+        }
+    }
+
+    fn client(&self) -> Result<&OAuthClient> {
+        self.client.as_ref().map_err(Error::clone)
     }
 
     /// Returns a session with the stored login, refreshed if due, or `None` if only a new login
@@ -112,9 +124,7 @@ impl Login {
         let Some(StoredLogin { token: stored, .. }) = self.load().await else {
             return Ok(None);
         };
-        if let Freshness::Fresh(_) | Freshness::Unlimited =
-            stored.freshness(SystemTime::now(), MARGIN)
-        {
+        if !is_due(&stored) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
         match self.refresh(&stored).await {
@@ -168,7 +178,7 @@ impl Login {
     fn to_token(&self, stored: &StoredToken) -> Token {
         stored
             .clone()
-            .into_token(self.client.clock().now(), SystemTime::now())
+            .into_token(SystemClock.now(), SystemTime::now())
     }
 
     /// Converts a token to its stored form.
@@ -176,7 +186,7 @@ impl Login {
         StoredToken::from_token(
             token,
             self.issuer.as_str(),
-            self.client.clock().now(),
+            SystemClock.now(),
             SystemTime::now(),
         )
     }
@@ -232,7 +242,7 @@ impl Login {
             ..AuthCodeOptions::default()
         };
         let (token, page) =
-            run_auth_code_flow(&self.client, scopes, &flow, &*browser, &**prompt).await?;
+            run_auth_code_flow(self.client()?, scopes, &flow, &*browser, &**prompt).await?;
         self.keep(&token, Some(page)).await;
         Ok(token)
     }
@@ -245,7 +255,8 @@ impl Login {
             scopes,
             ..
         } = &self.options;
-        let run = || run_device_flow(&self.client, scopes, &**prompt, in_flight);
+        let client = self.client()?;
+        let run = || run_device_flow(client, scopes, &**prompt, in_flight);
         let token = match run().await {
             // A person at a terminal may have been called away, so offer another code. Without a
             // terminal, a script would go on forever.
@@ -305,6 +316,37 @@ impl Login {
     fn notice(&self, line: impl AsRef<str>) {
         self.options.prompt.notice(&Notice::new(line));
     }
+}
+
+async fn discover(options: &LoginOptions) -> Result<OAuthClient> {
+    let http = options.http.clone();
+    let metadata = DiscoveryClient::new(&options.authgate_url, http.clone())?
+        .fetch()
+        .await?;
+    origins::check(&metadata, &options.trusted_origins)?;
+    let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http);
+    Ok(client.with_secret(options.client_secret.clone()))
+}
+
+/// Gives up a request after `limit`.
+async fn within<T>(
+    limit: Duration,
+    operation: &str,
+    request: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let answer = tokio::time::timeout(limit, request).await;
+    answer.unwrap_or_else(|_| {
+        Err(Error::transient(format!(
+            "{operation}: no answer within {} s",
+            limit.as_secs_f64()
+        )))
+    })
+}
+
+/// Returns whether the token should be refreshed.
+fn is_due(stored: &StoredToken) -> bool {
+    let freshness = stored.freshness(SystemTime::now(), MARGIN);
+    matches!(freshness, Freshness::Expiring(_) | Freshness::Expired(_))
 }
 
 /// Returns whether the token is still valid, if only for a moment.

@@ -14,6 +14,8 @@ use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 
 use crate::client::OAuthClient;
+#[cfg(feature = "login")]
+use crate::clock::SystemClock;
 use crate::clock::{Clock, Moment};
 use crate::error::Result;
 use crate::flight::SingleFlight;
@@ -99,23 +101,24 @@ impl TokenSource {
 
     /// Builds a source that has a token already.
     #[cfg(feature = "login")]
-    pub(crate) fn beginning_with(
-        token: Token,
-        next: Box<dyn NextToken>,
-        client: &OAuthClient,
-    ) -> Self {
-        let source = Self::new(next, client, DEFAULT_EXPIRY_DELTA);
+    pub(crate) fn beginning_with(token: Token, next: Box<dyn NextToken>, http: HttpClient) -> Self {
+        let source = Self::new(next, http, Arc::new(SystemClock), DEFAULT_EXPIRY_DELTA);
         // A token that no header can carry was refused when it was read.
         let token = CachedToken::new(token, DEFAULT_EXPIRY_DELTA).ok();
         source.shared.refresher.cached.store(token.map(Arc::new));
         source
     }
 
-    fn new(next: Box<dyn NextToken>, client: &OAuthClient, expiry_delta: Duration) -> Self {
+    fn new(
+        next: Box<dyn NextToken>,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        expiry_delta: Duration,
+    ) -> Self {
         let refresher = Refresher {
             next,
-            clock: Arc::clone(client.clock()),
-            http: client.http().clone(),
+            clock,
+            http,
             expiry_delta,
             cached: ArcSwapOption::empty(),
             backoff: Backoff::default(),

@@ -13,6 +13,7 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use authgate_core::flow::InFlight;
@@ -23,6 +24,9 @@ use clap::Parser;
 use arguments::{Arguments, with_advice};
 use report::Report;
 use terminal::{Terminal, say};
+
+/// How long --print-access-token waits for the server to confirm a token that is still fresh.
+const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     core_dumps::disable();
@@ -52,6 +56,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
         .plain_http(settings.plain_http)
         .trusted_origins(arguments.trust_origin)
         .replace_other_login(arguments.replace)
+        .check_limit(arguments.print_access_token.then_some(CHECK_LIMIT))
         .prompt(Terminal::new())
         .in_flight(in_flight);
     let keyring = !arguments.no_keyring;

@@ -1,6 +1,6 @@
 //! Logs a person out, at the server and in every store.
 
-use super::{Login, LoginOptions, Stores, is_of};
+use super::{LoginOptions, Stores, discover, is_of};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -38,7 +38,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let found = stores.load_all().await;
     options.refuse_to_replace(&Issuer::new(&options.authgate_url), &found)?;
     let was_logged_in = !found.is_empty();
-    let not_revoked = revoke_all(&options, &stores, found).await;
+    let not_revoked = revoke_all(&options, found).await;
 
     let _deleting = options.in_flight.enter();
     let not_deleted = locked.delete_everywhere().await;
@@ -50,11 +50,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 }
 
 /// Revokes the tokens of every login. Returns those that were not revoked, and why.
-async fn revoke_all(
-    options: &LoginOptions,
-    stores: &Stores,
-    found: Vec<StoredLogin>,
-) -> Vec<(&'static str, Error)> {
+async fn revoke_all(options: &LoginOptions, found: Vec<StoredLogin>) -> Vec<(&'static str, Error)> {
     let server = Issuer::new(&options.authgate_url);
     let (ours, others): (Vec<_>, Vec<_>) = found
         .into_iter()
@@ -69,10 +65,10 @@ async fn revoke_all(
     if ours.is_empty() {
         return not_revoked;
     }
-    match Login::at_server(options.clone(), stores.clone()).await {
-        Ok(login) => {
+    match discover(options).await {
+        Ok(client) => {
             for (name, token) in ours.iter().flat_map(tokens) {
-                let revoked = login.client.revoke(token).await;
+                let revoked = client.revoke(token).await;
                 not_revoked.extend(revoked.err().map(|error| (name, error)));
             }
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Login;
 use super::refresh::Refresh;
-use crate::error::Error;
+use super::{Login, discover};
+use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::http::Retry;
 use crate::token::Token;
@@ -17,7 +17,22 @@ impl Login {
         let mut login = self.clone();
         login.options.prompt = Arc::new(Unattended);
         login.stores.prompt = Arc::clone(&login.options.prompt);
-        TokenSource::beginning_with(token.clone(), Box::new(login), &self.client)
+        let http = login.options.http.clone();
+        TokenSource::beginning_with(token.clone(), Box::new(login), http)
+    }
+}
+
+impl Login {
+    /// Returns a login whose server has been found, if it was out of reach when this one began.
+    async fn reconnected(&self) -> Result<Self> {
+        let client = match &self.client {
+            Ok(client) => client.clone(),
+            Err(_) => discover(&self.options).await?,
+        };
+        Ok(Self {
+            client: Ok(client),
+            ..self.clone()
+        })
     }
 }
 
@@ -25,8 +40,9 @@ impl NextToken for Login {
     fn next<'a>(&'a self, current: Option<&'a Token>, _retry: Retry) -> TokenFuture<'a> {
         Box::pin(async move {
             let current = current.ok_or(Error::LoginEnded)?;
-            match self.refresh(&self.to_stored(current)).await? {
-                Refresh::Refreshed(token) | Refresh::Found(token) => Ok(self.to_token(&token)),
+            let login = self.reconnected().await?;
+            match login.refresh(&login.to_stored(current)).await? {
+                Refresh::Refreshed(token) | Refresh::Found(token) => Ok(login.to_token(&token)),
                 Refresh::NoRefreshToken | Refresh::Ended => Err(Error::LoginEnded),
                 Refresh::NotSavable(error) => Err(error),
             }

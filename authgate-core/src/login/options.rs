@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Origin;
 
@@ -41,6 +42,7 @@ pub struct LoginOptions {
     pub(super) in_flight: InFlight,
     pub(super) platform: Arc<Platform>,
     pub(super) prompt: Arc<dyn Prompt>,
+    pub(super) check_limit: Option<Duration>,
     pub(super) trusted_origins: Vec<Origin>,
     pub(super) replaces_other_login: bool,
     keyring: bool,
@@ -62,6 +64,7 @@ impl LoginOptions {
             in_flight: InFlight::default(),
             platform: Arc::new(Platform::current()),
             prompt: Arc::new(StandardError),
+            check_limit: None,
             trusted_origins: Vec::new(),
             replaces_other_login: false,
             keyring: true,
@@ -123,6 +126,16 @@ impl LoginOptions {
     pub fn replace_other_login(self, replaces_other_login: bool) -> Self {
         Self {
             replaces_other_login,
+            ..self
+        }
+    }
+
+    /// Sets how long to wait for the server to confirm a stored token that is still fresh. After that,
+    /// [`Session::validate`](super::Session::validate) fails, and the token can be used unconfirmed.
+    /// Default: as long as for every other request.
+    pub fn check_limit(self, check_limit: impl Into<Option<Duration>>) -> Self {
+        Self {
+            check_limit: check_limit.into(),
             ..self
         }
     }

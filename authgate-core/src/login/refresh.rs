@@ -73,12 +73,9 @@ impl Login {
                 return Ok(Refresh::NotSavable(error));
             }
 
+            let client = self.client()?;
             let _asking = self.options.in_flight.enter();
-            match self
-                .client
-                .refresh_token(&self.to_token(&current.token))
-                .await
-            {
+            match client.refresh_token(&self.to_token(&current.token)).await {
                 Ok(token) => {
                     // Save first, because a terminal may block on a notice.
                     let saved = self

@@ -1,7 +1,7 @@
 //! A person who is logged in.
 
-use super::Login;
 use super::refresh::Refresh;
+use super::{Login, within};
 use crate::client::OAuthClient;
 use crate::error::{Error, Result};
 use crate::jwt::unverified_claim;
@@ -45,8 +45,12 @@ impl Session {
     }
 
     /// Returns the client.
-    pub fn client(&self) -> &OAuthClient {
-        &self.login.client
+    ///
+    /// # Errors
+    ///
+    /// The error of discovery, if the server could not be reached when the session began.
+    pub fn client(&self) -> Result<&OAuthClient> {
+        self.login.client()
     }
 
     /// Returns the token.
@@ -85,7 +89,7 @@ impl Session {
     /// ID token.
     pub async fn validate(&mut self) -> Result<UserInfo> {
         loop {
-            let answer = self.client().userinfo(&self.token.access_token).await;
+            let answer = self.user_info().await;
             match (answer, self.untried.take()) {
                 (Err(error), Some(stored)) if is_refused(&error) => self.replace(stored).await?,
                 (answer, _) => {
@@ -103,7 +107,15 @@ impl Session {
     ///
     /// The errors of [`OAuthClient::token_info`].
     pub async fn token_info(&self) -> Result<TokenInfo> {
-        self.client().token_info(&self.token.access_token).await
+        self.client()?.token_info(&self.token.access_token).await
+    }
+
+    async fn user_info(&self) -> Result<UserInfo> {
+        let request = self.client()?.userinfo(&self.token.access_token);
+        match self.login.options.check_limit {
+            Some(limit) if self.untried.is_some() => within(limit, "userinfo", request).await,
+            _ => request.await,
+        }
     }
 
     /// Replaces a token that the server has refused.

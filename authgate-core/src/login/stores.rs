@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LoginOptions;
+use super::{LoginOptions, is_due, is_of};
+use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::notice::Notice;
@@ -36,6 +37,14 @@ impl Stores {
     /// See [`FallbackStore::load_all`].
     pub(super) async fn load_all(&self) -> Vec<StoredLogin> {
         self.run(FallbackStore::load_all).await
+    }
+
+    /// Returns whether a token of this issuer is stored that needs no refresh.
+    pub(super) async fn has_fresh_login(&self, issuer: &Issuer) -> bool {
+        self.load_all()
+            .await
+            .iter()
+            .any(|login| is_of(issuer, &login.token) && !is_due(&login.token))
     }
 
     /// See [`FallbackStore::lock`].

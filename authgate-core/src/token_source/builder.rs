@@ -1,6 +1,7 @@
 //! What can be set before a service's token source is used.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client_credentials::ClientCredentials;
@@ -51,8 +52,9 @@ impl TokenSourceBuilder {
 
     /// Builds the source. Nothing is fetched before a token is wanted.
     pub fn build(self) -> TokenSource {
-        let client = self.grant.client.clone();
-        TokenSource::new(Box::new(self.grant), &client, self.expiry_delta)
+        let client = &self.grant.client;
+        let (http, clock) = (client.http().clone(), Arc::clone(client.clock()));
+        TokenSource::new(Box::new(self.grant), http, clock, self.expiry_delta)
     }
 }
 

@@ -108,7 +108,7 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
     let server = server().await;
     let ended = log_out(&home, &server).await;
     ended.says(&[other.url()]);
-    assert_snapshot!(failure(&ended), @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. To replace it: rust-cli --replace");
+    assert_snapshot!(failure(&ended), @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. If you no longer need it, add --replace");
     assert!(home.stored(server.public_client()).is_some());
 
     let ended = run(&home, &server)

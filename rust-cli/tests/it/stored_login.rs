@@ -168,14 +168,16 @@ async fn a_wrong_clock_costs_at_most_one_refresh() {
 #[tokio::test]
 async fn a_network_that_is_down_does_not_end_the_login() {
     let (server, home) = (server().await, Home::new());
-    for expires_in in [600, -60] {
+    for (expires_in, is_shown) in [(600, true), (-60, false)] {
         home.log_in(&server, expires_in);
         let text = home.text();
         server.inject(Endpoint::Any, Fault::Drop, Times::Always);
-        run(&home, &server)
-            .end()
-            .await
-            .fails_with(1, &["discovery", server.url()]);
+        let ended = run(&home, &server).end().await;
+        assert_eq!(ended.status, Some(1));
+        let shown = ended.stdout.contains("(UserInfo error: discovery: ")
+            && ended.stdout.contains("TokenInfo error: discovery: ");
+        assert_eq!(shown, is_shown, "{ended:?}");
+        assert_eq!(ended.stderr.contains("error: discovery: "), !is_shown);
         server.clear_faults();
         assert_eq!(home.text(), text);
     }
@@ -185,6 +187,37 @@ async fn a_network_that_is_down_does_not_end_the_login() {
         .await
         .fails_with(1, &["discovery", "Check that the server is running"]);
     assert_eq!(home.text(), text);
+}
+
+#[tokio::test]
+async fn a_fresh_token_is_printed_in_an_outage() {
+    let (server, home) = logged_in(600).await;
+    let token = stored(&home, &server).access_token;
+    let faults = [
+        (Endpoint::Discovery, Fault::status(503)),
+        (Endpoint::Discovery, Fault::Hang),
+        (Endpoint::UserInfo, Fault::Hang),
+    ];
+    let mut warnings = String::new();
+    for (endpoint, fault) in faults {
+        server.inject(endpoint, fault, Times::Always);
+        let print = run(&home, &server).arg("--print-access-token");
+        let ended = print.end().await;
+        assert_eq!(
+            (ended.status, ended.stdout.trim_end()),
+            (Some(0), token.as_str())
+        );
+        warnings += &ended.said();
+        warnings += "\n";
+        server.clear_faults();
+    }
+    assert_snapshot!(warnings, @"
+    warning: discovery: http://127.0.0.1:[port]/.well-known/openid-configuration answered 503, which is not a JSON object (no content type; an empty body)
+
+    warning: discovery: no answer within 3 s
+
+    warning: userinfo: no answer within 3 s
+    ");
 }
 
 #[tokio::test]
@@ -265,7 +298,7 @@ async fn a_login_at_another_server_is_sent_nowhere() {
         );
     }
     assert_eq!(refusals[0], refusals[1]);
-    assert_snapshot!(refusals[0], @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. To replace it: rust-cli --replace");
+    assert_snapshot!(refusals[0], @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. If you no longer need it, add --replace");
     assert_eq!(other.requests().len(), 0);
 }
 
