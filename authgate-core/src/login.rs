@@ -129,7 +129,7 @@ impl Login {
         }
         match self.refresh(&stored).await {
             Ok(Refresh::Refreshed(stored)) => {
-                Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
+                Ok(Some(Session::new(self.clone(), to_token(&stored))))
             }
             Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
             Ok(Refresh::NoRefreshToken) if is_valid(&stored) => {
@@ -148,7 +148,7 @@ impl Login {
             // once, which is enough.
             Err(error) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
-                Ok(Some(Session::new(self.clone(), self.to_token(&stored))))
+                Ok(Some(Session::new(self.clone(), to_token(&stored))))
             }
             Err(error) => Err(error),
         }
@@ -172,13 +172,6 @@ impl Login {
             );
         }
         ours.into_iter().next()
-    }
-
-    /// Converts a stored token to the clocks of this run.
-    fn to_token(&self, stored: &StoredToken) -> Token {
-        stored
-            .clone()
-            .into_token(SystemClock.now(), SystemTime::now())
     }
 
     /// Converts a token to its stored form.
@@ -316,6 +309,13 @@ impl Login {
     fn notice(&self, line: impl AsRef<str>) {
         self.options.prompt.notice(&Notice::new(line));
     }
+}
+
+/// Converts a stored token to the clocks of this run.
+fn to_token(stored: &StoredToken) -> Token {
+    stored
+        .clone()
+        .into_token(SystemClock.now(), SystemTime::now())
 }
 
 async fn discover(options: &LoginOptions) -> Result<OAuthClient> {

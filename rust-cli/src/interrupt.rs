@@ -1,6 +1,8 @@
 //! Ends the program early, but not in the middle of work that must not be interrupted.
 
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +22,8 @@ pub(crate) fn run(
     in_flight: &InFlight,
     work: impl Future<Output = Result<ExitCode>>,
 ) -> Result<ExitCode> {
+    #[cfg(unix)]
+    check_open_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -48,33 +52,71 @@ pub(crate) fn run(
     outcome
 }
 
+/// The fewest files that the program must be able to open at once.
+#[cfg(unix)]
+const OPEN_FILES: u64 = 16;
+
+/// Fails where too few files may be open, because Tokio would panic when it cannot make a pipe for
+/// signals.
+#[cfg(unix)]
+fn check_open_files() -> Result<()> {
+    use rustix::process::{Resource, getrlimit};
+
+    match getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < OPEN_FILES => anyhow::bail!(
+            "only {limit} files may be open at once, and at least {OPEN_FILES} are needed: ulimit -n {OPEN_FILES}"
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// The signals that end a program, each with the exit status that a shell gives it.
 #[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
+struct Signals(Vec<(tokio::signal::unix::Signal, u8)>);
 
 #[cfg(unix)]
 impl Signals {
+    /// Listens for the signals that were not ignored when the program started. `nohup` ignores the
+    /// hangup, and a shell ignores the interrupt of its background jobs.
     fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let mut signals = Vec::new();
+        for (kind, status) in [
+            (SignalKind::interrupt(), 130),
+            (SignalKind::terminate(), 143),
+            (SignalKind::hangup(), 129),
+        ] {
+            if !is_ignored(kind) {
+                signals.push((signal(kind)?, status));
+            }
+        }
+        Ok(Self(signals))
     }
 
     async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.interrupt.recv() => 130,
-            _ = self.terminate.recv() => 143,
-            _ = self.hangup.recv() => 129,
-        }
+        std::future::poll_fn(|context| {
+            for (signal, status) in &mut self.0 {
+                if signal.poll_recv(context).is_ready() {
+                    return Poll::Ready(*status);
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
+}
+
+/// Returns whether this signal was ignored when the program started. Only Linux says so without
+/// unsafe code; elsewhere we listen for every signal.
+#[cfg(unix)]
+fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
 #[cfg(not(unix))]

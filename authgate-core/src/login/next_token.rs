@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::refresh::Refresh;
-use super::{Login, discover};
+use super::{Login, discover, to_token};
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::http::Retry;
@@ -42,7 +42,7 @@ impl NextToken for Login {
             let current = current.ok_or(Error::LoginEnded)?;
             let login = self.reconnected().await?;
             match login.refresh(&login.to_stored(current)).await? {
-                Refresh::Refreshed(token) | Refresh::Found(token) => Ok(login.to_token(&token)),
+                Refresh::Refreshed(token) | Refresh::Found(token) => Ok(to_token(&token)),
                 Refresh::NoRefreshToken | Refresh::Ended => Err(Error::LoginEnded),
                 Refresh::NotSavable(error) => Err(error),
             }

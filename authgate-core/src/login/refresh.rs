@@ -1,7 +1,7 @@
 //! Refreshes a stored login without getting in another process's way.
 
 use super::stores::LockedStores;
-use super::{Login, is_valid};
+use super::{Login, is_valid, to_token};
 use crate::error::{Error, Result};
 use crate::store::{StoredLogin, StoredToken};
 
@@ -75,7 +75,7 @@ impl Login {
 
             let client = self.client()?;
             let _asking = self.options.in_flight.enter();
-            match client.refresh_token(&self.to_token(&current.token)).await {
+            match client.refresh_token(&to_token(&current.token)).await {
                 Ok(token) => {
                     // Save first, because a terminal may block on a notice.
                     let saved = self

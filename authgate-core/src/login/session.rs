@@ -1,7 +1,7 @@
 //! A person who is logged in.
 
 use super::refresh::Refresh;
-use super::{Login, within};
+use super::{Login, to_token, within};
 use crate::client::OAuthClient;
 use crate::error::{Error, Result};
 use crate::jwt::unverified_claim;
@@ -27,7 +27,7 @@ impl Session {
     /// Creates a session with a stored token, which the server may have revoked.
     pub(super) fn resumed(login: Login, stored: StoredToken) -> Self {
         Self {
-            token: login.to_token(&stored),
+            token: to_token(&stored),
             login,
             untried: Some(stored),
             is_over: false,
@@ -121,7 +121,7 @@ impl Session {
     /// Replaces a token that the server has refused.
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
         match self.login.refresh(&refused).await? {
-            Refresh::Refreshed(stored) => self.token = self.login.to_token(&stored),
+            Refresh::Refreshed(stored) => self.token = to_token(&stored),
             Refresh::Found(stored) => self.try_next(stored),
             Refresh::NoRefreshToken => {
                 self.is_over = true;
@@ -150,7 +150,7 @@ impl Session {
     }
 
     fn try_next(&mut self, stored: StoredToken) {
-        self.token = self.login.to_token(&stored);
+        self.token = to_token(&stored);
         self.untried = Some(stored);
         self.is_over = false;
     }

@@ -1,6 +1,7 @@
 //! Runs the blocking stores of one login from async code.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::{LoginOptions, is_due, is_of};
@@ -74,6 +75,21 @@ impl Stores {
         &self,
         work: impl FnOnce(&FallbackStore) -> T + Send + 'static,
     ) -> T {
+        let outcome = if can_start_a_thread() {
+            self.run_on_a_thread(work).await
+        } else {
+            work(&self.store)
+        };
+        for notice in self.store.notices().take() {
+            self.prompt.notice(&notice);
+        }
+        outcome
+    }
+
+    async fn run_on_a_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FallbackStore) -> T + Send + 'static,
+    ) -> T {
         let store = Arc::clone(&self.store);
         let mut working = tokio::task::spawn_blocking(move || work(&store));
         let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut working).await {
@@ -84,12 +100,16 @@ impl Stores {
             ));
             working.await
         };
-        for notice in self.store.notices().take() {
-            self.prompt.notice(&notice);
-        }
         // The work is never cancelled, so an error is a panic; resume it here.
         outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
+}
+
+/// Returns whether the system lets us start a thread now. Where a limit is reached, Tokio would
+/// panic, and a login that the person has just approved would be lost.
+fn can_start_a_thread() -> bool {
+    let started = thread::Builder::new().spawn(|| ());
+    started.is_ok_and(|thread| thread.join().is_ok())
 }
 
 impl LockedStores {

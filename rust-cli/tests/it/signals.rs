@@ -217,3 +217,21 @@ async fn a_save_that_waits_for_a_lock_is_given_up_after_a_second() {
     );
     assert!(home.is_unlocked());
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    for (ignored, other) in [("HUP", "INT"), ("INT", "HUP")] {
+        let (server, home) = (server().await, Home::new());
+        let script = format!(r#"trap "" {ignored}; exec "$0" "$@""#);
+        let run = run(&home, &server).under("sh", &["-c", &script]).start();
+        run.says("only if you started this").await;
+        run.signal(ignored).await;
+        // It still polls.
+        server.forget_requests();
+        until("a poll", || server.count(Endpoint::Token) > 0).await;
+        run.signal(other).await;
+        let status = if other == "INT" { 130 } else { 129 };
+        run.end().await.fails_with(status, &[]);
+    }
+}
