@@ -52,7 +52,7 @@ impl Drop for Listener {
 struct Socket(Mutex<Option<TcpListener>>);
 
 impl Socket {
-    /// The next connection; `None` after [`close`](Self::close).
+    /// Returns the next connection; `None` after [`close`](Self::close).
     async fn accept(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
         poll_fn(|context| match &*self.lock() {
             Some(socket) => socket.poll_accept(context).map(Some),
