@@ -192,7 +192,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     An older login may still be in the keyring (service authgate).
     ");
     assert!(
-        !with_a_person.said().contains("is kept in "),
+        !with_a_person.said().contains("The login is saved"),
         "{}",
         with_a_person.said()
     );
