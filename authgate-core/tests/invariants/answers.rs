@@ -1,4 +1,4 @@
-//! Whatever a server answers becomes something that can be used, or an error that can be shown.
+//! Every answer of a server gives a usable value, or an error that is safe to show.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use authgate_core::{DeviceAuth, Error, Introspection, Metadata, Result, Secret, 
 use super::text::assert_shows_itself;
 use super::url::assert_may_get_a_secret;
 
-/// What requests carry in confidence, and no error may tell.
+/// The secrets that requests carry. No error may contain them.
 pub(crate) const CLIENT_SECRET: &str = "canary-secret";
 pub(crate) const REFRESH_TOKEN: &str = "canary-refresh";
 pub(crate) const ACCESS_TOKEN: &str = "canary-token";
@@ -16,7 +16,7 @@ pub(crate) const ACCESS_TOKEN: &str = "canary-token";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Holds for an error after a request that carried these secrets.
+/// Holds for every error after a request that carried these secrets.
 pub(crate) fn hold_for_error(error: &Error, sent: &[&str]) {
     let shown = error.to_string();
     assert_shows_itself(&shown);
@@ -60,7 +60,7 @@ pub(crate) fn hold_for_token(result: &Result<Token>, sent: &[&str]) {
     );
     let is_empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
     assert!(!is_empty(&token.refresh_token) && !is_empty(&token.id_token));
-    // Its lifetime is counted by a clock that may stand anywhere.
+    // The clock may show any time.
     token.freshness(token.obtained, Duration::MAX);
 }
 

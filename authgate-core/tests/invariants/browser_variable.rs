@@ -1,4 +1,4 @@
-//! What `BROWSER` names is started only if it is a browser, and with plain arguments.
+//! A program from `BROWSER` is started only if it is a browser, and with plain arguments.
 
 use std::path::PathBuf;
 

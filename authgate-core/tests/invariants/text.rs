@@ -1,4 +1,4 @@
-//! Text that was made safe to show is safe.
+//! Text that was made safe to print is safe.
 
 use authgate_core::text::{excerpt, printable, printable_body};
 
@@ -23,7 +23,8 @@ pub(crate) fn hold_for_body(body: &[u8]) {
     assert_shows_itself(&printable_body(body).replace(['\n', '\t'], ""));
 }
 
-/// Nothing in it acts on a terminal or hides: no control, BiDi or zero-width character.
+/// Checks that the text cannot control a terminal or hide: it has no control, BiDi or zero-width
+/// character.
 pub(crate) fn assert_shows_itself(shown: &str) {
     let hidden = |character: char| {
         character.is_control()

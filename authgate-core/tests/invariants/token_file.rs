@@ -1,4 +1,5 @@
-//! Whatever lies in the token file, a token can be kept in it, and what is not ours stays.
+//! Whatever the token file contains, a token can be stored in it, and other clients' data stay
+//! unchanged.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +13,7 @@ use serde_json::value::RawValue;
 
 const CLIENT: &str = "client-1";
 
-/// Holds for any content of the file, which is made in `folder`.
+/// Holds for any content of the file. Creates it in `folder`.
 pub(crate) fn hold_for(content: &[u8], folder: &Path) {
     for left_over in damaged_copies(folder) {
         fs::remove_file(left_over).expect("the folder is ours");
@@ -40,7 +41,7 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
         [] => assert_keeps_what_is_not_ours(content, &path),
         [copy] => assert!(
             is_damaged(content) && read(copy) == content,
-            "what must be replaced is kept"
+            "the damaged file is kept"
         ),
         copies => panic!("{copies:?}"),
     }
@@ -82,7 +83,8 @@ fn assert_keeps_what_is_not_ours(before: &[u8], path: &Path) {
     }
 }
 
-/// Everything in the file that is not this client's, names and values to the letter.
+/// Returns everything in the file that is not this client's, with names and values as they are
+/// written.
 fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
     let mut foreign = BTreeMap::new();
     for (Text(part), Text(value)) in members(content).expect("an object") {
@@ -93,7 +95,7 @@ fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
                     .filter(|(Text(client), _)| name(client) != CLIENT)
                     .map(|(Text(client), Text(entry))| (format!("{part} {client}"), entry)),
             ),
-            // Ours, and no record of ours: it may go.
+            // This member is ours but not a valid record, so it may be removed.
             ("authgate-rust", None) => {}
             _ => {
                 foreign.insert(part, value);
@@ -103,7 +105,7 @@ fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
     foreign
 }
 
-/// Whether it is no object with an object `data`.
+/// Returns whether the content is not an object with an object `data`.
 fn is_damaged(content: &[u8]) -> bool {
     members(content).is_none_or(|members| {
         let mut parts = members
@@ -121,7 +123,7 @@ fn name(quoted: &str) -> String {
     serde_json::from_str(quoted).unwrap_or_default()
 }
 
-/// A part of a JSON text as it is written.
+/// A part of a JSON text, exactly as it is written.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Text(String);
 

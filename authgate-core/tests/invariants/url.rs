@@ -1,4 +1,4 @@
-//! A URL that is accepted is one that a secret may go to.
+//! Every accepted URL may receive a secret.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use url::{Host, Url};
 
 use super::text::assert_shows_itself;
 
-/// What stands in the parts of a URL that no message may show.
+/// A marker in the parts of a URL that no message may show.
 pub(crate) const CANARY: &str = "canary";
 
-/// Holds for anything that a person may write for a URL.
+/// Holds for any text that a person may write as a URL.
 pub(crate) fn hold_for(written: &str) {
     for plain_http in [PlainHttp::Loopback, PlainHttp::Anywhere] {
         for query in [Query::Refused, Query::Allowed] {
@@ -50,7 +50,7 @@ pub(crate) fn assert_may_get_a_secret(url: &Url, plain_http: PlainHttp) {
     assert_eq!(
         Url::parse(url.as_str()).as_ref(),
         Ok(url),
-        "it means the same to whoever reads it next"
+        "the next parser reads the same URL"
     );
     assert_shows_itself(url.as_str());
 }
@@ -66,7 +66,7 @@ fn is_this_machine(url: &Url) -> bool {
 
 fn assert_tells_no_secret(refusal: &str, written: &str) {
     assert_shows_itself(refusal);
-    // Scheme, host and path may be shown, whatever stands there.
+    // A message may show scheme, host and path, whatever they contain.
     let shown = Url::parse(written)
         .map(|url| printable_url(&url))
         .unwrap_or_default();
@@ -80,7 +80,7 @@ fn assert_is_loopback_address(redirect_uri: &RedirectUri, written: &str) {
     assert_eq!(
         redirect_uri.as_str(),
         written,
-        "the server compares it to the letter"
+        "the server compares it exactly"
     );
     let url = parse_url("API_URL", written, PlainHttp::Loopback, Query::Refused)
         .expect("the rule for every URL");

@@ -1,4 +1,4 @@
-//! Secrets are sent through every path, and looked for in everything that comes out of it.
+//! Sends secrets through every request, and looks for them in all output.
 
 use std::error::Error as _;
 
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::log::{Log, log};
 use crate::support::service::Service;
 
-/// With characters that every encoding spells in another way.
+/// A secret with characters that each encoding represents in another way.
 const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
 const DEVICE_CODE: &str = "canary-device";
 
-/// What every secret here has, in every spelling of it.
+/// A part of every secret here, which no encoding changes.
 const CANARY: &str = "canary";
 
 /// The methods that send a secret.
@@ -56,7 +56,7 @@ impl Sender {
         }
     }
 
-    /// The endpoint that the method sends its secret to, and the outcome.
+    /// Calls the method, and returns the endpoint that gets its secret and the outcome.
     async fn send(&self, method: &str) -> (Endpoint, Result<()>) {
         let (client, access_token) = (&self.client, Secret::from("canary-access"));
         match method {
@@ -102,7 +102,7 @@ fn tokens(refresh_token: &str) -> Value {
     json!({"access_token": "canary-access", "refresh_token": refresh_token, "id_token": "canary-identity"})
 }
 
-/// Answers that hand back whatever they were asked with, or what they were asked for.
+/// Returns answers that echo a request or contain a token.
 fn echoes(request: &str) -> Vec<Fault> {
     let description = json!({"error": request, "error_description": request, "error_uri": request});
     let tokens = tokens("canary new\n");
@@ -133,7 +133,7 @@ fn echoes(request: &str) -> Vec<Fault> {
     ]
 }
 
-/// All that an error can be made to say.
+/// Returns every text of an error.
 fn everything_of(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
@@ -184,7 +184,7 @@ async fn an_unreadable_device_code_is_not_shown() {
         client: confidential,
         ..
     } = Service::start().await;
-    // Its request has nothing in it that anybody would hide.
+    // This request contains no secret.
     let public = OAuthClient::new(
         "dev-cli",
         confidential.endpoints().clone(),

@@ -1,4 +1,5 @@
-//! Nobody can provoke a disk that accepts a write, confirms the sync and loses it in a power cut.
+//! No test covers a disk that confirms a sync and loses the data in a power cut, because no test
+//! can cause that.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -14,7 +15,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A run as another user where root runs the test, because root may write everywhere.
+/// Prepares a run. If root runs the test, the run gets another user, because root may write
+/// everywhere.
 fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
     let run = run(home, server);
     if is_root() {
@@ -31,7 +33,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A run that may not write to its home folder, until the mode of that is 700 again.
+/// Prepares a run that may not write to its home folder until the folder's mode is 700 again.
 fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
     for file in [home.path(), &home.file(""), &home.file(".rust-lock")] {
         if is_root() && file.exists() {
@@ -42,7 +44,7 @@ fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
     run_unprivileged(home, server)
 }
 
-/// A run whose refresh waits at the server while something is done to its disk.
+/// Starts a run, and calls `disturb` while its refresh waits at the server.
 async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
     let refresh = server.hold(Endpoint::Token);
     let run = run.start();
@@ -52,7 +54,7 @@ async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started))
     run
 }
 
-/// A run that finds space on the disk before the server refreshes the token, and none after that.
+/// Starts a run whose disk is full as soon as the server has refreshed the token.
 #[cfg(target_os = "linux")]
 async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -76,7 +78,7 @@ async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
     .await
 }
 
-/// A person can log in again, and the login is saved.
+/// Checks that a person can log in again, and that the login is saved.
 async fn logs_in_again(home: &Home, server: &DevServer) {
     run(home, server)
         .approved_at(server)
@@ -201,7 +203,7 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
         said += &ended.goes_on_without_saving(&home, &server);
         assert_eq!((stored(&home, &server), refreshes(&server)), (before, 0));
     }
-    // Neither did it expire nor was the login revoked.
+    // No text may say that the login expired or was revoked.
     assert_snapshot!(said, @"
     [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
     [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
@@ -306,7 +308,7 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     let before = home.text();
     let filled_up = filled_up_meanwhile(&home, &server).await.end().await;
     assert_eq!(home.text(), before);
-    // While it stays full, a person can log in for each run.
+    // While the disk stays full, a person can log in for each run.
     let still_full = run(&home, &server)
         .with_space_for("0")
         .approved_at(&server)

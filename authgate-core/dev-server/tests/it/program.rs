@@ -240,7 +240,8 @@ mod unix {
     async fn signals_are_passed_on_to_the_command() {
         let home = Home::new();
         for signal in ["TERM", "HUP", "INT"] {
-            // In the foreground, the last sleep ends before the shell does: nothing keeps the output open.
+            // A sleep in the foreground ends before the shell does, so it does not keep the output
+            // open.
             let script = "trap 'exit 42' INT TERM HUP; echo ready; while :; do sleep 0.1; done";
             let run = shell(&home, script).start();
             run.prints("ready\n").await;

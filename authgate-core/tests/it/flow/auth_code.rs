@@ -159,7 +159,7 @@ async fn each_attempt_has_its_own_state_and_challenge() {
     }
 }
 
-/// The URL of a login at a server with this authorization endpoint.
+/// Returns the URL of a login at a server with this authorization endpoint.
 fn authorization_url(endpoint: &str) -> Result<Url, Error> {
     let mut endpoints =
         Endpoints::from_token_url("https://auth.example.com/token".parse().unwrap());

@@ -43,7 +43,7 @@ async fn a_request_without_the_right_state_is_rejected() {
     ");
     assert_eq!(server.count(Endpoint::Token), 0);
     log_in(&server, &mut begun).await;
-    // The person is told once only.
+    // The person is told only once.
     assert_snapshot!(begun.prompt.notices(), @"
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: Ignored a request to the callback address that was not part of this login.

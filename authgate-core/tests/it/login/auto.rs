@@ -1,4 +1,4 @@
-//! Which flow logs a person in, and which one takes over when it fails.
+//! Which flow logs a person in, and which one follows if it fails.
 
 use authgate_core::FlowMode;
 use authgate_dev_server::{DevServer, Endpoint};

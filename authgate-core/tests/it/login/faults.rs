@@ -1,4 +1,4 @@
-//! Stored logins when the caller leaves, the keyring fails, or something panics.
+//! Stored logins if the caller stops waiting, the keyring fails, or a task panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,7 +25,7 @@ async fn resume(
     authenticate(unattended(server.url(), store.clone(), prompt.clone())).await
 }
 
-/// A machine with a keyring that can be made to fail, and a file.
+/// A machine with a file, and with a keyring that fails on request.
 struct Machine {
     server: DevServer,
     prompt: Arc<Recorder>,
@@ -53,7 +53,7 @@ impl Machine {
         }
     }
 
-    /// A machine with a login in its keyring that expires at this time.
+    /// Creates a machine with a login in its keyring that expires at this time.
     async fn with_login(expires_at: u64) -> (Self, StoredToken) {
         let machine = Self::new().await;
         let stored = login(&machine.server, expires_at);
@@ -81,7 +81,8 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
         outcome = machine.resume() => panic!("{outcome:?}"),
         () = refresh.arrived() => {}
     }
-    // The next one waits for the lock, which the refresh still holds, and uses what it brings.
+    // The next call waits for the lock, which the refresh still holds, and uses the refreshed
+    // token.
     let next = tokio::spawn(authenticate(unattended(
         server.url(),
         machine.store.clone(),
@@ -199,7 +200,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
     let mut interrupted = 0;
     for calls in 0.. {
         let calls_left = Arc::new(AtomicI64::new(calls));
-        // Once, when no calls are left.
+        // The panic happens once, when no calls are left.
         let fragile = Fragile::new({
             let calls_left = calls_left.clone();
             move |_| {
@@ -229,17 +230,18 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
                 interrupted += 1;
             }
             Ok(Ok(_)) if calls_left.load(Ordering::SeqCst) >= 0 => break,
-            // It struck in the caller's own task, or after all was done.
+            // The panic happened in the caller's own task, or after the work was done.
             Ok(Ok(_)) | Err(_) => {}
         }
-        // Not at once: a process that another test starts has a copy of the lock until it runs its program.
+        // Wait, because a process that another test starts inherits the lock until it runs its
+        // program.
         drop(store.lock(LIMIT).expect("the lock is free"));
         resume(&server, &store, &Arc::default()).await.unwrap();
     }
     assert!(interrupted > 0);
 }
 
-/// Nobody is there, so that it is never shown anything but a notice.
+/// No person is present, so the login shows only notices.
 struct PanicsAtNotices;
 
 impl Prompt for PanicsAtNotices {

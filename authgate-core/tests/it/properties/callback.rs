@@ -13,15 +13,15 @@ use super::{for_any, runtime};
 use crate::invariants::callback::{hold_for_page, hold_for_refusal};
 use crate::support::flow::{begin_login, log_in};
 
-/// A query without the right state.
+/// Generates a query without the right state.
 fn query() -> impl Strategy<Value = String> {
     const PIECES: &str =
         "code= state= error= iss= access_denied a & & &state= &state=a = % %00 + wrong";
     vec(select(PIECES.split(' ').collect::<Vec<_>>()), 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// The beginning of a request that is not the browser's, or of none. Much is as the browser writes it, so
-/// that the state is looked at.
+/// Generates the beginning of a request that is not the browser's, or of other bytes. Many parts
+/// are as a browser writes them, so that the server compares the state.
 fn request() -> impl Strategy<Value = String> {
     const RIGHT: &str = "Host: {}\r\n";
     const HEADERS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! What a person sets: URLs, `BROWSER` and `.env`.
+//! A person's settings: URLs, `BROWSER` and `.env`.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::for_any;
 use crate::invariants::{browser_variable, environment, url};
 
-/// Something like a URL, each part of it right, wrong or missing.
+/// Generates a text that resembles a URL. Each part is right, wrong or missing.
 fn written() -> impl Strategy<Value = String> {
     let scheme = select(
         &[
@@ -87,7 +87,7 @@ fn word() -> impl Strategy<Value = String> {
     prop_oneof![4 => select(KNOWN).prop_map(str::to_owned), 1 => "\\PC{0,5}"]
 }
 
-/// Entries, some of them broken.
+/// Generates entries, some of them broken.
 fn nearly() -> impl Strategy<Value = String> {
     const LINES: &[&str] = &[
         "A=1\n",
@@ -113,12 +113,13 @@ fn nearly() -> impl Strategy<Value = String> {
     .prop_map(|lines| lines.concat())
 }
 
-/// As `.env.example` tells to write it.
+/// Quotes a value as `.env.example` says.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r#"'"'"'"#))
 }
 
-/// Whether it says something and can be written into the file, as `.env.example` has it.
+/// Returns whether the value is not blank and can be written into the file by the rules of
+/// `.env.example`.
 fn is_for_the_file(value: &str) -> bool {
     let backslashes = |part: &str| part.len() - part.trim_end_matches('\\').len();
     !value.trim().is_empty() && value.split('\'').all(|part| backslashes(part) % 2 == 0)

@@ -1,4 +1,4 @@
-//! Text on its way to a person.
+//! Text that is shown to a person.
 
 use authgate_core::text::{excerpt, printable, printable_body};
 use proptest::char::range;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::for_any;
 use crate::invariants::text::{hold_for, hold_for_body};
 
-/// Mostly characters that do harm.
+/// Generates text, mostly of harmful characters.
 pub(crate) fn hostile() -> impl Strategy<Value = String> {
     let harmful = prop_oneof![
         range('\0', '\u{9f}'),
@@ -29,8 +29,8 @@ fn a_body_of_any_bytes_is_shown_without_harm() {
     for_any(512, vec(any::<u8>(), 0..200), |body| hold_for_body(&body));
 }
 
-/// Which characters these are, the tables of Unicode say; the sixteen selectors that make an emoji
-/// of a sign are left out, and marks that enclose digits, because both are seen.
+/// The tables of Unicode define these characters. The sixteen variation selectors of emoji and the
+/// marks that enclose digits are excluded, because both are visible.
 #[test]
 fn no_control_format_or_ignorable_character_is_passed_on() {
     let text = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}";

@@ -21,10 +21,11 @@ use crate::invariants::token_file::hold_for;
 use crate::support::stores::UnderLock;
 
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
-/// The end of the year 9998, so that no zone leads beyond the last year that a date can have.
+/// The end of the year 9998, so that in no time zone the date is beyond the last possible year.
 const LAST_DATE: i64 = 253_370_764_799;
 
-/// A JSON text in any spelling: numbers, escapes and spaces that a parser would not write again.
+/// Generates a JSON text in any notation, with numbers, escapes and spaces that a serializer would
+/// write differently.
 fn foreign() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(
@@ -72,7 +73,7 @@ fn object(members: &[(String, String)]) -> String {
     format!("{{{}}}", members.join(" ,"))
 }
 
-/// A file that other programs have written to, and this one perhaps.
+/// Generates a file that other programs, and perhaps this one, have written.
 fn shared() -> impl Strategy<Value = String> {
     (vec((name(), foreign()), 0..4), part(), option::of(part())).prop_map(
         |(mut members, data, records)| {
@@ -83,7 +84,7 @@ fn shared() -> impl Strategy<Value = String> {
     )
 }
 
-/// What is kept there for several clients.
+/// Generates the entries of several clients.
 fn part() -> impl Strategy<Value = String> {
     (vec((name(), foreign()), 0..4), option::of(foreign())).prop_map(|(mut members, own)| {
         members.extend(own.map(|own| (r#""client-1""#.to_owned(), own)));
@@ -121,7 +122,7 @@ fn token() -> impl Strategy<Value = StoredToken> {
         )
 }
 
-/// The token that another client has left in the file.
+/// Reads the token that another client has stored in the file.
 fn read(entry: &Value) -> StoredToken {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tokens.json");
@@ -195,7 +196,7 @@ fn each_clients_notation_of_a_date_is_the_same_date() {
                 let read = read(&json!({"access_token": "a", "expires_at": expires_at}))
                     .expires_at
                     .unwrap();
-                // Python's fraction may lie so near to the next second that it is rounded to it.
+                // Python's fraction may be so near to the next second that it is rounded up.
                 assert!(
                     read.abs_diff(seconds.unsigned_abs()) <= u64::from(expires_at.is_f64()),
                     "{expires_at}"

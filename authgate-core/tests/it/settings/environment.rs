@@ -30,7 +30,7 @@ impl EnvironmentFile {
         value.map(|value| value.expose().to_owned())
     }
 
-    /// Each of these names has this value.
+    /// Checks that each of these names has this value.
     #[track_caller]
     fn assert_values<const N: usize>(&self, expected: [(&str, &str); N]) {
         let values = expected.map(|(name, _)| (name, self.value(name).unwrap()));
@@ -42,7 +42,7 @@ impl EnvironmentFile {
         );
     }
 
-    /// Why it is refused, without its folder.
+    /// Returns why the file is refused, without its folder.
     fn refusal(&self) -> String {
         self.load()
             .unwrap_err()

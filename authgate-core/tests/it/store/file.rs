@@ -1,4 +1,4 @@
-//! The token file as a file: what survives, who may read it, what is refused.
+//! The token file as a file: which data survive, who may read it, which files are refused.
 
 use std::fmt::Debug;
 use std::fs;
@@ -36,7 +36,7 @@ fn file_with_notices(home: &Home) -> (FileStore, Notices) {
     (FileStore::new(home.file(""), notices.clone()), notices)
 }
 
-/// The new notices, a line each.
+/// Returns the new notices, one per line.
 fn taken(notices: &Notices, home: &Home) -> String {
     let lines: Vec<_> = notices.take().iter().map(ToString::to_string).collect();
     shown(&lines.join("\n"), home)
@@ -112,7 +112,7 @@ async fn only_the_owner_can_read_the_files_of_a_save() {
     let home = Home::new();
     home.replace("damaged");
     symlink("/nowhere", home.file(".tmp")).unwrap();
-    // An open umask opens no file.
+    // A permissive umask does not make the file readable for others.
     let mut saver = start(run(&home, "file").under("sh", &["-c", r#"umask 0; exec "$0" "$@""#]));
     assert_eq!(saver.ask("save 1").await, "saved");
     let mut names = names_in(home.path());
@@ -166,7 +166,7 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             let store = file_in(&home);
             let text = reason(store.save(CLIENT, &token(1)));
             assert!(text.starts_with(trap.to_str().unwrap()), "{text}");
-            // A folder cannot even be opened for writing.
+            // A folder cannot be opened for writing.
             assert!(
                 text.contains(expected) || text.contains("directory"),
                 "{text}"

@@ -1,4 +1,4 @@
-//! A login through the browser: what the person is shown, and the browser, which the test is.
+//! A login through the browser: a recording prompt, and a browser that the test plays.
 
 use std::future::{pending, ready};
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ use url::Url;
 
 pub(crate) use super::client;
 
-/// Writes down what a person is shown.
+/// A prompt that records everything that the person sees.
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Vec<String>>);
 
@@ -41,7 +41,7 @@ impl Recorder {
             .count()
     }
 
-    /// Everything but the time left, for a snapshot.
+    /// Returns everything except the time left, for a snapshot.
     pub(crate) fn said(&self) -> String {
         self.redacted(|line| !line.starts_with("waiting: "))
     }
@@ -89,7 +89,7 @@ impl Prompt for Recorder {
     }
 }
 
-/// The variant of an error and what it says, for a snapshot.
+/// Returns the variant of an error and its text, for a snapshot.
 pub(crate) fn described(error: &Error) -> String {
     let debug_output = format!("{error:?}");
     let variant = debug_output
@@ -99,7 +99,7 @@ pub(crate) fn described(error: &Error) -> String {
     redact(&format!("{variant}: {error}"))
 }
 
-/// Status and text of a page of the callback server, for a snapshot.
+/// Returns the status and the text of a page of the callback server, for a snapshot.
 pub(crate) fn shown(page: &Answer) -> String {
     let (_, main) = page
         .body
@@ -118,13 +118,13 @@ pub(crate) fn shown(page: &Answer) -> String {
     redact(&format!("{} {}", page.status, lines.join("\n")))
 }
 
-/// A browser, as far as a test needs one.
+/// A browser for a test.
 pub(crate) enum TestBrowser {
-    /// Hands the test what it is opened with.
+    /// It passes the opened address to the test.
     Opens(mpsc::UnboundedSender<Url>),
     /// Its launcher fails.
     Fails,
-    /// Nothing happens in it.
+    /// Its launcher never returns.
     Hangs,
 }
 
@@ -144,7 +144,7 @@ impl Browser for TestBrowser {
     }
 }
 
-/// A login that has begun: the browser has the address, and nobody has come back.
+/// A started login. The browser has the address, and no authorization response has arrived.
 pub(crate) struct Begun {
     pub(crate) url: Url,
     pub(crate) port: Port,
@@ -162,7 +162,7 @@ impl Begun {
         http::address(&self.redirect_uri)
     }
 
-    /// Sends a request with this first line, but for the version.
+    /// Sends a request with this first line, without the version.
     pub(crate) async fn request(&self, line: &str) -> Answer {
         let address = self.address();
         http::send(
@@ -181,8 +181,8 @@ impl Begun {
             .await
     }
 
-    /// Comes back after the person has allowed it, with this added to the query: how the login went, and
-    /// the browser, which waits for its page.
+    /// Sends the response of a person who has allowed the login, with this added to the query.
+    /// Returns the outcome of the login, and the browser, which waits for its page.
     pub(crate) async fn approved(
         &mut self,
         server: &DevServer,
@@ -204,7 +204,7 @@ impl Begun {
     }
 }
 
-/// Finishes a login that has survived what came before.
+/// Finishes a login that earlier requests must not have ended.
 pub(crate) async fn log_in(server: &DevServer, begun: &mut Begun) -> Token {
     let (login, browser) = begun.approved(server, "").await;
     let (token, page) = login.expect("the login is still open");
@@ -255,7 +255,7 @@ pub(crate) async fn begin_at(
     }
 }
 
-/// A server, and a login of its public client with the default scopes that has begun.
+/// Starts a server, and a login of its public client with the default scopes.
 pub(crate) async fn begin_login() -> (DevServer, Begun) {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
@@ -267,7 +267,7 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
-/// A port of this address that another program listens on, and a redirect URI that leads to it.
+/// Listens on a port of this address, and returns a redirect URI with this port.
 pub(crate) fn taken(address: &str, host: &str) -> (TcpListener, String) {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -282,7 +282,7 @@ pub(crate) fn parameter(url: &Url, name: &str) -> String {
     value.into_owned()
 }
 
-/// Returns when the condition holds, which it must before this task ends. For paused time.
+/// Waits until the condition is true, which must happen before this task ends. For paused time.
 pub(crate) async fn while_it_runs<T>(task: &JoinHandle<T>, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(!task.is_finished(), "the login ended early");

@@ -1,4 +1,4 @@
-//! A server that is down for longer than a token lives, and callers who ask all the time.
+//! A server that is down for longer than a token's lifetime, and callers that ask all the time.
 
 use std::time::Duration;
 
@@ -13,27 +13,28 @@ use crate::support::TokioClock;
 use crate::support::service::{MINUTE, Service, header};
 
 const CALLERS: usize = 64;
-/// Each of their calls is a request, so they are fewer.
+/// Each call is a request, so there are fewer callers.
 const API_CALLERS: usize = 8;
 const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 
-/// The server says a second less: its tokens live for 59 s here, and are refreshed 10 to 20 s
-/// before they expire.
+/// The server reports a second less, so the tokens have a lifetime of 59 s here, and are refreshed
+/// 10 to 20 s before they expire.
 const LIFETIME: Duration = MINUTE;
 const WHILE_IT_LIVES: Duration = Duration::from_secs(58);
 const AND_THEN_EXPIRES: Duration = Duration::from_secs(2);
 
-/// What a failing server gets, by the policy: one attempt each 1, 2, 4, 8 and 16 s while the token
-/// lives; afterwards 3 attempts for all callers together, and as many again each half minute.
+/// The requests that a failing server gets. While the token is valid, one attempt after pauses of
+/// 1, 2, 4, 8 and 16 s; afterwards, 3 attempts for all callers together, repeated every half
+/// minute.
 const REFRESHES: usize = 5;
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// How long an attempt takes: it fails at once, or is given up at the limit.
+/// The duration of an attempt: it fails at once, or is abandoned at the limit.
 const AT_ONCE: Duration = Duration::ZERO;
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// What callers saw who asked all the time.
+/// The outcomes of callers that asked all the time.
 #[derive(Debug, Default)]
 struct Seen {
     answers: usize,
@@ -52,7 +53,7 @@ impl Seen {
         self
     }
 
-    /// Every caller got an answer, without a wait.
+    /// Checks that every caller got an answer without a wait.
     #[track_caller]
     fn assert_undisturbed(&self) {
         assert!(
@@ -61,7 +62,7 @@ impl Seen {
         );
     }
 
-    /// The server answers again, and went on doing so.
+    /// Checks that the server answered again, and that no later call failed.
     #[track_caller]
     fn assert_healed(&self) {
         assert!(self.answers > 0 && !self.relapsed, "{self:?}");
@@ -103,12 +104,12 @@ where
         .fold(Seen::default(), Seen::add)
 }
 
-/// The status of a call to an API.
+/// Calls an API and returns the status.
 async fn call((bearer, url): (BearerAuth, Url)) -> Result<u16> {
     Ok(bearer.get(url).send().await?.status().as_u16())
 }
 
-/// A server of short-lived tokens at this port, and a source that has one, on paused time.
+/// Starts a server of short-lived tokens at this port, and a source that has one, on paused time.
 async fn service_at(port: u16) -> (DevServer, TokenSource) {
     let server = DevServer::builder()
         .port(port)
@@ -124,15 +125,15 @@ async fn service() -> (DevServer, TokenSource) {
     service_at(0).await
 }
 
-/// A server of short-lived tokens, and calls to this path of it by a caller who has one.
+/// Starts a server of short-lived tokens, and returns a caller that has one and calls this path.
 async fn api(path: &str) -> (DevServer, (BearerAuth, Url)) {
     let (server, tokens) = service().await;
     let url = format!("{}{path}", server.url()).parse().unwrap();
     (server, (BearerAuth::new(tokens), url))
 }
 
-/// In each way the token endpoint fails for five minutes longer than the token lives; an attempt
-/// takes as long as it says.
+/// The token endpoint fails in each of these ways until five minutes after the token has expired.
+/// The table gives the duration of an attempt.
 #[tokio::test]
 async fn an_outage_of_any_kind_is_survived() {
     const BEYOND_EXPIRY: Duration = Duration::from_secs(300);
@@ -163,14 +164,14 @@ async fn an_outage_of_any_kind_is_survived() {
         );
 
         let after_expiry = ask_for(CALLERS, BEYOND_EXPIRY, &tokens, header).await;
-        // Who is there when the token expires may wait for the refresh that is under way, too.
+        // Callers that ask when the token expires may also wait for the refresh in progress.
         let longest = 2 * attempt.max(Duration::from_secs(10));
         assert!(
             after_expiry.longest_wait <= longest,
             "{:?}",
             after_expiry.longest_wait
         );
-        // What is left of the token's life is all that anybody gets.
+        // Callers get answers only until the token expires.
         assert!(
             after_expiry.answers <= 5 * CALLERS,
             "{}",
@@ -178,7 +179,7 @@ async fn an_outage_of_any_kind_is_survived() {
         );
         assert!(after_expiry.errors.iter().all(Error::is_transient));
         let requests = server.count(Endpoint::Token) - refreshes;
-        // The pauses may not have grown to half a minute yet: four flights more.
+        // The pauses may not have grown to half a minute yet, so allow four more flights.
         let flights = usize::try_from(BEYOND_EXPIRY.as_secs() / PAUSE.as_secs()).unwrap() + 4;
         assert!(
             (ATTEMPTS..=ATTEMPTS * flights).contains(&requests),
@@ -328,7 +329,8 @@ async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
         ask_for(WHILE_IT_LIVES).await.assert_undisturbed();
         server.assert_requests([Endpoint::Discovery]);
 
-        // A failure is not kept, so whoever asks next asks the server; those who ask meanwhile share.
+        // A failure is not cached, so the next caller sends a request, which concurrent callers
+        // share.
         advance(AND_THEN_EXPIRES).await;
         server.forget_requests();
         let away = ask_for(BETWEEN_CALLS).await;
