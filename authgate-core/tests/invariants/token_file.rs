@@ -28,17 +28,17 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
 
     let found = store
         .load(CLIENT)
-        .expect("what cannot be understood is no token");
+        .expect("an entry that cannot be understood is not a token");
     if let Some(token) = &found {
         assert_can_be_used(token);
     }
     let token = token();
     store
         .put(CLIENT, None, Some(&token), &guard)
-        .expect("a token can be kept");
+        .expect("a token can be stored");
     assert_eq!(store.load(CLIENT).expect("it was just saved"), Some(token));
     match &damaged_copies(folder)[..] {
-        [] => assert_keeps_what_is_not_ours(content, &path),
+        [] => assert_keeps_foreign_members(content, &path),
         [copy] => assert!(
             is_damaged(content) && read(copy) == content,
             "the damaged file is kept"
@@ -51,7 +51,7 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
         .put(CLIENT, None, None, &guard)
         .expect("a token can be forgotten");
     assert_eq!(store.load(CLIENT).expect("it was just deleted"), None);
-    assert_keeps_what_is_not_ours(&saved, &path);
+    assert_keeps_foreign_members(&saved, &path);
 }
 
 fn assert_can_be_used(token: &StoredToken) {
@@ -77,7 +77,7 @@ fn token() -> StoredToken {
     token
 }
 
-fn assert_keeps_what_is_not_ours(before: &[u8], path: &Path) {
+fn assert_keeps_foreign_members(before: &[u8], path: &Path) {
     if !before.trim_ascii().is_empty() {
         assert_eq!(foreign_members(&read(path)), foreign_members(before));
     }
