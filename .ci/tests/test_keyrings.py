@@ -20,7 +20,7 @@ where_no_keyring_works = pytest.mark.parametrize("session", LIMITS, indirect=Tru
 
 
 @with_keyring
-def test_a_login_is_kept_in_the_keyring_only(rust, file, keyring):
+def test_a_login_is_saved_in_the_keyring_only(rust, file, keyring):
     run = rust.log_in()
     assert keyring.items("authgate") == 1
     assert not file.entries()
@@ -29,7 +29,7 @@ def test_a_login_is_kept_in_the_keyring_only(rust, file, keyring):
 
 
 @with_keyring
-def test_no_keyring_keeps_a_second_login_in_the_file(rust, file, keyring):
+def test_no_keyring_saves_a_second_login_in_the_file(rust, file, keyring):
     rust.log_in()
     assert "An older login may still be in the keyring" in rust.log_in("--no-keyring").said
     assert file.access_token != keyring.access_token

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{connection::Connection, gate::AuthGate, routes, transport::Transport};
 
-/// Accepts connections in a task of its own. Dropping it closes the port and every connection.
+/// Accepts connections in its own task. Dropping it closes the port and every connection.
 pub(crate) struct Listener {
     socket: Arc<Socket>,
     accepting: JoinHandle<()>,

@@ -105,7 +105,7 @@ impl OAuthClient {
 }
 
 impl DeviceAuth {
-    /// Returns whether the page is on another site than `server`, which the person should be told.
+    /// Returns whether the page is on another site than `server`. If so, the prompt must say it.
     pub fn is_elsewhere(&self, server: &Url) -> bool {
         self.verification_uri.origin() != server.origin()
     }

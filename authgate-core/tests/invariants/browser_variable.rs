@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use authgate_core::flow::{Platform, System};
 
-/// Holds for any value of `BROWSER`, on a machine where every program exists.
-pub(crate) fn hold_for(variable: &str) {
+/// Checks any value of `BROWSER`, on a machine where every program exists.
+pub(crate) fn check(variable: &str) {
     let browser = variable.to_owned();
     let platform = Platform {
         system: System::Unix,

@@ -8,8 +8,8 @@ use authgate_core::{Environment, Secret};
 
 const FILE_LIMIT: usize = 64 * 1024;
 
-/// Holds for any content. Creates the file in `folder`.
-pub(crate) fn hold_for(content: &[u8], folder: &Path) {
+/// Checks any content. Creates the file in `folder`.
+pub(crate) fn check(content: &[u8], folder: &Path) {
     let path = folder.join(".env");
     fs::write(&path, content).expect("the folder is ours");
     let refusal = match Environment::load_from(&path) {

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 const CLIENT: &str = "client-1";
 
-/// Holds for any content of the file. Creates it in `folder`.
-pub(crate) fn hold_for(content: &[u8], folder: &Path) {
+/// Checks any content of the file. Creates it in `folder`.
+pub(crate) fn check(content: &[u8], folder: &Path) {
     for left_over in damaged_copies(folder) {
         fs::remove_file(left_over).expect("the folder is ours");
     }

@@ -1,5 +1,5 @@
-//! What is logged, and that no secret is. A separate binary, because a process has only one
-//! subscriber that records everything.
+//! Tests of the log, which must contain no secret. A separate binary, because a process has only
+//! one subscriber that records everything.
 
 #![allow(
     clippy::unwrap_used,

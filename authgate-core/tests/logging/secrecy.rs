@@ -134,7 +134,7 @@ fn echoes(request: &str) -> Vec<Fault> {
 }
 
 /// Returns every text of an error.
-fn everything_of(error: &Error) -> String {
+fn all_texts(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
     format!("{error} {error:?} {error:#?} {}", causes.join(" "))
@@ -167,7 +167,7 @@ async fn no_error_shows_what_was_sent_or_what_came() {
                 sender.server.clear_faults();
                 sender.server.inject(endpoint, fault.clone(), Times::Always);
                 if let (_, Err(error)) = sender.send(method).await {
-                    let shown = everything_of(&error);
+                    let shown = all_texts(&error);
                     assert!(!shown.contains(CANARY), "{method} after {fault:?}: {shown}");
                 }
             }
@@ -202,7 +202,7 @@ async fn an_unreadable_device_code_is_not_shown() {
                 Times::Once,
             );
             let error = client.request_device_code(&[]).await.unwrap_err();
-            assert!(!everything_of(&error).contains(CANARY), "{error}");
+            assert!(!all_texts(&error).contains(CANARY), "{error}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{logged_in, logged_in_with_rotation, run, stored};
 
 /// Waits for the end of a run, and checks that no lock of a dead run delays it. Such a lock would
 /// cost at least 5 s.
-async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
+async fn ends_without_delay(run: impl Future<Output = Ended>) -> Ended {
     let begun = Instant::now();
     let ended = run.await;
     assert!(
@@ -47,7 +47,7 @@ async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
             home.stored(server.public_client()).is_some(),
             "round {round}"
         );
-        is_not_held_up(run(&home, &server).end())
+        ends_without_delay(run(&home, &server).end())
             .await
             .shows_stored(&home, &server);
     }
@@ -167,7 +167,7 @@ async fn a_run_killed_during_its_refresh_leaves_no_lock() {
     assert!(home.is_unlocked());
 
     // The refresh token is used up, and the new one was lost with the run.
-    is_not_held_up(run(&home, &server).approved_at(&server))
+    ends_without_delay(run(&home, &server).approved_at(&server))
         .await
         .shows_stored(&home, &server);
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 1);

@@ -56,7 +56,7 @@ async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started))
 
 /// Starts a run whose disk is full as soon as the server has refreshed the token.
 #[cfg(target_os = "linux")]
-async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
+async fn start_and_fill_disk(home: &Home, server: &DevServer) -> Started {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
     disturbed(
@@ -123,7 +123,7 @@ async fn a_save_syncs_file_then_name_before_the_run_ends() {
 }
 
 #[tokio::test]
-async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
+async fn a_new_login_is_saved_if_the_lock_is_unavailable() {
     let (server, home) = (server().await, Home::new());
     symlink("elsewhere", home.file(".rust-lock")).unwrap();
     let ended = run(&home, &server).approved_at(&server).await;
@@ -291,7 +291,7 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
 #[tokio::test]
 async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
-    let ended = filled_up_meanwhile(&home, &server).await.end().await;
+    let ended = start_and_fill_disk(&home, &server).await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there no longer works, so it is deleted.
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
@@ -306,7 +306,7 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     let (server, home) = logged_in_with_rotation(-60).await;
     home.add_neighbour();
     let before = home.text();
-    let filled_up = filled_up_meanwhile(&home, &server).await.end().await;
+    let filled_up = start_and_fill_disk(&home, &server).await.end().await;
     assert_eq!(home.text(), before);
     // While the disk stays full, a person can log in for each run.
     let still_full = run(&home, &server)
@@ -314,7 +314,7 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
         .approved_at(&server)
         .await;
     assert_eq!(home.text(), before);
-    let filled_up_again = filled_up_meanwhile(&home, &server)
+    let filled_up_again = start_and_fill_disk(&home, &server)
         .await
         .approved_at(&server)
         .await;

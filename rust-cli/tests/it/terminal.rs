@@ -222,13 +222,13 @@ async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
         .arg(&redirect_uri)
         .start_in(Terminal::of_size(100, 60));
     until("the browser", || opened.exists()).await;
-    let told = fs::read_to_string(&opened).unwrap();
+    let passed = fs::read_to_string(&opened).unwrap();
     let client = server.confidential_client();
     assert!(
-        !told.contains(client.secret.as_deref().unwrap()) && !told.contains("CLIENT_SECRET"),
-        "{told}"
+        !passed.contains(client.secret.as_deref().unwrap()) && !passed.contains("CLIENT_SECRET"),
+        "{passed}"
     );
-    let mut lines = told.lines();
+    let mut lines = passed.lines();
     assert_eq!(lines.next(), Some("1"));
     http::get(&server.approve_authorization(lines.next().unwrap()).unwrap()).await;
     let ended = run.end().await;

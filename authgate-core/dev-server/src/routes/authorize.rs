@@ -30,7 +30,11 @@ pub(super) async fn ask(
         Ok(request) => request,
         Err(Refusal::Redirect(location)) => return found(&location),
         Err(Refusal::Page(reason)) => {
-            return page::error(StatusCode::BAD_REQUEST, "This request cannot be processed", reason);
+            return page::error(
+                StatusCode::BAD_REQUEST,
+                "This request cannot be processed",
+                reason,
+            );
         }
     };
     let Some(session) = memory.sessions.find(&headers) else {

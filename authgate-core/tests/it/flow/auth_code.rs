@@ -265,7 +265,7 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     assert_eq!(
         prompt.count("url: "),
         1,
-        "the address is shown all the same"
+        "the address is still shown"
     );
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.

@@ -113,7 +113,7 @@ async fn the_device_code_is_never_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_down_lengthens_the_interval_for_good() {
+async fn slow_down_lengthens_every_later_interval() {
     let running = start().await;
     running.break_poll(Fault::oauth_error(400, "slow_down"));
     running.break_poll(Fault::oauth_error(400, "slow_down"));

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::support::flow::Recorder;
 use crate::support::fragile::{Fragile, Outcome};
-use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, LONG_AGO, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, shown};
 
 async fn resume(
@@ -99,10 +99,10 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
 #[tokio::test]
 async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     let machine = Machine::new().await;
-    let mut revoked = login(&machine.server, FAR_AHEAD + 1);
+    let mut revoked = login(&machine.server, FAR_FUTURE + 1);
     revoked.refresh_token = None;
     machine.server.revoke_everything();
-    let living = login(&machine.server, FAR_AHEAD);
+    let living = login(&machine.server, FAR_FUTURE);
     machine.keyring.put(&revoked);
     machine.file.save(CLIENT, &living).unwrap();
     let session = machine.resume_and_validate().await;
@@ -120,7 +120,7 @@ async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
 #[tokio::test]
 async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let (machine, in_keyring) = Machine::with_login(LONG_AGO).await;
-    let in_file = login(&machine.server, FAR_AHEAD);
+    let in_file = login(&machine.server, FAR_FUTURE);
     machine.file.save(CLIENT, &in_file).unwrap();
     machine.keyring.fail(&["load"]);
     let session = machine.resume_and_validate().await;
@@ -131,7 +131,7 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
 
 #[tokio::test]
 async fn a_login_outlives_a_keyring_that_cannot_be_read() {
-    for (expires_at, refreshes) in [(FAR_AHEAD, 0), (LONG_AGO, 1)] {
+    for (expires_at, refreshes) in [(FAR_FUTURE, 0), (LONG_AGO, 1)] {
         let (machine, stored) = Machine::with_login(expires_at).await;
         machine.keyring.fail(&["load"]);
         let error = machine.resume().await.unwrap_err();
@@ -156,7 +156,7 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
 
 #[tokio::test]
 async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
-    let (machine, stored) = Machine::with_login(FAR_AHEAD).await;
+    let (machine, stored) = Machine::with_login(FAR_FUTURE).await;
     let mut session = machine.resume().await.unwrap();
     machine.server.revoke(stored.access_token.expose());
     machine.keyring.fail(&["load"]);
@@ -215,13 +215,13 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         let lock = LoginLock::Beside(home.file(""));
         let store = FallbackStore::new(CLIENT, vec![Box::new(fragile)], lock, Notices::default());
         let store = Arc::new(store);
-        let struck = tokio::spawn(authenticate(unattended(
+        let outcome = tokio::spawn(authenticate(unattended(
             server.url(),
             store.clone(),
             Recorder::default(),
         )))
         .await;
-        match struck {
+        match outcome {
             Ok(Err(error)) => {
                 assert!(
                     error.to_string().contains("ended without a result") && error.is_transient(),

@@ -17,14 +17,14 @@ const PAIRS: u64 = 5;
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_refresh_an_expired_login_once() {
     let pairs: Vec<_> = (0..PAIRS)
-        .map(|_| tokio::spawn(refresh_time_and_again(rounds(20) / PAIRS)))
+        .map(|_| tokio::spawn(refresh_repeatedly(rounds(20) / PAIRS)))
         .collect();
     for pair in pairs {
         pair.await.unwrap();
     }
 }
 
-async fn refresh_time_and_again(rounds: u64) {
+async fn refresh_repeatedly(rounds: u64) {
     let server = strict_server().await;
     // Slow down the first refresh, so that it is not over before the second process begins its own.
     server.inject(

@@ -8,7 +8,7 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::Home;
 
 use crate::support::flow::Recorder;
-use crate::support::logins::{FAR_AHEAD, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
 /// A person who is logged in at a server that ends the login if an old refresh token is used again.
@@ -27,7 +27,7 @@ impl Person {
         };
         person
             .file()
-            .save(CLIENT, &login(&person.server, FAR_AHEAD))
+            .save(CLIENT, &login(&person.server, FAR_FUTURE))
             .unwrap();
         person
     }
@@ -127,7 +127,7 @@ async fn a_login_that_the_server_ended_is_an_error_without_a_prompt() {
     // After a login elsewhere, the same source works again when the pause after the error is over.
     person
         .file()
-        .save(CLIENT, &login(&person.server, FAR_AHEAD))
+        .save(CLIENT, &login(&person.server, FAR_FUTURE))
         .unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_eq!(

@@ -30,7 +30,7 @@ fn every_module_has_a_layer_and_imports_from_no_higher_one() {
         for other in imported {
             assert!(
                 layer(&other) <= layer(&module),
-                "{module} imports {other}, which stands above it"
+                "{module} imports {other}, which is in a higher layer"
             );
         }
     }

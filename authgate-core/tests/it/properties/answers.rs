@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::invariants::answers::{
-    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_device, hold_for_error,
-    hold_for_introspection, hold_for_metadata, hold_for_token,
+    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, check_device, check_error, check_introspection,
+    check_metadata, check_token,
 };
 use crate::support::service::Service;
 
@@ -160,7 +160,7 @@ fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
     let names =
         "access_token token_type expires_in refresh_token scope id_token error error_description";
     for_any(answer(names), |conversation, answer| {
-        hold_for_token(
+        check_token(
             &conversation.ask(Endpoint::Token, answer, refresh),
             &[CLIENT_SECRET, REFRESH_TOKEN],
         );
@@ -204,7 +204,7 @@ fn any_discovery_document_is_safe_for_secrets_or_refused() {
                         .fetch()
                         .await
                 });
-            hold_for_metadata(&metadata, issuer);
+            check_metadata(&metadata, issuer);
         }
     });
 }
@@ -225,14 +225,14 @@ fn any_description_of_a_token_is_read_or_a_harmless_error() {
             async |client: &OAuthClient| client.token_info(&token).await,
         );
         for error in [user_info.err(), token_info.err()].into_iter().flatten() {
-            hold_for_error(&error, &[ACCESS_TOKEN]);
+            check_error(&error, &[ACCESS_TOKEN]);
         }
         let introspection = conversation.ask(
             Endpoint::Introspection,
             answer,
             async |client: &OAuthClient| client.introspect(&token).await,
         );
-        hold_for_introspection(&introspection);
+        check_introspection(&introspection);
     });
 }
 
@@ -261,7 +261,7 @@ fn any_device_authorization_can_be_shown_or_is_refused() {
                     answer,
                     async |client: &OAuthClient| client.request_device_code(&[]).await,
                 );
-                hold_for_device(&device);
+                check_device(&device);
             }
         },
     );
@@ -290,7 +290,7 @@ fn any_wait_that_a_server_asks_for_has_an_end() {
             let error = conversation
                 .ask(Endpoint::Token, answer, refresh)
                 .unwrap_err();
-            hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
+            check_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
             if let Some(seconds @ 1..86_400) = seconds {
                 assert!(
                     error.retry_after().unwrap() >= Duration::from_secs(seconds),

@@ -10,7 +10,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::text::hostile;
 use super::{for_any, runtime};
-use crate::invariants::callback::{hold_for_page, hold_for_refusal};
+use crate::invariants::callback::{check_page, check_refusal};
 use crate::support::flow::{begin_login, log_in};
 
 /// Generates a query without the right state.
@@ -59,7 +59,7 @@ fn no_request_without_the_state_ends_the_wait() {
             let host = begun.address();
             for request in requests {
                 let stream = TcpStream::connect(&host).await.unwrap();
-                let status = hold_for_page(&converse(stream, &request.replace("{}", &host)).await);
+                let status = check_page(&converse(stream, &request.replace("{}", &host)).await);
                 assert!(
                     status == 0 || (400..500).contains(&status),
                     "{request}: {status}"
@@ -91,10 +91,10 @@ fn a_callback_with_the_state_ends_in_a_code_or_a_harmless_error() {
                 begun.state()
             );
             let stream = TcpStream::connect(begun.address()).await.unwrap();
-            hold_for_page(&converse(stream, &request_for("GET", &url, &[], "")).await);
+            check_page(&converse(stream, &request_for("GET", &url, &[], "")).await);
             let error = begun.failure().await;
             if server.count(Endpoint::Token) == 0 {
-                hold_for_refusal(&error);
+                check_refusal(&error);
             }
         });
     });

@@ -120,19 +120,19 @@ fn quoted(value: &str) -> String {
 
 /// Returns whether the value is not blank and can be written into the file by the rules of
 /// `.env.example`.
-fn is_for_the_file(value: &str) -> bool {
+fn can_be_written(value: &str) -> bool {
     let backslashes = |part: &str| part.len() - part.trim_end_matches('\\').len();
     !value.trim().is_empty() && value.split('\'').all(|part| backslashes(part) % 2 == 0)
 }
 
 #[test]
 fn an_accepted_url_may_get_a_secret_and_a_refusal_tells_none() {
-    for_any(1024, written(), |written| url::hold_for(&written));
+    for_any(1024, written(), |written| url::check(&written));
 }
 
 #[test]
 fn any_text_is_a_url_that_is_allowed_or_refused() {
-    for_any(1024, any::<String>(), |text| url::hold_for(&text));
+    for_any(1024, any::<String>(), |text| url::check(&text));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn only_a_browser_is_started_and_with_plain_arguments() {
         512,
         (vec(word(), 0..8), select(&[" ", ":", "\t"][..])),
         |(words, separator)| {
-            browser_variable::hold_for(&words.join(separator));
+            browser_variable::check(&words.join(separator));
         },
     );
 }
@@ -149,21 +149,21 @@ fn only_a_browser_is_started_and_with_plain_arguments() {
 #[test]
 fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line() {
     for_any(512, nearly(), |content| {
-        environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path());
+        environment::check(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_read_or_refused() {
     for_any(512, vec(any::<u8>(), 0..100), |content| {
-        environment::hold_for(&content, TempDir::new().unwrap().path());
+        environment::check(&content, TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn values_quoted_by_the_rule_arrive_unchanged() {
     let value =
-        "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value));
+        "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| can_be_written(value));
     for_any(
         512,
         (vec(value, 1..5), select(&["\n", "\r\n"][..])),

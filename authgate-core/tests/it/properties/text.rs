@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::for_any;
-use crate::invariants::text::{hold_for, hold_for_body};
+use crate::invariants::text::{check, check_body};
 
 /// Generates text, mostly of harmful characters.
 pub(crate) fn hostile() -> impl Strategy<Value = String> {
@@ -21,12 +21,12 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
 
 #[test]
 fn text_that_is_shown_neither_acts_nor_hides() {
-    for_any(512, hostile(), |text| hold_for(&text));
+    for_any(512, hostile(), |text| check(&text));
 }
 
 #[test]
 fn a_body_of_any_bytes_is_shown_without_harm() {
-    for_any(512, vec(any::<u8>(), 0..200), |body| hold_for_body(&body));
+    for_any(512, vec(any::<u8>(), 0..200), |body| check_body(&body));
 }
 
 /// The tables of Unicode define these characters. The sixteen variation selectors of emoji and the

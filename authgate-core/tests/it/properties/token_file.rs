@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::for_any;
-use crate::invariants::token_file::hold_for;
+use crate::invariants::token_file::check;
 use crate::support::stores::UnderLock;
 
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
@@ -140,14 +140,14 @@ fn read(entry: &Value) -> StoredToken {
 #[test]
 fn a_token_is_saved_and_foreign_entries_stay() {
     for_any(128, shared(), |content| {
-        hold_for(content.as_bytes(), TempDir::new().unwrap().path());
+        check(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_no_obstacle() {
     for_any(128, vec(any::<u8>(), 0..100), |content| {
-        hold_for(&content, TempDir::new().unwrap().path());
+        check(&content, TempDir::new().unwrap().path());
     });
 }
 

@@ -37,13 +37,13 @@ fn file_with_notices(home: &Home) -> (FileStore, Notices) {
 }
 
 /// Returns the new notices, one per line.
-fn taken(notices: &Notices, home: &Home) -> String {
+fn new_notices(notices: &Notices, home: &Home) -> String {
     let lines: Vec<_> = notices.take().iter().map(ToString::to_string).collect();
     shown(&lines.join("\n"), home)
 }
 
 #[test]
-fn entries_of_others_stay_to_the_byte() {
+fn entries_of_others_stay_byte_for_byte() {
     let home = Home::new();
     let deep = format!(
         r#""deep": {}{{"b": null,   "a": true}}{}"#,
@@ -102,8 +102,8 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
         let (store, notices) = file_with_notices(&home);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         assert_eq!(mode(&path), 0o600);
-        assert!(taken(&notices, &home).starts_with("Other users could read"));
-        assert_eq!(taken(&notices, &home), "");
+        assert!(new_notices(&notices, &home).starts_with("Other users could read"));
+        assert_eq!(new_notices(&notices, &home), "");
     }
 }
 
@@ -134,13 +134,13 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
     set_mode(home.path(), 0o777);
     let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert_snapshot!(taken(&notices, &home), @"Other users can write in [home] and could replace the token file. To prevent that: chmod go-w [home].");
+    assert_snapshot!(new_notices(&notices, &home), @"Other users can write in [home] and could replace the token file. To prevent that: chmod go-w [home].");
     assert_eq!(mode(home.path()), 0o777);
 
     set_mode(home.path(), 0o1777);
     let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert_eq!(taken(&notices, &home), "");
+    assert_eq!(new_notices(&notices, &home), "");
 }
 
 type MakeTrap = fn(&Path);
@@ -197,7 +197,7 @@ fn another_users_file_or_folder_is_refused() {
 }
 
 #[test]
-fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
+fn a_damaged_file_has_no_token_and_is_copied() {
     let too_large = format!(r#"{{"data": {{}}, "x": "{}"}}"#, "x".repeat(5 << 20));
     let deep = format!("{}{}", r#"{"data": "#, "[".repeat(100_000));
     let damaged: [&[u8]; 9] = [
@@ -232,7 +232,7 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
             .expect("a copy");
         assert_eq!(fs::read(home.path().join(copy)).unwrap(), content);
         assert_eq!(mode(&home.path().join(copy)), 0o600);
-        assert!(taken(&notices, &home).contains("was damaged and has been replaced"));
+        assert!(new_notices(&notices, &home).contains("was damaged and has been replaced"));
     }
 }
 

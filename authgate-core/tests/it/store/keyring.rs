@@ -88,7 +88,7 @@ async fn only_a_save_writes_to_the_keyring() {
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
-async fn a_session_without_a_keyring_is_told_from_an_empty_one() {
+async fn a_session_without_a_keyring_differs_from_an_empty_keyring() {
     for session in [Session::without_bus(), Session::without_keyring()] {
         let mut keyring = in_session(&session, "keyring");
         assert_eq!(keyring.ask("load").await, "none");

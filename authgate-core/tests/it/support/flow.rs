@@ -145,7 +145,7 @@ impl Browser for TestBrowser {
 }
 
 /// A started login. The browser has the address, and no authorization response has arrived.
-pub(crate) struct Begun {
+pub(crate) struct StartedLogin {
     pub(crate) url: Url,
     pub(crate) port: Port,
     pub(crate) redirect_uri: String,
@@ -153,7 +153,7 @@ pub(crate) struct Begun {
     pub(crate) login: JoinHandle<Result<(Token, OutcomePage)>>,
 }
 
-impl Begun {
+impl StartedLogin {
     pub(crate) fn state(&self) -> String {
         parameter(&self.url, "state")
     }
@@ -172,12 +172,12 @@ impl Begun {
         .await
     }
 
-    pub(crate) async fn come_back(&self, query: &str) -> Answer {
+    pub(crate) async fn respond(&self, query: &str) -> Answer {
         self.request(&format!("GET /callback?{query}")).await
     }
 
-    pub(crate) async fn come_back_with_state(&self, query: &str) -> Answer {
-        self.come_back(&format!("state={}&{query}", self.state()))
+    pub(crate) async fn respond_with_state(&self, query: &str) -> Answer {
+        self.respond(&format!("state={}&{query}", self.state()))
             .await
     }
 
@@ -205,7 +205,7 @@ impl Begun {
 }
 
 /// Finishes a login that earlier requests must not have ended.
-pub(crate) async fn log_in(server: &DevServer, begun: &mut Begun) -> Token {
+pub(crate) async fn log_in(server: &DevServer, begun: &mut StartedLogin) -> Token {
     let (login, browser) = begun.approved(server, "").await;
     let (token, page) = login.expect("the login is still open");
     page.saved().await;
@@ -219,7 +219,11 @@ pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
     options
 }
 
-pub(crate) async fn begin(server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
+pub(crate) async fn begin(
+    server: &DevServer,
+    client: &OAuthClient,
+    scopes: &[&str],
+) -> StartedLogin {
     begin_at("127.0.0.1", server, client, scopes).await
 }
 
@@ -228,7 +232,7 @@ pub(crate) async fn begin_at(
     server: &DevServer,
     client: &OAuthClient,
     scopes: &[&str],
-) -> Begun {
+) -> StartedLogin {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let prompt: &'static Recorder = Box::leak(Box::default());
     let port = Port::free();
@@ -246,7 +250,7 @@ pub(crate) async fn begin_at(
         .await
     });
     let url = urls.recv().await.expect("the browser is opened");
-    Begun {
+    StartedLogin {
         url,
         port,
         redirect_uri,
@@ -256,7 +260,7 @@ pub(crate) async fn begin_at(
 }
 
 /// Starts a server, and a login of its public client with the default scopes.
-pub(crate) async fn begin_login() -> (DevServer, Begun) {
+pub(crate) async fn begin_login() -> (DevServer, StartedLogin) {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
     let begun = begin(&server, &client, &["profile", "email"]).await;
@@ -268,7 +272,7 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
 }
 
 /// Listens on a port of this address, and returns a redirect URI with this port.
-pub(crate) fn taken(address: &str, host: &str) -> (TcpListener, String) {
+pub(crate) fn port_in_use(address: &str, host: &str) -> (TcpListener, String) {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, format!("http://{host}:{port}/callback"))

@@ -17,7 +17,7 @@ use super::stores::CLIENT;
 const CLIENT_SECRET: &str = "client-secret";
 
 pub(crate) const LONG_AGO: u64 = 1_000_000_000;
-pub(crate) const FAR_AHEAD: u64 = 4_000_000_000;
+pub(crate) const FAR_FUTURE: u64 = 4_000_000_000;
 
 /// Starts a server that ends the login if an old refresh token is used again.
 pub(crate) async fn strict_server() -> DevServer {

@@ -150,7 +150,7 @@ async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_life_of_a_token_begins_when_it_is_asked_for() {
+async fn the_lifetime_of_a_token_begins_with_its_request() {
     const ON_THE_WAY: Duration = Duration::from_secs(20);
     let (service, clock) = service(HOUR).await;
     let hold = service.server.hold(Endpoint::Token);
@@ -167,7 +167,7 @@ async fn the_life_of_a_token_begins_when_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
+async fn after_a_panic_anywhere_the_next_caller_gets_a_token() {
     let (mut died, mut survived) = (0, 0);
     for reads in 0.. {
         let (service, clock) = service(HOUR).await;

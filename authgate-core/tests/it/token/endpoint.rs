@@ -75,7 +75,7 @@ async fn a_request_names_the_program_and_carries_no_cookie() {
 }
 
 #[tokio::test]
-async fn any_secret_arrives_to_the_letter_in_the_body() {
+async fn any_secret_arrives_unchanged_in_the_body() {
     for secret in ["a+b/c%d:e", "päss wörd", "&=;#?", "\"'\\"] {
         Service::with_secret(secret).await.grant().await.unwrap();
     }
@@ -171,7 +171,7 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
 }
 
 #[tokio::test]
-async fn only_bearer_tokens_are_taken_however_it_is_written() {
+async fn only_bearer_tokens_are_accepted_in_any_letter_case() {
     let service = Service::start().await;
     for fault in changed(
         "token_type",
@@ -193,7 +193,7 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
+async fn any_expires_in_becomes_a_valid_lifetime() {
     const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
     let service = Service::start().await;
     for (values, seconds) in [
