@@ -12,8 +12,9 @@ HERE = pathlib.Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def programs():
-    """The paths of the built programs, by name."""
-    # With the examples, Cargo turns on the same features as for `cargo test`, and builds nothing twice.
+    """Builds the programs, and returns their paths by name."""
+    # With the examples, Cargo enables the same features as for `cargo test`, so it builds nothing
+    # twice.
     command = ["cargo", "build", "--locked", "--workspace", "--bins", "--examples"]
     command += ["--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
@@ -34,7 +35,7 @@ def home(tmp_path):
 
 @pytest.fixture
 def session(request, home):
-    """A session of the kind that the test asks for, by default without a bus."""
+    """Opens the kind of session that the test requests, by default one without a bus."""
     open_session = getattr(request, "param", sessions.without_bus)
     with open_session(home) as session:
         yield session
@@ -64,5 +65,5 @@ def keyring(session):
 
 @pytest.fixture
 def stored(session, file, keyring):
-    """The stored login, in the place that a session of this kind has for it."""
+    """The stored login, in the store that this kind of session uses."""
     return keyring if session.has_bus else file

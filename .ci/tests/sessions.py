@@ -1,4 +1,4 @@
-"""Desktop sessions, with a keyring or without."""
+"""Desktop sessions, with or without a keyring."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from support import LIMIT, Run
 
 
 class Session:
-    """A desktop session, as far as a keyring needs one: a home and, unless it has none, a bus."""
+    """The parts of a desktop session that a keyring needs: a home folder and usually a bus."""
 
     def __init__(self, home, bus_address=None):
         self.home, self.has_bus = home, bus_address is not None
@@ -19,13 +19,13 @@ class Session:
         self._runs = []
 
     def start(self, *command, on_terminal=False, **variables):
-        """Starts a program with nothing in its environment but what it needs."""
+        """Starts a program with only the variables that it needs."""
         run = Run(command, self._variables | variables, self.home, on_terminal)
         self._runs.append(run)
         return run
 
     def tool(self, *command, text=""):
-        """What a tool prints that gets this text."""
+        """Runs a tool with this text as input, and returns its output."""
         options = {"capture_output": True, "text": True, "timeout": LIMIT}
         return subprocess.run(command, input=text, env=self._variables, **options).stdout
 
@@ -36,13 +36,13 @@ class Session:
 
 @contextlib.contextmanager
 def without_bus(home):
-    """As over SSH."""
+    """Opens a session without a bus, as over SSH."""
     yield Session(home)
 
 
 @contextlib.contextmanager
 def silent_bus(home):
-    """A bus that lets programs connect and never answers."""
+    """Opens a session with a bus that accepts connections and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(home / "bus"))
         listener.listen(100)
@@ -51,7 +51,7 @@ def silent_bus(home):
 
 @contextlib.contextmanager
 def never_set_up(home, *options, before=":"):
-    """A keyring can be started, and has no password yet."""
+    """Opens a session with a keyring that has no password yet."""
     script = f'{before}; echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat'
     variables = {name: str(home) for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME")}
     with subprocess.Popen(
@@ -68,7 +68,7 @@ def never_set_up(home, *options, before=":"):
 
 @contextlib.contextmanager
 def unlocked_keyring(home):
-    """The keyring is unlocked and empty."""
+    """Opens a session with an unlocked, empty keyring."""
     unlock = "printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
     with never_set_up(home, before=unlock) as session:
         yield session
@@ -76,7 +76,7 @@ def unlocked_keyring(home):
 
 @contextlib.contextmanager
 def locked_keyring(home):
-    """The keyring is locked, and nobody is there to unlock it."""
+    """Opens a session with a locked keyring that nobody can unlock."""
     with unlocked_keyring(home) as session:
         service, path = "org.freedesktop.secrets", "/org/freedesktop/secrets"
         lock = ["org.freedesktop.Secret.Service.Lock", f"array:objpath:{path}/collection/login"]
@@ -86,7 +86,7 @@ def locked_keyring(home):
 
 @contextlib.contextmanager
 def without_keyring(home):
-    """A bus that starts no services."""
+    """Opens a session with a bus that starts no services."""
     configuration = home / "bus.conf"
     configuration.write_text(
         '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">'

@@ -1,4 +1,4 @@
-"""What the tests of the built programs share: the server, runs, clients, stored logins."""
+"""Helpers for the tests of the built programs: the server, runs, clients, stored logins."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 
-LIMIT = 30.0  # seconds to wait for any one thing
+LIMIT = 30.0  # seconds to wait for one condition
 CLIENT_ID = "dev-cli"
 DEVICE_CODE = r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b"
 
@@ -36,7 +36,7 @@ TokenInfo Exp: \d+
 
 
 def until(what, found, shown=lambda: "", limit=LIMIT):
-    """Returns what `found` returns, once that is true."""
+    """Waits until `found` returns a true value, and returns that value."""
     end = time.monotonic() + limit
     while not (thing := found()):
         assert time.monotonic() < end, f"waited in vain for {what}\n{shown()}"
@@ -45,7 +45,7 @@ def until(what, found, shown=lambda: "", limit=LIMIT):
 
 
 class DevServer:
-    """The development server, on a port of its own choice."""
+    """The development server, on a free port."""
 
     def __init__(self, program, *options):
         command = [program, "--port", "0", "--interval", "1", *options]
@@ -58,7 +58,7 @@ class DevServer:
         self._request("/dev/device/approve", f"user_code={user_code}".encode())
 
     def requests(self, path):
-        """How many requests to this path there were."""
+        """Returns the number of requests to this path."""
         return json.loads(self._request("/dev/requests"))["requests"].get(path, 0)
 
     def _request(self, path, body=None):
@@ -68,7 +68,7 @@ class DevServer:
 
     @contextlib.contextmanager
     def paused(self):
-        """Until the end of the block, requests wait."""
+        """Makes requests wait until the end of the block."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -84,7 +84,7 @@ class DevServer:
 
 
 class Output:
-    """What comes from a pipe or a terminal, read in the background."""
+    """The output of a pipe or a terminal, read in the background."""
 
     def __init__(self, descriptor):
         self._descriptor = descriptor
@@ -93,7 +93,7 @@ class Output:
         self._reader.start()
 
     def _read(self):
-        # Reading from a terminal fails once its last program has ended.
+        # Reading from a terminal fails when its last program has ended.
         with open(self._descriptor, "rb", buffering=0) as file, contextlib.suppress(OSError):
             while part := file.read(4096):
                 self._bytes += part
@@ -106,7 +106,7 @@ class Output:
 
 
 class Run:
-    """A run of a program: what it has printed to standard output, and said on standard error or the terminal."""
+    """A run of a program: its standard output is `printed`, its standard error or terminal `said`."""
 
     def __init__(self, command, variables, folder, on_terminal=False):
         printed, stdout = os.pipe()
@@ -141,11 +141,11 @@ class Run:
         return self.process.poll() is None
 
     def ends(self):
-        """Waits until it ends, and returns it."""
+        """Waits until the run ends, and returns it."""
         try:
             self.status = self.process.wait(2 * LIMIT)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not end\n{self}") from None
+            raise AssertionError(f"the run does not end\n{self}") from None
         self.seconds = time.monotonic() - self._begun
         self._printed.wait()
         self._said.wait()
@@ -156,13 +156,13 @@ class Run:
         return self
 
     def prints_block(self, scope="profile email"):
-        """It succeeds and prints the 16 lines of the README."""
+        """Checks that the run succeeds and prints the 16 lines of the README."""
         block = BLOCK.replace("SCOPE", scope)
         assert re.fullmatch(block, self.succeeds().printed), str(self)
         return self
 
     def fails(self):
-        """It ends with 1 and has printed nothing."""
+        """Checks that the run ends with 1 and prints nothing."""
         assert (self.ends().status, self.printed) == (1, ""), str(self)
         return self
 
@@ -175,7 +175,7 @@ class Run:
 
 
 class Client:
-    """A program that logs a person in and keeps the login."""
+    """A program that logs a person in and stores the login."""
 
     def __init__(self, session, server, *command):
         self.session, self.server, self._command = session, server, command
@@ -196,11 +196,11 @@ class RustCli(Client):
         return super().log_in("--flow", "device", *arguments)
 
     def start_with_login(self, *arguments):
-        """Starts a run that can do nothing without a stored login."""
+        """Starts a run that fails without a stored login."""
         return self.start("--flow", "browser", *arguments)
 
     def token(self):
-        """The access token of the stored login."""
+        """Returns the access token of the stored login."""
         return self.start_with_login("--print-access-token").succeeds().printed.strip()
 
     def log_out(self):
@@ -210,14 +210,14 @@ class RustCli(Client):
 
 class PythonCli(Client):
     def token(self):
-        """The access token of the stored login."""
+        """Returns the access token of the stored login."""
         run = self.start().succeeds()
         assert "enter code" not in run.printed, str(run)
         return run.printed.strip()
 
 
 class StoredLogin:
-    """The login that is stored for this client, as the JSON object that all AuthGate clients share."""
+    """The stored login of this client, as the JSON object that all AuthGate clients share."""
 
     @property
     def access_token(self):
@@ -231,13 +231,13 @@ class StoredLogin:
 
 
 class TokenFile(StoredLogin):
-    """In the file in the home folder."""
+    """The login in the file in the home folder."""
 
     def __init__(self, session):
         self.path = session.home / ".authgate-tokens.json"
 
     def entries(self):
-        """The text of each client's entry, by client ID."""
+        """Returns the text of each client's entry, by client ID."""
         return json.loads(self.path.read_text())["data"] if self.path.exists() else {}
 
     def entry(self):
@@ -251,7 +251,7 @@ class TokenFile(StoredLogin):
 
 
 class Keyring(StoredLogin):
-    """In the session's keyring."""
+    """The login in the session's keyring."""
 
     def __init__(self, session):
         self._session = session
@@ -268,7 +268,7 @@ class Keyring(StoredLogin):
         self._session.start(sys.executable, "-c", script, CLIENT_ID, json.dumps(entry)).succeeds()
 
     def items(self, service):
-        """How many items this client has."""
+        """Returns the number of items of this client."""
         attributes = ["service", service, "username", CLIENT_ID]
         return self._session.tool("secret-tool", "search", "--all", *attributes).count("secret = ")
 

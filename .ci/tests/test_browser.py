@@ -20,13 +20,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
-PORT = 8088  # of the redirect URI that the client is registered with
+PORT = 8088  # of the client's registered redirect URI
 CALLBACK = f"http://127.0.0.1:{PORT}/callback"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 class Browser:
-    """Chromium, and what a person does with it."""
+    """Chromium, and the actions of a person in it."""
 
     def __init__(self, profile, pictures):
         options = webdriver.ChromeOptions()
@@ -56,7 +56,7 @@ class Browser:
         self.driver.get(address)
 
     def sees(self, headline, picture=None):
-        # A page may make way for the next one between the two looks at it.
+        # The next page may replace this one between the two calls.
         passing = [NoSuchElementException, StaleElementReferenceException]
         WebDriverWait(self.driver, support.LIMIT, ignored_exceptions=passing).until(
             lambda driver: headline in driver.find_element(By.TAG_NAME, "h1").text,
@@ -83,11 +83,11 @@ class Browser:
         return self.driver.current_url.startswith(CALLBACK)
 
     def complaints(self):
-        """What the browser itself finds wrong with a page, such as a style that its policy forbids."""
+        """Returns the browser's own errors about a page, such as a style that its policy forbids."""
         return [entry["message"] for entry in self.driver.get_log("browser") if "favicon" not in entry["message"]]
 
     def _take_pictures(self, name):
-        """Light, dark, and on a telephone; none of them may need scrolling sideways."""
+        """Takes pictures: light, dark, and as wide as a telephone. No page may need scrolling sideways."""
         for suffix, width, scheme in ("light", 1000, "light"), ("dark", 1000, "dark"), ("narrow", 360, "light"):
             self.driver.execute_cdp_cmd(
                 "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -119,7 +119,7 @@ def started_browser(tmp_path_factory):
 
 @pytest.fixture
 def browser(started_browser):
-    """A browser that knows no server yet. No page may break its own content security policy."""
+    """A new browser profile. No page may break its own content security policy."""
     started_browser.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
     yield started_browser
     complaints = started_browser.complaints()
@@ -128,7 +128,7 @@ def browser(started_browser):
 
 def is_free(port):
     with socket.socket() as probe:
-        # As rust-cli listens: connections that have just been closed are no obstacle.
+        # Listen as rust-cli does, which connections that have just been closed do not prevent.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -138,7 +138,7 @@ def is_free(port):
 
 
 class Launcher:
-    """What rust-cli calls to open an address: it hands the address to the test."""
+    """The program that rust-cli calls to open an address. It passes the address to the test."""
 
     def __init__(self, home):
         self._addresses = home / "addresses"
@@ -149,7 +149,7 @@ class Launcher:
         launcher.chmod(0o755)
 
     def address(self):
-        """The address that it was called with, and forgets then."""
+        """Returns the address of the last call, and forgets it."""
         address = support.until("a call of the launcher", self._whole_line)
         self._addresses.unlink()
         return address
@@ -169,7 +169,7 @@ def launcher(home):
 
 @pytest.fixture
 def start(rust, launcher):
-    """Starts rust-cli on a terminal of a desktop; port 8088 is free by then."""
+    """Starts rust-cli in a terminal of a desktop, when port 8088 is free."""
 
     def start(flow, **variables):
         support.until(f"port {PORT} to be free", lambda: is_free(PORT), limit=60)
@@ -181,7 +181,7 @@ def start(rust, launcher):
 
 @pytest.fixture
 def allowed(browser, start, launcher):
-    """A login that has been allowed in the browser."""
+    """A login that the person has allowed in the browser."""
     run = start("browser")
     browser.visit(launcher.address())
     browser.logs_in()
@@ -192,7 +192,7 @@ def allowed(browser, start, launcher):
 
 
 def answer(address, **parameters):
-    """The address with which a server would end this login."""
+    """Returns the redirect with which a server would answer this login."""
     state = parse_qs(urlsplit(address).query)["state"][0]
     query = "&".join(f"{name}={value}" for name, value in {"state": state, **parameters}.items())
     return f"{CALLBACK}?{query}"
@@ -223,7 +223,7 @@ def test_a_denied_login_fails(browser, start, launcher, file):
     assert browser.is_at_callback()
     _, _, error = run.fails().said.partition("error: ")
     assert "denied" in error
-    assert "device" not in error  # nobody is asked again
+    assert "device" not in error  # the program does not ask again
     assert not file.path.exists()
 
 
@@ -239,7 +239,7 @@ def test_a_reload_does_not_show_success_again(browser, allowed):
     try:
         browser.driver.refresh()
     except WebDriverException:
-        pass  # the program is gone
+        pass  # the program has ended
     assert "You are logged in" not in browser.text()
 
 

@@ -1,12 +1,13 @@
-"""rust-cli keeps its login in the keyring, and in the file where no keyring works."""
+"""rust-cli saves its login in the keyring, or in the file if no keyring works."""
 
 import pytest
 import sessions
 
 with_keyring = pytest.mark.parametrize("session", [sessions.unlocked_keyring], indirect=True, ids=["unlocked"])
 
-# The sessions in which no keyring works, and within how many seconds a login and a later run end
-# there. The two polls of a login take more than 1 s. A bus that does not answer is given 3 s.
+# The sessions in which no keyring works, each with a limit in seconds for a login and for a later
+# run. The two polls of a login take more than 1 s, and rust-cli waits 3 s for a bus that does not
+# answer.
 LIMITS = {
     sessions.without_bus: 4,
     sessions.without_keyring: 4,
@@ -19,18 +20,18 @@ where_no_keyring_works = pytest.mark.parametrize("session", LIMITS, indirect=Tru
 
 
 @with_keyring
-def test_a_login_is_kept_in_the_keyring_only(rust, file, keyring):
+def test_a_login_is_saved_in_the_keyring_only(rust, file, keyring):
     run = rust.log_in()
     assert keyring.items("authgate") == 1
     assert not file.entries()
     assert "keyring" not in run.said.lower()
-    assert "kept in" not in run.said.lower()
+    assert "saved" not in run.said.lower()
 
 
 @with_keyring
-def test_no_keyring_keeps_a_second_login_in_the_file(rust, file, keyring):
+def test_no_keyring_saves_a_second_login_in_the_file(rust, file, keyring):
     rust.log_in()
-    assert "keyring is off" in rust.log_in("--no-keyring").said
+    assert "An older login may still be in the keyring" in rust.log_in("--no-keyring").said
     assert file.access_token != keyring.access_token
 
 

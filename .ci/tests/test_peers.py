@@ -111,7 +111,7 @@ def test_entries_in_go_notation_stay_in_it(rust, file):
 
 @pytest.fixture
 def in_bash(rust, file):
-    """A login as the Bash client stores it; its access token."""
+    """Stores a login as the Bash client does, and returns its access token."""
     rust.log_in()
     entry = file.entry()
     file.change(expires_at=str(entry["expires_at"]), expires_in=3600, scope="profile email", id_token="")
@@ -149,7 +149,7 @@ NEIGHBOURS = [
 
 @pytest.fixture
 def among_neighbours(rust, file):
-    """A login that has expired, in a file with other things that rust-cli has saved once already."""
+    """An expired login, in a file with other entries that rust-cli has saved once before."""
     rust.log_in()
     login = f'"{CLIENT_ID}": {json.dumps(json.dumps(file.entry()))}'
     clients = ",\n    ".join([*NEIGHBOURS[:2], login, NEIGHBOURS[2]])
@@ -161,7 +161,7 @@ def among_neighbours(rust, file):
 
 
 def expire_bytes(file):
-    """Makes the login expire without a JSON writer, which would write everything anew."""
+    """Makes the login expire without a JSON writer, which would rewrite the whole file."""
     text = file.path.read_text()
     file.path.write_text(text.replace(str(file.entry()["expires_at"]), "1000000000"))
 
@@ -212,9 +212,10 @@ def test_runs_at_once_refresh_once(rust, server, stored, count):
 
     stored.expire()
     for run in [rust.start_with_login() for _ in range(count)]:
-        # The scope is an item of its own in a keyring: a run that reads between the two saves lacks it.
+        # In a keyring, the scope is in a second item, so a run that reads between the two saves
+        # finds no scope.
         run.prints_block(scope="(profile email)?")
-    # The server revokes a login whose old refresh token it sees again.
+    # The server revokes a login when a client sends its old refresh token again.
     stored.expire()
     assert rust.token() not in tokens
 
@@ -226,7 +227,7 @@ store = token_file_store(".authgate-tokens.json")
 for number in range(200):
     store.save(f"client-{number % 50}", StoredToken(access_token=str(number), client_id=f"client-{number % 50}"))
 """
-    # These tokens live so short that each run refreshes.
+    # These tokens expire so soon that each run refreshes.
     options = ["--rotate-refresh-tokens", "--access-token-lifetime", "20"]
     with support.DevServer(programs["authgate-dev-server"], *options) as rust.server:
         rust.log_in()
@@ -234,7 +235,7 @@ for number in range(200):
         python = session.start(sys.executable, "-c", script)
         runs = 0
         while python.is_running() and runs < 30:
-            # This fails where rust-cli sends a refresh token that is not the last one.
+            # This fails if rust-cli sends a refresh token that is not the latest.
             rust.token()
             runs += 1
         python.succeeds()

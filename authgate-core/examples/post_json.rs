@@ -20,7 +20,7 @@ use serde::Serialize;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// What the API expects; use a type of your own.
+/// The body that the API expects; use your own type.
 #[derive(Serialize)]
 struct NewUser {
     name: &'static str,

@@ -124,7 +124,7 @@ pub enum Error {
     /// The browser flow cannot run here: no browser can be opened, or another program listens on
     /// the redirect URI's port. The device flow may work.
     BrowserUnavailable {
-        /// What is not available, and why.
+        /// The reason: which part is unavailable, and why.
         reason: String,
         /// The message of the system, if it gave one.
         source: Option<Cause>,
@@ -199,7 +199,7 @@ impl Error {
         }
     }
 
-    /// Returns whether only a new login helps: the server has refused the grant for good
+    /// Returns whether only a new login helps: the server has finally refused the grant
     /// (`invalid_grant`, RFC 6749 section 5.2), or there is no login.
     pub fn needs_login(&self) -> bool {
         match self {
@@ -236,8 +236,8 @@ impl Error {
         }
     }
 
-    /// Says what happened, where, and what to do next. The cause stands before the advice, because
-    /// it belongs to what happened.
+    /// Says what happened, where, and what to do next. The cause precedes the advice, because it
+    /// belongs to what happened.
     fn message(&self, cause: Option<&dyn StdError>) -> String {
         let happened = self.happened();
         let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));

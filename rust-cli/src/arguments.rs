@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser};
 /// in a file .env in the current directory; CLIENT_SECRET is for a confidential client.
 #[derive(Debug, Parser)]
 #[allow(clippy::doc_markdown, reason = "--help shows these texts unchanged")]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// How to log in: with a browser, with a device code, or (auto) with a browser if one can be opened here

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use crate::{clock::epoch_seconds, page, rate_limits::Exceeded};
 
-/// A JSON answer that contains tokens, so caches must not store it (RFC 6749 section 5.1).
+/// Returns a JSON answer that contains tokens, so caches must not store it (RFC 6749 section 5.1).
 pub(crate) fn secret_json(body: Value) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// A redirect with status 302.
+/// Returns a redirect with status 302.
 pub(crate) fn found(location: &str) -> Response {
     match HeaderValue::from_str(location) {
         Ok(location) => (StatusCode::FOUND, [(LOCATION, location)]).into_response(),
@@ -25,14 +25,14 @@ pub(crate) fn found(location: &str) -> Response {
     }
 }
 
-/// The answer to an unknown path, and to a method that the path does not take.
+/// Answers a request to an unknown path, or with a method that the path does not accept.
 pub(crate) async fn not_found() -> Response {
     let kind = [(CONTENT_TYPE, "text/plain")];
     (StatusCode::NOT_FOUND, kind, "404 page not found").into_response()
 }
 
-/// The answer to a request over the rate limit: a page for a browser, JSON for a program. It has no
-/// `Retry-After`, because AuthGate sends none.
+/// Answers a request over the rate limit: with a page for a browser, or with JSON for a program. It
+/// has no `Retry-After`, because AuthGate sends none.
 pub(crate) fn too_many_requests(exceeded: &Exceeded, headers: &HeaderMap) -> Response {
     const MESSAGE: &str = "Too many requests. Please try again later.";
     let limits = [

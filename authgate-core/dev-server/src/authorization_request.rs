@@ -25,7 +25,7 @@ pub(crate) struct AuthorizationCode {
     pub(crate) used: bool,
 }
 
-/// How the server refuses a request.
+/// The way in which the server refuses a request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// On a page, because the client or its redirect URI is unknown (RFC 6749 section 4.1.2.1).
@@ -35,19 +35,19 @@ pub(crate) enum Refusal {
 }
 
 impl AuthorizationRequest {
-    /// The URL that returns the code to the client.
+    /// Returns the redirect that carries the code to the client.
     pub(crate) fn approval(&self, code: &str) -> String {
         redirect(&self.redirect_uri, self.state.as_deref(), &[("code", code)])
     }
 
-    /// The URL that tells the client that the person denied the request.
+    /// Returns the redirect that tells the client that the person denied the request.
     pub(crate) fn denial(&self) -> String {
         let denied = OAuthError::new("access_denied", "User denied the authorization request");
         error_redirect(&self.redirect_uri, self.state.as_deref(), &denied)
     }
 }
 
-/// The URL that returns an error to the client.
+/// Returns the redirect that carries an error to the client.
 pub(crate) fn error_redirect(
     redirect_uri: &str,
     state: Option<&str>,

@@ -1,4 +1,4 @@
-//! The server's certificate, signed by an authority of its own whose key is not kept.
+//! The server's certificate, signed by the server's own authority, whose key is discarded.
 
 use std::{
     error::Error,
@@ -33,7 +33,7 @@ pub struct Certificate {
 }
 
 impl Default for Certificate {
-    /// A certificate for `127.0.0.1`, `::1`, `localhost`, and the issuer's host.
+    /// Creates a certificate for `127.0.0.1`, `::1`, `localhost`, and the issuer's host.
     fn default() -> Self {
         Self {
             names: ["127.0.0.1", "::1", "localhost"]
@@ -45,7 +45,7 @@ impl Default for Certificate {
 }
 
 impl Certificate {
-    /// A certificate for this host or address, and for the issuer's host.
+    /// Creates a certificate for this host or address, and for the issuer's host.
     pub fn for_name(name: &str) -> Self {
         Self {
             names: vec![name.to_owned()],
@@ -53,7 +53,7 @@ impl Certificate {
         }
     }
 
-    /// The same certificate, but valid until yesterday.
+    /// Returns the same certificate, but valid until yesterday.
     pub fn expired(self) -> Self {
         Self {
             expired: true,
@@ -61,7 +61,8 @@ impl Certificate {
         }
     }
 
-    /// Makes an authority and this certificate, and returns the authority's certificate too, in PEM.
+    /// Creates an authority and this certificate, and returns the authority's certificate too, in
+    /// PEM.
     pub(crate) fn issue(&self, issuer_host: Option<&str>) -> Result<(Tls, String), StartError> {
         self.try_issue(issuer_host).map_err(StartError::Certificate)
     }

@@ -26,7 +26,7 @@ use crate::{
     rate_limits::Exceeded,
 };
 
-/// What the requests of one connection share.
+/// The state that the requests of one connection share.
 pub(crate) struct Connection {
     gate: Arc<AuthGate>,
     router: Router,
@@ -110,7 +110,7 @@ impl Connection {
         Ok(response)
     }
 
-    /// The usual answer.
+    /// Returns the usual answer.
     async fn process(&self, endpoint: Option<Endpoint>, request: Request) -> Response {
         if let Err(exceeded) = self.check_rate_limit(endpoint, request.method()) {
             return too_many_requests(&exceeded, request.headers());

@@ -1,4 +1,4 @@
-//! Lets a test look at the requests of a running server, break its answers, and play the user.
+//! Lets a test read the requests of a running server, change its answers, and act as the user.
 
 use std::sync::Arc;
 
@@ -22,17 +22,17 @@ use crate::{
 
 /// Requests and connections.
 impl DevServer {
-    /// Every request, in the order of arrival.
+    /// Returns every request, in the order of arrival.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.requests_at(Endpoint::Any)
     }
 
-    /// The requests at one endpoint, in the order of arrival.
+    /// Returns the requests at one endpoint, in the order of arrival.
     pub fn requests_at(&self, endpoint: Endpoint) -> Vec<RecordedRequest> {
         self.gate.memory().requests.at(endpoint).cloned().collect()
     }
 
-    /// The number of requests at one endpoint.
+    /// Returns the number of requests at one endpoint.
     pub fn count(&self, endpoint: Endpoint) -> usize {
         self.gate.memory().requests.at(endpoint).count()
     }
@@ -57,12 +57,12 @@ impl DevServer {
         );
     }
 
-    /// Forgets the requests so far, so that counts and lists start anew.
+    /// Forgets the requests so far, so that counts and lists start again.
     pub fn forget_requests(&self) {
         self.gate.memory().requests.forget();
     }
 
-    /// The number of accepted connections.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> usize {
         self.gate.memory().connections
     }
@@ -70,8 +70,8 @@ impl DevServer {
 
 /// Faults, holds and settings.
 impl DevServer {
-    /// Breaks the next answer of an endpoint, or all of them. Faults happen in the order in which they were
-    /// injected.
+    /// Injects a fault into the next answer of an endpoint, or into all of them. Faults happen in
+    /// the order in which they were injected.
     pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: Times) {
         self.gate.memory().faults.add(endpoint, fault, times);
     }
@@ -81,8 +81,9 @@ impl DevServer {
         self.gate.memory().faults.clear();
     }
 
-    /// Makes the requests at an endpoint wait until the hold is released or dropped. A waiting request is already
-    /// recorded, and has already got its fault if there is one, but it is processed after the release.
+    /// Makes the requests at an endpoint wait until the hold is released or dropped. A waiting
+    /// request is already recorded and already has its fault, if there is one, but the server
+    /// processes it after the release.
     pub fn hold(&self, endpoint: Endpoint) -> Hold {
         let hold = Hold::new(endpoint);
         self.gate.memory().barriers.push(Arc::clone(&hold.0));
@@ -123,7 +124,7 @@ impl DevServer {
 
 /// The user.
 impl DevServer {
-    /// The user code of the latest device authorization request.
+    /// Returns the user code of the latest device authorization request.
     pub fn latest_user_code(&self) -> Option<String> {
         self.gate.memory().device_codes.latest_user_code()
     }
@@ -170,7 +171,7 @@ impl DevServer {
         }
     }
 
-    /// Issues the tokens of a login without one.
+    /// Issues the same tokens as a login.
     pub fn issue_tokens(&self, client: &Client, scope: &str) -> IssuedTokens {
         let grant = Grant {
             client_id: client.id.clone(),

@@ -36,7 +36,7 @@ pub(crate) struct DeviceCodes {
 }
 
 impl DeviceCodes {
-    /// Makes a device code and a user code, in this order.
+    /// Creates a device code and a user code, and returns them in this order.
     pub(crate) fn begin(
         &mut self,
         client_id: String,
@@ -66,7 +66,7 @@ impl DeviceCodes {
         self.latest_user_code.clone()
     }
 
-    /// The pending device code with this user code.
+    /// Returns the pending device code with this user code.
     pub(crate) fn waiting(&mut self, user_code: &str, now: SystemTime) -> Option<&mut DeviceCode> {
         let wanted = normalized(user_code);
         self.codes.values_mut().find(|code| {
@@ -87,7 +87,8 @@ impl DeviceCodes {
         }
     }
 
-    /// One poll of the token endpoint: the approved code, once, or the error to answer with.
+    /// Handles one poll of the token endpoint: returns the approved code, once, or the error to
+    /// answer with.
     pub(crate) fn poll(
         &mut self,
         device_code: &str,
@@ -121,8 +122,8 @@ impl DeviceCodes {
 
 impl DeviceCode {
     fn is_polled_too_soon(&mut self) -> bool {
-        // Timers are not exact, and the last poll may have been slow to arrive. So accept a poll that is a
-        // little too soon.
+        // Timers are not exact, and the last poll may have arrived late, so accept a poll that is a
+        // little early.
         const SLACK: Duration = Duration::from_millis(100);
         let now = Instant::now();
         let since = self.last_poll.replace(now).map(|last| now - last);

@@ -52,7 +52,7 @@ pub(crate) const PATHS: [(Endpoint, &str); 13] = [
 ];
 
 impl Endpoint {
-    /// The endpoint at this path below the issuer.
+    /// Returns the endpoint at this path below the issuer.
     pub(crate) fn at(path: &str) -> Option<Self> {
         let matches = |pattern: &str| match pattern.split_once("{*") {
             Some((start, _)) => path.starts_with(start),
@@ -64,7 +64,7 @@ impl Endpoint {
             .map(|(endpoint, _)| *endpoint)
     }
 
-    /// The path below the issuer; empty for [`Endpoint::Any`].
+    /// Returns the path below the issuer; empty for [`Endpoint::Any`].
     pub(crate) fn path(self) -> &'static str {
         PATHS
             .iter()

@@ -58,7 +58,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// An answer with this status and an empty body.
+    /// Answers with this status and an empty body.
     pub fn status(status: u16) -> Self {
         Self::Answer {
             status,
@@ -67,12 +67,12 @@ impl Fault {
         }
     }
 
-    /// An answer with this status and JSON body.
+    /// Answers with this status and JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::body(status, "application/json", body.to_string())
     }
 
-    /// An answer with this status, content type and body.
+    /// Answers with this status, content type and body.
     pub fn body(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         Self::Answer {
             status,
@@ -81,7 +81,7 @@ impl Fault {
         }
     }
 
-    /// An OAuth error without a description (RFC 6749 section 5.2).
+    /// Answers with an OAuth error without a description (RFC 6749 section 5.2).
     pub fn oauth_error(status: u16, error: &str) -> Self {
         Self::json(status, &serde_json::json!({ "error": error }))
     }
@@ -95,12 +95,12 @@ impl Fault {
         self
     }
 
-    /// The usual JSON answer with one member set to this value.
+    /// Sets one member of the usual JSON answer to this value.
     pub fn set_member(name: &str, value: impl Into<Value>) -> Self {
         Self::Members(vec![(name.to_owned(), Some(value.into()))])
     }
 
-    /// The usual JSON answer without this member.
+    /// Removes this member from the usual JSON answer.
     pub fn remove_member(name: &str) -> Self {
         Self::Members(vec![(name.to_owned(), None)])
     }

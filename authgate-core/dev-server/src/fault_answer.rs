@@ -93,7 +93,8 @@ pub(crate) async fn answer_with_fault(
     }
 }
 
-/// An answer's head and body, without the `Content-Length`, because the fault may change the length.
+/// Splits an answer into its head and body, and removes the `Content-Length`, because the fault may
+/// change the length.
 async fn taken_apart(answer: Response) -> (Parts, Bytes) {
     let (mut parts, body) = answer.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
@@ -108,7 +109,7 @@ fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response {
     response
 }
 
-/// The answer that a test has described, without headers that HTTP does not allow.
+/// Builds the answer that a test has described, and leaves out headers that HTTP does not allow.
 fn answer(status: u16, headers: &[(String, String)], body: Bytes) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = headers.iter().filter_map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! The state that all requests share: constant facts, and the memory that requests change. Each
+//! The state that all requests share: constants, and the memory that requests change. Each
 //! submodule is one kind of decision.
 
 mod authorization;
@@ -105,19 +105,19 @@ impl AuthGate {
             .find(|client| client.id == id)
     }
 
-    /// The path of an endpoint, with the issuer's path.
+    /// Returns the path of an endpoint, with the issuer's path.
     pub(crate) fn path(&self, endpoint: Endpoint) -> String {
         format!("{}{}", self.prefix, endpoint.path())
     }
 
-    /// The URL of an endpoint.
+    /// Returns the URL of an endpoint.
     pub(crate) fn url(&self, endpoint: Endpoint) -> String {
         format!("{}{}", self.issuer, endpoint.path())
     }
 }
 
 impl Memory {
-    /// Whether this client may use this grant now.
+    /// Returns whether this client may use this grant now.
     pub(crate) fn allows(&self, client: &Client, grant_type: &str) -> bool {
         let disabled = &self.settings.disabled_grant_types;
         client.may_use(grant_type) && !disabled.iter().any(|name| name == grant_type)

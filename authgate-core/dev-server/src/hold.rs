@@ -49,7 +49,7 @@ impl Drop for Hold {
 }
 
 impl Barrier {
-    /// Whether requests at this endpoint have to wait.
+    /// Returns whether requests at this endpoint have to wait.
     pub(crate) fn covers(&self, endpoint: Option<Endpoint>) -> bool {
         self.endpoint.covers(endpoint) && !self.release.is_closed()
     }

@@ -31,7 +31,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that can keep a secret, with all four grants.
+    /// Creates a client that can keep a secret, with all four grants.
     pub(crate) fn confidential(id: &str, secret: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -48,7 +48,8 @@ impl Client {
         }
     }
 
-    /// A client on a person's computer: without a secret, and so without `client_credentials`.
+    /// Creates a client on a person's computer: without a secret, and so without
+    /// `client_credentials`.
     pub(crate) fn public(id: &str) -> Self {
         Self {
             id: id.to_owned(),

@@ -19,7 +19,7 @@ pub struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// The answer of RFC 6749 section 5.1.
+    /// Returns the answer of the token endpoint (RFC 6749 section 5.1).
     pub(crate) fn to_json(&self) -> Value {
         let mut answer = json!({
             "access_token": self.access_token,

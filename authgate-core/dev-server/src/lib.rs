@@ -25,7 +25,7 @@ mod sessions;
 mod signing;
 mod tokens;
 
-// What AuthGate decides about these data.
+// AuthGate's decisions about these data.
 mod gate;
 
 // HTTP.

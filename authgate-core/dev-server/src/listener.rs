@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{connection::Connection, gate::AuthGate, routes, transport::Transport};
 
-/// Accepts connections in a task of its own. Dropping it closes the port and every connection.
+/// Accepts connections in its own task. Dropping it closes the port and every connection.
 pub(crate) struct Listener {
     socket: Arc<Socket>,
     accepting: JoinHandle<()>,
@@ -52,7 +52,7 @@ impl Drop for Listener {
 struct Socket(Mutex<Option<TcpListener>>);
 
 impl Socket {
-    /// The next connection; `None` after [`close`](Self::close).
+    /// Returns the next connection; `None` after [`close`](Self::close).
     async fn accept(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
         poll_fn(|context| match &*self.lock() {
             Some(socket) => socket.poll_accept(context).map(Some),

@@ -1,4 +1,5 @@
-//! `authgate-dev-server`: an AuthGate in memory, alone or with a command. See `--help`.
+//! `authgate-dev-server`: a development server that keeps its data in memory, alone or with a
+//! command. See `--help`.
 
 mod program {
     pub(crate) mod arguments;

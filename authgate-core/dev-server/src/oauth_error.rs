@@ -18,7 +18,7 @@ pub(crate) struct OAuthError {
 }
 
 impl OAuthError {
-    /// 400 without a description.
+    /// Creates an error with status 400 and no description.
     pub(crate) fn bare(error: &'static str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -28,7 +28,7 @@ impl OAuthError {
         }
     }
 
-    /// 400 with a description.
+    /// Creates an error with status 400 and a description.
     pub(crate) fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         Self {
             description: Some(description.into()),
@@ -36,7 +36,7 @@ impl OAuthError {
         }
     }
 
-    /// Client authentication failed: 401 with a challenge (RFC 6749 section 5.2).
+    /// Reports that client authentication failed: 401 with a challenge (RFC 6749 section 5.2).
     pub(crate) fn invalid_client(description: &'static str) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -45,7 +45,7 @@ impl OAuthError {
         }
     }
 
-    /// The bearer token is missing, expired or revoked (RFC 6750 section 3).
+    /// Reports that the bearer token is missing, expired or revoked (RFC 6750 section 3).
     pub(crate) fn invalid_token(description: &'static str) -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,
@@ -54,7 +54,7 @@ impl OAuthError {
         }
     }
 
-    /// The answer of token info to a request without a token.
+    /// Creates the answer of token info to a request without a token.
     pub(crate) fn missing_token() -> Self {
         Self {
             status: StatusCode::UNAUTHORIZED,

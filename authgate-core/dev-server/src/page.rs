@@ -28,7 +28,7 @@ impl IntoResponse for Login<'_> {
     fn into_response(self) -> Response {
         let body = format!(
             r#"<h1>Log in</h1>
-<p class="note">This is a development server: sign in as <b>{username}</b> / <b>{password}</b>.</p>
+<p class="note">This is a development server: log in as <b>{username}</b> / <b>{password}</b>.</p>
 {problem}<form method="post" action="{action}">
 <input type="hidden" name="return_to" value="{return_to}">
 <label>User name<input name="username" autocomplete="username" required autofocus></label>
@@ -97,7 +97,7 @@ impl IntoResponse for Device<'_> {
     fn into_response(self) -> Response {
         let body = format!(
             r#"<h1>Connect a device</h1>
-<p>You are logged in as <b>{username}</b>. Go on only if you started this yourself and the device shows this code.</p>
+<p>You are logged in as <b>{username}</b>. Continue only if you started this yourself and the device shows this code.</p>
 {problem}<form method="post" action="{action}">
 <input type="hidden" name="form_token" value="{form_token}">
 <label>Code<input name="user_code" class="code" value="{user_code}" placeholder="XXXX-XXXX" autocomplete="off" required></label>

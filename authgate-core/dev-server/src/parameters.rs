@@ -18,7 +18,7 @@ impl Parameters {
         Self::parse(uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// The parameters of a body; none if it is not a form.
+    /// Reads the parameters of a body; none if it is not a form.
     pub(crate) fn from_form(headers: &HeaderMap, body: &[u8]) -> Self {
         let is_form = headers
             .get(CONTENT_TYPE)
@@ -39,7 +39,7 @@ impl Parameters {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The first value. An empty value counts as missing (RFC 6749 section 3.1).
+    /// Returns the first value. An empty value counts as missing (RFC 6749 section 3.1).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -48,7 +48,7 @@ impl Parameters {
             .filter(|value| !value.is_empty())
     }
 
-    /// The name of a parameter that is repeated, which RFC 6749 section 3.1 forbids.
+    /// Returns the name of a parameter that is repeated, which RFC 6749 section 3.1 forbids.
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.0.iter().enumerate().find_map(|(index, (name, _))| {
             self.0[..index]

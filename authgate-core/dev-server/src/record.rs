@@ -33,12 +33,12 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// The value of a header, if the request has it and it is text.
+    /// Returns the value of a header, if the request has it and it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The first value of a form parameter.
+    /// Returns the first value of a form parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.form
             .iter()
@@ -48,7 +48,7 @@ impl RecordedRequest {
 }
 
 impl fmt::Display for RecordedRequest {
-    /// One line, as in a log: `POST /oauth/token 200`.
+    /// Formats one line, as in a log: `POST /oauth/token 200`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {} ", self.method, self.path)?;
         match self.status {
@@ -90,7 +90,7 @@ impl RequestLog {
         }
     }
 
-    /// The requests at an endpoint.
+    /// Returns the requests at an endpoint.
     pub(crate) fn at(&self, endpoint: Endpoint) -> impl Iterator<Item = &RecordedRequest> {
         self.requests
             .iter()

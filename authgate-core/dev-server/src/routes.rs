@@ -27,7 +27,7 @@ use crate::{
     gate::AuthGate,
 };
 
-/// The whole server, below the path of its issuer.
+/// Returns the routes of the whole server, below the path of its issuer.
 pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
     let endpoints = PATHS
         .into_iter()

@@ -20,7 +20,7 @@ use crate::{
     transport::Transport,
 };
 
-/// An AuthGate in this process. Dropping it closes the port and every connection.
+/// An AuthGate server in this process. Dropping it closes the port and every connection.
 pub struct DevServer {
     pub(crate) gate: Arc<AuthGate>,
     address: SocketAddr,
@@ -57,32 +57,33 @@ impl DevServer {
         DevServerBuilder::default()
     }
 
-    /// The issuer, which clients know as `AUTHGATE_URL`, without a trailing slash.
+    /// Returns the issuer, which clients know as `AUTHGATE_URL`, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.gate.issuer
     }
 
-    /// The address it listens on.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate of the authority that signed the server's certificate, in PEM; `None` over http.
+    /// Returns the certificate of the authority that signed the server's certificate, in PEM;
+    /// `None` over http.
     pub fn certificate_authority(&self) -> Option<&str> {
         self.certificate_authority.as_deref()
     }
 
-    /// The client with a secret, which may use all four grants.
+    /// Returns the client with a secret, which may use all four grants.
     pub fn confidential_client(&self) -> &Client {
         &self.gate.confidential_client
     }
 
-    /// The client without a secret.
+    /// Returns the client without a secret.
     pub fn public_client(&self) -> &Client {
         &self.gate.public_client
     }
 
-    /// The person who can log in.
+    /// Returns the person who can log in.
     pub fn user(&self) -> &User {
         &self.gate.user
     }
@@ -130,13 +131,13 @@ impl Default for DevServerBuilder {
 }
 
 impl DevServerBuilder {
-    /// The loopback address to listen on. Default: 127.0.0.1.
+    /// Sets the loopback address to listen on. Default: 127.0.0.1.
     pub fn host(mut self, host: impl Into<IpAddr>) -> Self {
         self.address.set_ip(host.into());
         self
     }
 
-    /// The port to listen on. Default: 0, any free port.
+    /// Sets the port to listen on. Default: 0, any free port.
     pub fn port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
@@ -156,21 +157,23 @@ impl DevServerBuilder {
         self
     }
 
-    /// The host in the URL of the issuer and its endpoints, such as `auth.example.test`, with a port unless it
-    /// is the scheme's default. Default: the address the server listens on. The client has to find the way from
-    /// that name to this server, for example through a proxy.
+    /// Sets the host in the URL of the issuer and its endpoints, such as `auth.example.test`, with
+    /// a port unless it is the scheme's default. Default: the address the server listens on. The
+    /// client must be able to reach this server by that name, for example through a proxy.
     pub fn issuer_host(mut self, host: &str) -> Self {
         self.issuer_host = Some(host.to_owned());
         self
     }
 
-    /// The path of the issuer, such as `t1` for `http://127.0.0.1:1234/t1`. All endpoints are below it.
+    /// Sets the path of the issuer, such as `t1` for `http://127.0.0.1:1234/t1`. All endpoints are
+    /// below it.
     pub fn issuer_path(mut self, path: &str) -> Self {
         path.trim_matches('/').clone_into(&mut self.issuer_path);
         self
     }
 
-    /// The credentials of the confidential client. Default: `dev-service` and `dev-service-secret`.
+    /// Sets the credentials of the confidential client. Default: `dev-service` and
+    /// `dev-service-secret`.
     pub fn confidential_client(mut self, id: &str, secret: &str) -> Self {
         self.confidential_client = Client::confidential(id, secret);
         self
@@ -196,7 +199,7 @@ impl DevServerBuilder {
         let signing_key = SigningKey::generate().map_err(|_| StartError::SigningKey)?;
         let (transport, certificate_authority) = self.transport()?;
 
-        // The issuer's URL contains the port, so the socket is bound before the gate is made.
+        // The issuer's URL contains the port, so bind the socket before the gate is created.
         let failed = |source| StartError::Listen { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
@@ -219,7 +222,7 @@ impl DevServerBuilder {
         })
     }
 
-    /// The transport, and over TLS the certificate of the authority to trust, in PEM.
+    /// Returns the transport, and over TLS the certificate of the authority to trust, in PEM.
     #[cfg(feature = "tls")]
     fn transport(&self) -> Result<(Transport, Option<String>), StartError> {
         let Some(certificate) = &self.certificate else {
@@ -240,7 +243,7 @@ impl DevServerBuilder {
     }
 }
 
-/// The path of the issuer, with a slash before each segment; empty if there is none.
+/// Returns the path of the issuer, with a slash before each segment; empty if there is none.
 fn prefix(path: &str) -> Result<String, StartError> {
     if path.is_empty() {
         return Ok(String::new());

@@ -1,4 +1,4 @@
-//! The people who are logged in at the pages.
+//! The people who are logged in.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ impl Sessions {
         format!("{COOKIE_NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax")
     }
 
-    /// The session that a request's cookie belongs to.
+    /// Returns the session of a request's cookie.
     pub(crate) fn find(&self, headers: &HeaderMap) -> Option<Session> {
         let cookie = headers
             .get_all(COOKIE)
@@ -47,7 +47,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// Whether this form came from a page of this session.
+    /// Returns whether this form came from a page of this session.
     pub(crate) fn sent(&self, form: &Parameters) -> bool {
         form.get("form_token") == Some(&self.form_token)
     }

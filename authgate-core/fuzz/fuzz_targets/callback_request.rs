@@ -10,7 +10,7 @@ use authgate_core::Result;
 use authgate_core::Secret;
 use authgate_core::fuzzing::Callback;
 use authgate_core_fuzz::{ISSUER, block_on};
-use invariants::callback::{hold_for_page, hold_for_refusal};
+use invariants::callback::{check_page, check_refusal};
 use libfuzzer_sys::fuzz_target;
 
 const STATE: &str = "the-state-of-this-login";
@@ -41,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
                         .expose()
                         .contains(|character: char| character.is_control())
             ),
-            Err(error) => hold_for_refusal(&error),
+            Err(error) => check_refusal(&error),
         }
         assert!(
             send(&mut callback, REAL).await.is_none(),
@@ -52,7 +52,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 async fn send(callback: &mut Callback, request: &[u8]) -> Option<Result<Secret>> {
     let (answer, outcome) = callback.send(request).await;
-    let status = hold_for_page(&String::from_utf8_lossy(&answer));
+    let status = check_page(&String::from_utf8_lossy(&answer));
     assert_eq!(
         outcome.is_some(),
         status == 503,

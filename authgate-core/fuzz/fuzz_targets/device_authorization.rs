@@ -7,16 +7,16 @@
 mod invariants;
 
 use authgate_core_fuzz::{answer_with, block_on, client};
-use invariants::answers::{CLIENT_SECRET, hold_for_device, hold_for_token};
+use invariants::answers::{CLIENT_SECRET, check_device, check_token};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);
     let client = client(CLIENT_SECRET);
     let device = block_on(client.request_device_code(&["profile".to_owned()]));
-    hold_for_device(&device);
+    check_device(&device);
     if let Ok(device) = device {
-        hold_for_token(
+        check_token(
             &block_on(client.exchange_device_code(&device)),
             &[CLIENT_SECRET],
         );

@@ -12,7 +12,7 @@ use authgate_core::Secret;
 use authgate_core::clock::Moment;
 use authgate_core::store::StoredToken;
 use authgate_core_fuzz::{answer_with, block_on, client};
-use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_error};
+use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, check_error};
 use libfuzzer_sys::fuzz_target;
 use tokio::time::Instant;
 
@@ -36,10 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
             "a refresh is sent once: {refreshed:?}"
         );
         if let Err(error) = token_info {
-            hold_for_error(&error, &[ACCESS_TOKEN]);
+            check_error(&error, &[ACCESS_TOKEN]);
         }
         if let Err(error) = refreshed {
-            hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
+            check_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
         }
     });
 });

@@ -7,7 +7,7 @@ mod invariants;
 
 use authgate_core::Secret;
 use authgate_core_fuzz::{answer_with, block_on, client};
-use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, hold_for_error, hold_for_introspection};
+use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, check_error, check_introspection};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     let introspection = block_on(client.introspect(&token));
     assert_eq!(user_info.is_ok(), token_info.is_ok());
     for error in [user_info.err(), token_info.err()].into_iter().flatten() {
-        hold_for_error(&error, &[ACCESS_TOKEN]);
+        check_error(&error, &[ACCESS_TOKEN]);
     }
-    hold_for_introspection(&introspection);
+    check_introspection(&introspection);
 });

@@ -8,4 +8,4 @@ mod invariants;
 use authgate_core_fuzz::folder;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|content: &[u8]| invariants::token_file::hold_for(content, folder()));
+fuzz_target!(|content: &[u8]| invariants::token_file::check(content, folder()));

@@ -7,14 +7,14 @@ mod invariants;
 
 use authgate_core::{ClientAuthentication, Secret};
 use authgate_core_fuzz::{answer_with, block_on, client};
-use invariants::answers::{CLIENT_SECRET, REFRESH_TOKEN, hold_for_token};
+use invariants::answers::{CLIENT_SECRET, REFRESH_TOKEN, check_token};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);
     let client = client(CLIENT_SECRET);
     let result = block_on(client.client_credentials(&[], &[]));
-    hold_for_token(&result, &[CLIENT_SECRET]);
+    check_token(&result, &[CLIENT_SECRET]);
     let result_by_basic = block_on(
         client
             .clone()
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(mut token) = result {
         token.refresh_token = Some(Secret::from(REFRESH_TOKEN));
         let refreshed = block_on(client.refresh_token(&token));
-        hold_for_token(&refreshed, &[CLIENT_SECRET, REFRESH_TOKEN]);
+        check_token(&refreshed, &[CLIENT_SECRET, REFRESH_TOKEN]);
         assert!(
             refreshed.is_ok_and(|token| token.refresh_token.is_some()),
             "the login goes on"

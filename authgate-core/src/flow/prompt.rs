@@ -1,4 +1,4 @@
-//! What a person sees during a login.
+//! The texts that a person sees during a login.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
 //! The token file as a JSON document of which we understand only our own part.
 //!
 //! Other programs store data in it too, so we leave everything else as its original text. If we
-//! parsed the document into values and wrote it anew, its numbers, escapes and order would change.
+//! parsed the document into values and wrote it again, its numbers, escapes and order would change.
 
 use zeroize::Zeroizing;
 

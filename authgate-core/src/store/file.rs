@@ -74,7 +74,7 @@ impl FileStore {
             })
     }
 
-    /// Returns the lock that whoever changes this file must hold.
+    /// Returns the lock that a program must hold to change this file.
     pub fn login_lock(&self) -> LoginLock {
         LoginLock::Beside(self.path.clone())
     }

@@ -1,4 +1,4 @@
-//! What can be set before a service's token source is used.
+//! The options of a service's token source.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! A person's browser, by hand.
+//! The part of a login that a person's browser plays.
 
 use authgate_dev_server::DevServer;
 
 use crate::{Port, Started};
 
-/// A redirect URI on a free port, which the server knows; the port is this test's while it lives.
+/// Registers a redirect URI on a free port. No other test uses the port while it is held.
 pub fn redirect_uri(server: &DevServer) -> (Port, String) {
     let port = Port::free();
     let redirect_uri = port.redirect_uri("127.0.0.1");
@@ -12,7 +12,7 @@ pub fn redirect_uri(server: &DevServer) -> (Port, String) {
     (port, redirect_uri)
 }
 
-/// The authorization URL that a run has printed.
+/// Returns the authorization URL that a run has printed.
 pub async fn authorization_url(run: &Started) -> String {
     run.says("Waiting 5 min").await;
     let said = run.said();

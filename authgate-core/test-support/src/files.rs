@@ -1,4 +1,4 @@
-//! Folders, files, and what is in them.
+//! Reads folders and files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Every Rust file in a folder and the folders in it.
+/// Returns every Rust file in a folder and its subfolders.
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in names_in(folder).into_iter().map(|name| folder.join(name)) {
@@ -25,7 +25,7 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The part of a Markdown text from this heading of the second level to the next one.
+/// Returns the part of a Markdown text from this second-level heading to the next one.
 pub fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
     let (_, rest) = markdown
         .split_once(&format!("{heading}\n"))
@@ -34,7 +34,7 @@ pub fn section<'a>(markdown: &'a str, heading: &str) -> &'a str {
         .map_or(rest, |(section, _)| section)
 }
 
-/// The README and the comments in the code number the same steps.
+/// Checks that the README and the comments in the code number the same steps.
 #[track_caller]
 pub fn assert_same_steps(readme: &str, code: &str, count: usize) {
     let is_step = |line: &&str| line.starts_with(|character: char| character.is_ascii_digit());

@@ -9,7 +9,7 @@ use crate::StoredLogin;
 
 const FILE: &str = ".authgate-tokens.json";
 
-/// A home folder that goes away with the test, and the logins in its token file.
+/// A temporary home folder, and the logins in its token file.
 #[derive(Debug)]
 pub struct Home(TempDir);
 
@@ -22,14 +22,14 @@ impl Home {
         self.0.path()
     }
 
-    /// Writes a file into it, and returns its path.
+    /// Writes a file into the folder, and returns its path.
     pub fn place(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    /// The path of the token file, or of a file beside it whose name is longer by this suffix.
+    /// Returns the path of the token file, or of a file beside it whose name ends with this suffix.
     pub fn file(&self, suffix: &str) -> PathBuf {
         self.path().join(format!("{FILE}{suffix}"))
     }
@@ -75,7 +75,7 @@ impl Home {
         self.replace(&format!("{document:#}"));
     }
 
-    /// Replaces the token file, readable for its owner only.
+    /// Replaces the token file, which only its owner can read.
     pub fn replace(&self, text: &str) {
         std::fs::write(self.file(""), text).unwrap();
         #[cfg(unix)]
@@ -119,14 +119,15 @@ impl Home {
         })
     }
 
-    /// The names of all files, but for the token file and the lock file that stays.
+    /// Returns the names of all files except the token file and the lock file, which is never
+    /// deleted.
     pub fn leftovers(&self) -> Vec<String> {
         let mut names = crate::files::names_in(self.path());
         names.retain(|name| name != FILE && *name != format!("{FILE}.rust-lock"));
         names
     }
 
-    /// Whether no process holds the lock that serialises refreshes.
+    /// Returns whether no process holds the lock that serialises refreshes.
     pub fn is_unlocked(&self) -> bool {
         std::fs::File::open(self.file(".rust-lock")).is_ok_and(|file| file.try_lock().is_ok())
     }

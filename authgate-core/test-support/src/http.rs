@@ -1,4 +1,4 @@
-//! HTTP by hand: every byte of an answer.
+//! HTTP requests by hand, which return every byte of the answer.
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -13,11 +13,11 @@ pub type Pairs<'a> = &'a [(&'a str, &'a str)];
 /// An HTTP answer, read to the end of its connection.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status; 0 when what came was no HTTP.
+    /// The status; 0 if the answer is not HTTP.
     pub status: u16,
-    /// The names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What follows the headers, as it came.
+    /// The bytes after the headers, unchanged.
     pub body: String,
 }
 
@@ -99,21 +99,21 @@ pub async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, request: &str
         .expect("an answer comes at all")
 }
 
-/// Sends these bytes and returns every byte that comes back, however long that takes: for a test under paused
-/// time, which ends a time limit at once.
+/// Sends these bytes and returns every byte of the answer, without a time limit, because one would
+/// end at once in a test with paused time.
 pub async fn converse_at_length(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     request: &str,
 ) -> String {
-    // The server may have answered and closed before it has read everything.
+    // Ignore an error: the server may answer and close before it has read everything.
     let _written = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
-    // A connection that is reset has brought all that it will bring.
+    // Ignore an error: after a reset, no more bytes arrive.
     let _end = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 
-/// The bytes of a request that asks for the end of its connection.
+/// Builds a request that asks the server to close the connection afterwards.
 pub fn request(method: &str, url: &str, headers: Pairs<'_>, body: &str) -> String {
     let parsed = Url::parse(url).unwrap();
     let target = &parsed[Position::BeforePath..Position::AfterQuery];

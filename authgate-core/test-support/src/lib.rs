@@ -1,37 +1,37 @@
-//! What the tests of this workspace's packages share. Each concept stands here once; what only one
-//! package's tests need stays with them.
+//! Helpers that the tests of several packages share. A helper for one package stays in that
+//! package.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test ends where something is wrong"
+    reason = "a test ends at the first failure"
 )]
 #![allow(
     clippy::missing_panics_doc,
-    reason = "every function here panics where the test cannot go on"
+    reason = "every function here panics when the test cannot go on"
 )]
-#![allow(clippy::new_without_default, reason = "nobody asks for a default")]
-#![allow(missing_docs, reason = "a name that says it all needs no more")]
+#![allow(clippy::new_without_default, reason = "no test needs a default")]
+#![allow(missing_docs, reason = "many names need no explanation")]
 #![allow(
     missing_debug_implementations,
-    reason = "a test prints what it compares, and nothing else"
+    reason = "a test prints only the values that it compares"
 )]
 
 pub mod browser;
 pub mod files;
 mod home; // a home folder and the login that is stored in it
 pub mod http;
-mod login_block; // what rust-cli prints and says: its 16 lines, and its notices
-mod port; // ports that nobody else takes
+mod login_block; // the output of rust-cli: its 16 lines, and its notices
+mod port; // ports that no other test takes
 mod program; // runs of a built program
 pub mod python;
-mod redaction; // texts without what differs from run to run
+mod redaction; // replaces the parts of a text that differ from run to run
 #[cfg(target_os = "linux")]
 pub mod session;
 #[cfg(unix)]
-mod terminal; // a terminal of a size
-mod waiting; // for something to become so
+mod terminal; // a terminal of a given size
+mod waiting; // waits for a condition
 
 pub use home::Home;
 pub use login_block::{StoredLogin, masked};
@@ -42,8 +42,8 @@ pub use redaction::redact;
 pub use terminal::Terminal;
 pub use waiting::{LIMIT, until};
 
-/// How often a test tries the same: a few times, or as often as `AUTHGATE_TEST_ROUNDS` says, which
-/// is how often CI tries it.
+/// Returns how often a test repeats an attempt: a few times, or as often as `AUTHGATE_TEST_ROUNDS`
+/// says. CI sets this variable.
 pub fn rounds(few: u64) -> u64 {
     std::env::var("AUTHGATE_TEST_ROUNDS")
         .ok()

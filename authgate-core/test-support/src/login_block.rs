@@ -17,12 +17,12 @@ pub struct StoredLogin {
 }
 
 impl StoredLogin {
-    /// The 16 lines of the README, about this login.
+    /// Returns the 16 lines of the README for this login.
     pub fn block(&self, server: &DevServer, expires_in: u64) -> String {
         let left = u64::try_from((self.expires_at - Timestamp::now().as_second()).max(0)).unwrap();
         assert!(
             left.abs_diff(expires_in) <= 10,
-            "{expires_in} s are said to be left of {left} s"
+            "the run printed {expires_in} s, and {left} s are left"
         );
 
         let user = server.user();
@@ -49,7 +49,7 @@ impl StoredLogin {
     }
 }
 
-/// What the README shows of a token.
+/// Masks a token as the README does.
 pub fn masked(token: &str) -> String {
     if token.len() > 8 {
         format!("{}...", &token[..8])
@@ -66,7 +66,7 @@ fn claim(token: &str, name: &str) -> Value {
 }
 
 impl Ended {
-    /// The run printed the whole block about this login, and nothing else.
+    /// Checks that the run printed the whole block about this login, and nothing else.
     #[track_caller]
     pub fn shows(&self, stored: &StoredLogin, server: &DevServer) {
         assert_eq!(self.status, Some(0), "{self:?}");
@@ -78,13 +78,15 @@ impl Ended {
         );
     }
 
-    /// The run printed the whole block about the login of the server's public client that is stored now.
+    /// Checks that the run printed the whole block about the stored login of the server's public
+    /// client.
     #[track_caller]
     pub fn shows_stored(&self, home: &Home, server: &DevServer) {
         self.shows(&home.stored(server.public_client()).unwrap(), server);
     }
 
-    /// The run showed the login of the server's user and left nothing behind; what it said.
+    /// Checks that the run showed the login of the server's user and left no files. Returns its
+    /// notices.
     #[track_caller]
     pub fn goes_on_without_saving(&self, home: &Home, server: &DevServer) -> String {
         assert_eq!(
@@ -96,15 +98,16 @@ impl Ended {
         self.notices()
     }
 
-    /// The run failed before it had anything to print; what it said.
+    /// Checks that the run failed and printed nothing. Returns its notices.
     #[track_caller]
     pub fn failure(&self, status: i32) -> String {
         self.fails_with(status, &[]);
         self.notices()
     }
 
-    /// What the run said, without the lines that say nothing about the test at hand: the prompt, of which a mark
-    /// stays, why no browser is opened, where the login is stored, and that a slow disk takes its time.
+    /// Returns standard error without the lines that do not matter to most tests: the prompt, which
+    /// becomes a mark, why no browser can be opened, where the login is saved, and that a slow
+    /// store makes us wait.
     pub fn notices(&self) -> String {
         let unsaid = [
             "The login is saved unencrypted in ",

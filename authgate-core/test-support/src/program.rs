@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::Terminal;
 use crate::{Home, LIMIT, redact, until};
 
-/// One run of a built program, with nothing in its environment but what the test says.
+/// One run of a built program. Its environment contains only the variables that the test sets.
 #[must_use]
 pub struct Run {
     command: Command,
@@ -22,7 +22,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that has a home folder, which is also its current one, and nothing else.
+    /// Prepares a run with this home folder, which is also the current folder, and no other
+    /// variables.
     pub fn new(program: impl AsRef<Path>, home: &Home) -> Self {
         let mut command = Command::new(program.as_ref());
         command
@@ -47,7 +48,7 @@ impl Run {
         }
     }
 
-    /// The same run, started by another program, which gets its command line behind these arguments.
+    /// Lets another program start the run. It gets the command line after these arguments.
     pub fn under(self, program: &str, arguments: &[&str]) -> Self {
         let run = self.command.as_std();
         let mut command = Command::new(program);
@@ -63,7 +64,7 @@ impl Run {
         Self::piped(command, &self.home)
     }
 
-    /// The same run, for which no file may grow beyond this number of blocks: `0` is a full disk.
+    /// Limits the size of files to this number of blocks: `0` acts like a full disk.
     #[cfg(unix)]
     pub fn with_space_for(self, blocks: &str) -> Self {
         self.under(
@@ -72,7 +73,7 @@ impl Run {
         )
     }
 
-    /// The same run, in which the system answers every one of these calls with this error. Needs strace.
+    /// Lets each of these system calls fail with this error. Needs strace.
     #[cfg(target_os = "linux")]
     pub fn refusing(self, calls: &str, error: &str) -> Self {
         let (trace, inject) = (
@@ -103,7 +104,7 @@ impl Run {
             .with("CLIENT_ID", &server.public_client().id)
     }
 
-    /// Trusts the authorities of these servers, and no others.
+    /// Lets the run trust the authorities of these servers only.
     pub fn trusting(self, servers: &[&DevServer]) -> Self {
         let bundle: String = servers
             .iter()
@@ -119,7 +120,7 @@ impl Run {
         self
     }
 
-    /// Adds arguments, separated by blanks.
+    /// Adds arguments, which blanks separate.
     pub fn args(mut self, arguments: &str) -> Self {
         self.command.args(arguments.split(' '));
         self
@@ -145,7 +146,7 @@ impl Run {
         self
     }
 
-    /// Starts in this terminal: what a person types goes in, and what is meant for one comes out.
+    /// Starts the run in this terminal: the terminal is its standard input and standard error.
     #[cfg(unix)]
     pub fn start_in(mut self, terminal: Terminal) -> Started {
         let (screen, window) = terminal.into_ends();
@@ -154,7 +155,7 @@ impl Run {
             .stderr(window);
         let mut child = self.command.spawn().unwrap();
         let stdout = child.stdout.take().map(Collected::from);
-        // `self` holds the window, which is to close when the run ends.
+        // `self` holds the window, which must close when the run ends.
         let home = self.home.clone();
         drop(self);
         Started {
@@ -189,7 +190,7 @@ impl Run {
     }
 }
 
-/// A run that goes on. Dropping it kills the process.
+/// A started run. Dropping it kills the process.
 pub struct Started {
     child: Child,
     home: PathBuf,
@@ -208,7 +209,7 @@ impl Started {
         until(saying, || self.said().contains(saying)).await;
     }
 
-    /// What standard error, or the terminal, contains by now.
+    /// Returns the output on standard error, or on the terminal, so far.
     pub fn said(&self) -> String {
         self.stderr
             .as_ref()
@@ -245,7 +246,7 @@ impl Started {
         assert!(status.success());
     }
 
-    /// Writes a line to standard input, and returns the line that answers it on standard output.
+    /// Writes a line to standard input, and returns the next line of standard output.
     pub async fn ask(&mut self, line: &str) -> String {
         let answered = self.printed().len();
         self.write_line(line).await;
@@ -270,7 +271,7 @@ impl Started {
         self.child.kill().await.unwrap();
     }
 
-    /// Runs to the end, while a person approves the device code that it shows.
+    /// Approves the device code when the server has one, and waits until the run ends.
     pub async fn approved_at(self, server: &DevServer) -> Ended {
         until("a device code", || {
             server
@@ -281,11 +282,11 @@ impl Started {
         self.end().await
     }
 
-    /// Runs to the end; standard input is closed.
+    /// Closes standard input and waits until the run ends.
     pub async fn end(mut self) -> Ended {
         drop(self.stdin.take());
         let Ok(status) = timeout(LIMIT * 2, self.child.wait()).await else {
-            panic!("it does not end, and said: {}", self.said());
+            panic!("the run does not end; its output: {}", self.said());
         };
         let (stdout, stderr) = (
             Collected::whole(self.stdout).await,
@@ -334,7 +335,7 @@ impl Collected {
         };
         timeout(LIMIT, this.reading)
             .await
-            .expect("its output ends with it")
+            .expect("the output ends when the run ends")
             .unwrap();
         this.text.lock().unwrap().clone()
     }
@@ -342,30 +343,30 @@ impl Collected {
 
 #[derive(Debug)]
 pub struct Ended {
-    /// The exit status; `None` when a signal ended it.
+    /// The exit status; `None` if a signal ended the run.
     pub status: Option<i32>,
     #[cfg(unix)]
     pub signal: Option<i32>,
     /// All of standard output, unless the test replaced it.
     pub stdout: String,
-    /// All of standard error, or all that came to the terminal.
+    /// All of standard error, or everything written to the terminal.
     pub stderr: String,
     home: PathBuf,
 }
 
 impl Ended {
-    /// Standard output without what differs from run to run, for a snapshot.
+    /// Returns standard output for a snapshot, without the parts that differ from run to run.
     pub fn printed(&self) -> String {
         self.redacted(&self.stdout)
     }
 
-    /// Standard error without what differs from run to run, for a snapshot.
+    /// Returns standard error for a snapshot, without the parts that differ from run to run.
     pub fn said(&self) -> String {
         self.redacted(&self.stderr)
     }
 
     fn redacted(&self, text: &str) -> String {
-        // On Windows, the separator after it is another.
+        // Windows uses another separator after the folder.
         redact(
             &text
                 .replace(self.home.to_str().unwrap(), "[home]")
@@ -373,7 +374,8 @@ impl Ended {
         )
     }
 
-    /// It failed before it had anything to print, and standard error contains all of this.
+    /// Checks that the run failed with this status and printed nothing, and that standard error
+    /// contains all of these texts.
     #[track_caller]
     pub fn fails_with(&self, status: i32, sayings: &[&str]) {
         assert_eq!(
@@ -399,7 +401,7 @@ impl Ended {
     pub fn number(&self, label: &str) -> u64 {
         self.value(label)
             .parse()
-            .unwrap_or_else(|_| panic!("{label} is no number: {self:?}"))
+            .unwrap_or_else(|_| panic!("{label} is not a number: {self:?}"))
     }
 
     pub fn value(&self, label: &str) -> &str {

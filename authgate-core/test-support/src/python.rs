@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The Python that has the Python SDK: `AUTHGATE_TEST_PYTHON`. For tests that are ignored without it.
+/// Returns the interpreter that has the Python SDK: `AUTHGATE_TEST_PYTHON`. Only ignored tests need
+/// it.
 pub fn interpreter() -> PathBuf {
     let python = std::env::var_os("AUTHGATE_TEST_PYTHON");
     python
@@ -11,7 +12,7 @@ pub fn interpreter() -> PathBuf {
         .into()
 }
 
-/// A script with the SDK's stores imported; its arguments are in `sys.argv`.
+/// Prepares a script that imports the SDK's stores and finds its arguments in `sys.argv`.
 pub fn script(text: &str, arguments: &[&str]) -> Command {
     const START: &str = "import sys, json
 from authgate.credstore import StoredToken, token_file_store, token_keyring_store
@@ -28,7 +29,7 @@ pub fn run(text: &str, arguments: &[&str]) {
     succeed(&mut script(text, arguments));
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command, which must succeed.
 #[track_caller]
 pub fn succeed(command: &mut Command) {
     let output = command.output().unwrap();

@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// What differs from run to run, and what stands in its place.
+/// Patterns of the parts that differ from run to run, and their replacements.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"(127\.0\.0\.1|localhost|\[::1\])(:|%3A)\d+", "$1$2[port]"),
@@ -32,7 +32,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .into()
 });
 
-/// The text without ports, codes, random values, tokens and times, for a snapshot.
+/// Replaces ports, codes, random values, tokens and times in a text for a snapshot.
 pub fn redact(text: &str) -> String {
     PATTERNS
         .iter()

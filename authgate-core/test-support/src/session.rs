@@ -1,7 +1,7 @@
-//! Desktop sessions, with a keyring or without.
+//! Desktop sessions, with or without a keyring.
 //!
-//! Each has a home folder and, unless it has none, a bus of its own. Needs dbus-daemon,
-//! gnome-keyring and secret-tool: for tests that are ignored without them.
+//! Each has a home folder and usually its own bus. They need dbus-daemon, gnome-keyring and
+//! secret-tool, so only ignored tests use them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
@@ -12,13 +12,13 @@ use crate::{Home, Run};
 /// Prints the address of the bus and keeps the session open until standard input ends.
 const STAY: &str = r#"echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat >/dev/null"#;
 
-/// What a bus that knows no services is configured with.
+/// The configuration of a bus that knows no services.
 const NO_SERVICES: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "busconfig.dtd">
 <busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
 "#;
 
-/// A desktop session, as far as a keyring needs one. Dropping it ends it.
+/// The parts of a desktop session that a keyring needs. Dropping it ends the session.
 pub struct Session {
     home: Home,
     bus_address: Option<String>,
@@ -27,23 +27,23 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session whose keyring is unlocked and empty.
+    /// Starts a session with an unlocked, empty keyring.
     pub fn unlocked() -> Self {
         let unlock = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; ";
         Self::with_bus(&[], &(unlock.to_owned() + STAY))
     }
 
-    /// A session in which a keyring can be started that nobody has set up.
+    /// Starts a session with a keyring that nobody has set up.
     pub fn never_set_up() -> Self {
         Self::with_bus(&[], STAY)
     }
 
-    /// A session whose bus knows no services.
+    /// Starts a session with a bus that knows no services.
     pub fn without_keyring() -> Self {
         Self::with_bus(&["--config-file=bus.conf"], STAY)
     }
 
-    /// No session bus at all, as over SSH.
+    /// Creates a session without a bus, as over SSH.
     pub fn without_bus() -> Self {
         Self {
             home: Home::new(),
@@ -53,7 +53,7 @@ impl Session {
         }
     }
 
-    /// A bus that accepts connections and never answers.
+    /// Starts a session with a bus that accepts connections and never answers.
     pub fn silent() -> Self {
         let home = Home::new();
         let socket = home.path().join("bus");
@@ -122,7 +122,7 @@ impl Session {
             })
     }
 
-    /// A tool in this session, which finds its programs as the test does.
+    /// Prepares a tool that runs in this session, with the `PATH` of the test.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -144,7 +144,7 @@ impl Session {
         );
     }
 
-    /// What `secret-tool` shows of all items of a service and a user.
+    /// Returns the output of `secret-tool` for all items of a service and a user.
     pub fn items(&self, service: &str, user: &str) -> String {
         let search = ["search", "--all", "service", service, "username", user];
         let output = self.command("secret-tool").args(search).output().unwrap();
@@ -155,7 +155,8 @@ impl Session {
         )
     }
 
-    /// Adds an item of the service `authgate`, as another program would, with more attributes.
+    /// Adds an item of the service `authgate` with these further attributes, as another program
+    /// would.
     pub fn add_item(&self, user: &str, text: &str, attributes: &[&str]) {
         let mut command = self.command("secret-tool");
         command
@@ -183,7 +184,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         if let Some((bus, stdin)) = &mut self.bus {
             drop(stdin.take());
-            // However it ended, it is gone.
+            // Only the end of the bus matters, not its status.
             let _ended = bus.wait();
         }
     }

@@ -5,7 +5,7 @@ use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-/// A terminal of a size: a run has the window, the test looks at the screen.
+/// A terminal of a given size. The run gets the window; the test reads the screen.
 pub struct Terminal {
     screen: File,
     window: File,

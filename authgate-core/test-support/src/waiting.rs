@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-/// How long a test waits for any one thing.
+/// How long a test waits for one condition.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// Returns as soon as the condition holds; fails the test after [`LIMIT`].
+/// Returns when the condition is true; fails the test after [`LIMIT`].
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {

@@ -1,5 +1,5 @@
-//! Works on stores in a process of its own: it shares neither locks nor memory with the test that
-//! starts it, has the environment that the test gives it, and can be killed.
+//! Works on stores in a separate process, which shares neither locks nor memory with the test, has
+//! the environment that the test sets, and can be killed.
 //!
 //! The argument names the store: `file` or `keyring` alone, or a user's stores as a program has
 //! them, `keyring-and-file` or `no-keyring`. It answers each line of standard input by one line.
@@ -23,7 +23,7 @@ use authgate_core::{LoginOptions, Result, Secret, authenticate};
 
 use stored_token::{CLIENT, line, token};
 
-// The keyring is asked on a thread of the runtime too, where a runtime of its own would panic.
+// Call the keyring on a thread of the runtime too, because a second runtime would panic there.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let client_id = std::env::var("CLIENT_ID").unwrap_or_else(|_| CLIENT.to_owned());
@@ -38,7 +38,7 @@ async fn main() {
         let words: Vec<&str> = order.split(' ').collect();
         let answer = match words[..] {
             ["log-in", url] => log_in(url).await,
-            // As another run would.
+            // Open the store as another run would.
             ["open"] => {
                 process.store = Store::open(&name, &process.client_id);
                 Ok("opened".to_owned())
@@ -65,7 +65,7 @@ enum Store {
 
 impl Store {
     fn open(name: &str, client_id: &str) -> Self {
-        // Long enough for a keyring on a busy machine, unless the test wants it to be given up.
+        // Long enough for a keyring on a busy machine, unless the test needs a timeout.
         let limit =
             std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
         let keyring = KeyringStore::new(Duration::from_millis(limit));
@@ -106,7 +106,7 @@ impl Process {
                     let guard = guard.map_or_else(|| store.lock(LoginLock::PATIENCE), Ok)?;
                     let answer = change(store, &guard, order);
                     if order == ["lock"] {
-                        // Held as long as this process lives.
+                        // Hold the lock until this process ends.
                         self.guard = Some(guard);
                     }
                     Ok(answer)
@@ -135,7 +135,7 @@ impl Process {
                 put(None, None)?;
                 "deleted".to_owned()
             }
-            // As when the server has refused the token that is there.
+            // Delete the token as if the server had refused it.
             ["delete-loaded"] => {
                 let loaded = store.load(&self.client_id)?.unwrap();
                 put(Some(&loaded), None)?.to_string()

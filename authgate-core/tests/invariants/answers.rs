@@ -1,14 +1,14 @@
-//! Whatever a server answers becomes something that can be used, or an error that can be shown.
+//! Every answer of a server gives a usable value, or an error that is safe to show.
 
 use std::time::Duration;
 
 use authgate_core::config::PlainHttp;
 use authgate_core::{DeviceAuth, Error, Introspection, Metadata, Result, Secret, Token};
 
-use super::text::assert_shows_itself;
+use super::text::assert_is_harmless;
 use super::url::assert_may_get_a_secret;
 
-/// What requests carry in confidence, and no error may tell.
+/// The secrets that requests carry. No error may contain them.
 pub(crate) const CLIENT_SECRET: &str = "canary-secret";
 pub(crate) const REFRESH_TOKEN: &str = "canary-refresh";
 pub(crate) const ACCESS_TOKEN: &str = "canary-token";
@@ -16,10 +16,10 @@ pub(crate) const ACCESS_TOKEN: &str = "canary-token";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Holds for an error after a request that carried these secrets.
-pub(crate) fn hold_for_error(error: &Error, sent: &[&str]) {
+/// Checks every error after a request that carried these secrets.
+pub(crate) fn check_error(error: &Error, sent: &[&str]) {
     let shown = error.to_string();
-    assert_shows_itself(&shown);
+    assert_is_harmless(&shown);
     assert!(shown.chars().count() < 1000, "{shown}");
     assert!(
         matches!(
@@ -41,10 +41,10 @@ pub(crate) fn hold_for_error(error: &Error, sent: &[&str]) {
     }
 }
 
-pub(crate) fn hold_for_token(result: &Result<Token>, sent: &[&str]) {
+pub(crate) fn check_token(result: &Result<Token>, sent: &[&str]) {
     let token = match result {
         Ok(token) => token,
-        Err(error) => return hold_for_error(error, sent),
+        Err(error) => return check_error(error, sent),
     };
     let access_token = token.access_token.expose();
     assert!(
@@ -60,14 +60,14 @@ pub(crate) fn hold_for_token(result: &Result<Token>, sent: &[&str]) {
     );
     let is_empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
     assert!(!is_empty(&token.refresh_token) && !is_empty(&token.id_token));
-    // Its lifetime is counted by a clock that may stand anywhere.
+    // The clock may show any time.
     token.freshness(token.obtained, Duration::MAX);
 }
 
-pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &str) {
+pub(crate) fn check_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &str) {
     let metadata = match result {
         Ok(metadata) => metadata.as_ref(),
-        Err(error) => return hold_for_error(error, &[]),
+        Err(error) => return check_error(error, &[]),
     };
     assert_eq!(metadata.issuer.as_str(), issuer);
     let named = [
@@ -90,10 +90,10 @@ pub(crate) fn hold_for_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &
     }
 }
 
-pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
+pub(crate) fn check_device(result: &Result<DeviceAuth>) {
     let device = match result {
         Ok(device) => device,
-        Err(error) => return hold_for_error(error, &[CLIENT_SECRET]),
+        Err(error) => return check_error(error, &[CLIENT_SECRET]),
     };
     let user_code = &device.user_code;
     assert!((1..=40).contains(&user_code.len()), "{user_code}");
@@ -125,11 +125,11 @@ pub(crate) fn hold_for_device(result: &Result<DeviceAuth>) {
     }
 }
 
-pub(crate) fn hold_for_introspection(result: &Result<Introspection>) {
+pub(crate) fn check_introspection(result: &Result<Introspection>) {
     match result {
         Ok(introspection) => {
             assert!(introspection.active || *introspection == Introspection::default());
         }
-        Err(error) => hold_for_error(error, &[CLIENT_SECRET, ACCESS_TOKEN]),
+        Err(error) => check_error(error, &[CLIENT_SECRET, ACCESS_TOKEN]),
     }
 }

@@ -1,11 +1,11 @@
-//! What `BROWSER` names is started only if it is a browser, and with plain arguments.
+//! A program from `BROWSER` is started only if it is a browser, and with plain arguments.
 
 use std::path::PathBuf;
 
 use authgate_core::flow::{Platform, System};
 
-/// Holds for any value of `BROWSER`, on a machine where every program exists.
-pub(crate) fn hold_for(variable: &str) {
+/// Checks any value of `BROWSER`, on a machine where every program exists.
+pub(crate) fn check(variable: &str) {
     let browser = variable.to_owned();
     let platform = Platform {
         system: System::Unix,

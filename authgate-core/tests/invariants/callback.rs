@@ -2,10 +2,10 @@
 
 use authgate_core::Error;
 
-use super::text::assert_shows_itself;
+use super::text::assert_is_harmless;
 
-/// Holds for the answer to any request; returns its status, 0 if there is no answer.
-pub(crate) fn hold_for_page(answer: &str) -> u16 {
+/// Checks the answer to any request. Returns its status, or 0 if there is no answer.
+pub(crate) fn check_page(answer: &str) -> u16 {
     let Some((head, body)) = answer.split_once("\r\n\r\n") else {
         return 0;
     };
@@ -14,7 +14,7 @@ pub(crate) fn hold_for_page(answer: &str) -> u16 {
         .nth(1)
         .and_then(|status| status.parse().ok())
         .expect("an answer has a status");
-    // What is no HTTP is answered by hyper itself, without a page.
+    // hyper itself answers requests that are not HTTP, without a page.
     assert!(
         body.is_empty() || head.contains("default-src 'none'"),
         "{head}"
@@ -26,8 +26,8 @@ pub(crate) fn hold_for_page(answer: &str) -> u16 {
     status
 }
 
-/// Holds for the error of a request that ended the login.
-pub(crate) fn hold_for_refusal(error: &Error) {
+/// Checks the error of a request that ended the login.
+pub(crate) fn check_refusal(error: &Error) {
     assert!(
         matches!(
             error,
@@ -36,6 +36,6 @@ pub(crate) fn hold_for_refusal(error: &Error) {
         "{error:?}"
     );
     let shown = error.to_string();
-    assert_shows_itself(&shown);
+    assert_is_harmless(&shown);
     assert!(shown.chars().count() < 1000, "{shown}");
 }

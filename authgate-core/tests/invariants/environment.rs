@@ -1,4 +1,4 @@
-//! A `.env` means what dotenvy makes of it, or is refused without a word of what is in it.
+//! A `.env` has the meaning that dotenvy gives it, or is refused without quoting its content.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,8 +8,8 @@ use authgate_core::{Environment, Secret};
 
 const FILE_LIMIT: usize = 64 * 1024;
 
-/// Holds for any content; the file is made in `folder`.
-pub(crate) fn hold_for(content: &[u8], folder: &Path) {
+/// Checks any content. Creates the file in `folder`.
+pub(crate) fn check(content: &[u8], folder: &Path) {
     let path = folder.join(".env");
     fs::write(&path, content).expect("the folder is ours");
     let refusal = match Environment::load_from(&path) {
@@ -49,7 +49,8 @@ fn assert_means(environment: &Environment, content: &str) {
     }
 }
 
-/// The rest of the message is the same for every file, so that nothing of this one is in it.
+/// Checks that the message names the line. Its other words are the same for every file, so they
+/// quote nothing.
 fn assert_names_the_line(reason: &str, content: &str) {
     const TOO_LONG: &str = "grows beyond 64 KiB when its variables are expanded";
     let (line, rest) = reason
@@ -85,7 +86,7 @@ fn assert_names_the_line(reason: &str, content: &str) {
     );
 }
 
-/// As it is handed to dotenvy.
+/// Returns the content that dotenvy gets.
 fn without_mark(content: &str) -> String {
     content
         .strip_prefix('\u{feff}')

@@ -1,5 +1,5 @@
-//! What must hold of everything that reads foreign bytes, whatever the bytes: the tests in
-//! `properties` hold it against random ones, the fuzz targets against those that they grow.
+//! Statements that must hold for every parser of external input, whatever the input. The tests in
+//! `properties` check them with random input, the fuzz targets with the input that they generate.
 
 #![allow(dead_code, reason = "each program uses a part of it")]
 

@@ -1,11 +1,11 @@
-//! Text that was made safe to show is safe.
+//! Text that was made safe to print is safe.
 
 use authgate_core::text::{excerpt, printable, printable_body};
 
-/// Holds for any text.
-pub(crate) fn hold_for(text: &str) {
+/// Checks any text.
+pub(crate) fn check(text: &str) {
     let shown = printable(text);
-    assert_shows_itself(&shown);
+    assert_is_harmless(&shown);
     assert_eq!(printable(&shown), shown, "what is safe is left alone");
     assert_eq!(
         printable_body(text.as_bytes())
@@ -18,13 +18,14 @@ pub(crate) fn hold_for(text: &str) {
     }
 }
 
-/// Holds for any body.
-pub(crate) fn hold_for_body(body: &[u8]) {
-    assert_shows_itself(&printable_body(body).replace(['\n', '\t'], ""));
+/// Checks any body.
+pub(crate) fn check_body(body: &[u8]) {
+    assert_is_harmless(&printable_body(body).replace(['\n', '\t'], ""));
 }
 
-/// Nothing in it acts on a terminal or hides: no control, BiDi or zero-width character.
-pub(crate) fn assert_shows_itself(shown: &str) {
+/// Checks that the text cannot control a terminal or hide: it has no control, BiDi or zero-width
+/// character.
+pub(crate) fn assert_is_harmless(shown: &str) {
     let hidden = |character: char| {
         character.is_control()
             || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -34,7 +35,7 @@ pub(crate) fn assert_shows_itself(shown: &str) {
 }
 
 fn assert_is_excerpt(excerpt: &str, text: &str, limit: usize) {
-    assert_shows_itself(excerpt);
+    assert_is_harmless(excerpt);
     let whole = printable(text);
     if whole.chars().count() <= limit {
         assert_eq!(excerpt, whole);

@@ -1,4 +1,5 @@
-//! Whatever lies in the token file, a token can be kept in it, and what is not ours stays.
+//! Whatever the token file contains, a token can be stored in it, and other clients' data stay
+//! unchanged.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,8 +13,8 @@ use serde_json::value::RawValue;
 
 const CLIENT: &str = "client-1";
 
-/// Holds for any content of the file, which is made in `folder`.
-pub(crate) fn hold_for(content: &[u8], folder: &Path) {
+/// Checks any content of the file. Creates it in `folder`.
+pub(crate) fn check(content: &[u8], folder: &Path) {
     for left_over in damaged_copies(folder) {
         fs::remove_file(left_over).expect("the folder is ours");
     }
@@ -27,20 +28,20 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
 
     let found = store
         .load(CLIENT)
-        .expect("what cannot be understood is no token");
+        .expect("an entry that cannot be understood is not a token");
     if let Some(token) = &found {
         assert_can_be_used(token);
     }
     let token = token();
     store
         .put(CLIENT, None, Some(&token), &guard)
-        .expect("a token can be kept");
+        .expect("a token can be stored");
     assert_eq!(store.load(CLIENT).expect("it was just saved"), Some(token));
     match &damaged_copies(folder)[..] {
-        [] => assert_keeps_what_is_not_ours(content, &path),
+        [] => assert_keeps_foreign_members(content, &path),
         [copy] => assert!(
             is_damaged(content) && read(copy) == content,
-            "what must be replaced is kept"
+            "the damaged file is kept"
         ),
         copies => panic!("{copies:?}"),
     }
@@ -50,7 +51,7 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
         .put(CLIENT, None, None, &guard)
         .expect("a token can be forgotten");
     assert_eq!(store.load(CLIENT).expect("it was just deleted"), None);
-    assert_keeps_what_is_not_ours(&saved, &path);
+    assert_keeps_foreign_members(&saved, &path);
 }
 
 fn assert_can_be_used(token: &StoredToken) {
@@ -76,13 +77,14 @@ fn token() -> StoredToken {
     token
 }
 
-fn assert_keeps_what_is_not_ours(before: &[u8], path: &Path) {
+fn assert_keeps_foreign_members(before: &[u8], path: &Path) {
     if !before.trim_ascii().is_empty() {
         assert_eq!(foreign_members(&read(path)), foreign_members(before));
     }
 }
 
-/// Everything in the file that is not this client's, names and values to the letter.
+/// Returns everything in the file that is not this client's, with names and values as they are
+/// written.
 fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
     let mut foreign = BTreeMap::new();
     for (Text(part), Text(value)) in members(content).expect("an object") {
@@ -93,7 +95,7 @@ fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
                     .filter(|(Text(client), _)| name(client) != CLIENT)
                     .map(|(Text(client), Text(entry))| (format!("{part} {client}"), entry)),
             ),
-            // Ours, and no record of ours: it may go.
+            // This member is ours but not a valid record, so it may be removed.
             ("authgate-rust", None) => {}
             _ => {
                 foreign.insert(part, value);
@@ -103,7 +105,7 @@ fn foreign_members(content: &[u8]) -> BTreeMap<String, String> {
     foreign
 }
 
-/// Whether it is no object with an object `data`.
+/// Returns whether the content is not an object with an object `data`.
 fn is_damaged(content: &[u8]) -> bool {
     members(content).is_none_or(|members| {
         let mut parts = members
@@ -121,7 +123,7 @@ fn name(quoted: &str) -> String {
     serde_json::from_str(quoted).unwrap_or_default()
 }
 
-/// A part of a JSON text as it is written.
+/// A part of a JSON text, exactly as it is written.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Text(String);
 

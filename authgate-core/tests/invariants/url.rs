@@ -1,4 +1,4 @@
-//! A URL that is accepted is one that a secret may go to.
+//! Every accepted URL may receive a secret.
 
 use std::net::IpAddr;
 
@@ -7,13 +7,13 @@ use authgate_core::flow::RedirectUri;
 use authgate_core::text::printable_url;
 use url::{Host, Url};
 
-use super::text::assert_shows_itself;
+use super::text::assert_is_harmless;
 
-/// What stands in the parts of a URL that no message may show.
+/// A marker in the parts of a URL that no message may show.
 pub(crate) const CANARY: &str = "canary";
 
-/// Holds for anything that a person may write for a URL.
-pub(crate) fn hold_for(written: &str) {
+/// Checks any text that a person may write as a URL.
+pub(crate) fn check(written: &str) {
     for plain_http in [PlainHttp::Loopback, PlainHttp::Anywhere] {
         for query in [Query::Refused, Query::Allowed] {
             match parse_url("API_URL", written, plain_http, query) {
@@ -24,13 +24,13 @@ pub(crate) fn hold_for(written: &str) {
                         |character: char| character.is_whitespace() || character.is_control()
                     ));
                 }
-                Err(refusal) => assert_tells_no_secret(&refusal.to_string(), written),
+                Err(refusal) => assert_contains_no_secret(&refusal.to_string(), written),
             }
         }
     }
     match RedirectUri::parse(written) {
         Ok(redirect_uri) => assert_is_loopback_address(&redirect_uri, written),
-        Err(refusal) => assert_tells_no_secret(&refusal.to_string(), written),
+        Err(refusal) => assert_contains_no_secret(&refusal.to_string(), written),
     }
 }
 
@@ -50,9 +50,9 @@ pub(crate) fn assert_may_get_a_secret(url: &Url, plain_http: PlainHttp) {
     assert_eq!(
         Url::parse(url.as_str()).as_ref(),
         Ok(url),
-        "it means the same to whoever reads it next"
+        "the next parser reads the same URL"
     );
-    assert_shows_itself(url.as_str());
+    assert_is_harmless(url.as_str());
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -64,9 +64,9 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-fn assert_tells_no_secret(refusal: &str, written: &str) {
-    assert_shows_itself(refusal);
-    // Scheme, host and path may be shown, whatever stands there.
+fn assert_contains_no_secret(refusal: &str, written: &str) {
+    assert_is_harmless(refusal);
+    // A message may show scheme, host and path, whatever they contain.
     let shown = Url::parse(written)
         .map(|url| printable_url(&url))
         .unwrap_or_default();
@@ -80,7 +80,7 @@ fn assert_is_loopback_address(redirect_uri: &RedirectUri, written: &str) {
     assert_eq!(
         redirect_uri.as_str(),
         written,
-        "the server compares it to the letter"
+        "the server compares it exactly"
     );
     let url = parse_url("API_URL", written, PlainHttp::Loopback, Query::Refused)
         .expect("the rule for every URL");

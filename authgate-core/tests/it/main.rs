@@ -1,4 +1,4 @@
-//! The library, driven from outside: real sockets, real files, real processes.
+//! Tests of the public API, with real sockets, files and processes.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Everything that is logged, by the library and by all that it is built on.
+//! Everything that the library and its dependencies log.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Writes down all that is logged from now on, by whichever test, at the lowest level.
+/// Records everything that any test logs from now on, at every level.
 pub(crate) fn log() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
@@ -27,7 +27,7 @@ impl Log {
 
     pub(crate) fn has_no(secret: &str) {
         let logged = Self::text();
-        // Of what it builds on, the HTTP client logs each connection, at the level before the last.
+        // Of the dependencies, the HTTP client logs each connection, at the level `DEBUG`.
         assert!(
             logged.contains("reqwest"),
             "not everything is logged: {logged}"

@@ -1,5 +1,5 @@
-//! What is logged, and that no secret is: a binary of its own, because the subscriber that writes
-//! everything down is the process's one.
+//! Tests of the log, which must contain no secret. A separate binary, because a process has only
+//! one subscriber that records everything.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,4 +14,4 @@ mod secrecy_login; // a person's login
 #[allow(dead_code, reason = "the other binary uses the rest")]
 #[path = "../it/support/mod.rs"]
 mod support;
-mod warnings; // what a service is warned of
+mod warnings; // the warnings of a service

@@ -1,4 +1,4 @@
-//! Secrets are sent through every path, and looked for in everything that comes out of it.
+//! Sends secrets through every request, and looks for them in all output.
 
 use std::error::Error as _;
 
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::log::{Log, log};
 use crate::support::service::Service;
 
-/// With characters that every encoding spells in another way.
+/// A secret with characters that each encoding represents in another way.
 const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
 const DEVICE_CODE: &str = "canary-device";
 
-/// What every secret here has, in every spelling of it.
+/// A part of every secret here, which no encoding changes.
 const CANARY: &str = "canary";
 
 /// The methods that send a secret.
@@ -56,7 +56,7 @@ impl Sender {
         }
     }
 
-    /// The endpoint that the method sends its secret to, and the outcome.
+    /// Calls the method, and returns the endpoint that gets its secret and the outcome.
     async fn send(&self, method: &str) -> (Endpoint, Result<()>) {
         let (client, access_token) = (&self.client, Secret::from("canary-access"));
         match method {
@@ -102,7 +102,7 @@ fn tokens(refresh_token: &str) -> Value {
     json!({"access_token": "canary-access", "refresh_token": refresh_token, "id_token": "canary-identity"})
 }
 
-/// Answers that hand back whatever they were asked with, or what they were asked for.
+/// Returns answers that echo a request or contain a token.
 fn echoes(request: &str) -> Vec<Fault> {
     let description = json!({"error": request, "error_description": request, "error_uri": request});
     let tokens = tokens("canary new\n");
@@ -133,8 +133,8 @@ fn echoes(request: &str) -> Vec<Fault> {
     ]
 }
 
-/// All that an error can be made to say.
-fn everything_of(error: &Error) -> String {
+/// Returns every text of an error.
+fn all_texts(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
     format!("{error} {error:?} {error:#?} {}", causes.join(" "))
@@ -167,7 +167,7 @@ async fn no_error_shows_what_was_sent_or_what_came() {
                 sender.server.clear_faults();
                 sender.server.inject(endpoint, fault.clone(), Times::Always);
                 if let (_, Err(error)) = sender.send(method).await {
-                    let shown = everything_of(&error);
+                    let shown = all_texts(&error);
                     assert!(!shown.contains(CANARY), "{method} after {fault:?}: {shown}");
                 }
             }
@@ -184,7 +184,7 @@ async fn an_unreadable_device_code_is_not_shown() {
         client: confidential,
         ..
     } = Service::start().await;
-    // Its request has nothing in it that anybody would hide.
+    // This request contains no secret.
     let public = OAuthClient::new(
         "dev-cli",
         confidential.endpoints().clone(),
@@ -202,7 +202,7 @@ async fn an_unreadable_device_code_is_not_shown() {
                 Times::Once,
             );
             let error = client.request_device_code(&[]).await.unwrap_err();
-            assert!(!everything_of(&error).contains(CANARY), "{error}");
+            assert!(!all_texts(&error).contains(CANARY), "{error}");
         }
     }
 }

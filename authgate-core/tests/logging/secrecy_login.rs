@@ -1,4 +1,4 @@
-//! The secrets of a person's login, looked for in everything that comes out of one.
+//! Looks for the secrets of a person's login in all its output.
 
 use authgate_core::Token;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
@@ -10,7 +10,7 @@ use crate::log::{Log, log};
 use crate::support::device;
 use crate::support::flow::{Recorder, begin_login, parameter};
 
-/// All of a token that nobody may see.
+/// Returns all secret parts of a token.
 fn secrets_of(token: &Token) -> Vec<String> {
     let secrets = [
         Some(&token.access_token),
@@ -24,7 +24,7 @@ fn secrets_of(token: &Token) -> Vec<String> {
         .collect()
 }
 
-/// What the client sent under these names.
+/// Returns the values that the client sent under these names.
 fn sent(server: &DevServer, names: &[&str]) -> Vec<String> {
     let requests = server.requests_at(Endpoint::Token);
     let sent = requests
@@ -44,7 +44,8 @@ fn assert_unseen(secrets: &[String], shown: &str) {
     }
 }
 
-/// What was shown besides the address, which is there to be opened and names the state.
+/// Returns everything shown except the address, which contains the state because the person must
+/// open it.
 fn shown(prompt: &Recorder) -> String {
     prompt
         .lines()
@@ -91,7 +92,7 @@ async fn an_exchange_that_fails_shows_none_of_its_secrets() {
     let browser = tokio::spawn(async move { get(&back).await });
     let (prompt, error) = (begun.prompt, begun.login.await.unwrap().unwrap_err());
     secrets.extend(sent(&server, &["code_verifier"]));
-    // The server was never told the state, but in the address that it redirected to.
+    // The client never sends the state to the server, except in the address of the redirect.
     let secrets: Vec<_> = secrets.into_iter().skip(1).collect();
     assert_unseen(
         &secrets,

@@ -1,4 +1,4 @@
-//! What a service is warned of in its log.
+//! The warnings in a service's log.
 
 use authgate_core::BearerAuth;
 use authgate_dev_server::{Endpoint, Fault, Times};
@@ -6,7 +6,7 @@ use authgate_dev_server::{Endpoint, Fault, Times};
 use crate::log::{Log, log};
 use crate::support::service::Service;
 
-/// One of the warnings so far has all of these parts.
+/// Checks that one of the warnings so far contains all of these parts.
 #[track_caller]
 fn assert_warned(parts: &[&str]) {
     let logged = Log::text();

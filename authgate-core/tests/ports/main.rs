@@ -1,7 +1,6 @@
-//! When a login's port is free again: a binary of its own, because its tests assert that the port is
-//! free at once. In one process with tests that start programs they would fail at times: between fork
-//! and exec, a child holds every socket that is open, the listening one too. So there are no snapshots
-//! here: insta starts cargo.
+//! When a login's port is free again. A separate binary without snapshots, because its tests check
+//! that the port is free at once and insta starts cargo: in a process that starts programs, a child
+//! holds every open socket between fork and exec, also the listening one.
 
 #![cfg(feature = "login")]
 #![allow(
@@ -24,7 +23,7 @@ use tokio::sync::mpsc;
 use crate::support::flow::{Recorder, TestBrowser, begin_login, client, log_in, options};
 use crate::support::logins::Person;
 
-/// A browser that has its page is not kept waiting by another one that never reads.
+/// A browser that never reads its page does not delay another one.
 #[tokio::test]
 async fn the_port_is_free_when_the_browser_has_its_page() {
     let (server, mut begun) = begin_login().await;

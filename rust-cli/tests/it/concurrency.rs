@@ -61,7 +61,7 @@ async fn two_runs_at_any_distance_share_one_refresh() {
         home.expire(server.public_client());
         server.forget_requests();
         let first = run(&home, &server).start();
-        // The distance that is tried in this round.
+        // The distance of this round.
         sleep(Duration::from_millis(round * 7 % 50)).await;
         let second = run(&home, &server).start();
         for ended in [first.end().await, second.end().await] {

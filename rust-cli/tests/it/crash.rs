@@ -7,8 +7,9 @@ use tokio::time::sleep;
 
 use crate::support::{logged_in, logged_in_with_rotation, run, stored};
 
-/// A run to its end, which a lock left behind would hold up for 5 s at least.
-async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
+/// Waits for the end of a run, and checks that no lock of a dead run delays it. Such a lock would
+/// cost at least 5 s.
+async fn ends_without_delay(run: impl Future<Output = Ended>) -> Ended {
     let begun = Instant::now();
     let ended = run.await;
     assert!(
@@ -19,7 +20,7 @@ async fn is_not_held_up(run: impl Future<Output = Ended>) -> Ended {
     ended
 }
 
-/// It comes to the device flow's prompt without a failure.
+/// Checks that the run reaches the prompt of the device flow.
 async fn asks_for_a_login(run: Run) {
     let run = run.start();
     run.says("Your stored login was revoked by the server")
@@ -37,7 +38,7 @@ async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
         server.forget_requests();
         let killed = run(&home, &server).start();
         until("the refresh", || server.count(Endpoint::Token) > 0).await;
-        // The moment of the save that is tried in this round.
+        // The moment of this round.
         sleep(Duration::from_micros(250 * (round % 40))).await;
         killed.kill().await;
 
@@ -46,7 +47,7 @@ async fn a_killed_save_leaves_a_whole_file_and_no_lock() {
             home.stored(server.public_client()).is_some(),
             "round {round}"
         );
-        is_not_held_up(run(&home, &server).end())
+        ends_without_delay(run(&home, &server).end())
             .await
             .shows_stored(&home, &server);
     }
@@ -65,13 +66,13 @@ async fn a_killed_run_costs_a_login_only_during_its_refresh() {
         home.log_in(&server, -60);
         server.forget_requests();
         let old = stored(&home, &server);
-        // Each round sleeps until the moment that it tries.
+        // Each round sleeps until its own moment.
         if round % 2 == 0 {
             let run = run(&home, &server).start();
             sleep(whole_run * (round * 7 % 41) / 40).await;
             run.kill().await;
         } else {
-            // The refresh token is used up as soon as the first byte of its successor comes.
+            // The refresh token is used up when the first byte of the answer arrives.
             let drip = Fault::Drip {
                 every: Duration::from_millis(10),
                 bytes: 16,
@@ -104,7 +105,7 @@ async fn a_killed_run_costs_a_login_only_during_its_refresh() {
             run(&home, &server).end().await.shows_stored(&home, &server);
         }
         assert!(home.has_neighbour(), "round {round}");
-        // A run looks at the other clients' lock only when it changes something.
+        // A run touches the other clients' lock only when it changes the file.
         assert!(is_saved || !home.file(".lock").exists(), "round {round}");
     }
     assert!(
@@ -129,7 +130,7 @@ async fn a_logout_killed_half_way_has_revoked_the_refresh_token() {
     .await;
     logout.kill().await;
 
-    // The access token lives until it expires.
+    // The access token is valid until it expires.
     run(&home, &server).end().await.shows_stored(&home, &server);
     home.expire(server.public_client());
     asks_for_a_login(run(&home, &server)).await;
@@ -165,8 +166,8 @@ async fn a_run_killed_during_its_refresh_leaves_no_lock() {
     killed.kill().await;
     assert!(home.is_unlocked());
 
-    // The refresh token is used up, and its successor was lost with the run.
-    is_not_held_up(run(&home, &server).approved_at(&server))
+    // The refresh token is used up, and the new one was lost with the run.
+    ends_without_delay(run(&home, &server).approved_at(&server))
         .await
         .shows_stored(&home, &server);
     assert_eq!(server.count(Endpoint::DeviceAuthorization), 1);

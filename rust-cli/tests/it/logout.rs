@@ -8,7 +8,7 @@ async fn log_out(home: &Home, server: &DevServer) -> Ended {
     run(home, server).arg("--logout").end().await
 }
 
-/// What a logout that failed printed and said.
+/// Checks that a logout failed, and returns its output.
 #[track_caller]
 fn failure(ended: &Ended) -> String {
     assert_eq!(ended.status, Some(1), "{ended:?}");
@@ -132,7 +132,7 @@ async fn a_token_that_cannot_be_deleted_is_not_logged_out() {
     let revocation = server.hold(Endpoint::Revocation);
     let run = run(&home, &server).arg("--logout").start();
     revocation.arrived().await;
-    // A second name makes it a file that is not written to.
+    // A second hard link makes the client refuse to write the file.
     std::fs::hard_link(home.file(""), home.path().join("second name")).unwrap();
     revocation.release();
     assert_snapshot!(failure(&run.end().await), @"

@@ -1,4 +1,5 @@
-//! Nobody can provoke a disk that accepts a write, confirms the sync and loses it in a power cut.
+//! No test covers a disk that confirms a sync and loses the data in a power cut, because no test
+//! can cause that.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -14,7 +15,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A run as another user where root runs the test, because root may write everywhere.
+/// Prepares a run. If root runs the test, the run gets another user, because root may write
+/// everywhere.
 fn run_unprivileged(home: &Home, server: &DevServer) -> Run {
     let run = run(home, server);
     if is_root() {
@@ -31,7 +33,7 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A run that may not write to its home folder, until the mode of that is 700 again.
+/// Prepares a run that may not write to its home folder until the folder's mode is 700 again.
 fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
     for file in [home.path(), &home.file(""), &home.file(".rust-lock")] {
         if is_root() && file.exists() {
@@ -42,7 +44,7 @@ fn run_in_read_only(home: &Home, server: &DevServer) -> Run {
     run_unprivileged(home, server)
 }
 
-/// A run whose refresh waits at the server while something is done to its disk.
+/// Starts a run, and calls `disturb` while its refresh waits at the server.
 async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started)) -> Started {
     let refresh = server.hold(Endpoint::Token);
     let run = run.start();
@@ -52,9 +54,9 @@ async fn disturbed(run: Run, server: &DevServer, disturb: impl FnOnce(&Started))
     run
 }
 
-/// A run that finds space on the disk before the server refreshes the token, and none after that.
+/// Starts a run whose disk is full as soon as the server has refreshed the token.
 #[cfg(target_os = "linux")]
-async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
+async fn start_and_fill_disk(home: &Home, server: &DevServer) -> Started {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
     disturbed(
@@ -76,7 +78,7 @@ async fn filled_up_meanwhile(home: &Home, server: &DevServer) -> Started {
     .await
 }
 
-/// A person can log in again, and the login is saved.
+/// Checks that a person can log in again, and that the login is saved.
 async fn logs_in_again(home: &Home, server: &DevServer) {
     run(home, server)
         .approved_at(server)
@@ -121,7 +123,7 @@ async fn a_save_syncs_file_then_name_before_the_run_ends() {
 }
 
 #[tokio::test]
-async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
+async fn a_new_login_is_saved_if_the_lock_is_unavailable() {
     let (server, home) = (server().await, Home::new());
     symlink("elsewhere", home.file(".rust-lock")).unwrap();
     let ended = run(&home, &server).approved_at(&server).await;
@@ -197,7 +199,7 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
         said += &ended.goes_on_without_saving(&home, &server);
         assert_eq!((stored(&home, &server), refreshes(&server)), (before, 0));
     }
-    // Neither did it expire nor was the login revoked.
+    // No text may say that the login expired or was revoked.
     assert_snapshot!(said, @"
     The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
     [prompt]
@@ -283,7 +285,7 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
 #[tokio::test]
 async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
-    let ended = filled_up_meanwhile(&home, &server).await.end().await;
+    let ended = start_and_fill_disk(&home, &server).await.end().await;
     assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
     [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there no longer works, so it is deleted.
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
@@ -298,15 +300,15 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     let (server, home) = logged_in_with_rotation(-60).await;
     home.add_neighbour();
     let before = home.text();
-    let filled_up = filled_up_meanwhile(&home, &server).await.end().await;
+    let filled_up = start_and_fill_disk(&home, &server).await.end().await;
     assert_eq!(home.text(), before);
-    // While it stays full, a person can log in for each run.
+    // While the disk stays full, a person can log in for each run.
     let still_full = run(&home, &server)
         .with_space_for("0")
         .approved_at(&server)
         .await;
     assert_eq!(home.text(), before);
-    let filled_up_again = filled_up_meanwhile(&home, &server)
+    let filled_up_again = start_and_fill_disk(&home, &server)
         .await
         .approved_at(&server)
         .await;

@@ -9,7 +9,7 @@ use crate::support::{self, PROGRAM};
 
 const CLIENT_SECRET: &str = "canary-secret";
 
-/// A run with its settings in a file, and with everything that a developer might turn on.
+/// Prepares a run with its settings in a file, and with everything that a developer may turn on.
 fn run(home: &Home) -> Run {
     Run::new(PROGRAM, home)
         .with("RUST_LOG", "trace")
@@ -17,7 +17,7 @@ fn run(home: &Home) -> Run {
         .args("--no-keyring --flow device")
 }
 
-/// Everything that was sent in confidence, by either side.
+/// Returns every secret that either side has sent.
 fn secrets(server: &DevServer, home: &Home) -> Vec<String> {
     let names = ["client_secret", "device_code", "refresh_token", "token"];
     let requests = server.requests();
@@ -73,7 +73,7 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
     home.expire(client);
     assert_eq!(note(run(&home).end().await), Some(0));
 
-    // Answers that hand back what they got.
+    // Answers that echo their requests.
     let stored = home.stored(client).unwrap();
     let at_token = format!("{CLIENT_SECRET} {}", stored.refresh_token);
     for (endpoint, echo) in [
@@ -98,7 +98,7 @@ async fn a_login_leaves_secrets_nowhere_but_in_the_store() {
         assert_eq!(note(run(&home).end().await), Some(1));
     }
 
-    // A store that cannot be written to, and a logout.
+    // A store that cannot be written, and a logout.
     home.expire(client);
     fs::create_dir(home.file(".lock")).unwrap();
     note(run(&home).approved_at(&server).await);

@@ -7,14 +7,13 @@ use crate::support::{
     logged_in, logged_in_with_rotation, request_page, run, server, stored, waiting_browser_login,
 };
 
-/// How long a run waits for what is in flight.
+/// How long a run waits for a request in flight.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// Less than anything that a run could go on waiting for: another program's lock for 5 s, an answer
-/// for 30 s.
+/// Shorter than any other wait of a run: 5 s for another program's lock, 30 s for an answer.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// Interrupts a run, which then ends without a result.
+/// Interrupts a run, and checks that it ends without a result.
 async fn interrupt(run: Started) -> Ended {
     let sent = Instant::now();
     run.signal("INT").await;
@@ -24,7 +23,7 @@ async fn interrupt(run: Started) -> Ended {
     ended
 }
 
-/// Interrupts a run, which has nothing in flight, and leaves nothing behind.
+/// Interrupts a run that has no request in flight, and checks that it leaves no files.
 async fn ends_at_once(run: Started, home: &Home) {
     let ended = interrupt(run).await;
     assert!(
@@ -34,7 +33,7 @@ async fn ends_at_once(run: Started, home: &Home) {
     leaves_nothing_behind(home);
 }
 
-/// Interrupts a run whose token request is held, and lets the request go on.
+/// Interrupts a run whose token request is held, and releases the request.
 async fn finishes(run: Started, server: &DevServer, home: &Home, hold: Hold) {
     run.signal("INT").await;
     run.says("Finishing the request in progress").await;
@@ -52,7 +51,7 @@ fn leaves_nothing_behind(home: &Home) {
     assert_eq!(home.leftovers(), [""; 0]);
 }
 
-/// A run whose request to this endpoint is never answered.
+/// Starts a run whose request to this endpoint is never answered.
 async fn hanging_at(endpoint: Endpoint, server: &DevServer, run: Run) -> Started {
     server.inject(endpoint, Fault::Hang, Times::Always);
     let run = run.start();
@@ -139,7 +138,8 @@ async fn a_refresh_that_takes_longer_is_given_up_after_a_second() {
 #[tokio::test]
 async fn a_second_signal_ends_the_run_at_once() {
     let (server, home) = logged_in(-60).await;
-    // Only the time tells that the second was not waited for, and a busy machine may take it too.
+    // Only the elapsed time shows that the run did not wait for a second, and on a busy machine it
+    // may take a second anyway, so try several times.
     for _ in 0..10 {
         server.forget_requests();
         let run = hanging_at(Endpoint::Token, &server, run(&home, &server)).await;

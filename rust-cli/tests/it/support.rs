@@ -1,4 +1,4 @@
-//! Servers, logins and runs as only these tests need them.
+//! Servers, logins and runs for these tests.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use tokio::net::TcpStream;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_rust-cli");
 
-/// A server whose device flow does not keep a test waiting.
+/// Starts a server with a short polling interval.
 pub(crate) async fn server() -> DevServer {
     DevServer::start_with(|settings| settings.device_code_interval = Duration::from_secs(1)).await
 }
 
-/// A server and a stored login with `expires_in` seconds left.
+/// Starts a server, and stores a login with `expires_in` seconds left.
 pub(crate) async fn logged_in(expires_in: i64) -> (DevServer, Home) {
     let (server, home) = (server().await, Home::new());
     home.log_in(&server, expires_in);
     (server, home)
 }
 
-/// The same at a server that ends the login when an old refresh token comes back.
+/// The same at a server that ends the login if an old refresh token is used again.
 pub(crate) async fn logged_in_with_rotation(expires_in: i64) -> (DevServer, Home) {
     let (server, home) = logged_in(expires_in).await;
     server.change(|settings| settings.rotate_refresh_tokens = true);
     (server, home)
 }
 
-/// A run of the public client by device flow, without the keyring.
+/// Prepares a run of the public client with the device flow and without the keyring.
 pub(crate) fn run(home: &Home, server: &DevServer) -> Run {
     run_without_flow(home, server).args("--flow device")
 }
@@ -46,7 +46,8 @@ pub(crate) fn run_in_browser(home: &Home, server: &DevServer, redirect_uri: &str
         .arg(redirect_uri)
 }
 
-/// A login by browser that waits for its callback, the authorization URL, and the callback's port.
+/// Starts a browser login. Returns the run, which waits for the authorization response, the
+/// authorization URL, and the port.
 pub(crate) async fn waiting_browser_login(
     home: &Home,
     server: &DevServer,
@@ -58,7 +59,7 @@ pub(crate) async fn waiting_browser_login(
     (run, url, port)
 }
 
-/// Asks for a page and does not wait for it.
+/// Requests a page and does not wait for it.
 pub(crate) async fn request_page(url: &str) -> TcpStream {
     let mut connection = TcpStream::connect(http::address(url)).await.unwrap();
     connection
@@ -68,7 +69,7 @@ pub(crate) async fn request_page(url: &str) -> TcpStream {
     connection
 }
 
-/// Runs to the end, while a person denies the device code that it shows.
+/// Denies the device code that the run shows, and waits until the run ends.
 pub(crate) async fn denied_at(server: &DevServer, run: Run) -> Ended {
     let run = run.start();
     until("a device code", || {

@@ -14,7 +14,7 @@ const CLEAR_LINE: &str = "\r\u{1b}[2K";
 const PROMPT: &str = "To log in, ";
 const QR_CODE: char = '\u{2588}';
 
-/// A run in a terminal that can show everything.
+/// Prepares a run for a terminal that can show everything.
 fn run_in_xterm(home: &Home, server: &DevServer) -> Run {
     run(home, server)
         .with("TERM", "xterm")
@@ -26,8 +26,9 @@ fn place_program(home: &Home, name: &str, script: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
 }
 
-/// The screen from the prompt on, with placeholders for the QR code and the countdown. The notice
-/// above the prompt is left out, because its line breaks depend on the home folder's path.
+/// Returns the screen from the prompt on, with placeholders for the QR code and the countdown.
+/// Leaves out the notice above the prompt, because its line breaks depend on the home folder's
+/// path.
 fn prompt(screen: &str) -> String {
     let screen = screen.replace("\r\n", "\n");
     let (_, prompt) = screen.split_once(PROMPT).unwrap();
@@ -183,7 +184,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     };
     let with_a_person = run(&desktop).start_in(Terminal::of_size(100, 60));
     with_a_person.says("Waiting for the stored login").await;
-    // When this run has given up on its keyring and logged in, the first one has waited for longer.
+    // When this run has given up on its keyring and logged in, the first run has waited longer.
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
     assert_snapshot!(alone.notices(), @"
@@ -192,7 +193,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     An older login may still be in the keyring (service authgate).
     ");
     assert!(
-        !with_a_person.said().contains("is kept in "),
+        !with_a_person.said().contains("The login is saved"),
         "{}",
         with_a_person.said()
     );
@@ -221,13 +222,13 @@ async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
         .arg(&redirect_uri)
         .start_in(Terminal::of_size(100, 60));
     until("the browser", || opened.exists()).await;
-    let told = fs::read_to_string(&opened).unwrap();
+    let passed = fs::read_to_string(&opened).unwrap();
     let client = server.confidential_client();
     assert!(
-        !told.contains(client.secret.as_deref().unwrap()) && !told.contains("CLIENT_SECRET"),
-        "{told}"
+        !passed.contains(client.secret.as_deref().unwrap()) && !passed.contains("CLIENT_SECRET"),
+        "{passed}"
     );
-    let mut lines = told.lines();
+    let mut lines = passed.lines();
     assert_eq!(lines.next(), Some("1"));
     http::get(&server.approve_authorization(lines.next().unwrap()).unwrap()).await;
     let ended = run.end().await;

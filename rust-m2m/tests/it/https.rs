@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{error, run, service, without_cause};
 
-/// A server over https; its client's secret must not be seen where something fails.
+/// Starts a server over https. No error may show its client's secret.
 async fn server() -> DevServer {
     certified(Certificate::default()).await
 }

@@ -1,4 +1,4 @@
-//! The program, run as a service manager or a script runs it.
+//! Tests of the program, run as a service manager or a script runs it.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,6 @@
 )]
 
 mod https; // certificates and authorities
-mod program; // the six steps, settings, and what goes wrong
+mod program; // the six steps, the settings, and failures
 mod proxy; // proxies, used, bypassed and refused
 mod support;

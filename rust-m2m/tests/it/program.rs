@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::support::{error, run, service, without_cause};
 
-/// A run whose third and last request gets this answer.
+/// Runs the program. Its third and last request gets this answer.
 async fn answered_with(fault: Fault) -> Ended {
     let (server, home) = (DevServer::start().await, Home::new());
     server.inject(Endpoint::UserInfo, fault, Times::Always);
@@ -299,7 +299,8 @@ async fn sigterm_ends_a_run_that_waits_for_the_server() {
     let hold = server.hold(Endpoint::Token);
     let run = service(&home, &server).start();
     hold.arrived().await;
-    // Not an interrupt, to which a program is deaf that a shell runs in the background, as it may run these tests.
+    // Not SIGINT, because a shell lets programs in the background ignore it, and it may run these
+    // tests there.
     run.signal("TERM").await;
     assert_eq!(run.end().await.signal, Some(15));
 }

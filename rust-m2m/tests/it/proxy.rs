@@ -5,7 +5,7 @@ use insta::{allow_duplicates, assert_snapshot};
 use crate::support::connect_proxy::ConnectProxy;
 use crate::support::{error, service, without_cause};
 
-/// A server whose name nobody can resolve.
+/// Starts a server whose name cannot be resolved.
 async fn server() -> DevServer {
     DevServer::builder()
         .https()
@@ -92,7 +92,7 @@ async fn no_proxy_bypasses_the_proxy() {
             .with("HTTPS_PROXY", &proxy.url())
             .with("NO_PROXY", no_proxy);
         let ended = run.end().await;
-        // Nobody else knows the name.
+        // Only the proxy knows the name.
         ended.fails_with(1, &["cannot reach https://auth.example.test"]);
         assert!(!ended.stderr.contains("through the proxy"), "{ended:?}");
     }

@@ -53,7 +53,7 @@ struct Outcomes {
 }
 
 /// Measures all outages, and returns the table and whether its goal is met. The outages run at
-/// once, each with a server of its own, because most of the time is waiting.
+/// once, each with its own server, because they mostly wait.
 pub(crate) fn table(programs: &Programs) -> Result<(String, bool)> {
     let faults = [
         ("answers 503", Fault::status(503)),

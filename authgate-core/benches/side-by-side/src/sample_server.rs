@@ -1,4 +1,4 @@
-//! The server for every row: the development server, on a thread of its own.
+//! The server for every row: the development server, on its own thread.
 
 use std::ops::Deref;
 

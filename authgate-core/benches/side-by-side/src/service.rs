@@ -163,9 +163,8 @@ impl<'a> Service<'a> {
             let system = BUNDLES
                 .iter()
                 .find_map(|bundle| fs::read_to_string(bundle).ok());
-            let all = system
-                .context("this system keeps no bundle of its certificate authorities")?
-                + authority;
+            let all =
+                system.context("this system has no bundle of certificate authorities")? + authority;
             let bundle = service.folder.path().join("bundle.pem");
             fs::write(&bundle, &all)?;
             service.authorities = all.matches("BEGIN CERTIFICATE").count();

@@ -31,7 +31,7 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
         runtime: Runtime::new()?,
     };
     Ok(vec![
-        bench.renewal()?,
+        bench.refresh()?,
         bench.outage_while_valid()?,
         bench.cold("64 cold callers, the server answers", None, "1 request", 1)?,
         bench.cold(
@@ -58,7 +58,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// Measures two refreshes that fall due while the endpoint takes 50 ms.
-    fn renewal(&self) -> Result<Row> {
+    fn refresh(&self) -> Result<Row> {
         let plan = Plan {
             callers: 16,
             pause: Duration::from_millis(2),
@@ -75,33 +75,33 @@ impl Bench<'_> {
             );
             anyhow::Ok(server)
         };
-        let fared = |calls: &[Call], server: &SampleServer| {
+        let outcome = |calls: &[Call], server: &SampleServer| {
             let waits = calls
                 .iter()
                 .filter(|call| call.wait() > Duration::from_millis(10))
                 .count();
             (waits, errors(calls), server.count(Endpoint::Token) - 1)
         };
-        let say = |(waits, errors, renewals): (usize, usize, usize)| {
-            format!("{waits} waited, {errors} errors, {renewals} renewals")
+        let say = |(waits, errors, refreshes): (usize, usize, usize)| {
+            format!("{waits} waited, {errors} errors, {refreshes} refreshes")
         };
 
         let server = slow()?;
-        let theirs = fared(
+        let theirs = outcome(
             &PythonCallers::ready(self.programs, &server, plan)?.run()?,
             &server,
         );
         let server = slow()?;
         let tokens = TokenSource::builder(server.client()?).build();
         self.runtime.block_on(tokens.header())?;
-        let ours = fared(&self.runtime.block_on(ours(plan, tokens)), &server);
-        let what = "renewal falls due, endpoint takes 50 ms: calls that wait over 10 ms";
+        let ours = outcome(&self.runtime.block_on(ours(plan, tokens)), &server);
+        let what = "refresh is due, endpoint takes 50 ms: calls that wait over 10 ms";
         Ok(Row::count(
             what,
             SDK,
             say(theirs),
             say(ours),
-            "0 waited, 0 errors, 2 renewals or more",
+            "0 waited, 0 errors, 2 refreshes or more",
             matches!(ours, (0, 0, 2..)),
         ))
     }
@@ -118,7 +118,7 @@ impl Bench<'_> {
         let go_down = |server: &SampleServer| {
             server.inject(Endpoint::Token, Fault::status(503), Times::Always)
         };
-        let fared = |calls: &[Call], server: &SampleServer| {
+        let outcome = |calls: &[Call], server: &SampleServer| {
             (errors(calls), server.count(Endpoint::Token) - 1)
         };
         let say =
@@ -127,7 +127,7 @@ impl Bench<'_> {
         let server = SampleServer::start(DevServer::builder())?;
         let python = PythonCallers::ready(self.programs, &server, plan)?;
         go_down(&server);
-        let theirs = fared(&python.run()?, &server);
+        let theirs = outcome(&python.run()?, &server);
 
         // Our margin is never that long, so we move our clock to 5 s before the token expires.
         let server = SampleServer::start(DevServer::builder())?;
@@ -136,7 +136,7 @@ impl Bench<'_> {
         self.runtime.block_on(tokens.header())?;
         clock.advance(Duration::from_secs(3594));
         go_down(&server);
-        let ours = fared(&self.runtime.block_on(ours(plan, tokens)), &server);
+        let ours = outcome(&self.runtime.block_on(ours(plan, tokens)), &server);
 
         let what = "endpoint down for 4.5 s while the token lives (SDK: `expiry_delta` an hour)";
         Ok(Row::count(

@@ -15,8 +15,8 @@ impl AuthGate {
         memory: &Memory,
         parameters: &Parameters,
     ) -> Result<AuthorizationRequest, Refusal> {
-        const NOT_REGISTERED: &str = "The redirect_uri is not registered for this client. It has to equal a \
-                                      registered one to the letter, host and port included.";
+        const NOT_REGISTERED: &str = "The redirect_uri is not registered for this client. It must equal a \
+                                      registered one exactly, host and port included.";
         let client = parameters
             .get("client_id")
             .and_then(|id| self.client(id))
@@ -98,7 +98,7 @@ fn is_registered(memory: &Memory, client: &Client, redirect_uri: &str) -> bool {
     registered.any(|uri| uri == redirect_uri)
 }
 
-/// PKCE with S256, which only a confidential client may leave out.
+/// Returns the PKCE challenge, which only a confidential client may leave out. It must be S256.
 fn code_challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, OAuthError> {
     let invalid = |description: &'static str| OAuthError::new("invalid_request", description);
     match (

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl AuthGate {
-    /// The access token of a request, if it is active.
+    /// Returns the access token of a request, if it is active.
     pub(crate) fn access_token(&self, headers: &HeaderMap) -> Result<TokenRecord, OAuthError> {
         let token = bearer_token(headers)
             .ok_or_else(|| OAuthError::invalid_token("Bearer token required"))?;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl AuthGate {
-    /// `sub` and `user_id` of a token.
+    /// Returns `sub` and `user_id` of a token.
     pub(crate) fn subject_claim(&self, record: &TokenRecord) -> String {
         match record.subject {
             Subject::Client => format!("client:{}", record.client_id),
@@ -18,7 +18,7 @@ impl AuthGate {
         }
     }
 
-    /// The claims of scope `profile` and of scope `email` (OpenID Connect Core section 5.4).
+    /// Adds the claims of the scopes `profile` and `email` (OpenID Connect Core section 5.4).
     pub(crate) fn add_user_claims(&self, claims: &mut Value, granted: &str) {
         if scope::contains(granted, "profile") {
             claims["name"] = self.user.name.as_str().into();

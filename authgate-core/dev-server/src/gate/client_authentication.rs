@@ -20,8 +20,8 @@ struct Credentials {
 }
 
 impl AuthGate {
-    /// The client that sent the request. A confidential client has to send its secret, a public client must not
-    /// send one.
+    /// Returns the client that sent the request. A confidential client has to send its secret; a
+    /// public client must not send one.
     pub(crate) fn authenticate_client(
         &self,
         headers: &HeaderMap,
@@ -70,8 +70,9 @@ fn credentials(
     Ok(Some(in_header))
 }
 
-/// The two halves of HTTP Basic as the client sent them. RFC 6749 section 2.3.1 wants both form-encoded, but
-/// AuthGate does not decode them. So this server refuses an encoded secret that differs from the plain one.
+/// Returns the two halves of HTTP Basic as the client sent them. RFC 6749 section 2.3.1 requires
+/// both form-encoded, but AuthGate does not decode them, so this server refuses an encoded secret
+/// that differs from the plain one.
 fn basic_credentials(headers: &HeaderMap) -> Option<Credentials> {
     let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

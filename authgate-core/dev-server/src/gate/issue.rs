@@ -84,7 +84,7 @@ impl AuthGate {
         refresh_token
     }
 
-    /// OpenID Connect Core section 2.
+    /// Signs an ID token (OpenID Connect Core section 2).
     fn id_token(&self, memory: &Memory, grant: &Grant, access_token: &str) -> String {
         let mut claims = json!({
             "iss": self.issuer,

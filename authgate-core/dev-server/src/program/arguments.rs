@@ -11,10 +11,11 @@ use authgate_dev_server::{DevServer, DevServerBuilder};
 
 /// The port of a server without a command.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
-/// The port of a server with a command, which finds it in its environment: any free port.
+/// The port of a server with a command: any free port, because the command finds it in its
+/// environment.
 pub(crate) const ANY_PORT: u16 = 0;
 
-/// The request of a command line.
+/// The arguments of the program.
 #[derive(Debug)]
 pub(crate) enum Request {
     Help,
@@ -56,7 +57,7 @@ pub(crate) enum WrongUsage {
         "this build cannot serve https: cargo run -p authgate-dev-server --features tls -- --tls CA_FILE"
     )]
     BuiltWithoutTls,
-    #[error("{value:?} is no value for {option}: {expected}")]
+    #[error("{value:?} is not a value for {option}: {expected}")]
     BadValue {
         option: String,
         value: OsString,
@@ -181,7 +182,7 @@ impl SplitOption {
 
     fn host(&mut self, rest: &mut impl Iterator<Item = OsString>) -> Result<IpAddr, WrongUsage> {
         let expected = "a loopback address, such as 127.0.0.1 or ::1; \
-                        the credentials of this server are public, so it listens nowhere else";
+                        the credentials of this server are public, so it does not listen elsewhere";
         self.parsed(rest, expected, |value| {
             let host = if value == "localhost" {
                 Ipv4Addr::LOCALHOST.into()

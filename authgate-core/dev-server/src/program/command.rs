@@ -1,4 +1,4 @@
-//! Runs a command while the server serves it.
+//! Runs a command that uses the server.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -28,7 +28,8 @@ pub(crate) enum CommandError {
 }
 
 impl CommandError {
-    /// The shell's exit codes: 127 if the command was not found, 126 if it could not be started.
+    /// Returns the exit code that a shell would: 127 if the command was not found, 126 if it could
+    /// not be started.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -92,7 +93,8 @@ fn is_of_our_package(variable: &OsStr) -> bool {
     .any(|ours| name.starts_with(ours))
 }
 
-/// The issuer, the confidential client, and the URLs for the two tutorials.
+/// Returns the variables for the command: the issuer, the confidential client, and the URLs for the
+/// two tutorials.
 fn environment(server: &DevServer) -> [(&'static str, String); 5] {
     let client = server.confidential_client();
     [
@@ -107,9 +109,9 @@ fn environment(server: &DevServer) -> [(&'static str, String); 5] {
     ]
 }
 
-/// A terminal sends Ctrl-C to every process of the foreground group, including the command. If we passed it on, the
-/// command would get it twice, and many programs stop at once at the second one. Without a terminal, only this
-/// process got the signal, so pass it on.
+/// Passes a signal on to the command, unless a terminal has already sent it Ctrl-C. A terminal
+/// sends Ctrl-C to every process of the foreground group; with a second one, many programs stop at
+/// once. Without a terminal, only this process got the signal.
 #[cfg(unix)]
 fn pass_on(signal: Signal, child: &Child) {
     use std::io::IsTerminal as _;
@@ -128,7 +130,7 @@ fn pass_on(signal: Signal, child: &Child) {
     }
 }
 
-/// The console sends Ctrl-C to every process, including the command.
+/// Does nothing, because the console sends Ctrl-C to every process, including the command.
 #[cfg(not(unix))]
 fn pass_on(_signal: Signal, _child: &Child) {}
 

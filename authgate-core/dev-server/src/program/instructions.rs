@@ -1,52 +1,53 @@
-//! The help, and what to do once the server runs.
+//! The help, and the instructions for a running server.
 
 use std::path::Path;
 
 use authgate_dev_server::DevServer;
 
 pub(crate) const HELP: &str = "\
-An in-memory AuthGate (OAuth 2.0 / OpenID Connect) server on loopback, for trying clients out.
+An in-memory AuthGate (OAuth 2.0 / OpenID Connect) server on loopback, to try clients out.
 
 Usage: authgate-dev-server [OPTIONS]
        authgate-dev-server [OPTIONS] [--] COMMAND...
 
-Without COMMAND it serves on 127.0.0.1:8080, says what to set, and runs until Ctrl-C.
+Without COMMAND it serves on 127.0.0.1:8080, prints the variables to set, and runs until Ctrl-C.
 
 With COMMAND it takes a free port and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
-TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends with COMMAND
-and returns its exit status (128 plus the signal when a signal ended it, 127 when COMMAND was not
-found, 126 when it could not be started):
+TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends when COMMAND
+ends, and returns its exit status (128 plus the signal if a signal ended it, 127 if COMMAND was not
+found, 126 if it could not be started):
 
     cargo run -p authgate-dev-server -- cargo run -p rust-m2m
 
 Options, before COMMAND:
   --port N                   listen on this port
   --host ADDRESS             listen on this loopback address (127.0.0.1)
-  --access-token-lifetime S  access tokens live S seconds (3600)
-  --interval S               devices may ask every S seconds (5)
+  --access-token-lifetime S  access tokens expire after S seconds (3600)
+  --interval S               the polling interval of the device flow (5)
   --rotate-refresh-tokens    each refresh returns a new refresh token; an old one ends the login
   --rate-limits              limit requests per minute as AuthGate does: token 20, device code 10,
                              introspection 20, login 5
   --user-not-found           userinfo answers 401 \"User not found\" to a machine's token, as
                              AuthGate does today
-  --tls CA_FILE              serve https; the certificate of the authority to trust is written to
-                             CA_FILE, which COMMAND finds in SSL_CERT_FILE and trusts alone, so
-                             that it can download nothing (only in a build with --features tls)
+  --tls CA_FILE              serve https; write the certificate of the authority to trust to CA_FILE
+                             and name it in COMMAND's SSL_CERT_FILE. COMMAND trusts only this
+                             authority, so it cannot download anything (only in a build with
+                             --features tls)
   -h, --help                 show this
 
 Clients: dev-service (secret dev-service-secret, all grants) and dev-cli (public). User: jane /
 password. Redirect URIs: http://127.0.0.1:8088/callback and http://localhost:8888/callback.
-Everything is in memory and gone when the server ends.
+All data are in memory and lost when the server ends.
 
-A device can be approved, or denied, without a browser:
+To approve or deny a device without a browser:
   curl -d user_code=XXXX-XXXX URL/dev/device/approve
   curl -d user_code=XXXX-XXXX URL/dev/device/deny
 
-How many connections there were, and how many requests to each path (this one among them):
+To count the connections, and the requests to each path (this one included):
   curl URL/dev/requests
 ";
 
-/// The commands to copy once the server runs.
+/// Returns the commands that a person copies when the server runs.
 pub(crate) fn for_people(server: &DevServer, authority_file: Option<&Path>) -> String {
     let service = server.confidential_client();
     let user = server.user();
@@ -65,7 +66,7 @@ export CLIENT_ID={service_id}
 export CLIENT_SECRET={service_secret}
 export API_URL=
 
-The tutorials ask for these in place of AUTHGATE_URL:
+For the tutorials, in place of AUTHGATE_URL:
 
 export TOKEN_URL={url}/oauth/token
 export PROTECTED_API_URL={url}/oauth/userinfo
@@ -76,7 +77,7 @@ export AUTHGATE_URL={url}
 export CLIENT_ID={public_id}
 export CLIENT_SECRET=
 {trust}
-Sign in as {username} / {password}. Or approve a device without a browser, or deny it:
+Log in as {username} / {password}. Or approve or deny a device without a browser:
 
 curl -d user_code=XXXX-XXXX {url}/dev/device/approve
 curl -d user_code=XXXX-XXXX {url}/dev/device/deny

@@ -30,7 +30,11 @@ pub(super) async fn ask(
         Ok(request) => request,
         Err(Refusal::Redirect(location)) => return found(&location),
         Err(Refusal::Page(reason)) => {
-            return page::error(StatusCode::BAD_REQUEST, "This request cannot go on", reason);
+            return page::error(
+                StatusCode::BAD_REQUEST,
+                "This request cannot be processed",
+                reason,
+            );
         }
     };
     let Some(session) = memory.sessions.find(&headers) else {
@@ -72,7 +76,7 @@ pub(super) async fn decide(
     let Some(request) = request else {
         return page::error(
             StatusCode::BAD_REQUEST,
-            "This page was answered before",
+            "This page was already answered",
             "Go back to the program and log in again.",
         );
     };

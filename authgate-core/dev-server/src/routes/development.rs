@@ -25,7 +25,7 @@ pub(super) async fn deny(State(gate): State<Arc<AuthGate>>, Form(form): Form) ->
     decide(&gate, form.get("user_code"), Decision::Denied, "denied\n")
 }
 
-/// The number of connections, and of requests to each path, including this one.
+/// Returns the number of connections, and of requests to each path, including this one.
 pub(super) async fn requests(State(gate): State<Arc<AuthGate>>) -> Json<Value> {
     let memory = gate.memory();
     let mut requests = BTreeMap::<&str, usize>::new();
@@ -49,7 +49,7 @@ fn decide(
     } else {
         (
             StatusCode::BAD_REQUEST,
-            "no device waits with this user_code\n",
+            "no pending device has this user_code\n",
         )
     };
     (status, [(CONTENT_TYPE, "text/plain")], text).into_response()

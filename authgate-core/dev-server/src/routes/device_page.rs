@@ -50,7 +50,8 @@ pub(super) async fn approve(
     if approved {
         return page::device_approved();
     }
-    let reason = "No device waits with this code. It may be mistyped, expired or approved already.";
+    let reason =
+        "No pending device has this code. It may be mistyped, expired or already approved.";
     (
         StatusCode::BAD_REQUEST,
         page(&gate, &session, user_code, Some(reason)),

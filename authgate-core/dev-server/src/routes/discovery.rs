@@ -21,13 +21,13 @@ pub(super) async fn show(State(gate): State<Arc<AuthGate>>) -> Response {
     (cached, Json(document)).into_response()
 }
 
-/// The public keys (RFC 7517 section 5): none, because the key of HS256 is secret.
+/// Returns the public keys (RFC 7517 section 5): none, because the key of HS256 is secret.
 pub(super) async fn key_set() -> Json<Value> {
     Json(json!({ "keys": [] }))
 }
 
-/// AuthGate names neither `device_authorization_endpoint` nor `introspection_endpoint`, and under HS256 no
-/// `jwks_uri`.
+/// Returns the document. Like AuthGate's, it names neither `device_authorization_endpoint` nor
+/// `introspection_endpoint`, and under HS256 no `jwks_uri`.
 fn document(gate: &AuthGate) -> Value {
     json!({
         "issuer": gate.issuer,

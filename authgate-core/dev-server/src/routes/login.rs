@@ -62,7 +62,8 @@ fn page(gate: &AuthGate, return_to: &str, problem: Option<&str>) -> Response {
     .into_response()
 }
 
-/// Whether this is a path on this server. A browser takes `//host` and `/\host` as another server.
+/// Returns whether this is a path on this server. A browser reads `//host` and `/\host` as another
+/// server.
 fn is_local(path: &str) -> bool {
     path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")
 }

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode};
 
 use crate::{gate::AuthGate, parameters::Form};
 
-/// Always 200, also for an unknown token, so that nobody learns which tokens exist.
+/// Answers 200 also for an unknown token, so that nobody learns which tokens exist.
 pub(super) async fn revoke(
     State(gate): State<Arc<AuthGate>>,
     Form(parameters): Form,

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use crate::support::{at, get, refresh, send_paused, token};
 
-/// The answer to a request that gets this fault.
+/// Sends a request that gets this fault, and returns the answer.
 async fn health_with(server: &DevServer, fault: Fault) -> Answer {
     server.inject(Endpoint::Health, fault, Times::Once);
     get(server, "/health").await
 }
 
-/// A connection whose request gets this fault.
+/// Opens a connection whose request gets this fault.
 async fn connect_with(server: &DevServer, fault: Fault) -> TcpStream {
     server.inject(Endpoint::Health, fault, Times::Once);
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -146,7 +146,7 @@ async fn an_answer_can_hang_before_or_after_its_headers() {
     );
     let mut hanging = connect_with(&server, Fault::Hang).await;
     until("the second request", || server.count(Endpoint::Health) == 2).await;
-    // Both end when the server ends, without another byte.
+    // Both connections close when the server ends, without another byte.
     drop(server);
     assert!(matches!(silent.read(&mut answer).await, Ok(0) | Err(_)));
     assert!(matches!(hanging.read(&mut answer).await, Ok(0) | Err(_)));

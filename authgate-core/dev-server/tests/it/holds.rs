@@ -16,7 +16,7 @@ async fn a_request_waits_for_the_release() {
     let hold = server.hold(Endpoint::Health);
     let request = send(&server);
     hold.arrived().await;
-    // Other endpoints answer meanwhile.
+    // Other endpoints still answer.
     assert_eq!(get(&server, "/oauth/userinfo").await.status, 401);
     assert!(!request.is_finished());
     assert_eq!(server.requests_at(Endpoint::Health)[0].status, None);

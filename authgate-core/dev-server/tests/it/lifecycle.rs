@@ -43,8 +43,8 @@ async fn an_issuer_path_has_segments_of_plain_characters() {
     }
 }
 
-/// Waits for the port, because a process that another test starts just then holds a copy of the
-/// listener until it runs its own program.
+/// Waits until the port is closed, because a process that another test starts at this moment
+/// inherits the listener until it runs its own program.
 async fn until_closed(address: SocketAddr) {
     until("the port", || {
         std::net::TcpStream::connect(address).is_err()

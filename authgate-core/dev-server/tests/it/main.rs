@@ -1,4 +1,4 @@
-//! The server over a real socket: each test is a fact that a client can rely on.
+//! Tests of the server over a real socket. Each is a fact that a client can rely on.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

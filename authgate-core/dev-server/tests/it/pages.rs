@@ -17,7 +17,7 @@ impl<'a> Browser<'a> {
         let page = get(server, redirect.header("location").unwrap()).await;
         assert!(
             page.body
-                .contains("sign in as <b>jane</b> / <b>password</b>")
+                .contains("log in as <b>jane</b> / <b>password</b>")
         );
         let return_to = value(&page, r#"name="return_to""#);
         let form = [

@@ -16,44 +16,45 @@ async fn help_is_printed() {
     let help = run("--help").await;
     assert_eq!((help.status, help.stderr.as_str()), (Some(0), ""));
     assert_snapshot!(help.stdout, @r#"
-    An in-memory AuthGate (OAuth 2.0 / OpenID Connect) server on loopback, for trying clients out.
+    An in-memory AuthGate (OAuth 2.0 / OpenID Connect) server on loopback, to try clients out.
 
     Usage: authgate-dev-server [OPTIONS]
            authgate-dev-server [OPTIONS] [--] COMMAND...
 
-    Without COMMAND it serves on 127.0.0.1:8080, says what to set, and runs until Ctrl-C.
+    Without COMMAND it serves on 127.0.0.1:8080, prints the variables to set, and runs until Ctrl-C.
 
     With COMMAND it takes a free port and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
-    TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends with COMMAND
-    and returns its exit status (128 plus the signal when a signal ended it, 127 when COMMAND was not
-    found, 126 when it could not be started):
+    TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends when COMMAND
+    ends, and returns its exit status (128 plus the signal if a signal ended it, 127 if COMMAND was not
+    found, 126 if it could not be started):
 
         cargo run -p authgate-dev-server -- cargo run -p rust-m2m
 
     Options, before COMMAND:
       --port N                   listen on this port
       --host ADDRESS             listen on this loopback address (127.0.0.1)
-      --access-token-lifetime S  access tokens live S seconds (3600)
-      --interval S               devices may ask every S seconds (5)
+      --access-token-lifetime S  access tokens expire after S seconds (3600)
+      --interval S               the polling interval of the device flow (5)
       --rotate-refresh-tokens    each refresh returns a new refresh token; an old one ends the login
       --rate-limits              limit requests per minute as AuthGate does: token 20, device code 10,
                                  introspection 20, login 5
       --user-not-found           userinfo answers 401 "User not found" to a machine's token, as
                                  AuthGate does today
-      --tls CA_FILE              serve https; the certificate of the authority to trust is written to
-                                 CA_FILE, which COMMAND finds in SSL_CERT_FILE and trusts alone, so
-                                 that it can download nothing (only in a build with --features tls)
+      --tls CA_FILE              serve https; write the certificate of the authority to trust to CA_FILE
+                                 and name it in COMMAND's SSL_CERT_FILE. COMMAND trusts only this
+                                 authority, so it cannot download anything (only in a build with
+                                 --features tls)
       -h, --help                 show this
 
     Clients: dev-service (secret dev-service-secret, all grants) and dev-cli (public). User: jane /
     password. Redirect URIs: http://127.0.0.1:8088/callback and http://localhost:8888/callback.
-    Everything is in memory and gone when the server ends.
+    All data are in memory and lost when the server ends.
 
-    A device can be approved, or denied, without a browser:
+    To approve or deny a device without a browser:
       curl -d user_code=XXXX-XXXX URL/dev/device/approve
       curl -d user_code=XXXX-XXXX URL/dev/device/deny
 
-    How many connections there were, and how many requests to each path (this one among them):
+    To count the connections, and the requests to each path (this one included):
       curl URL/dev/requests
     "#);
 }
@@ -77,11 +78,11 @@ async fn wrong_usage_fails_with_2() {
     assert_snapshot!(messages, @r#"
     authgate-dev-server: unknown option --nonsense
     authgate-dev-server: --port needs a value
-    authgate-dev-server: "eighty" is no value for --port: a number from 0 to 65535
-    authgate-dev-server: "70000" is no value for --port: a number from 0 to 65535
+    authgate-dev-server: "eighty" is not a value for --port: a number from 0 to 65535
+    authgate-dev-server: "70000" is not a value for --port: a number from 0 to 65535
     authgate-dev-server: --rate-limits takes no value
-    authgate-dev-server: "0.0.0.0" is no value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it listens nowhere else
-    authgate-dev-server: "example.com" is no value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it listens nowhere else
+    authgate-dev-server: "0.0.0.0" is not a value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it does not listen elsewhere
+    authgate-dev-server: "example.com" is not a value for --host: a loopback address, such as 127.0.0.1 or ::1; the credentials of this server are public, so it does not listen elsewhere
     "#);
 }
 
@@ -119,7 +120,7 @@ async fn alone_the_server_prints_what_to_set() {
     export CLIENT_SECRET=dev-service-secret
     export API_URL=
 
-    The tutorials ask for these in place of AUTHGATE_URL:
+    For the tutorials, in place of AUTHGATE_URL:
 
     export TOKEN_URL=http://127.0.0.1:[port]/oauth/token
     export PROTECTED_API_URL=http://127.0.0.1:[port]/oauth/userinfo
@@ -130,7 +131,7 @@ async fn alone_the_server_prints_what_to_set() {
     export CLIENT_ID=dev-cli
     export CLIENT_SECRET=
 
-    Sign in as jane / password. Or approve a device without a browser, or deny it:
+    Log in as jane / password. Or approve or deny a device without a browser:
 
     curl -d user_code=[code] http://127.0.0.1:[port]/dev/device/approve
     curl -d user_code=[code] http://127.0.0.1:[port]/dev/device/deny
@@ -239,7 +240,8 @@ mod unix {
     async fn signals_are_passed_on_to_the_command() {
         let home = Home::new();
         for signal in ["TERM", "HUP", "INT"] {
-            // In the foreground, the last sleep ends before the shell does: nothing keeps the output open.
+            // A sleep in the foreground ends before the shell does, so it does not keep the output
+            // open.
             let script = "trap 'exit 42' INT TERM HUP; echo ready; while :; do sleep 0.1; done";
             let run = shell(&home, script).start();
             run.prints("ready\n").await;

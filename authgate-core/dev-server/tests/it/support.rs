@@ -18,7 +18,7 @@ pub(crate) const PUBLIC: (&str, &str) = ("client_id", "dev-cli");
 pub(crate) const SERVICE: (&str, &str) = ("client_id", "dev-service");
 pub(crate) const SECRET: (&str, &str) = ("client_secret", "dev-service-secret");
 
-/// The URL of a path, which need not be below the issuer.
+/// Returns the URL of a path, which may be outside the issuer's path.
 pub(crate) fn at(server: &DevServer, path: &str) -> String {
     format!("http://{}{path}", server.address())
 }
@@ -47,7 +47,7 @@ pub(crate) async fn refresh(server: &DevServer, refresh_token: &str) -> Answer {
     .await
 }
 
-/// Posts a form with HTTP Basic, whose two halves are sent as they are.
+/// Posts a form with HTTP Basic and sends its two halves unchanged.
 pub(crate) async fn post_with_basic(
     server: &DevServer,
     path: &str,
@@ -82,7 +82,7 @@ pub(crate) async fn send_paused(
     Answer::from(http::converse_at_length(stream, &request).await.as_str())
 }
 
-/// The form with these changes; an empty value removes a parameter.
+/// Returns the form with these changes; an empty value removes a parameter.
 pub(crate) fn changed<'a>(
     form: &[(&'a str, &'a str)],
     changes: &[(&'a str, &'a str)],
@@ -94,18 +94,18 @@ pub(crate) fn changed<'a>(
     kept.chain(added).copied().collect()
 }
 
-/// Status and error code of most refusals.
+/// Returns the status and the error code of most refusals.
 pub(crate) fn refused(error: &str) -> (u16, String) {
     (400, error.to_owned())
 }
 
-/// A part of a JWT: 0 is the header, 1 are the claims.
+/// Decodes a part of a JWT: 0 is the header, 1 the claims.
 pub(crate) fn jwt_part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// Advances Tokio's clock, and the server's with it.
+/// Advances Tokio's clock, which the server's clock follows.
 pub(crate) async fn advance(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(seconds)).await;

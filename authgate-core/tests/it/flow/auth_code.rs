@@ -159,7 +159,7 @@ async fn each_attempt_has_its_own_state_and_challenge() {
     }
 }
 
-/// The URL of a login at a server with this authorization endpoint.
+/// Returns the URL of a login at a server with this authorization endpoint.
 fn authorization_url(endpoint: &str) -> Result<Url, Error> {
     let mut endpoints =
         Endpoints::from_token_url("https://auth.example.com/token".parse().unwrap());
@@ -262,11 +262,7 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt)
         .await
         .unwrap_err();
-    assert_eq!(
-        prompt.count("url: "),
-        1,
-        "the address is shown all the same"
-    );
+    assert_eq!(prompt.count("url: "), 1, "the address is still shown");
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: no browser can be opened here: xdg-open ended with status 3. Open the address above yourself.

@@ -192,7 +192,7 @@ mod launching {
         launcher.open(&Url::parse(url).unwrap()).await
     }
 
-    /// A launcher that is this shell script, with a path in the folder as its `$0`.
+    /// Creates a launcher that runs this shell script, with a path in the folder as its `$0`.
     fn script(folder: &Path, text: &str) -> SystemBrowser {
         SystemBrowser::new(
             "sh",

@@ -31,7 +31,7 @@ async fn a_request_without_the_right_state_is_rejected() {
         "error=access_denied".to_owned(),
         "error=access_denied&state=wrong".to_owned(),
     ] {
-        let page = begun.come_back(&query).await;
+        let page = begun.respond(&query).await;
         assert_eq!(page.status, 400, "{query}");
         pages.push(shown(&page));
     }
@@ -43,7 +43,7 @@ async fn a_request_without_the_right_state_is_rejected() {
     ");
     assert_eq!(server.count(Endpoint::Token), 0);
     log_in(&server, &mut begun).await;
-    // The person is told once only.
+    // The person is told only once.
     assert_snapshot!(begun.prompt.notices(), @"
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: Ignored a request to the callback address that was not part of this login.
@@ -72,7 +72,7 @@ async fn an_invalid_response_with_the_right_state_ends_the_login() {
         long.as_str(),
     ] {
         let (server, mut begun) = begin_login().await;
-        pages.push(shown(&begun.come_back_with_state(query).await));
+        pages.push(shown(&begun.respond_with_state(query).await));
         errors.push(described(&begun.failure().await));
         assert_eq!(server.count(Endpoint::Token), 0, "{query:.40}");
     }
@@ -95,7 +95,7 @@ async fn an_invalid_response_with_the_right_state_ends_the_login() {
 async fn an_error_response_injects_no_html_and_no_escape_sequence() {
     let (_server, mut begun) = begin_login().await;
     let page = begun
-        .come_back_with_state("error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%1b[2J%22%3E%3Cimg%20src=x%3E")
+        .respond_with_state("error=%3Cscript%3Ealert(1)%3C/script%3E&error_description=%1b[2J%22%3E%3Cimg%20src=x%3E")
         .await;
     assert!(
         !page.body.contains("<script") && !page.body.contains("<img"),
@@ -293,7 +293,7 @@ async fn a_request_that_is_too_long_is_not_read_to_its_end() {
     let (server, mut begun) = begin_login().await;
     let endless = "a".repeat(1024 * 1024);
     assert!(matches!(
-        begun.come_back(&endless).await.status,
+        begun.respond(&endless).await.status,
         0 | 414 | 431
     ));
     let address = begun.address();

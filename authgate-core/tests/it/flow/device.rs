@@ -113,7 +113,7 @@ async fn the_device_code_is_never_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_down_lengthens_the_interval_for_good() {
+async fn slow_down_lengthens_every_later_interval() {
     let running = start().await;
     running.break_poll(Fault::oauth_error(400, "slow_down"));
     running.break_poll(Fault::oauth_error(400, "slow_down"));
@@ -235,7 +235,7 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
     running.approve();
     running.success().await;
 
-    // A pause that is longer than the life of the code ends the login.
+    // A pause that is longer than the code's lifetime ends the login.
     let running = start().await;
     running.break_poll(Fault::status(503).with_header("retry-after", "7200"));
     assert_snapshot!(described(&running.failure().await), @"Response: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Try again in 7200 s");

@@ -5,7 +5,9 @@ use authgate_dev_server::DevServer;
 use authgate_test_support::http;
 use insta::assert_snapshot;
 
-use crate::support::flow::{Recorder, TestBrowser, begin_at, client, described, options, taken};
+use crate::support::flow::{
+    Recorder, TestBrowser, begin_at, client, described, options, port_in_use,
+};
 
 #[test]
 fn a_redirect_uri_is_loopback_http_with_a_port() {
@@ -61,7 +63,7 @@ async fn a_port_in_use_is_an_error_and_no_other_is_used() {
         ("127.0.0.1", "localhost"),
         ("::1", "localhost"),
     ] {
-        let (other, redirect_uri) = taken(address, host);
+        let (other, redirect_uri) = port_in_use(address, host);
         let (options, prompt) = (options(&redirect_uri), Recorder::default());
         let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Hangs, &prompt)
             .await

@@ -1,4 +1,4 @@
-//! Discovery documents that are refused, and servers that give none.
+//! Discovery documents that are refused, and servers without one.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use crate::support::{discover, lines, service};
 
-/// How discovery fails where every answer has this fault; only its requests are counted.
+/// Returns how discovery fails if every answer has this fault. Only its own requests are counted.
 async fn failure(server: &DevServer, fault: Fault) -> Error {
     service::failure(server, Endpoint::Discovery, fault, discover(server)).await
 }
 
-/// How discovery fails after each of these faults, each time after one request.
+/// Returns how discovery fails after each of these faults, each time after one request.
 async fn failures(server: &DevServer, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
     service::failures(server, Endpoint::Discovery, faults, || discover(server)).await
 }
@@ -151,7 +151,7 @@ async fn a_body_without_end_is_given_up_at_the_limit() {
                 .to_string()
                 .contains("larger than 1 MiB")
         );
-        // Nothing that is smaller on the wire than in memory is asked for, or would be unpacked.
+        // The client requests no compression, and would not decompress an answer.
         assert!(
             server
                 .requests()

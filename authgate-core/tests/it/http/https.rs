@@ -1,5 +1,5 @@
-//! How the library takes what goes wrong before a connection is encrypted. Trusted certificates are
-//! tested with `rust-m2m`, because `SSL_CERT_FILE` is of a process.
+//! Failures before a connection is encrypted. Trusted certificates are tested with `rust-m2m`,
+//! because `SSL_CERT_FILE` applies to a whole process.
 
 use authgate_core::error::TransportFailure;
 use authgate_core::{DiscoveryClient, Error, HttpClient};
@@ -7,7 +7,7 @@ use authgate_dev_server::DevServer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-/// How discovery fails at this URL; a stored token outlives each of these.
+/// Returns how discovery fails at this URL. None of these failures ends a stored login.
 async fn failure(url: &str) -> TransportFailure {
     let error = DiscoveryClient::new(url, HttpClient::default())
         .unwrap()

@@ -1,8 +1,8 @@
-//! Requests and answers, whatever they are about.
+//! Requests and answers in general.
 
-mod discovery; // the discovery document, as it should be
-mod discovery_refusals; // and as it should not be
-mod https; // what fails before a connection is encrypted
+mod discovery; // discovery documents that are accepted
+mod discovery_refusals; // discovery documents that are refused
+mod https; // failures before a connection is encrypted
 mod resources; // userinfo and tokeninfo
-mod retries; // what is sent again, and when
+mod retries; // which requests are sent again, and when
 mod text; // a server's strings, made safe to print

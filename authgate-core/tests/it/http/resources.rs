@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::lines;
 use crate::support::service::Service;
 
-/// How userinfo fails after this answer.
+/// Returns how userinfo fails after this answer.
 async fn userinfo_error(service: &Service, token: &str, fault: Fault) -> Error {
     service
         .server

@@ -1,4 +1,4 @@
-//! When a request is sent again, and how long the server is left alone before.
+//! When a request is sent again, and how long the pause before it is.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use authgate_dev_server::{DevServer, Endpoint, Fault};
 
 use crate::support::service::Service;
 
-/// The time that the answers below were made.
+/// The date of the answers below.
 const DATE: &str = "Wed, 21 Oct 2015 07:28:00 GMT";
 
 fn unavailable(wait: &str) -> Fault {
@@ -19,14 +19,14 @@ fn limited() -> Fault {
     Fault::oauth_error(429, "rate_limit_exceeded")
 }
 
-/// The time until a grant that had this answer is tried again, which succeeds.
+/// Returns the pause after this answer, before the next attempt, which succeeds.
 async fn pause_after(fault: Fault) -> Duration {
     let service = Service::start().await;
     service.grant_after(fault).await.unwrap();
     pause(&service.server)
 }
 
-/// The time between the two requests.
+/// Returns the time between the two requests.
 fn pause(server: &DevServer) -> Duration {
     server.assert_requests([Endpoint::Token; 2]);
     let requests = server.requests();
@@ -55,7 +55,7 @@ async fn a_failure_that_may_pass_is_tried_up_to_three_times() {
 
 #[tokio::test(start_paused = true)]
 async fn the_server_is_left_alone_as_long_as_it_asks() {
-    // A date means the time from the server's own date to it, whatever the clock here says.
+    // A date counts from the server's own date, so our clock does not matter.
     for wait in ["5", "Wed, 21 Oct 2015 07:28:05 GMT"] {
         let pause = pause_after(unavailable(wait)).await;
         assert!(
@@ -114,7 +114,7 @@ async fn the_end_of_a_rate_limit_is_waited_for() {
                 .with_header("X-RateLimit-Reset", "1445412488"),
             8,
         ),
-        // Never another request within five seconds.
+        // No other request within five seconds.
         (limited(), 5),
         (limited().with_header("Retry-After", "0"), 5),
         (

@@ -1,4 +1,4 @@
-//! Which flow logs a person in, and which one takes over when it fails.
+//! Which flow logs a person in, and which one follows if it fails.
 
 use authgate_core::FlowMode;
 use authgate_dev_server::{DevServer, Endpoint};
@@ -7,12 +7,12 @@ use insta::assert_snapshot;
 use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
-use crate::support::flow::{TestBrowser, described, shown, taken};
+use crate::support::flow::{TestBrowser, described, port_in_use, shown};
 use crate::support::logins::Person;
 
 #[tokio::test(start_paused = true)]
 async fn the_device_flow_takes_over_when_the_browser_fails() {
-    let (_other, of_another) = taken("127.0.0.1", "127.0.0.1");
+    let (_other, of_another) = port_in_use("127.0.0.1", "127.0.0.1");
     let ports = [Port::free(), Port::free()];
     let [first, second] = ports.each_ref().map(|port| port.redirect_uri("127.0.0.1"));
     let mut notices = Vec::new();
@@ -75,7 +75,7 @@ async fn after_access_denied_no_other_flow_asks_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_browser_asked_for_by_name_is_not_replaced() {
-    let (_other, of_another) = taken("127.0.0.1", "127.0.0.1");
+    let (_other, of_another) = port_in_use("127.0.0.1", "127.0.0.1");
     let ports = [Port::free(), Port::free()];
     let [first, second] = ports.each_ref().map(|port| port.redirect_uri("127.0.0.1"));
     let mut errors = Vec::new();

@@ -1,4 +1,4 @@
-//! Stored logins when the caller leaves, the keyring fails, or something panics.
+//! Stored logins if the caller stops waiting, the keyring fails, or a task panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::support::flow::Recorder;
 use crate::support::fragile::{Fragile, Outcome};
-use crate::support::logins::{FAR_AHEAD, LONG_AGO, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, LONG_AGO, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, shown};
 
 async fn resume(
@@ -25,7 +25,7 @@ async fn resume(
     authenticate(unattended(server.url(), store.clone(), prompt.clone())).await
 }
 
-/// A machine with a keyring that can be made to fail, and a file.
+/// A machine with a file, and with a keyring that fails on request.
 struct Machine {
     server: DevServer,
     prompt: Arc<Recorder>,
@@ -53,7 +53,7 @@ impl Machine {
         }
     }
 
-    /// A machine with a login in its keyring that expires at this time.
+    /// Creates a machine with a login in its keyring that expires at this time.
     async fn with_login(expires_at: u64) -> (Self, StoredToken) {
         let machine = Self::new().await;
         let stored = login(&machine.server, expires_at);
@@ -81,7 +81,8 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
         outcome = machine.resume() => panic!("{outcome:?}"),
         () = refresh.arrived() => {}
     }
-    // The next one waits for the lock, which the refresh still holds, and uses what it brings.
+    // The next call waits for the lock, which the refresh still holds, and uses the refreshed
+    // token.
     let next = tokio::spawn(authenticate(unattended(
         server.url(),
         machine.store.clone(),
@@ -98,10 +99,10 @@ async fn a_refresh_whose_caller_has_gone_is_saved() {
 #[tokio::test]
 async fn a_revoked_login_makes_way_for_one_in_the_other_store() {
     let machine = Machine::new().await;
-    let mut revoked = login(&machine.server, FAR_AHEAD + 1);
+    let mut revoked = login(&machine.server, FAR_FUTURE + 1);
     revoked.refresh_token = None;
     machine.server.revoke_everything();
-    let living = login(&machine.server, FAR_AHEAD);
+    let living = login(&machine.server, FAR_FUTURE);
     machine.keyring.put(&revoked);
     machine.file.save(CLIENT, &living).unwrap();
     let session = machine.resume_and_validate().await;
@@ -133,7 +134,7 @@ async fn an_older_login_is_used_only_with_a_notice() {
 #[tokio::test]
 async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
     let (machine, in_keyring) = Machine::with_login(LONG_AGO).await;
-    let in_file = login(&machine.server, FAR_AHEAD);
+    let in_file = login(&machine.server, FAR_FUTURE);
     machine.file.save(CLIENT, &in_file).unwrap();
     machine.keyring.fail(&["load"]);
     let session = machine.resume_and_validate().await;
@@ -144,7 +145,7 @@ async fn the_login_in_the_file_is_used_when_the_keyring_fails() {
 
 #[tokio::test]
 async fn a_login_outlives_a_keyring_that_cannot_be_read() {
-    for (expires_at, refreshes) in [(FAR_AHEAD, 0), (LONG_AGO, 1)] {
+    for (expires_at, refreshes) in [(FAR_FUTURE, 0), (LONG_AGO, 1)] {
         let (machine, stored) = Machine::with_login(expires_at).await;
         machine.keyring.fail(&["load"]);
         let error = machine.resume().await.unwrap_err();
@@ -169,7 +170,7 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
 
 #[tokio::test]
 async fn a_refused_token_outlives_a_keyring_that_cannot_be_read() {
-    let (machine, stored) = Machine::with_login(FAR_AHEAD).await;
+    let (machine, stored) = Machine::with_login(FAR_FUTURE).await;
     let mut session = machine.resume().await.unwrap();
     machine.server.revoke(stored.access_token.expose());
     machine.keyring.fail(&["load"]);
@@ -213,7 +214,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
     let mut interrupted = 0;
     for calls in 0.. {
         let calls_left = Arc::new(AtomicI64::new(calls));
-        // Once, when no calls are left.
+        // The panic happens once, when no calls are left.
         let fragile = Fragile::new({
             let calls_left = calls_left.clone();
             move |_| {
@@ -228,13 +229,13 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         let lock = LoginLock::Beside(home.file(""));
         let store = FallbackStore::new(CLIENT, vec![Box::new(fragile)], lock, Notices::default());
         let store = Arc::new(store);
-        let struck = tokio::spawn(authenticate(unattended(
+        let outcome = tokio::spawn(authenticate(unattended(
             server.url(),
             store.clone(),
             Recorder::default(),
         )))
         .await;
-        match struck {
+        match outcome {
             Ok(Err(error)) => {
                 assert!(
                     error.to_string().contains("ended without a result") && error.is_transient(),
@@ -243,17 +244,18 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
                 interrupted += 1;
             }
             Ok(Ok(_)) if calls_left.load(Ordering::SeqCst) >= 0 => break,
-            // It struck in the caller's own task, or after all was done.
+            // The panic happened in the caller's own task, or after the work was done.
             Ok(Ok(_)) | Err(_) => {}
         }
-        // Not at once: a process that another test starts has a copy of the lock until it runs its program.
+        // Wait, because a process that another test starts inherits the lock until it runs its
+        // program.
         drop(store.lock(LIMIT).expect("the lock is free"));
         resume(&server, &store, &Arc::default()).await.unwrap();
     }
     assert!(interrupted > 0);
 }
 
-/// Nobody is there, so that it is never shown anything but a notice.
+/// No person is present, so the login shows only notices.
 struct PanicsAtNotices;
 
 impl Prompt for PanicsAtNotices {

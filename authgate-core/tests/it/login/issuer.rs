@@ -7,13 +7,13 @@ use authgate_dev_server::Endpoint;
 use authgate_test_support::Home;
 
 use crate::support::flow::Recorder;
-use crate::support::logins::{FAR_AHEAD, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
 #[tokio::test]
 async fn a_trailing_slash_makes_no_other_issuer() {
     let (server, home) = (strict_server().await, Home::new());
-    let mut stored = login(&server, FAR_AHEAD);
+    let mut stored = login(&server, FAR_FUTURE);
     stored.issuer = Some(format!("{}/", server.url()));
     file_in(&home).save(CLIENT, &stored).unwrap();
     let store = Arc::new(only_file(&home));

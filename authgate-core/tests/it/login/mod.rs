@@ -1,11 +1,11 @@
 //! `authenticate`: stored logins, refreshes and new logins.
 
-mod auto; // which flow is chosen, and what takes over when it fails
-mod faults; // a stored login at a server or with a store that fails
+mod auto; // which flow is chosen, and which one follows if it fails
+mod faults; // a stored login when the server or a store fails
 mod issuer; // which server a stored login belongs to
 #[cfg(unix)]
 mod mix_up; // a server that names endpoints of another one
 #[cfg(unix)]
 mod processes; // two processes with one expired login
 #[cfg(unix)]
-mod token_source; // a token while a program runs
+mod token_source; // a person's token while a program runs

@@ -8,10 +8,10 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::Home;
 
 use crate::support::flow::Recorder;
-use crate::support::logins::{FAR_AHEAD, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
-/// A person who is logged in at a server that ends the login when an old refresh token comes back.
+/// A person who is logged in at a server that ends the login if an old refresh token is used again.
 struct Person {
     server: DevServer,
     home: Home,
@@ -27,7 +27,7 @@ impl Person {
         };
         person
             .file()
-            .save(CLIENT, &login(&person.server, FAR_AHEAD))
+            .save(CLIENT, &login(&person.server, FAR_FUTURE))
             .unwrap();
         person
     }
@@ -36,7 +36,7 @@ impl Person {
         file_in(&self.home)
     }
 
-    /// The session of one more process.
+    /// Opens the session of one more process.
     async fn session(&self) -> Session {
         let store = Arc::new(only_file(&self.home));
         let session = authenticate(unattended(self.server.url(), store, self.prompt.clone()))
@@ -124,10 +124,10 @@ async fn a_login_that_the_server_ended_is_an_error_without_a_prompt() {
     assert_eq!(person.prompt.text(), "");
     person.server.assert_requests([Endpoint::Token]);
 
-    // After a login elsewhere the same source goes on, once the pause after the error is over.
+    // After a login elsewhere, the same source works again when the pause after the error is over.
     person
         .file()
-        .save(CLIENT, &login(&person.server, FAR_AHEAD))
+        .save(CLIENT, &login(&person.server, FAR_FUTURE))
         .unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_eq!(

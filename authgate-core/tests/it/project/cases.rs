@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use authgate_test_support::files::{names_in, rust_files};
 
-/// Where each package is, seen from this one, and how the list begins the names of its tests.
+/// The path of each package from this one, and the prefix of its tests in the list.
 const PACKAGES: [(&str, &str); 5] = [
     (".", ""),
     ("dev-server", "dev-server "),
@@ -96,7 +96,8 @@ fn a_case_is_its_word_and_a_number() {
     }
 }
 
-/// The items of the list: a number, a text, and in brackets the tests or the reason why there is none.
+/// Reads the items of the list: a number, a text, and in brackets the tests or the reason why there
+/// is none.
 fn cases() -> BTreeMap<u32, Vec<String>> {
     let mut cases = BTreeMap::new();
     let list = fs::read_to_string("tests/cases.md").unwrap();
@@ -111,7 +112,7 @@ fn cases() -> BTreeMap<u32, Vec<String>> {
             .next()
             .unwrap()
             .parse()
-            .unwrap_or_else(|_| panic!("no number: {words}"));
+            .unwrap_or_else(|_| panic!("not a number: {words}"));
         let shown = words
             .strip_suffix(']')
             .and_then(|words| words.rsplit_once(" ["))
@@ -125,7 +126,7 @@ fn cases() -> BTreeMap<u32, Vec<String>> {
         assert_eq!(
             tests.is_empty(),
             says_why_no_test,
-            "case {number} needs tests, or else a reason"
+            "case {number} needs tests, or a reason"
         );
         assert_eq!(
             cases.insert(number, tests),
@@ -136,7 +137,7 @@ fn cases() -> BTreeMap<u32, Vec<String>> {
     cases
 }
 
-/// Every test, as the list names it.
+/// Returns every test, as the list names it.
 fn tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (package, prefix) in PACKAGES {
@@ -158,13 +159,14 @@ fn tests() -> BTreeSet<String> {
     tests
 }
 
-/// The folders of a package that hold Rust files.
+/// Returns the folders of a package that contain Rust files.
 fn source_folders(package: &str) -> impl Iterator<Item = PathBuf> {
     let folders = ["src", "tests", "examples"].map(|folder| Path::new(package).join(folder));
     folders.into_iter().filter(|folder| folder.exists())
 }
 
-/// The path of a file's module, with `::` behind it; empty for the root of a library, program or test binary.
+/// Returns the path of a file's module, followed by `::`; empty for the root of a library, program
+/// or test binary.
 fn module(file: &Path) -> String {
     let mut names: Vec<_> = file
         .iter()
@@ -177,7 +179,7 @@ fn module(file: &Path) -> String {
     names.into_iter().flat_map(|name| [name, "::"]).collect()
 }
 
-/// The functions that are tests, with the modules that they stand in.
+/// Returns the test functions, with their modules.
 fn names_of_tests(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut modules = Vec::new();
@@ -209,7 +211,7 @@ fn names_of_tests(code: &str) -> Vec<String> {
     names
 }
 
-/// The files of the continuous integration's tests: names and texts.
+/// Returns the names and texts of CI's test files.
 fn scripts() -> Vec<(String, String)> {
     let folder = Path::new("../.ci/tests");
     let names = if folder.exists() {
@@ -230,7 +232,7 @@ fn scripts() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether the word `case` or `cases` stands before a number.
+/// Returns whether the word `case` or `cases` precedes a number.
 fn names_a_case(comment: &str) -> bool {
     let words = comment
         .split(|character: char| !character.is_alphanumeric())

@@ -2,8 +2,8 @@ use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::{Home, Run};
 use insta::assert_snapshot;
 
-/// A run of an example with no settings. `cargo test` builds the examples beside the tests, unless it is told which
-/// targets to build.
+/// Prepares a run of an example with no settings. `cargo test` builds the examples beside the
+/// tests, unless its arguments name the targets.
 fn run(example: &str, home: &Home) -> Run {
     let tests = std::env::current_exe().unwrap();
     let folder = tests.ancestors().nth(2).unwrap().join("examples");
@@ -18,7 +18,7 @@ fn run(example: &str, home: &Home) -> Run {
     Run::new(program, home)
 }
 
-/// A run of an example with the settings of this server's service, and nothing else.
+/// Prepares a run of an example with the settings of this server's service only.
 fn service(example: &str, home: &Home, server: &DevServer) -> Run {
     run(example, home)
         .with("CLIENT_ID", "service")
@@ -92,7 +92,7 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
 
     let run = run();
     server.stop().await;
-    // The system's words are in brackets.
+    // The system's message is in brackets.
     let printed = failure(run, "/oauth/token\n").await;
     let (before, rest) = printed.split_once(" (").unwrap();
     let (_, after) = rest.rsplit_once("). ").unwrap();
@@ -127,7 +127,7 @@ async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     Clock skew: server [time], here [time]: [seconds] s apart
     Rate limiting: 3 tries, at least 5 s apart
     "#);
-    // One token by itself, one for the provider, one with a wrong scope.
+    // One token without a provider, one for the provider, one with a wrong scope.
     server.assert_requests([
         Endpoint::Token,
         Endpoint::Token,

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use authgate_test_support::files::rust_files;
 
-/// Every module of `src`, with the modules it may build on standing in the layers before its own.
+/// The layers of the modules of `src`. A module may import from its own layer and from earlier
+/// ones.
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "text", "clock"],
     &["config", "http", "token", "flight", "jwt", "notice"],
@@ -29,7 +30,7 @@ fn every_module_has_a_layer_and_imports_from_no_higher_one() {
         for other in imported {
             assert!(
                 layer(&other) <= layer(&module),
-                "{module} imports {other}, which stands above it"
+                "{module} imports {other}, which is in a higher layer"
             );
         }
     }
@@ -69,7 +70,7 @@ fn assert_no_circle(imports: &Imports) {
             for next in &imports[way[way.len() - 1]] {
                 assert_ne!(
                     next, start,
-                    "a circle: each of {way:?} imports the next, and the last one the first"
+                    "a circle: each of {way:?} imports the next, and the last imports the first"
                 );
                 if seen.insert(next) {
                     ways.push_back([way.as_slice(), &[next]].concat());
@@ -79,7 +80,7 @@ fn assert_no_circle(imports: &Imports) {
     }
 }
 
-/// What the library's top-level modules import of each other, their submodules counted as themselves.
+/// Returns which top-level modules import each other. A submodule counts as its top-level module.
 fn imports_of_concepts() -> Imports {
     let concept = |module: &str| module.split("::").next().unwrap().to_owned();
     let mut concepts = Imports::new();
@@ -94,8 +95,8 @@ fn imports_of_concepts() -> Imports {
     concepts
 }
 
-/// What each file of a package imports of the others, by their modules' paths. How a module and the
-/// modules in it name each other, by `super::` and `self::`, is their own business.
+/// Returns which files of a package import each other, by the paths of their modules. Paths with
+/// `super::` and `self::` inside a module do not count.
 fn imports(folder: &str) -> Imports {
     let module = |file: &Path| {
         let path = file.strip_prefix(folder).unwrap().with_extension("");
@@ -126,7 +127,7 @@ fn imports(folder: &str) -> Imports {
     imports.collect()
 }
 
-/// The longest part of a path that is a module with a file of its own.
+/// Returns the longest part of a path that is a module with its own file.
 fn defining_module<'a>(mut path: &'a str, modules: &BTreeSet<String>) -> Option<&'a str> {
     while !modules.contains(path) {
         path = path.rsplit_once("::")?.0;
@@ -134,7 +135,8 @@ fn defining_module<'a>(mut path: &'a str, modules: &BTreeSet<String>) -> Option<
     Some(path)
 }
 
-/// The paths in the code that begin with `crate::`, without it, and with their groups taken apart.
+/// Returns the paths in the code that begin with `crate::`, without this prefix and with their
+/// groups expanded.
 fn imported_paths(code: &str) -> Vec<String> {
     let lines: Vec<&str> = code
         .lines()

@@ -1,4 +1,4 @@
-//! What a server answers, over real sockets.
+//! A server's answers, over real sockets.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::invariants::answers::{
-    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, hold_for_device, hold_for_error,
-    hold_for_introspection, hold_for_metadata, hold_for_token,
+    ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, check_device, check_error, check_introspection,
+    check_metadata, check_token,
 };
 use crate::support::service::Service;
 
-/// Those that are not followed by another attempt, which would take its time.
+/// The statuses after which the client does not try again, because a retry would take time.
 const STATUSES: [u16; 10] = [200, 200, 200, 201, 307, 400, 401, 403, 404, 500];
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -33,7 +33,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A number of seconds, hostile or not.
+/// Generates a number of seconds, valid or not.
 fn number() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<f64>().prop_map(Value::from),
@@ -58,7 +58,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Something like the address of an endpoint or a page.
+/// Generates a text that resembles the address of an endpoint or a page.
 fn address() -> impl Strategy<Value = Value> {
     const KNOWN: &[&str] = &[
         "https://a.example/x?a=b",
@@ -76,7 +76,7 @@ fn split(names: &'static str) -> Vec<&'static str> {
     names.split(' ').collect()
 }
 
-/// An answer with these members, some of them missing and all of them with any value; or any bytes.
+/// Generates an answer with these members, some missing and all with any value; or any bytes.
 fn answer(names: &'static str) -> impl Strategy<Value = Fault> {
     let names = split(names);
     let object = hash_map(select(names.clone()), value(), 0..=names.len())
@@ -100,7 +100,7 @@ fn secret() -> impl Strategy<Value = &'static str> {
     select(&[ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN][..])
 }
 
-/// A header that gives back what was sent.
+/// Generates a header that echoes the request.
 fn echo() -> impl Strategy<Value = String> {
     const AROUND: &[&str] = &[
         "https://{}.example/",
@@ -114,7 +114,7 @@ fn echo() -> impl Strategy<Value = String> {
     (select(AROUND), secret()).prop_map(|(around, secret)| around.replace("{}", secret))
 }
 
-/// A server that answers as it is told, and a client of it.
+/// A server with scripted answers, and its client.
 struct Conversation {
     runtime: Runtime,
     server: DevServer,
@@ -122,7 +122,7 @@ struct Conversation {
 }
 
 impl Conversation {
-    /// Asks at `endpoint`, which answers so.
+    /// Sends a request to `endpoint`, which gives this answer.
     fn ask<T>(
         &self,
         endpoint: Endpoint,
@@ -135,7 +135,7 @@ impl Conversation {
     }
 }
 
-/// Holds `property` against random ones of these.
+/// Checks `property` with random answers.
 fn for_any<S: Strategy>(answers: S, property: impl Fn(&Conversation, S::Value)) {
     let runtime = super::runtime();
     let Service { server, client, .. } = runtime.block_on(Service::with_secret(CLIENT_SECRET));
@@ -147,7 +147,7 @@ fn for_any<S: Strategy>(answers: S, property: impl Fn(&Conversation, S::Value)) 
     super::for_any(200, answers, |answer| property(&conversation, answer));
 }
 
-/// A refresh is sent once, whatever the answer.
+/// Refreshes a token, and checks that the request is sent once, whatever the answer.
 async fn refresh(client: &OAuthClient) -> authgate_core::Result<authgate_core::Token> {
     let mut stored = StoredToken::new(Secret::from(ACCESS_TOKEN));
     stored.refresh_token = Some(Secret::from(REFRESH_TOKEN));
@@ -160,7 +160,7 @@ fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
     let names =
         "access_token token_type expires_in refresh_token scope id_token error error_description";
     for_any(answer(names), |conversation, answer| {
-        hold_for_token(
+        check_token(
             &conversation.ask(Endpoint::Token, answer, refresh),
             &[CLIENT_SECRET, REFRESH_TOKEN],
         );
@@ -204,7 +204,7 @@ fn any_discovery_document_is_safe_for_secrets_or_refused() {
                         .fetch()
                         .await
                 });
-            hold_for_metadata(&metadata, issuer);
+            check_metadata(&metadata, issuer);
         }
     });
 }
@@ -225,14 +225,14 @@ fn any_description_of_a_token_is_read_or_a_harmless_error() {
             async |client: &OAuthClient| client.token_info(&token).await,
         );
         for error in [user_info.err(), token_info.err()].into_iter().flatten() {
-            hold_for_error(&error, &[ACCESS_TOKEN]);
+            check_error(&error, &[ACCESS_TOKEN]);
         }
         let introspection = conversation.ask(
             Endpoint::Introspection,
             answer,
             async |client: &OAuthClient| client.introspect(&token).await,
         );
-        hold_for_introspection(&introspection);
+        check_introspection(&introspection);
     });
 }
 
@@ -261,7 +261,7 @@ fn any_device_authorization_can_be_shown_or_is_refused() {
                     answer,
                     async |client: &OAuthClient| client.request_device_code(&[]).await,
                 );
-                hold_for_device(&device);
+                check_device(&device);
             }
         },
     );
@@ -290,7 +290,7 @@ fn any_wait_that_a_server_asks_for_has_an_end() {
             let error = conversation
                 .ask(Endpoint::Token, answer, refresh)
                 .unwrap_err();
-            hold_for_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
+            check_error(&error, &[CLIENT_SECRET, REFRESH_TOKEN]);
             if let Some(seconds @ 1..86_400) = seconds {
                 assert!(
                     error.retry_after().unwrap() >= Duration::from_secs(seconds),

@@ -10,18 +10,18 @@ use url::form_urlencoded::byte_serialize;
 
 use super::text::hostile;
 use super::{for_any, runtime};
-use crate::invariants::callback::{hold_for_page, hold_for_refusal};
+use crate::invariants::callback::{check_page, check_refusal};
 use crate::support::flow::{begin_login, log_in};
 
-/// A query without the right state.
+/// Generates a query without the right state.
 fn query() -> impl Strategy<Value = String> {
     const PIECES: &str =
         "code= state= error= iss= access_denied a & & &state= &state=a = % %00 + wrong";
     vec(select(PIECES.split(' ').collect::<Vec<_>>()), 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// The beginning of a request that is not the browser's, or of none. Much is as the browser writes it, so
-/// that the state is looked at.
+/// Generates the beginning of a request that is not the browser's, or of other bytes. Many parts
+/// are as a browser writes them, so that the server compares the state.
 fn request() -> impl Strategy<Value = String> {
     const RIGHT: &str = "Host: {}\r\n";
     const HEADERS: &[&str] = &[
@@ -59,7 +59,7 @@ fn no_request_without_the_state_ends_the_wait() {
             let host = begun.address();
             for request in requests {
                 let stream = TcpStream::connect(&host).await.unwrap();
-                let status = hold_for_page(&converse(stream, &request.replace("{}", &host)).await);
+                let status = check_page(&converse(stream, &request.replace("{}", &host)).await);
                 assert!(
                     status == 0 || (400..500).contains(&status),
                     "{request}: {status}"
@@ -91,10 +91,10 @@ fn a_callback_with_the_state_ends_in_a_code_or_a_harmless_error() {
                 begun.state()
             );
             let stream = TcpStream::connect(begun.address()).await.unwrap();
-            hold_for_page(&converse(stream, &request_for("GET", &url, &[], "")).await);
+            check_page(&converse(stream, &request_for("GET", &url, &[], "")).await);
             let error = begun.failure().await;
             if server.count(Endpoint::Token) == 0 {
-                hold_for_refusal(&error);
+                check_refusal(&error);
             }
         });
     });

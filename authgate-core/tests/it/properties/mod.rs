@@ -1,17 +1,17 @@
-//! Everything that reads foreign bytes, against random ones.
+//! Every parser of external input, with random input.
 
-mod answers; // what a server answers
-mod callback; // requests to the callback address
-mod settings; // what a person sets
-mod text; // text on its way to a person
+mod answers; // a server's answers
+mod callback; // requests to the redirect URI
+mod settings; // a person's settings
+mod text; // text that is shown to a person
 mod token_file; // the token file
 
 use proptest::prelude::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
-/// Holds `property` against this many random values. A failure is not kept in a file: it becomes a
-/// test with a name.
+/// Checks `property` with this many random values. A failure is not recorded in a file; write a
+/// named test for it.
 fn for_any<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value)) {
     let config = Config {
         cases,
@@ -25,7 +25,7 @@ fn for_any<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value)) {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// A runtime on the test's own thread.
+/// Builds a runtime on the test's own thread.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }

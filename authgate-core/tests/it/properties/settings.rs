@@ -1,4 +1,4 @@
-//! What a person sets: URLs, `BROWSER` and `.env`.
+//! A person's settings: URLs, `BROWSER` and `.env`.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::for_any;
 use crate::invariants::{browser_variable, environment, url};
 
-/// Something like a URL, each part of it right, wrong or missing.
+/// Generates a text that resembles a URL. Each part is right, wrong or missing.
 fn written() -> impl Strategy<Value = String> {
     let scheme = select(
         &[
@@ -87,7 +87,7 @@ fn word() -> impl Strategy<Value = String> {
     prop_oneof![4 => select(KNOWN).prop_map(str::to_owned), 1 => "\\PC{0,5}"]
 }
 
-/// Entries, some of them broken.
+/// Generates entries, some of them broken.
 fn nearly() -> impl Strategy<Value = String> {
     const LINES: &[&str] = &[
         "A=1\n",
@@ -113,25 +113,26 @@ fn nearly() -> impl Strategy<Value = String> {
     .prop_map(|lines| lines.concat())
 }
 
-/// As `.env.example` tells to write it.
+/// Quotes a value as `.env.example` says.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r#"'"'"'"#))
 }
 
-/// Whether it says something and can be written into the file, as `.env.example` has it.
-fn is_for_the_file(value: &str) -> bool {
+/// Returns whether the value is not blank and can be written into the file by the rules of
+/// `.env.example`.
+fn can_be_written(value: &str) -> bool {
     let backslashes = |part: &str| part.len() - part.trim_end_matches('\\').len();
     !value.trim().is_empty() && value.split('\'').all(|part| backslashes(part) % 2 == 0)
 }
 
 #[test]
 fn an_accepted_url_may_get_a_secret_and_a_refusal_tells_none() {
-    for_any(1024, written(), |written| url::hold_for(&written));
+    for_any(1024, written(), |written| url::check(&written));
 }
 
 #[test]
 fn any_text_is_a_url_that_is_allowed_or_refused() {
-    for_any(1024, any::<String>(), |text| url::hold_for(&text));
+    for_any(1024, any::<String>(), |text| url::check(&text));
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn only_a_browser_is_started_and_with_plain_arguments() {
         512,
         (vec(word(), 0..8), select(&[" ", ":", "\t"][..])),
         |(words, separator)| {
-            browser_variable::hold_for(&words.join(separator));
+            browser_variable::check(&words.join(separator));
         },
     );
 }
@@ -148,21 +149,21 @@ fn only_a_browser_is_started_and_with_plain_arguments() {
 #[test]
 fn a_file_is_read_as_dotenvy_does_or_refused_by_its_line() {
     for_any(512, nearly(), |content| {
-        environment::hold_for(content.as_bytes(), TempDir::new().unwrap().path());
+        environment::check(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_read_or_refused() {
     for_any(512, vec(any::<u8>(), 0..100), |content| {
-        environment::hold_for(&content, TempDir::new().unwrap().path());
+        environment::check(&content, TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn values_quoted_by_the_rule_arrive_unchanged() {
     let value =
-        "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| is_for_the_file(value));
+        "[ -~é\n\t]{1,40}".prop_filter("cannot be written so", |value| can_be_written(value));
     for_any(
         512,
         (vec(value, 1..5), select(&["\n", "\r\n"][..])),

@@ -1,4 +1,4 @@
-//! Text on its way to a person.
+//! Text that is shown to a person.
 
 use authgate_core::text::{excerpt, printable, printable_body};
 use proptest::char::range;
@@ -6,9 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::for_any;
-use crate::invariants::text::{hold_for, hold_for_body};
+use crate::invariants::text::{check, check_body};
 
-/// Mostly characters that do harm.
+/// Generates text, mostly of harmful characters.
 pub(crate) fn hostile() -> impl Strategy<Value = String> {
     let harmful = prop_oneof![
         range('\0', '\u{9f}'),
@@ -21,16 +21,16 @@ pub(crate) fn hostile() -> impl Strategy<Value = String> {
 
 #[test]
 fn text_that_is_shown_neither_acts_nor_hides() {
-    for_any(512, hostile(), |text| hold_for(&text));
+    for_any(512, hostile(), |text| check(&text));
 }
 
 #[test]
 fn a_body_of_any_bytes_is_shown_without_harm() {
-    for_any(512, vec(any::<u8>(), 0..200), |body| hold_for_body(&body));
+    for_any(512, vec(any::<u8>(), 0..200), |body| check_body(&body));
 }
 
-/// Which characters these are, the tables of Unicode say; the sixteen selectors that make an emoji
-/// of a sign are left out, and marks that enclose digits, because both are seen.
+/// The tables of Unicode define these characters. The sixteen variation selectors of emoji and the
+/// marks that enclose digits are excluded, because both are visible.
 #[test]
 fn no_control_format_or_ignorable_character_is_passed_on() {
     let text = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}&&[^\u{fe00}-\u{fe0f}\p{Prepended_Concatenation_Mark}]]{1,30}";

@@ -17,14 +17,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::for_any;
-use crate::invariants::token_file::hold_for;
+use crate::invariants::token_file::check;
 use crate::support::stores::UnderLock;
 
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
-/// The end of the year 9998, so that no zone leads beyond the last year that a date can have.
+/// The end of the year 9998, so that in no time zone the date is beyond the last possible year.
 const LAST_DATE: i64 = 253_370_764_799;
 
-/// A JSON text in any spelling: numbers, escapes and spaces that a parser would not write again.
+/// Generates a JSON text in any notation, with numbers, escapes and spaces that a serializer would
+/// write differently.
 fn foreign() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(
@@ -72,7 +73,7 @@ fn object(members: &[(String, String)]) -> String {
     format!("{{{}}}", members.join(" ,"))
 }
 
-/// A file that other programs have written to, and this one perhaps.
+/// Generates a file that other programs, and perhaps this one, have written.
 fn shared() -> impl Strategy<Value = String> {
     (vec((name(), foreign()), 0..4), part(), option::of(part())).prop_map(
         |(mut members, data, records)| {
@@ -83,7 +84,7 @@ fn shared() -> impl Strategy<Value = String> {
     )
 }
 
-/// What is kept there for several clients.
+/// Generates the entries of several clients.
 fn part() -> impl Strategy<Value = String> {
     (vec((name(), foreign()), 0..4), option::of(foreign())).prop_map(|(mut members, own)| {
         members.extend(own.map(|own| (r#""client-1""#.to_owned(), own)));
@@ -132,7 +133,7 @@ fn token() -> impl Strategy<Value = StoredToken> {
         )
 }
 
-/// The token that another client has left in the file.
+/// Reads the token that another client has stored in the file.
 fn read(entry: &Value) -> StoredToken {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("tokens.json");
@@ -150,14 +151,14 @@ fn read(entry: &Value) -> StoredToken {
 #[test]
 fn a_token_is_saved_and_foreign_entries_stay() {
     for_any(128, shared(), |content| {
-        hold_for(content.as_bytes(), TempDir::new().unwrap().path());
+        check(content.as_bytes(), TempDir::new().unwrap().path());
     });
 }
 
 #[test]
 fn a_file_of_any_bytes_is_no_obstacle() {
     for_any(128, vec(any::<u8>(), 0..100), |content| {
-        hold_for(&content, TempDir::new().unwrap().path());
+        check(&content, TempDir::new().unwrap().path());
     });
 }
 
@@ -206,7 +207,7 @@ fn each_clients_notation_of_a_date_is_the_same_date() {
                 let read = read(&json!({"access_token": "a", "expires_at": expires_at}))
                     .expires_at
                     .unwrap();
-                // Python's fraction may lie so near to the next second that it is rounded to it.
+                // Python's fraction may be so near to the next second that it is rounded up.
                 assert!(
                     read.abs_diff(seconds.unsigned_abs()) <= u64::from(expires_at.is_f64()),
                     "{expires_at}"

@@ -30,7 +30,7 @@ impl EnvironmentFile {
         value.map(|value| value.expose().to_owned())
     }
 
-    /// Each of these names has this value.
+    /// Checks that each of these names has this value.
     #[track_caller]
     fn assert_values<const N: usize>(&self, expected: [(&str, &str); N]) {
         let values = expected.map(|(name, _)| (name, self.value(name).unwrap()));
@@ -42,7 +42,7 @@ impl EnvironmentFile {
         );
     }
 
-    /// Why it is refused, without its folder.
+    /// Returns why the file is refused, without its folder.
     fn refusal(&self) -> String {
         self.load()
             .unwrap_err()
@@ -64,7 +64,7 @@ fn the_process_environment_wins_over_the_file() {
 }
 
 #[test]
-fn single_quotes_keep_a_secret_to_the_letter() {
+fn single_quotes_keep_a_secret_unchanged() {
     let values = [
         ("DOLLAR", "pa$$word$HOME"),
         ("HASH", "a#b # c"),
@@ -81,7 +81,7 @@ fn single_quotes_keep_a_secret_to_the_letter() {
 }
 
 #[test]
-fn a_name_outside_single_quotes_stands_for_its_value() {
+fn a_name_outside_single_quotes_is_replaced_by_its_value() {
     let file =
         EnvironmentFile::with("FIRST=x\nPLAIN=$FIRST\nDOUBLE=\"a${FIRST}\"\nSINGLE='$FIRST'\n");
     file.assert_values([("PLAIN", "x"), ("DOUBLE", "ax"), ("SINGLE", "$FIRST")]);

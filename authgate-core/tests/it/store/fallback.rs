@@ -1,4 +1,4 @@
-//! Keyring, file and memory as one store: where a token goes when one of them fails.
+//! Keyring, file and memory as one store: where a token is saved if one of them fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use crate::support::stores::{CLIENT, line, shown, token};
 
 const ALL: &[&str] = &["load", "save", "delete"];
 
-/// Two stores as one. Their tokens go by their numbers.
+/// Two stores as one. The tests name tokens by their numbers.
 struct Stores {
     first: Fragile,
     second: Fragile,
@@ -63,7 +63,7 @@ impl Stores {
         self.both.save_login(&token(number), &self.guard)
     }
 
-    /// The new notices, a line each; none shows a token.
+    /// Returns the new notices, one per line, and checks that none shows a token.
     fn notices(&self) -> String {
         let notices = self.both.notices().take();
         let lines: Vec<_> = notices.iter().map(ToString::to_string).collect();
@@ -72,7 +72,7 @@ impl Stores {
         lines
     }
 
-    /// Saves a refreshed token: whether it counts, and what is in the stores then.
+    /// Saves a refreshed token. Returns whether it counts, and which tokens the stores have then.
     fn refresh(&self, new: u64) -> (bool, [Option<u64>; 2]) {
         let old = self.newest().unwrap();
         self.save_refreshed(&old, new)
@@ -161,7 +161,7 @@ fn a_token_that_no_store_takes_serves_this_run() {
     assert_eq!(stores.load(), Some(1));
     assert_snapshot!(stores.notices(), @"The login cannot be saved, so it lasts for this run only (fragile: cannot save; fragile: cannot save).");
 
-    // A refresh later the second works again.
+    // At the next refresh, the second store works again.
     stores.second.fail(&[]);
     assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
     stores.second.put(&token(3));
@@ -212,7 +212,7 @@ fn a_token_of_unknown_expiry_is_the_newest_until_refused() {
 fn a_refreshed_token_goes_to_every_store_with_the_old_one() {
     for (before, after) in [
         ([Some(1), Some(1)], [Some(2), Some(2)]),
-        // Another login stays.
+        // Another login is not replaced.
         ([Some(1), Some(7)], [Some(2), Some(7)]),
         // No store gets a token that it never had.
         ([None, Some(1)], [None, Some(2)]),
@@ -254,13 +254,13 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
     assert_snapshot!(stores.notices(), @"fragile: cannot save. The old token there no longer works, so it is deleted.");
 
-    // It was only in a store that has failed: any other takes it.
+    // The token was only in a store that has failed, so any other store may save it.
     stores.second.fail(&["save", "delete"]);
     stores.first.fail(&[]);
     assert_eq!(stores.refresh(3), (true, [Some(3), Some(2)]));
     assert_snapshot!(stores.notices(), @"fragile: cannot save. An old token remains there: if a program sends it, the server may end the login.");
 
-    // Now nothing works.
+    // Now no store works.
     stores.first.fail(&["save", "delete"]);
     assert!(stores.refresh(4).0);
     assert_eq!(
@@ -283,7 +283,7 @@ fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     stores.first.follow(loses);
     assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
     assert_snapshot!(stores.notices(), @"fragile: cannot save. The login is saved unencrypted in fragile.");
-    // With no other place to go.
+    // No other store can save it.
     stores.first.put(&token(2));
     stores.second.remove();
     assert_eq!(stores.load(), Some(2));
@@ -314,7 +314,7 @@ fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
 #[tokio::test]
 async fn without_a_keyring_the_file_in_the_home_folder_is_used() {
     let home = Home::new();
-    // A keyring that is asked all the same fails, and a notice says so.
+    // If the keyring is called although it is off, it fails, and a notice says so.
     let mut stores =
         start(run(&home, "no-keyring").with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no"));
     assert_eq!(stores.ask("lock").await, "locked");

@@ -1,4 +1,4 @@
-//! The token file as a file: what survives, who may read it, what is refused.
+//! The token file as a file: which data survive, who may read it, which files are refused.
 
 use std::fmt::Debug;
 use std::fs;
@@ -36,14 +36,14 @@ fn file_with_notices(home: &Home) -> (FileStore, Notices) {
     (FileStore::new(home.file(""), notices.clone()), notices)
 }
 
-/// The new notices, a line each.
-fn taken(notices: &Notices, home: &Home) -> String {
+/// Returns the new notices, one per line.
+fn new_notices(notices: &Notices, home: &Home) -> String {
     let lines: Vec<_> = notices.take().iter().map(ToString::to_string).collect();
     shown(&lines.join("\n"), home)
 }
 
 #[test]
-fn entries_of_others_stay_to_the_byte() {
+fn entries_of_others_stay_byte_for_byte() {
     let home = Home::new();
     let deep = format!(
         r#""deep": {}{{"b": null,   "a": true}}{}"#,
@@ -102,8 +102,8 @@ fn a_file_that_others_can_read_is_closed_to_them_with_a_warning() {
         let (store, notices) = file_with_notices(&home);
         assert_eq!(store.load(CLIENT).unwrap(), Some(token(1)));
         assert_eq!(mode(&path), 0o600);
-        assert!(taken(&notices, &home).starts_with("Other users could read"));
-        assert_eq!(taken(&notices, &home), "");
+        assert!(new_notices(&notices, &home).starts_with("Other users could read"));
+        assert_eq!(new_notices(&notices, &home), "");
     }
 }
 
@@ -112,7 +112,7 @@ async fn only_the_owner_can_read_the_files_of_a_save() {
     let home = Home::new();
     home.replace("damaged");
     symlink("/nowhere", home.file(".tmp")).unwrap();
-    // An open umask opens no file.
+    // A permissive umask does not make the file readable for others.
     let mut saver = start(run(&home, "file").under("sh", &["-c", r#"umask 0; exec "$0" "$@""#]));
     assert_eq!(saver.ask("save 1").await, "saved");
     let mut names = names_in(home.path());
@@ -134,13 +134,13 @@ fn a_folder_that_others_can_write_is_only_warned_about() {
     set_mode(home.path(), 0o777);
     let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert_snapshot!(taken(&notices, &home), @"Other users can write in [home] and could replace the token file. To prevent that: chmod go-w [home].");
+    assert_snapshot!(new_notices(&notices, &home), @"Other users can write in [home] and could replace the token file. To prevent that: chmod go-w [home].");
     assert_eq!(mode(home.path()), 0o777);
 
     set_mode(home.path(), 0o1777);
     let (store, notices) = file_with_notices(&home);
     store.save(CLIENT, &token(1)).unwrap();
-    assert_eq!(taken(&notices, &home), "");
+    assert_eq!(new_notices(&notices, &home), "");
 }
 
 type MakeTrap = fn(&Path);
@@ -166,7 +166,7 @@ fn a_path_that_is_no_plain_file_is_refused_and_named() {
             let store = file_in(&home);
             let text = reason(store.save(CLIENT, &token(1)));
             assert!(text.starts_with(trap.to_str().unwrap()), "{text}");
-            // A folder cannot even be opened for writing.
+            // A folder cannot be opened for writing.
             assert!(
                 text.contains(expected) || text.contains("directory"),
                 "{text}"
@@ -197,7 +197,7 @@ fn another_users_file_or_folder_is_refused() {
 }
 
 #[test]
-fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
+fn a_damaged_file_has_no_token_and_is_copied() {
     let too_large = format!(r#"{{"data": {{}}, "x": "{}"}}"#, "x".repeat(5 << 20));
     let deep = format!("{}{}", r#"{"data": "#, "[".repeat(100_000));
     let damaged: [&[u8]; 9] = [
@@ -232,7 +232,7 @@ fn a_damaged_file_holds_no_token_and_is_kept_as_a_copy() {
             .expect("a copy");
         assert_eq!(fs::read(home.path().join(copy)).unwrap(), content);
         assert_eq!(mode(&home.path().join(copy)), 0o600);
-        assert!(taken(&notices, &home).contains("was damaged and has been replaced"));
+        assert!(new_notices(&notices, &home).contains("was damaged and has been replaced"));
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is in the token file: written as AuthGate's other clients read it, and read as they write.
+//! The format of the token file: we write it as AuthGate's other clients read it, and read it as
+//! they write it.
 
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -21,7 +22,7 @@ fn jwt(issuer: &str) -> String {
     )
 }
 
-/// The token that is read from a file with this entry.
+/// Reads the token from a file with this entry.
 fn read(entry: &str) -> Option<StoredToken> {
     let home = Home::new();
     home.replace(&file_with(CLIENT, entry));
@@ -34,7 +35,7 @@ fn expires_at(json: &str) -> Option<u64> {
         .expires_at
 }
 
-/// The entry, parsed, after `token(1)` was saved where `before` was.
+/// Returns the parsed entry after `token(1)` has replaced `before`.
 fn entry_after_save(before: &str) -> Value {
     let home = Home::new();
     home.replace(&file_with(CLIENT, before));
@@ -165,7 +166,7 @@ fn a_record_counts_only_for_the_token_that_it_was_written_with() {
         Some(ISSUER)
     );
 
-    // Another client, which knows nothing of the record, logs in with another server.
+    // Another client, which ignores the record, logs in at another server.
     home.replace(
         &home
             .text()
@@ -189,7 +190,7 @@ fn a_token_survives_the_way_through_another_run_and_its_clock() {
     // 40 s later, in the same run.
     let saved = StoredToken::from_token(&in_use, ISSUER, at(47), wall + Duration::from_secs(40));
     assert_eq!(saved, stored);
-    // An hour later, in another.
+    // An hour later, in another run.
     let expired = stored
         .clone()
         .into_token(at(1), wall + Duration::from_secs(3600));
@@ -198,7 +199,7 @@ fn a_token_survives_the_way_through_another_run_and_its_clock() {
     stored.expires_at = None;
     let mut endless = stored.into_token(at(7), wall);
     assert_eq!(endless.lifetime, None);
-    // No lifetime is too long to be kept.
+    // No lifetime is too long to be stored.
     endless.lifetime = Some(Duration::MAX);
     assert_eq!(
         StoredToken::from_token(&endless, ISSUER, at(7), wall).expires_at,

@@ -1,4 +1,4 @@
-//! The keyring in every state of a session bus. Each test has a session and a home folder of its own.
+//! The keyring in every state of a session bus. Each test has its own session and home folder.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -22,7 +22,7 @@ async fn a_saved_token_is_loaded_and_deleted() {
     for number in [1, 2] {
         assert_eq!(keyring.ask(&format!("save {number}")).await, "saved");
         assert_eq!(keyring.ask("load").await, line(&token(number)));
-        // Asked on another thread.
+        // The request runs on another thread.
         assert_eq!(keyring.ask("open").await, "opened");
         assert_eq!(keyring.ask("load").await, line(&token(number)));
     }
@@ -62,7 +62,7 @@ async fn only_a_save_writes_to_the_keyring() {
     let mut lines = BufReader::new(monitor.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap);
-    // It watches once it has heard that it may not have a name.
+    // The monitor is ready when it reports that it has lost its name.
     lines.find(|line| line.contains("NameLost")).unwrap();
 
     let mut keyring = in_session(&session, "keyring");
@@ -88,7 +88,7 @@ async fn only_a_save_writes_to_the_keyring() {
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
-async fn a_session_without_a_keyring_is_told_from_an_empty_one() {
+async fn a_session_without_a_keyring_differs_from_an_empty_keyring() {
     for session in [Session::without_bus(), Session::without_keyring()] {
         let mut keyring = in_session(&session, "keyring");
         assert_eq!(keyring.ask("load").await, "none");
@@ -187,7 +187,7 @@ async fn the_newest_token_counts_and_a_refresh_updates_both() {
         ("none", "")
     );
 
-    // An entry of the file as another client writes it, and its issuer unknown.
+    // An entry in the file as another client writes it, with an unknown issuer.
     session
         .home()
         .replace(&file_with(CLIENT, r#"{"access_token": "a"}"#));

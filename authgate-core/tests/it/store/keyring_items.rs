@@ -1,4 +1,4 @@
-//! Items of the keyring that others have made.
+//! Keyring items that other programs have created.
 
 use authgate_test_support::python;
 use authgate_test_support::session::Session;
@@ -6,7 +6,7 @@ use authgate_test_support::session::Session;
 use crate::support::store_process::in_session;
 use crate::support::stores::{CLIENT, line, token};
 
-/// How Python's library marks its items.
+/// The attribute of the items that Python's library creates.
 const MARK: [&str; 2] = ["application", "Python keyring library"];
 
 fn entry(access_token: &str, expires_at: u32) -> String {
@@ -19,7 +19,7 @@ fn add_items(session: &Session, ours: &str, pythons: &str) {
     assert_eq!(count(session), 2);
 }
 
-/// How many of the items that the test has added are left.
+/// Counts the remaining items that the test has added.
 fn count(session: &Session) -> usize {
     session
         .items("authgate", CLIENT)
@@ -132,7 +132,7 @@ store.save('client-1', StoredToken('again', '', 'Bearer', 2000000002.0, 'client-
             1,
             "round {round}"
         );
-        // The second time the item is one that we have made.
+        // The second time, the item is our own.
         assert_eq!(keyring.ask("delete").await, "deleted");
     }
     run("

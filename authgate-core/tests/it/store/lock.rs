@@ -15,18 +15,19 @@ use crate::support::store_process::in_home;
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file, shown, token};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
-/// For a lock that is free: a process that another test starts has a copy of it until it runs its program.
+/// How long a free lock may seem to be held, because a process that another test starts inherits it
+/// until it runs its program.
 const UNTIL_FREE: Duration = Duration::from_secs(10);
 
 /// The permissions of a lock of ours, and of another client's.
 const OURS: u32 = 0o400;
 const THEIRS: u32 = 0o600;
 
-/// Time enough to come to the other clients' lock and to ask for it several times: nothing shows
-/// from outside that a process waits for it.
+/// Time enough to reach the other clients' lock and to try it several times. We cannot observe that
+/// a process waits for it.
 const SOME_TRIES: Duration = Duration::from_millis(500);
 
-/// So many saves that one is met while it has the other clients' lock.
+/// So many saves that we catch one while it holds the other clients' lock.
 const MANY: usize = 5_000;
 
 fn lock_in(home: &Home) -> LoginLock {
@@ -49,7 +50,7 @@ fn ago(seconds: u64) -> SystemTime {
 #[tokio::test]
 async fn the_login_lock_names_its_process_until_that_is_killed() {
     let home = Home::new();
-    // The one before had a longer number.
+    // The previous holder had a longer process ID.
     let lock_file = home.place(".authgate-tokens.json.rust-lock", "4294967295\n");
     let mut holder = in_home(&home, "no-keyring");
     assert_eq!(holder.ask("lock").await, "locked");
@@ -200,7 +201,7 @@ fn a_save_waits_while_another_client_holds_its_lock() {
                 std::thread::yield_now();
             }
             std::thread::sleep(SOME_TRIES);
-            // A wait that a signal ends would leave a temporary behind.
+            // If a signal could end this wait, a temporary file would remain.
             assert_eq!(
                 (home.text(), home.leftovers()),
                 (None, vec![".authgate-tokens.json.lock".to_owned()])
@@ -263,7 +264,7 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
     const THEIRS: &str = "another program's";
     let home = Home::new();
     let lock = home.file(".lock");
-    // Nor is a temporary about: it is past taking the lock, and not yet at writing.
+    // No temporary file exists either: the process has taken the lock and does not write yet.
     let has_temporary = || {
         names_in(home.path())
             .iter()
@@ -293,7 +294,7 @@ async fn a_stopped_process_gives_up_a_lock_that_was_taken_over() {
     fs::remove_file(&lock).unwrap();
     fs::write(&lock, THEIRS).unwrap();
     kill_process(pid, Signal::CONT).unwrap();
-    // By then it has released, or given up, what it had, and waits for the lock anew.
+    // By then the process has released its lock, or given up waiting, and waits for the lock again.
     tokio::time::sleep(SOME_TRIES).await;
     assert_eq!(fs::read_to_string(&lock).unwrap(), THEIRS);
     home.replace("");

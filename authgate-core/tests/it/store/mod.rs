@@ -1,10 +1,10 @@
-//! Where logins are kept.
+//! The stores of logins.
 
 #[cfg(unix)]
 mod fallback; // several stores as one
 #[cfg(unix)]
 mod file; // the token file
-mod format; // what is written, and what the other clients write
+mod format; // our format, and those of the other clients
 #[cfg(target_os = "linux")]
 mod keyring; // the keyring in every state of a session bus
 #[cfg(target_os = "linux")]
@@ -14,4 +14,4 @@ mod lock; // our lock and the other clients'
 #[cfg(unix)]
 mod processes; // many processes on one token file
 #[cfg(windows)]
-mod windows; // what only Windows does to a file or a keyring
+mod windows; // files and keyrings on Windows

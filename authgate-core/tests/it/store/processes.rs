@@ -11,10 +11,10 @@ use tokio::task::yield_now;
 use crate::support::store_process;
 use crate::support::stores::file_in;
 
-/// In each language.
+/// The number of savers in each language.
 const SAVERS: u64 = 25;
 
-/// How often each of them saves: together those of a language save once a round.
+/// Returns how often each of them saves. Together, the savers of one language save once a round.
 fn saves() -> u64 {
     rounds(250) / SAVERS
 }
@@ -57,7 +57,8 @@ while number < saves:
     Command::from(script).kill_on_drop(true).spawn().unwrap()
 }
 
-/// Has our processes save beside those of another client, each its own login, and looks for all.
+/// Lets our processes and those of another client save at once, each its own login, and checks that
+/// all logins are there.
 async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
     let home = Home::new();
     home.replace(r#"{"data": {"bystander": "{}"}}"#);
@@ -79,7 +80,7 @@ async fn save_at_once(others: impl Fn(&Home) -> Vec<Child>) {
             let ended = saver.end().await;
             let answers: Vec<_> = ended.stdout.lines().collect();
             assert_eq!(answers.len() as u64, saves(), "{ended:?}");
-            // The other client's lock is given up after 5 s, as that client gives up ours.
+            // We give up on the other client's lock after 5 s, as that client does on ours.
             let is_right = |answer: &str| {
                 answer == "saved" || (!is_alone && answer.contains("is held by another program"))
             };

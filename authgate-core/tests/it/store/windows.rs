@@ -1,4 +1,4 @@
-//! What only Windows does to a file or to a keyring.
+//! Files and keyrings on Windows.
 
 use std::fs::File;
 use std::os::windows::fs::OpenOptionsExt;
@@ -11,7 +11,7 @@ use authgate_test_support::Home;
 
 use crate::support::stores::{CLIENT, UnderLock, file_in, token};
 
-/// Others may read it as well, and nobody may delete or replace it.
+/// Other programs may read the file, but none may delete or replace it.
 const FILE_SHARE_READ: u32 = 1;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A login with a device code, watched from the server's side.
+//! A login with a device code, seen from the server.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Running {
         }
     }
 
-    /// Starts with a device code whose answer has these members instead of its own.
+    /// Starts a login whose device authorization response has these members.
     pub(crate) async fn with_members<const COUNT: usize>(
         server: DevServer,
         members: [(&str, &Value); COUNT],
@@ -49,7 +49,7 @@ impl Running {
         Self::start(server).await
     }
 
-    /// Breaks the answer to the next poll that has none broken yet.
+    /// Injects a fault into the next poll that has none yet.
     pub(crate) fn break_poll(&self, fault: Fault) {
         self.server.inject(Endpoint::Token, fault, Times::Once);
     }
@@ -58,7 +58,7 @@ impl Running {
         while_it_runs(&self.login, || self.server.count(Endpoint::Token) >= count).await;
     }
 
-    /// The pauses between the polls, the first of them counted from the request for the code.
+    /// Returns the pauses between the polls. The first one begins at the request for the code.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         let mut moments =
             vec![self.server.requests_at(Endpoint::DeviceAuthorization)[0].arrived_at];

@@ -1,4 +1,4 @@
-//! A login through the browser: what the person is shown, and the browser, which the test is.
+//! A login through the browser: a recording prompt, and a browser that the test plays.
 
 use std::future::{pending, ready};
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ use url::Url;
 
 pub(crate) use super::client;
 
-/// Writes down what a person is shown.
+/// A prompt that records everything that the person sees.
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Vec<String>>);
 
@@ -41,7 +41,7 @@ impl Recorder {
             .count()
     }
 
-    /// Everything but the time left, for a snapshot.
+    /// Returns everything except the time left, for a snapshot.
     pub(crate) fn said(&self) -> String {
         self.redacted(|line| !line.starts_with("waiting: "))
     }
@@ -89,7 +89,7 @@ impl Prompt for Recorder {
     }
 }
 
-/// The variant of an error and what it says, for a snapshot.
+/// Returns the variant of an error and its text, for a snapshot.
 pub(crate) fn described(error: &Error) -> String {
     let debug_output = format!("{error:?}");
     let variant = debug_output
@@ -99,7 +99,7 @@ pub(crate) fn described(error: &Error) -> String {
     redact(&format!("{variant}: {error}"))
 }
 
-/// Status and text of a page of the callback server, for a snapshot.
+/// Returns the status and the text of a page of the callback server, for a snapshot.
 pub(crate) fn shown(page: &Answer) -> String {
     let (_, main) = page
         .body
@@ -118,13 +118,13 @@ pub(crate) fn shown(page: &Answer) -> String {
     redact(&format!("{} {}", page.status, lines.join("\n")))
 }
 
-/// A browser, as far as a test needs one.
+/// A browser for a test.
 pub(crate) enum TestBrowser {
-    /// Hands the test what it is opened with.
+    /// It passes the opened address to the test.
     Opens(mpsc::UnboundedSender<Url>),
     /// Its launcher fails.
     Fails,
-    /// Nothing happens in it.
+    /// Its launcher never returns.
     Hangs,
 }
 
@@ -144,8 +144,8 @@ impl Browser for TestBrowser {
     }
 }
 
-/// A login that has begun: the browser has the address, and nobody has come back.
-pub(crate) struct Begun {
+/// A started login. The browser has the address, and no authorization response has arrived.
+pub(crate) struct StartedLogin {
     pub(crate) url: Url,
     pub(crate) port: Port,
     pub(crate) redirect_uri: String,
@@ -153,7 +153,7 @@ pub(crate) struct Begun {
     pub(crate) login: JoinHandle<Result<(Token, OutcomePage)>>,
 }
 
-impl Begun {
+impl StartedLogin {
     pub(crate) fn state(&self) -> String {
         parameter(&self.url, "state")
     }
@@ -162,7 +162,7 @@ impl Begun {
         http::address(&self.redirect_uri)
     }
 
-    /// Sends a request with this first line, but for the version.
+    /// Sends a request with this first line, without the version.
     pub(crate) async fn request(&self, line: &str) -> Answer {
         let address = self.address();
         http::send(
@@ -172,17 +172,17 @@ impl Begun {
         .await
     }
 
-    pub(crate) async fn come_back(&self, query: &str) -> Answer {
+    pub(crate) async fn respond(&self, query: &str) -> Answer {
         self.request(&format!("GET /callback?{query}")).await
     }
 
-    pub(crate) async fn come_back_with_state(&self, query: &str) -> Answer {
-        self.come_back(&format!("state={}&{query}", self.state()))
+    pub(crate) async fn respond_with_state(&self, query: &str) -> Answer {
+        self.respond(&format!("state={}&{query}", self.state()))
             .await
     }
 
-    /// Comes back after the person has allowed it, with this added to the query: how the login went, and
-    /// the browser, which waits for its page.
+    /// Sends the response of a person who has allowed the login, with this added to the query.
+    /// Returns the outcome of the login, and the browser, which waits for its page.
     pub(crate) async fn approved(
         &mut self,
         server: &DevServer,
@@ -204,8 +204,8 @@ impl Begun {
     }
 }
 
-/// Finishes a login that has survived what came before.
-pub(crate) async fn log_in(server: &DevServer, begun: &mut Begun) -> Token {
+/// Finishes a login that earlier requests must not have ended.
+pub(crate) async fn log_in(server: &DevServer, begun: &mut StartedLogin) -> Token {
     let (login, browser) = begun.approved(server, "").await;
     let (token, page) = login.expect("the login is still open");
     page.saved().await;
@@ -219,7 +219,11 @@ pub(crate) fn options(redirect_uri: &str) -> AuthCodeOptions {
     options
 }
 
-pub(crate) async fn begin(server: &DevServer, client: &OAuthClient, scopes: &[&str]) -> Begun {
+pub(crate) async fn begin(
+    server: &DevServer,
+    client: &OAuthClient,
+    scopes: &[&str],
+) -> StartedLogin {
     begin_at("127.0.0.1", server, client, scopes).await
 }
 
@@ -228,7 +232,7 @@ pub(crate) async fn begin_at(
     server: &DevServer,
     client: &OAuthClient,
     scopes: &[&str],
-) -> Begun {
+) -> StartedLogin {
     let (opened, mut urls) = mpsc::unbounded_channel();
     let prompt: &'static Recorder = Box::leak(Box::default());
     let port = Port::free();
@@ -246,7 +250,7 @@ pub(crate) async fn begin_at(
         .await
     });
     let url = urls.recv().await.expect("the browser is opened");
-    Begun {
+    StartedLogin {
         url,
         port,
         redirect_uri,
@@ -255,8 +259,8 @@ pub(crate) async fn begin_at(
     }
 }
 
-/// A server, and a login of its public client with the default scopes that has begun.
-pub(crate) async fn begin_login() -> (DevServer, Begun) {
+/// Starts a server, and a login of its public client with the default scopes.
+pub(crate) async fn begin_login() -> (DevServer, StartedLogin) {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
     let begun = begin(&server, &client, &["profile", "email"]).await;
@@ -267,8 +271,8 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
-/// A port of this address that another program listens on, and a redirect URI that leads to it.
-pub(crate) fn taken(address: &str, host: &str) -> (TcpListener, String) {
+/// Listens on a port of this address, and returns a redirect URI with this port.
+pub(crate) fn port_in_use(address: &str, host: &str) -> (TcpListener, String) {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, format!("http://{host}:{port}/callback"))
@@ -282,7 +286,7 @@ pub(crate) fn parameter(url: &Url, name: &str) -> String {
     value.into_owned()
 }
 
-/// Returns when the condition holds, which it must before this task ends. For paused time.
+/// Waits until the condition is true, which must happen before this task ends. For paused time.
 pub(crate) async fn while_it_runs<T>(task: &JoinHandle<T>, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(!task.is_finished(), "the login ended early");

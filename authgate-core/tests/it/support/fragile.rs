@@ -1,15 +1,15 @@
-//! A store whose failures a test decides.
+//! A store that fails as a test decides.
 
 use std::sync::{Arc, Mutex};
 
 use authgate_core::store::{LoginGuard, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
 
-/// How a call ends.
+/// The outcome of a call.
 pub(crate) enum Outcome {
     Works,
     Fails,
-    /// It takes away what was there, as a save that is half done does.
+    /// It fails and removes the old token, as a half-done save does.
     #[cfg_attr(windows, allow(dead_code, reason = "only tests for Unix use it"))]
     FailsAndLoses,
     /// It does nothing, and reports success.
@@ -18,7 +18,8 @@ pub(crate) enum Outcome {
 
 type Script = Arc<dyn Fn(&str) -> Outcome + Send + Sync>;
 
-/// A store in memory. Its clones are the same store, so that a test keeps hold of one it gives away.
+/// A store in memory. Its clones share one state, so that a test can still reach a store that it
+/// has passed on.
 #[derive(Clone)]
 pub(crate) struct Fragile {
     content: Arc<Mutex<Option<StoredToken>>>,
@@ -26,7 +27,7 @@ pub(crate) struct Fragile {
 }
 
 impl Fragile {
-    /// Each call, `load`, `save` or `delete`, ends as the script says.
+    /// Creates a store whose calls `load`, `save` and `delete` end as the script says.
     pub(crate) fn new(script: impl Fn(&str) -> Outcome + Send + Sync + 'static) -> Self {
         Self {
             content: Arc::default(),
@@ -38,7 +39,7 @@ impl Fragile {
         *self.script.lock().unwrap() = Arc::new(script);
     }
 
-    /// From now on these calls fail, and no others.
+    /// Makes these calls fail from now on, and only these.
     pub(crate) fn fail(&self, calls: &'static [&str]) {
         self.follow(|call| {
             if calls.contains(&call) {
@@ -62,7 +63,7 @@ impl Fragile {
     }
 
     fn perform<T>(&self, call: &str, pretended: T, work: impl FnOnce() -> T) -> Result<T> {
-        // A script that panics must not find the lock held.
+        // Release the lock first, because the script may panic.
         let script = self.script.lock().unwrap().clone();
         match script(call) {
             Outcome::Works => return Ok(work()),

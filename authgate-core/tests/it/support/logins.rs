@@ -1,5 +1,5 @@
-//! Logins by `authenticate`: at a machine where nobody is, so that what is stored has to do or the
-//! login fails at once, and of a person at a desktop.
+//! Logins by `authenticate`: unattended ones, which use a stored login or fail at once, and those
+//! of a person at a desktop.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use super::stores::CLIENT;
 const CLIENT_SECRET: &str = "client-secret";
 
 pub(crate) const LONG_AGO: u64 = 1_000_000_000;
-pub(crate) const FAR_AHEAD: u64 = 4_000_000_000;
+pub(crate) const FAR_FUTURE: u64 = 4_000_000_000;
 
-/// A server that ends the login when an old refresh token comes back.
+/// Starts a server that ends the login if an old refresh token is used again.
 pub(crate) async fn strict_server() -> DevServer {
     let server = DevServer::builder().confidential_client(CLIENT, CLIENT_SECRET);
     server
@@ -29,7 +29,7 @@ pub(crate) async fn strict_server() -> DevServer {
         .unwrap()
 }
 
-/// A login at that server as it is stored, which expires at this time.
+/// Creates a login at that server in its stored form, which expires at this time.
 pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
     let tokens = server.issue_tokens(server.confidential_client(), "profile email");
     let mut stored = StoredToken::new(Secret::from(tokens.access_token));
@@ -39,7 +39,8 @@ pub(crate) fn login(server: &DevServer, expires_at: u64) -> StoredToken {
     stored
 }
 
-/// A machine with these variables, each `NAME=value`, and with these programs in `/usr/bin`.
+/// Describes a machine with these variables, each `NAME=value`, and with these programs in
+/// `/usr/bin`.
 pub(crate) fn platform(
     system: System,
     terminal: bool,
@@ -66,7 +67,7 @@ pub(crate) fn platform(
     }
 }
 
-/// A login at a machine where nobody is.
+/// Prepares an unattended login.
 pub(crate) fn unattended(
     url: &str,
     store: Arc<FallbackStore>,
@@ -80,7 +81,7 @@ pub(crate) fn unattended(
         .platform(platform(System::Unix, false, &["CI=1"], &[]))
 }
 
-/// A login at a desktop that has begun, with no store to look into or to keep its token in.
+/// A started login at a desktop, without a store.
 pub(crate) struct Person {
     pub(crate) server: DevServer,
     pub(crate) prompt: Arc<Recorder>,
@@ -88,7 +89,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Begins at a server of its own, with a terminal.
+    /// Starts a login at its own server, with a terminal.
     pub(crate) async fn at(
         redirect_uri: &str,
         flow_mode: FlowMode,

@@ -1,4 +1,4 @@
-//! What the tests share: a dev server, a client of it, and a clock that follows tokio's.
+//! Helpers that the tests share: a dev server, its client, and a clock that follows tokio's.
 
 #[cfg(feature = "login")]
 pub(crate) mod device;
@@ -24,7 +24,8 @@ use authgate_dev_server::{Client, DevServer};
 use authgate_test_support::redact;
 use tokio::time::Instant;
 
-/// Follows tokio's time, so that a test that pauses or advances it moves token expiry too.
+/// A clock that follows tokio's, so that a test that pauses or advances time also moves the expiry
+/// of tokens.
 #[derive(Debug)]
 pub(crate) struct TokioClock(Instant);
 
@@ -40,14 +41,14 @@ impl Clock for TokioClock {
     }
 }
 
-/// A new client's discovery at this server.
+/// Runs the discovery of a new client at this server.
 pub(crate) async fn discover(server: &DevServer) -> Result<Arc<Metadata>> {
     DiscoveryClient::new(server.url(), HttpClient::default())?
         .fetch()
         .await
 }
 
-/// A client of the dev server, by way of discovery.
+/// Creates a client of the dev server by discovery.
 pub(crate) async fn client(server: &DevServer, registered: &Client) -> OAuthClient {
     let http = HttpClient::default();
     let metadata = DiscoveryClient::new(server.url(), http.clone())
@@ -65,7 +66,8 @@ pub(crate) async fn confidential_client(server: &DevServer) -> OAuthClient {
         .with_clock(TokioClock::start())
 }
 
-/// A snapshot's lines, one for each text; fails where one acts on a terminal or is more than one line.
+/// Joins texts for a snapshot, one per line. Fails if a text can control a terminal or has more
+/// than one line.
 #[track_caller]
 pub(crate) fn lines(texts: impl IntoIterator<Item = impl ToString>) -> String {
     let lines = texts.into_iter().map(|text| {

@@ -13,7 +13,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// A server, its confidential client, and a source of that client's tokens. The server has
-/// forgotten the discovery.
+/// forgotten the discovery request.
 pub(crate) struct Service {
     pub(crate) server: DevServer,
     pub(crate) client: OAuthClient,
@@ -29,7 +29,7 @@ impl Service {
         Self::at(DevServer::start_with(change).await).await
     }
 
-    /// Its client has this secret.
+    /// Starts a service whose client has this secret.
     pub(crate) async fn with_secret(secret: &str) -> Self {
         Self::at(
             DevServer::builder()
@@ -41,7 +41,7 @@ impl Service {
         .await
     }
 
-    /// Its tokens live this long, and time is paused.
+    /// Starts a service whose tokens have this lifetime, and pauses the time.
     pub(crate) async fn with_lifetime(lifetime: Duration) -> Self {
         let service = Self::start_with(|settings| settings.access_token_lifetime = lifetime).await;
         pause();
@@ -61,7 +61,7 @@ impl Service {
         }
     }
 
-    /// Breaks answers of the token endpoint.
+    /// Injects a fault into answers of the token endpoint.
     pub(crate) fn inject(&self, fault: Fault, times: Times) {
         self.server.inject(Endpoint::Token, fault, times);
     }
@@ -74,18 +74,18 @@ impl Service {
         self.client.client_credentials(&[], &[]).await
     }
 
-    /// A grant whose first answer has this fault.
+    /// Requests a grant whose first answer has this fault.
     pub(crate) async fn grant_after(&self, fault: Fault) -> Result<Token> {
         self.inject(fault, Times::Once);
         self.grant().await
     }
 
-    /// How a grant fails whose every answer has this fault.
+    /// Returns how a grant fails if every answer has this fault.
     pub(crate) async fn failure(&self, fault: Fault) -> Error {
         failure(&self.server, Endpoint::Token, fault, self.grant()).await
     }
 
-    /// How a grant fails after each of these faults, each time after one request.
+    /// Returns how a grant fails after each of these faults, each time after one request.
     pub(crate) async fn failures(&self, faults: impl IntoIterator<Item = Fault>) -> Vec<Error> {
         failures(&self.server, Endpoint::Token, faults, || self.grant()).await
     }
@@ -94,22 +94,22 @@ impl Service {
         header(self.tokens.clone()).await
     }
 
-    /// This many callers of the token source who have just asked, each in a task of its own.
+    /// Starts this many callers of the token source, each in its own task.
     pub(crate) fn callers(&self, count: usize) -> JoinSet<Result<String>> {
         (0..count).map(|_| header(self.tokens.clone())).collect()
     }
 
-    /// The outcomes of this many callers who ask at once.
+    /// Returns the outcomes of this many callers that ask at once.
     pub(crate) async fn ask(&self, callers: usize) -> Vec<Result<String>> {
         self.callers(callers).join_all().await
     }
 
-    /// The one header that this many callers get who ask at once.
+    /// Returns the one header that this many callers get if they ask at once.
     pub(crate) async fn shared_header(&self, callers: usize) -> String {
         one(self.ask(callers).await)
     }
 
-    /// The outcomes of a caller who asks again and again.
+    /// Returns the outcomes of a caller that asks again and again.
     pub(crate) async fn ask_every(&self, pause: Duration, times: usize) -> Vec<Result<String>> {
         let mut outcomes = Vec::new();
         for _ in 0..times {
@@ -124,8 +124,8 @@ pub(crate) async fn header(tokens: TokenSource) -> Result<String> {
     Ok(tokens.header().await?.to_str().unwrap().to_owned())
 }
 
-/// How an action fails where every answer of this endpoint has this fault. The server has forgotten
-/// all requests but the action's.
+/// Returns how an action fails if every answer of this endpoint has this fault. The server has
+/// forgotten all other requests.
 pub(crate) async fn failure<T>(
     server: &DevServer,
     endpoint: Endpoint,
@@ -139,7 +139,7 @@ pub(crate) async fn failure<T>(
     outcome.err().expect("the fault makes it fail")
 }
 
-/// How an action fails after each of these faults, each time after one request.
+/// Returns how an action fails after each of these faults, each time after one request.
 pub(crate) async fn failures<T, F: Future<Output = Result<T>>>(
     server: &DevServer,
     endpoint: Endpoint,
@@ -154,7 +154,7 @@ pub(crate) async fn failures<T, F: Future<Output = Result<T>>>(
     errors
 }
 
-/// The header that all of these callers got.
+/// Returns the header that all of these callers got.
 #[track_caller]
 pub(crate) fn one(outcomes: impl IntoIterator<Item = Result<String>>) -> String {
     let mut headers: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
@@ -163,7 +163,7 @@ pub(crate) fn one(outcomes: impl IntoIterator<Item = Result<String>>) -> String 
     headers.remove(0)
 }
 
-/// Lets tasks in the background come to an end, without moving the time by more than a little.
+/// Lets tasks in the background end, and moves the time only a little.
 pub(crate) async fn settle() {
     for _ in 0..200 {
         sleep(Duration::from_millis(1)).await;

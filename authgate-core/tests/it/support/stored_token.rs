@@ -1,4 +1,4 @@
-//! Tokens as they are stored, for the tests and for the helper program.
+//! Tokens in their stored form, for the tests and for the helper program.
 
 use authgate_core::Secret;
 use authgate_core::store::StoredToken;
@@ -6,7 +6,7 @@ use authgate_core::store::StoredToken;
 pub(crate) const CLIENT: &str = "client-1";
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 
-/// A token that can be told from others by `number`, which is also its order in time.
+/// Creates a token with values derived from `number`, which is also its order in time.
 pub(crate) fn token(number: u64) -> StoredToken {
     let mut token = StoredToken::new(Secret::from(format!("access-{number}")));
     token.refresh_token = Some(Secret::from(format!("refresh-{number}")));

@@ -1,4 +1,4 @@
-//! What the tests of the stores share.
+//! Helpers of the tests of stores.
 
 use authgate_core::Result;
 use authgate_core::notice::Notices;
@@ -9,30 +9,30 @@ use authgate_test_support::Home;
 
 pub(crate) use super::stored_token::*;
 
-/// The token file of a home folder.
+/// Opens the token file of a home folder.
 pub(crate) fn file_in(home: &Home) -> FileStore {
     FileStore::new(home.file(""), Notices::default())
 }
 
-/// That file as a user's only store.
+/// Opens that file as a user's only store.
 #[cfg(unix)]
 pub(crate) fn only_file(home: &Home) -> FallbackStore {
     store_of(file_in(home))
 }
 
-/// A token file as a user's only store.
+/// Uses a token file as a user's only store.
 #[cfg(unix)]
 pub(crate) fn store_of(file: FileStore) -> FallbackStore {
     let lock = file.login_lock();
     FallbackStore::new(CLIENT, vec![Box::new(file)], lock, Notices::default())
 }
 
-/// The JSON text of a token file with one entry.
+/// Returns the JSON text of a token file with one entry.
 pub(crate) fn file_with(client_id: &str, entry: &str) -> String {
     serde_json::json!({"data": {client_id: entry}}).to_string()
 }
 
-/// A text that names the home folder, for a snapshot.
+/// Replaces the home folder in a text for a snapshot.
 pub(crate) fn shown(text: &str, home: &Home) -> String {
     text.replace(home.path().to_str().unwrap(), "[home]")
 }

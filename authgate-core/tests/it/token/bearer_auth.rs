@@ -36,7 +36,7 @@ impl Api {
         }
     }
 
-    /// One whose caller already has a token.
+    /// Starts an API whose caller already has a token.
     async fn with_token() -> Self {
         let api = Self::start().await;
         assert_eq!(api.status().await, 200);
@@ -48,7 +48,7 @@ impl Api {
         status(self.bearer.clone(), self.url.clone()).await
     }
 
-    /// The body of an answer with this fault.
+    /// Reads the body of an answer with this fault.
     async fn body(&self, fault: Fault, limit: usize) -> Body {
         self.server.inject(Endpoint::Api, fault, Times::Once);
         read_body(self.bearer.get(&self.url).send().await.unwrap(), limit).await
@@ -221,7 +221,7 @@ async fn a_streamed_body_is_not_sent_twice_but_its_token_is_dropped() {
     let api = Api::with_token().await;
     api.server.revoke_everything();
     let mut request = Request::new(Method::POST, api.url.clone());
-    // Like a stream, it cannot be cloned.
+    // Like a stream, this body cannot be cloned.
     let once = http_body_util::Full::new(bytes::Bytes::from_static(b"once"));
     *request.body_mut() = Some(reqwest::Body::wrap(once));
     assert_eq!(api.bearer.execute(request).await.unwrap().status(), 401);

@@ -14,11 +14,12 @@ use tokio::task::JoinSet;
 
 use crate::support::service::{HOUR, Service, one};
 
-/// A clock that the test moves; nothing else does.
+/// A clock that only the test moves.
 #[derive(Debug)]
 struct HandClock {
     seconds: AtomicU64,
-    /// How often it can be read before it panics, once; below 0 it has, or never will.
+    /// How often the clock can be read before it panics once. Below 0, it has panicked or never
+    /// will.
     reads_until_panic: AtomicI64,
 }
 
@@ -53,8 +54,8 @@ impl Clock for HandClock {
     }
 }
 
-/// A service whose tokens live this long, by the clock of the test. No timer of the runtime moves
-/// with that clock: they stand still in a suspend.
+/// Starts a service whose tokens have this lifetime by the clock of the test. The runtime's timers
+/// do not follow that clock, as in a suspend.
 async fn service(lifetime: Duration) -> (Service, Arc<HandClock>) {
     let mut service =
         Service::start_with(|settings| settings.access_token_lifetime = lifetime).await;
@@ -108,7 +109,8 @@ async fn the_pause_after_a_failure_is_over_after_a_suspend() {
     service.server.assert_requests([Endpoint::Token; 2]);
 }
 
-/// An answer of the token endpoint with these claims, sent at this moment by the server's clock.
+/// Builds an answer of the token endpoint with these claims, sent at this time by the server's
+/// clock.
 fn granted(claims: &Value, date: &str) -> Fault {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let token = format!(
@@ -123,7 +125,7 @@ fn granted(claims: &Value, date: &str) -> Fault {
 
 #[tokio::test]
 async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
-    // By this machine's clock they expired long ago, or never will.
+    // By this machine's clock, these tokens expired long ago or never will.
     for (exp, date) in [
         (1_000_000_000_u64, "Sun, 09 Sep 2001 00:46:40 GMT"),
         (9_000_000_000, "gone wrong"),
@@ -148,7 +150,7 @@ async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
 }
 
 #[tokio::test]
-async fn the_life_of_a_token_begins_when_it_is_asked_for() {
+async fn the_lifetime_of_a_token_begins_with_its_request() {
     const ON_THE_WAY: Duration = Duration::from_secs(20);
     let (service, clock) = service(HOUR).await;
     let hold = service.server.hold(Endpoint::Token);
@@ -165,7 +167,7 @@ async fn the_life_of_a_token_begins_when_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
+async fn after_a_panic_anywhere_the_next_caller_gets_a_token() {
     let (mut died, mut survived) = (0, 0);
     for reads in 0.. {
         let (service, clock) = service(HOUR).await;
@@ -175,7 +177,7 @@ async fn wherever_a_panic_strikes_the_next_caller_gets_a_token() {
                 outcome.unwrap();
                 survived += 1;
             }
-            // It struck in the caller's own task.
+            // The panic happened in the caller's own task.
             Err(_) => died += 1,
         }
         if !clock.has_panicked() {
@@ -205,13 +207,14 @@ async fn after_a_panic_one_new_request_serves_all_callers() {
         fetched.unwrap();
     }
     assert!(clock.has_panicked());
-    // The first task died before it had sent anything.
+    // The first task panicked before it sent a request.
     service.server.assert_requests([Endpoint::Discovery]);
 }
 
 #[tokio::test]
 async fn a_panic_in_a_refresh_leaves_the_old_token_until_the_next() {
-    // In the call, in what decides whether a refresh is due, in the refresh, and in the next call.
+    // The panic happens in the call, in the check whether a refresh is due, in the refresh, or in
+    // the next call.
     for reads in 0..4 {
         let (service, clock) = service(HOUR).await;
         let old = service.header().await.unwrap();
@@ -224,7 +227,7 @@ async fn a_panic_in_a_refresh_leaves_the_old_token_until_the_next() {
                 Ok(_) | Err(_) => calls += 1,
             }
             assert!(calls < 10_000, "it is never refreshed");
-            // The refresh goes on in the background, where nothing tells of its end.
+            // The refresh goes on in the background, and we cannot observe its end.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(clock.has_panicked(), "{reads}");

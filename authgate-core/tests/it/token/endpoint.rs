@@ -1,4 +1,4 @@
-//! What the client sends to the token endpoint, and the tokens that it takes from its answers.
+//! Requests to the token endpoint, and answers that contain tokens.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::service::Service;
 use crate::support::{discover, lines};
 
-/// All that a request may carry; no cookie is among them, nor who runs the program where.
+/// All headers that a request may carry. None is a cookie, or names the user or the machine.
 const KNOWN_HEADERS: [&str; 5] = [
     "accept",
     "content-length",
@@ -25,7 +25,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
-/// The answer with each of these values in place of the member's own, and without that member.
+/// Returns answers with each of these values for the member, and one without the member.
 fn changed<const N: usize>(member: &str, values: [Value; N]) -> impl Iterator<Item = Fault> {
     let changed = values.map(|value| Fault::set_member(member, value));
     changed.into_iter().chain([Fault::remove_member(member)])
@@ -75,7 +75,7 @@ async fn a_request_names_the_program_and_carries_no_cookie() {
 }
 
 #[tokio::test]
-async fn any_secret_arrives_to_the_letter_in_the_body() {
+async fn any_secret_arrives_unchanged_in_the_body() {
     for secret in ["a+b/c%d:e", "päss wörd", "&=;#?", "\"'\\"] {
         Service::with_secret(secret).await.grant().await.unwrap();
     }
@@ -93,7 +93,8 @@ async fn any_secret_is_form_encoded_by_basic_and_only_there() {
         let client = service
             .client
             .with_client_authentication(ClientAuthentication::Basic);
-        // AuthGate compares what is sent, and refuses what RFC 6749 section 2.3.1 makes of this secret.
+        // AuthGate compares the bytes as they were sent, so it refuses this secret when it is
+        // encoded as RFC 6749 section 2.3.1 requires.
         client.client_credentials(&[], &[]).await.unwrap_err();
         client.introspect(&Secret::from("token")).await.unwrap_err();
         service
@@ -170,7 +171,7 @@ async fn an_access_token_that_cannot_be_sent_is_refused() {
 }
 
 #[tokio::test]
-async fn only_bearer_tokens_are_taken_however_it_is_written() {
+async fn only_bearer_tokens_are_accepted_in_any_letter_case() {
     let service = Service::start().await;
     for fault in changed(
         "token_type",
@@ -192,7 +193,7 @@ async fn only_bearer_tokens_are_taken_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
+async fn any_expires_in_becomes_a_valid_lifetime() {
     const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
     let service = Service::start().await;
     for (values, seconds) in [
@@ -232,7 +233,8 @@ async fn any_expires_in_becomes_a_lifetime_that_can_be_counted_with() {
 async fn scopes_that_were_not_granted_are_missing_ones() {
     let service = Service::start().await;
     let asked = strings(&["profile", "email"]);
-    // What was not asked for is shown too, and a silent server has granted what was asked.
+    // Scopes that we did not request are shown too. If the server names none, it has granted the
+    // requested ones.
     for (fault, scope, missing) in [
         (
             Fault::set_member("scope", "profile"),

@@ -1,4 +1,4 @@
-//! A server that is down for longer than a token lives, and callers who ask all the time.
+//! A server that is down for longer than a token's lifetime, and callers that ask all the time.
 
 use std::time::Duration;
 
@@ -13,46 +13,47 @@ use crate::support::TokioClock;
 use crate::support::service::{MINUTE, Service, header};
 
 const CALLERS: usize = 64;
-/// Each of their calls is a request, so they are fewer.
+/// Each call is a request, so there are fewer callers.
 const API_CALLERS: usize = 8;
 const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 
-/// The server says a second less: its tokens live for 59 s here, and are refreshed 10 to 20 s
-/// before they expire.
+/// The server reports a second less, so the tokens have a lifetime of 59 s here, and are refreshed
+/// 10 to 20 s before they expire.
 const LIFETIME: Duration = MINUTE;
-const WHILE_IT_LIVES: Duration = Duration::from_secs(58);
-const AND_THEN_EXPIRES: Duration = Duration::from_secs(2);
+const WHILE_VALID: Duration = Duration::from_secs(58);
+const PAST_EXPIRY: Duration = Duration::from_secs(2);
 
-/// What a failing server gets, by the policy: one attempt each 1, 2, 4, 8 and 16 s while the token
-/// lives; afterwards 3 attempts for all callers together, and as many again each half minute.
+/// The requests that a failing server gets. While the token is valid, one attempt after pauses of
+/// 1, 2, 4, 8 and 16 s; afterwards, 3 attempts for all callers together, repeated every half
+/// minute.
 const REFRESHES: usize = 5;
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// How long an attempt takes: it fails at once, or is given up at the limit.
+/// The duration of an attempt: it fails at once, or is abandoned at the limit.
 const AT_ONCE: Duration = Duration::ZERO;
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// What callers saw who asked all the time.
+/// The outcomes of callers that asked all the time.
 #[derive(Debug, Default)]
-struct Seen {
+struct Outcomes {
     answers: usize,
     errors: Vec<Error>,
     longest_wait: Duration,
     /// Whether there was an error after an answer.
-    relapsed: bool,
+    failed_after_answer: bool,
 }
 
-impl Seen {
+impl Outcomes {
     fn add(mut self, other: Self) -> Self {
         self.answers += other.answers;
         self.errors.extend(other.errors);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
-        self.relapsed |= other.relapsed;
+        self.failed_after_answer |= other.failed_after_answer;
         self
     }
 
-    /// Every caller got an answer, without a wait.
+    /// Checks that every caller got an answer without a wait.
     #[track_caller]
     fn assert_undisturbed(&self) {
         assert!(
@@ -61,15 +62,20 @@ impl Seen {
         );
     }
 
-    /// The server answers again, and went on doing so.
+    /// Checks that the server answered again, and that no later call failed.
     #[track_caller]
     fn assert_healed(&self) {
-        assert!(self.answers > 0 && !self.relapsed, "{self:?}");
+        assert!(self.answers > 0 && !self.failed_after_answer, "{self:?}");
     }
 }
 
 /// Asks this source for this long, from the tasks of this many callers.
-async fn ask_for<S, T, F>(callers: usize, duration: Duration, source: &S, ask: fn(S) -> F) -> Seen
+async fn ask_for<S, T, F>(
+    callers: usize,
+    duration: Duration,
+    source: &S,
+    ask: fn(S) -> F,
+) -> Outcomes
 where
     S: Clone + Send + 'static,
     T: 'static,
@@ -79,20 +85,20 @@ where
     let callers = (0..callers).map(|_| {
         let source = source.clone();
         async move {
-            let mut seen = Seen::default();
+            let mut outcomes = Outcomes::default();
             while Instant::now() < end {
                 let begun = Instant::now();
                 match ask(source.clone()).await {
-                    Ok(_) => seen.answers += 1,
+                    Ok(_) => outcomes.answers += 1,
                     Err(error) => {
-                        seen.relapsed |= seen.answers > 0;
-                        seen.errors.push(error);
+                        outcomes.failed_after_answer |= outcomes.answers > 0;
+                        outcomes.errors.push(error);
                     }
                 }
-                seen.longest_wait = seen.longest_wait.max(begun.elapsed());
+                outcomes.longest_wait = outcomes.longest_wait.max(begun.elapsed());
                 sleep(BETWEEN_CALLS).await;
             }
-            seen
+            outcomes
         }
     });
     callers
@@ -100,15 +106,15 @@ where
         .join_all()
         .await
         .into_iter()
-        .fold(Seen::default(), Seen::add)
+        .fold(Outcomes::default(), Outcomes::add)
 }
 
-/// The status of a call to an API.
+/// Calls an API and returns the status.
 async fn call((bearer, url): (BearerAuth, Url)) -> Result<u16> {
     Ok(bearer.get(url).send().await?.status().as_u16())
 }
 
-/// A server of short-lived tokens at this port, and a source that has one, on paused time.
+/// Starts a server of short-lived tokens at this port, and a source that has one, on paused time.
 async fn service_at(port: u16) -> (DevServer, TokenSource) {
     let server = DevServer::builder()
         .port(port)
@@ -124,15 +130,15 @@ async fn service() -> (DevServer, TokenSource) {
     service_at(0).await
 }
 
-/// A server of short-lived tokens, and calls to this path of it by a caller who has one.
+/// Starts a server of short-lived tokens, and returns a caller that has one and calls this path.
 async fn api(path: &str) -> (DevServer, (BearerAuth, Url)) {
     let (server, tokens) = service().await;
     let url = format!("{}{path}", server.url()).parse().unwrap();
     (server, (BearerAuth::new(tokens), url))
 }
 
-/// In each way the token endpoint fails for five minutes longer than the token lives; an attempt
-/// takes as long as it says.
+/// The token endpoint fails in each of these ways until five minutes after the token has expired.
+/// The table gives the duration of an attempt.
 #[tokio::test]
 async fn an_outage_of_any_kind_is_survived() {
     const BEYOND_EXPIRY: Duration = Duration::from_secs(300);
@@ -152,7 +158,7 @@ async fn an_outage_of_any_kind_is_survived() {
         let (server, tokens) = service().await;
         server.inject(Endpoint::Token, fault, Times::Always);
 
-        ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header)
+        ask_for(CALLERS, WHILE_VALID, &tokens, header)
             .await
             .assert_undisturbed();
         let refreshes = server.count(Endpoint::Token);
@@ -163,14 +169,14 @@ async fn an_outage_of_any_kind_is_survived() {
         );
 
         let after_expiry = ask_for(CALLERS, BEYOND_EXPIRY, &tokens, header).await;
-        // Who is there when the token expires may wait for the refresh that is under way, too.
+        // Callers that ask when the token expires may also wait for the refresh in progress.
         let longest = 2 * attempt.max(Duration::from_secs(10));
         assert!(
             after_expiry.longest_wait <= longest,
             "{:?}",
             after_expiry.longest_wait
         );
-        // What is left of the token's life is all that anybody gets.
+        // Callers get answers only until the token expires.
         assert!(
             after_expiry.answers <= 5 * CALLERS,
             "{}",
@@ -178,7 +184,7 @@ async fn an_outage_of_any_kind_is_survived() {
         );
         assert!(after_expiry.errors.iter().all(Error::is_transient));
         let requests = server.count(Endpoint::Token) - refreshes;
-        // The pauses may not have grown to half a minute yet: four flights more.
+        // The pauses may not have grown to half a minute yet, so allow four more flights.
         let flights = usize::try_from(BEYOND_EXPIRY.as_secs() / PAUSE.as_secs()).unwrap() + 4;
         assert!(
             (ATTEMPTS..=ATTEMPTS * flights).contains(&requests),
@@ -205,10 +211,10 @@ async fn a_restart_of_the_server_is_survived() {
     let port = Port::free();
     let (server, tokens) = service_at(port.number()).await;
     server.stop().await;
-    ask_for(CALLERS, WHILE_IT_LIVES, &tokens, header)
+    ask_for(CALLERS, WHILE_VALID, &tokens, header)
         .await
         .assert_undisturbed();
-    advance(AND_THEN_EXPIRES).await;
+    advance(PAST_EXPIRY).await;
     let gone = ask_for(CALLERS, LIFETIME, &tokens, header).await;
     assert!(gone.answers == 0 && gone.errors.iter().all(Error::is_transient));
     // The second of two attempts follows within half a second.
@@ -234,14 +240,14 @@ async fn calls_go_on_while_there_is_a_token() {
     let (server, api) = api("/oauth/userinfo").await;
     server.inject(Endpoint::Token, Fault::status(503), Times::Always);
     assert!(
-        ask_for(API_CALLERS, WHILE_IT_LIVES, &api, call)
+        ask_for(API_CALLERS, WHILE_VALID, &api, call)
             .await
             .errors
             .is_empty()
     );
     let calls = server.count(Endpoint::UserInfo);
 
-    advance(AND_THEN_EXPIRES).await;
+    advance(PAST_EXPIRY).await;
     let without_token = ask_for(API_CALLERS, LIFETIME, &api, call).await;
     assert_eq!(without_token.answers, 0);
     assert!(
@@ -277,10 +283,10 @@ async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
         Fault::oauth_error(401, "invalid_token"),
         Times::Always,
     );
-    let seen = ask_for(API_CALLERS, LIFETIME / 2, &api, call).await;
+    let outcomes = ask_for(API_CALLERS, LIFETIME / 2, &api, call).await;
     assert!(
-        seen.errors.is_empty() && seen.longest_wait < Duration::from_secs(10),
-        "{seen:?}"
+        outcomes.errors.is_empty() && outcomes.longest_wait < Duration::from_secs(10),
+        "{outcomes:?}"
     );
     assert!(
         server
@@ -300,10 +306,10 @@ async fn a_refusing_api_keeps_answering_while_there_is_no_other_token() {
 async fn a_hanging_api_costs_its_callers_half_a_minute_and_no_token() {
     let (server, api) = api("/api/things").await;
     server.inject(Endpoint::Api, Fault::Hang, Times::Always);
-    let seen = ask_for(CALLERS, BETWEEN_CALLS, &api, call).await;
+    let outcomes = ask_for(CALLERS, BETWEEN_CALLS, &api, call).await;
     assert!(
-        seen.longest_wait <= REQUEST_LIMIT + BETWEEN_CALLS && seen.errors.len() == CALLERS,
-        "{seen:?}"
+        outcomes.longest_wait <= REQUEST_LIMIT + BETWEEN_CALLS && outcomes.errors.len() == CALLERS,
+        "{outcomes:?}"
     );
     server.assert_requests([Endpoint::Api; CALLERS]);
 }
@@ -325,11 +331,12 @@ async fn a_failed_discovery_is_asked_for_once_for_all_callers() {
         };
         discovery.fetch().await.unwrap();
         server.inject(Endpoint::Discovery, fault, Times::Always);
-        ask_for(WHILE_IT_LIVES).await.assert_undisturbed();
+        ask_for(WHILE_VALID).await.assert_undisturbed();
         server.assert_requests([Endpoint::Discovery]);
 
-        // A failure is not kept, so whoever asks next asks the server; those who ask meanwhile share.
-        advance(AND_THEN_EXPIRES).await;
+        // A failure is not cached, so the next caller sends a request, which concurrent callers
+        // share.
+        advance(PAST_EXPIRY).await;
         server.forget_requests();
         let away = ask_for(BETWEEN_CALLS).await;
         assert_eq!((away.answers, away.errors.len()), (0, CALLERS));

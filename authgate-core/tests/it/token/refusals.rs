@@ -1,4 +1,4 @@
-//! What the client makes of a token endpoint that refuses, fails, or lies.
+//! A token endpoint that refuses, fails, or gives invalid answers.
 
 use authgate_core::{ClientAuthentication, Error, Secret};
 use authgate_dev_server::{Endpoint, Fault, Times};
@@ -86,7 +86,7 @@ async fn only_a_200_without_an_error_in_it_is_a_grant() {
     ];
     let mut refusals = service.failures(faults).await;
     for error in &refusals {
-        // It may not come from the server: a stored login is worth as much as before.
+        // A proxy may have sent this answer, so it must not end a stored login.
         assert!(
             matches!(error, Error::Response { .. }) && error.is_transient() && !error.needs_login(),
             "{error}"
@@ -126,7 +126,7 @@ async fn a_hostile_error_is_one_short_safe_line() {
     assert!(
         description.chars().count() <= 300 + "...".len() && error.to_string().contains(description)
     );
-    // `lines` refuses what is not one safe line.
+    // `lines` fails unless each text is one safe line.
     lines([error]);
 
     let codes = [

@@ -1,4 +1,4 @@
-//! Secrets do not print themselves, and a token is shown by its beginning.
+//! Secrets are not printed, and only the beginning of a token is shown.
 
 use authgate_core::{Secret, mask};
 

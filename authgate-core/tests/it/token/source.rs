@@ -22,7 +22,7 @@ async fn a_thousand_callers_at_start_share_one_request() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_does_not_take_the_answer_along() {
+async fn a_caller_that_leaves_does_not_cancel_the_request() {
     let service = Service::with_lifetime(HOUR).await;
     let hold = service.server.hold(Endpoint::Token);
     let mut first = service.callers(1);
@@ -67,7 +67,7 @@ async fn callers_get_the_old_token_while_it_is_refreshed() {
 }
 
 #[tokio::test]
-async fn a_token_that_lives_20_s_is_used_for_most_of_its_life() {
+async fn a_token_of_20_s_is_used_for_most_of_its_lifetime() {
     let service = Service::with_lifetime(Duration::from_secs(20)).await;
     one(service.ask_every(Duration::from_millis(100), 120).await);
     service.server.assert_requests([Endpoint::Token]);
@@ -87,7 +87,7 @@ async fn a_token_that_expires_at_once_causes_no_storm() {
 }
 
 #[tokio::test]
-async fn without_expires_in_a_token_is_kept_for_five_minutes() {
+async fn without_expires_in_a_token_is_used_for_five_minutes() {
     let service = Service::with_lifetime(HOUR).await;
     service.inject(Fault::set_member("expires_in", json!(null)), Times::Always);
     assert_eq!(

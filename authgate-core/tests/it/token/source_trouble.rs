@@ -1,4 +1,4 @@
-//! Token sources whose server fails, refuses, or asks them to wait.
+//! Token sources whose server fails, refuses, or asks us to wait.
 
 use std::time::Duration;
 
@@ -76,12 +76,12 @@ async fn a_server_that_asks_for_time_gets_ten_minutes_at_most() {
     }
 }
 
-/// Every one of the fleet refreshes after this.
+/// Every source of the fleet refreshes after this.
 const LAST_MINUTE: Duration = Duration::from_secs(3600 - 60);
-/// The server says a second less than it is told.
+/// The server reports a second less than the lifetime that we set.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(3600 - 2);
 
-/// This many sources that have just got their first token.
+/// Creates this many sources, and gets the first token of each.
 async fn sources(service: &Service, count: usize, expiry_delta: Duration) -> Vec<TokenSource> {
     let source = || {
         TokenSource::builder(service.client.clone())
@@ -124,7 +124,7 @@ async fn fifty_replicas_refresh_behind_a_rate_limit() {
 
     let asking = replicas.into_iter().map(|replica| async move {
         let mut last = false;
-        // By then every window of the rate limit that a refresh may have to wait for is over: 20
+        // By then, all windows of the rate limit that a refresh may have to wait for are over: 20
         // tokens a minute for 50 replicas.
         while started.elapsed() < HOUR + 4 * MINUTE {
             let outcome = replica.header().await;
@@ -142,7 +142,7 @@ async fn fifty_replicas_refresh_behind_a_rate_limit() {
         .iter()
         .filter(|request| request.status == Some(429))
         .count();
-    // 30 do not come through in the first minute and 10 in the second; and each may come back a
-    // little early, because a window's end is named in whole seconds.
+    // The server refuses 30 in the first minute and 10 in the second. Each may return a little
+    // early, because the server gives the end of a window in whole seconds.
     assert!((1..=2 * (30 + 10)).contains(&refused), "{refused} refused");
 }

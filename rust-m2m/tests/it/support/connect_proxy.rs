@@ -1,4 +1,4 @@
-//! A proxy that speaks CONNECT (RFC 9110 section 9.3.6) and knows only one server.
+//! A proxy that supports CONNECT (RFC 9110 section 9.3.6) and knows only one server.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ pub(crate) struct ConnectProxy {
 }
 
 impl ConnectProxy {
-    /// Takes whatever name it is given for this server's.
+    /// Starts a proxy that connects every name to this server.
     pub(crate) async fn to(server: &DevServer) -> Self {
         Self::start(Ok(server.address())).await
     }
@@ -50,15 +50,15 @@ impl ConnectProxy {
         format!("http://{}", self.address)
     }
 
-    /// The head of each request, as it came.
+    /// Returns the head of each request.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Leaves the port to nobody.
+    /// Closes the port.
     pub(crate) async fn stop(self) {
         self.accepting.abort();
-        // The error says that it was aborted.
+        // The error only says that the task was aborted.
         let _aborted = self.accepting.await;
     }
 }
@@ -79,7 +79,7 @@ async fn serve(
         .lock()
         .unwrap()
         .push(String::from_utf8(head).unwrap());
-    // A client that has gone hears nothing of either.
+    // Ignore an error: the client may have closed the connection.
     match answer {
         Ok(server) => {
             let mut server = TcpStream::connect(server).await.unwrap();

@@ -1,21 +1,21 @@
 //! Runs of the built program.
 
-pub(crate) mod connect_proxy; // a proxy, as companies have one
+pub(crate) mod connect_proxy; // a proxy as in many companies
 
 use authgate_dev_server::DevServer;
 use authgate_test_support::{Ended, Home, Run};
 
-/// A run that has a home folder and no settings.
+/// Prepares a run with a home folder and no settings.
 pub(crate) fn run(home: &Home) -> Run {
     Run::new(env!("CARGO_BIN_EXE_rust-m2m"), home)
 }
 
-/// A run that has the settings of this server's service and trusts its certificate.
+/// Prepares a run with the settings of this server's service, which trusts its certificate.
 pub(crate) fn service(home: &Home, server: &DevServer) -> Run {
     run(home).as_service_of(server).trusting(&[server])
 }
 
-/// The error that ended a run before it printed anything.
+/// Checks that a run failed and printed nothing. Returns the error.
 #[track_caller]
 pub(crate) fn error(ended: &Ended) -> String {
     ended.fails_with(1, &["error: "]);
@@ -24,7 +24,7 @@ pub(crate) fn error(ended: &Ended) -> String {
     said.trim_end().to_owned() + "\n"
 }
 
-/// The same without its cause, which is in the system's words.
+/// The same without the cause, which is a message of the system.
 #[track_caller]
 pub(crate) fn without_cause(ended: &Ended) -> String {
     let error = error(ended);

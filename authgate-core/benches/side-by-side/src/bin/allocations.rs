@@ -1,6 +1,6 @@
 //! Counts the allocations of `header()` with a token in memory, and prints the count.
 //!
-//! It is a program of its own, so that the counting slows down nothing that we time.
+//! It is a separate program, so that the counting does not slow down the measured programs.
 
 use std::alloc::System;
 use std::hint::black_box;

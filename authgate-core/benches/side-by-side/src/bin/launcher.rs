@@ -1,7 +1,7 @@
 //! Runs a program and prints its cost: exit status, wall time and CPU time in nanoseconds, peak
 //! memory in bytes.
 //!
-//! It is a process of its own, because Linux counts the memory of a program's parent towards the
+//! It is a separate process, because Linux counts the memory of a program's parent towards the
 //! program's peak. The runner has a server in it and would hide what a small program needs.
 
 use std::env::args_os;

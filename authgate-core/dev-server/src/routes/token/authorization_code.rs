@@ -1,4 +1,4 @@
-//! A code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.6).
+//! Exchanges a code for tokens (RFC 6749 section 4.1.3, RFC 7636 section 4.6).
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
@@ -76,7 +76,7 @@ fn check_verifier(
     }
 }
 
-/// RFC 7636 section 4.1.
+/// Returns whether this is a code verifier (RFC 7636 section 4.1).
 fn is_verifier(verifier: &str) -> bool {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(is_unreserved)

@@ -1,4 +1,4 @@
-//! A machine's own token (RFC 6749 section 4.4).
+//! Issues a machine's own token (RFC 6749 section 4.4).
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
@@ -37,7 +37,7 @@ impl TokenRequest<'_> {
     }
 }
 
-/// The requested scopes, or all of the client's, but never those that are about a person.
+/// Returns the requested scopes, or all of the client's, but never those that are about a person.
 fn granted_scope(client: &Client, requested: Option<&str>) -> Result<String, OAuthError> {
     let grantable: Vec<&str> = client
         .scopes

@@ -1,4 +1,4 @@
-//! A device code for tokens, once the person has approved it (RFC 8628 section 3.4).
+//! Exchanges a device code for tokens, once the person has approved it (RFC 8628 section 3.4).
 
 use axum::http::header::AUTHORIZATION;
 
@@ -37,8 +37,8 @@ impl TokenRequest<'_> {
         Ok(self.gate.issue_to_user(&mut memory, &grant))
     }
 
-    /// The client of a grant for which AuthGate requires the `client_id` only. Here a confidential client has to
-    /// send its secret too, in either place.
+    /// Returns the client of a grant for which AuthGate requires the `client_id` only. Here a
+    /// confidential client has to send its secret too, in either place.
     pub(super) fn identified_client(
         &self,
         description: &'static str,

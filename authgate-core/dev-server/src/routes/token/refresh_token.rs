@@ -1,4 +1,4 @@
-//! A refresh token for a new access token (RFC 6749 section 6, RFC 9700 section 4.14).
+//! Exchanges a refresh token for a new access token (RFC 6749 section 6, RFC 9700 section 4.14).
 
 use super::{TokenRequest, check_grant_type};
 use crate::{
