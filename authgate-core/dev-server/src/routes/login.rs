@@ -62,7 +62,11 @@ fn page(gate: &AuthGate, return_to: &str, problem: Option<&str>) -> Response {
     .into_response()
 }
 
-/// Whether this is a path on this server. A browser takes `//host` and `/\host` as another server.
+/// Whether this is a path on this server. A browser takes `//host` and `/\host` as another server, and it first
+/// removes tabs and line ends, so `/<tab>/host` too.
 fn is_local(path: &str) -> bool {
-    path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.starts_with("/\\")
+        && !path.contains(char::is_control)
 }
