@@ -196,7 +196,14 @@ impl FallbackStore {
         let mut empty = Vec::new();
         for (index, store) in self.stores.iter().enumerate() {
             let had_old = old.found_in.contains(&index);
-            let error = match store.put(client_id, Some(&old.token), Some(&new), guard) {
+            let put = || store.put(client_id, Some(&old.token), Some(&new), guard);
+            // The server has used up the old token, so the new one must not be lost to an I/O error
+            // that passes: if the old one is still there, try once more.
+            let saved = put().or_else(|error| match store.load(client_id) {
+                Ok(Some(token)) if token.is_same_grant(&old.token) => put(),
+                _ => Err(error),
+            });
+            let error = match saved {
                 Ok(true) => {
                     is_saved = true;
                     continue;

@@ -365,6 +365,32 @@ async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs strace: run with --include-ignored"]
+async fn a_disk_that_fails_once_during_a_save_loses_no_login() {
+    for (calls, error) in [
+        ("fsync", "EIO"),
+        ("fsync", "ENOSPC"),
+        ("rename,renameat,renameat2", "EIO"),
+    ] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        home.add_neighbour();
+        let ended = run(&home, &server)
+            .refusing(calls, &format!("{error}:when=1"))
+            .end()
+            .await;
+        ended.shows_stored(&home, &server);
+        assert_eq!(
+            (ended.notices(), refreshes(&server)),
+            (String::new(), 1),
+            "{calls} {error}"
+        );
+        assert!(home.has_neighbour());
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
 async fn a_file_system_without_locks_is_said_once() {
     let mut said = String::new();
     for error in ["ENOLCK", "EOPNOTSUPP"] {

@@ -252,6 +252,27 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
 }
 
 #[test]
+fn a_save_that_fails_once_is_tried_again_before_the_old_token_is_deleted() {
+    let stores = Stores::with([Some(1), Some(1)]);
+    let saves = Arc::new(Mutex::new(0));
+    let counted = saves.clone();
+    stores.first.follow(move |call| {
+        if call == "save" {
+            *counted.lock().unwrap() += 1;
+        }
+        match call {
+            "save" if *counted.lock().unwrap() == 1 => Outcome::Fails,
+            _ => Outcome::Works,
+        }
+    });
+    assert_eq!(stores.refresh(2), (true, [Some(2), Some(2)]));
+    assert_eq!(
+        (*saves.lock().unwrap(), stores.notices()),
+        (2, String::new())
+    );
+}
+
+#[test]
 fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     let stores = Stores::with([Some(1), None]);
     assert_eq!(stores.load(), Some(1));
