@@ -159,15 +159,14 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
             "nobody had to log in again"
         );
     }
-    assert_snapshot!(said, @r#"
-    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
-    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    assert_snapshot!(said, @"
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
-    [home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Permission denied (os error 13) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): make it writable, or set HOME to a folder of yours)
-    "#);
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    ");
 }
 
 #[tokio::test]
@@ -178,10 +177,7 @@ async fn a_read_only_folder_keeps_a_token_that_expires_soon_in_use() {
     let ended = run_in_read_only(&home, &server).end().await;
     set_mode(home.path(), 0o700);
     ended.shows(&before, &server);
-    assert_snapshot!(ended.notices(), @"
-    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
-    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
-    ");
+    assert_snapshot!(ended.notices(), @"The login could not be refreshed: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored token is still valid.");
     assert_eq!(
         (stored(&home, &server), server.count(Endpoint::Token)),
         (before, 0)
@@ -203,15 +199,13 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
     }
     // Neither did it expire nor was the login revoked.
     assert_snapshot!(said, @"
-    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
-    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
-    [home]/.authgate-tokens.json.rust-lock: cannot be opened (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Two programs that renew the login at the same time may end it
-    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The token there is stays in use
-    [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored login is not renewed, because the new token could not take its place: you log in again
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    The login could not be refreshed: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored token is still valid.
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
     [prompt]
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours)
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
     ");
 }
 
@@ -224,7 +218,7 @@ async fn a_refused_token_is_not_shown_after_access_denied() {
     set_mode(home.path(), 0o700);
     let failure = ended.failure(1);
     let (_, after_the_prompt) = failure.split_once("[prompt]\n").unwrap();
-    assert_snapshot!(after_the_prompt, @"error: login: it was refused by the person who was asked. Start again if that was a mistake");
+    assert_snapshot!(after_the_prompt, @"error: access denied: the login request was declined");
 }
 
 #[tokio::test]
@@ -353,12 +347,12 @@ async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
         logs_in_again(&home, &server).await;
     }
     assert_snapshot!(said, @"
-    [home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)))
-    [home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again. An old token stays there: another program that uses it may end this login
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again)
-    [home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)). An old token stays there: another program that uses it may end this login
-    the login cannot be saved anywhere and lasts for this run only ([home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)))
+    [home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5)). An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (Input/output error (os error 5))).
+    [home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (No space left on device (os error 28)): free some space and try again).
+    [home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)). An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5))).
     ");
 }
 
@@ -408,8 +402,8 @@ async fn a_file_system_without_locks_is_said_once() {
         assert_eq!(home.leftovers(), [""; 0]);
     }
     assert_snapshot!(said, @"
-    [home]/.authgate-tokens.json.rust-lock: cannot be locked (No locks available (os error 37)). Two programs that renew the login at the same time may end it
-    [home]/.authgate-tokens.json.rust-lock: cannot be locked (Operation not supported (os error 95)). Two programs that renew the login at the same time may end it
+    [home]/.authgate-tokens.json.rust-lock: cannot be locked (No locks available (os error 37)). The login is saved without this lock, so another program that refreshes at the same time may end it.
+    [home]/.authgate-tokens.json.rust-lock: cannot be locked (Operation not supported (os error 95)). The login is saved without this lock, so another program that refreshes at the same time may end it.
     ");
 }
 
