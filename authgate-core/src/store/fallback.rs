@@ -282,6 +282,9 @@ impl FallbackStore {
     /// Saves `token` in the first of the `allowed` stores that accepts it. Returns its index, or
     /// `None` if the token serves this run only. `failures` says why other stores have not
     /// accepted it.
+    ///
+    /// The token is of a new login, or has no other place, so a store that fails is tried once more
+    /// when it is ready: when the lock of a client that has just crashed is stale.
     fn save_in_first(
         &self,
         allowed: impl IntoIterator<Item = usize>,
@@ -290,7 +293,9 @@ impl FallbackStore {
         guard: &LoginGuard,
     ) -> Option<usize> {
         for index in allowed {
-            match self.stores[index].put(&self.client_id, None, Some(token), guard) {
+            let store = &self.stores[index];
+            let put = || store.put(&self.client_id, None, Some(token), guard);
+            match put().or_else(|_| store.get_ready(guard).and_then(|()| put())) {
                 Ok(_) => {
                     *self.unsaved() = None;
                     self.report_place(index, &failures);

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Run, Started};
@@ -131,6 +132,22 @@ async fn a_new_login_is_saved_without_a_lock_that_cannot_be_had() {
     [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The login is saved without this lock, so another program that refreshes at the same time may end it.
     ");
     assert!(!home.path().join("elsewhere").exists());
+}
+
+#[tokio::test]
+async fn a_new_login_waits_for_the_lock_of_a_crashed_client() {
+    let (server, home) = (server().await, Home::new());
+    let lock = home.place(".authgate-tokens.json.lock", "");
+    let lock = fs::File::options().write(true).open(lock).unwrap();
+    let before = SystemTime::now() - Duration::from_secs(20);
+    lock.set_modified(before).unwrap();
+    let ended = run(&home, &server).approved_at(&server).await;
+    ended.shows_stored(&home, &server);
+    assert!(
+        ended.stderr.contains("Waiting for the stored login"),
+        "{ended:?}"
+    );
+    assert_eq!(home.leftovers(), [""; 0]);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
         (true, "first save, second delete", [Some(2), None], 0),
         (
             false,
-            "first save, second save, first delete",
+            "first save, first save, second save, first delete",
             [None, Some(2)],
             1,
         ),
