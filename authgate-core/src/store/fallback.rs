@@ -65,7 +65,9 @@ impl FallbackStore {
         let notices = Notices::default();
         let keyring_is_off = keyring.is_none();
         let mut stores: Vec<Box<dyn TokenStore>> = Vec::new();
-        stores.extend(keyring.map(|keyring| Box::new(keyring) as Box<dyn TokenStore>));
+        if let Some(keyring) = keyring {
+            stores.push(Box::new(keyring.with_notices(notices.clone())));
+        }
         let (lock, missing) = match FileStore::in_home(notices.clone()) {
             Ok(file) => {
                 let lock = file.login_lock();
