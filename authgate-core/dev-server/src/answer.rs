@@ -31,6 +31,25 @@ pub(crate) async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, kind, "404 page not found").into_response()
 }
 
+/// Answers a request that names another host than this server's.
+pub(crate) fn misdirected() -> Response {
+    const REASON: &str =
+        "This server answers only requests to the host in its URL, or to localhost.\n";
+    let kind = [(CONTENT_TYPE, "text/plain")];
+    (StatusCode::MISDIRECTED_REQUEST, kind, REASON).into_response()
+}
+
+/// Answers a request whose body is too long.
+pub(crate) fn too_large() -> Response {
+    let kind = [(CONTENT_TYPE, "text/plain")];
+    (
+        StatusCode::PAYLOAD_TOO_LARGE,
+        kind,
+        "The body is longer than 1 MiB.\n",
+    )
+        .into_response()
+}
+
 /// Answers a request over the rate limit: with a page for a browser, or with JSON for a program. It
 /// has no `Retry-After`, because AuthGate sends none.
 pub(crate) fn too_many_requests(exceeded: &Exceeded, headers: &HeaderMap) -> Response {

@@ -6,12 +6,13 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{Method, header::DATE},
+    http::{Method, header::DATE, request::Parts},
     response::Response,
 };
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::{
-    body::Incoming,
+    body::{Body as _, Incoming},
     server::conn::http1,
     service::{Service as _, service_fn},
 };
@@ -19,12 +20,15 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use crate::{
-    answer::too_many_requests,
+    answer::{misdirected, too_large, too_many_requests},
     endpoint::Endpoint,
     fault_answer::{Closed, answer_with_fault},
     gate::AuthGate,
     rate_limits::Exceeded,
 };
+
+/// The length of the longest body that the server reads: 1 MiB.
+const BODY_LIMIT: usize = 1 << 20;
 
 /// The state that the requests of one connection share.
 pub(crate) struct Connection {
@@ -66,16 +70,21 @@ impl Connection {
 
     async fn answer(&self, request: hyper::Request<Incoming>) -> Result<Response, Closed> {
         let (parts, body) = request.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|_| Closed::default())?
-            .to_bytes();
         let endpoint = parts
             .uri
             .path()
             .strip_prefix(&self.gate.prefix)
             .and_then(Endpoint::at);
+        let body = match self.read(&parts, body).await? {
+            Ok(body) => body,
+            Err(refusal) => {
+                let mut memory = self.gate.memory();
+                let number = memory.requests.add(endpoint, &parts, Bytes::new());
+                let status = refusal.status().as_u16();
+                memory.requests.set_status(number, status);
+                return Ok(refusal);
+            }
+        };
         let (number, fault, barrier) = {
             let mut memory = self.gate.memory();
             let number = memory.requests.add(endpoint, &parts, body.clone());
@@ -108,6 +117,23 @@ impl Connection {
             .requests
             .set_status(number, response.status().as_u16());
         Ok(response)
+    }
+
+    /// Reads the body of a request to this server. Returns the answer if the request is refused before it
+    /// has any effect.
+    async fn read(&self, parts: &Parts, body: Incoming) -> Result<Result<Bytes, Response>, Closed> {
+        if !self.gate.allowed_hosts.allow(parts) {
+            return Ok(Err(misdirected()));
+        }
+        // A length that the client announces is refused before the body is read.
+        if body.size_hint().lower() > BODY_LIMIT as u64 {
+            return Ok(Err(too_large()));
+        }
+        match Limited::new(body, BODY_LIMIT).collect().await {
+            Ok(body) => Ok(Ok(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Ok(Err(too_large())),
+            Err(_) => Err(Closed::default()),
+        }
     }
 
     /// Returns the usual answer.

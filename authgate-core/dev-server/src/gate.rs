@@ -22,6 +22,7 @@ use crate::{
     endpoint::Endpoint,
     fault::FaultPlan,
     hold::Barrier,
+    host::AllowedHosts,
     identity::{Client, User},
     rate_limits::RateLimits,
     record::RequestLog,
@@ -36,6 +37,7 @@ pub(crate) struct AuthGate {
     pub(crate) issuer: String,
     /// The path of the issuer: empty, or `/like/this`.
     pub(crate) prefix: String,
+    pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) confidential_client: Client,
     pub(crate) public_client: Client,
     pub(crate) user: User,
@@ -73,6 +75,7 @@ impl AuthGate {
     pub(crate) fn new(
         issuer: String,
         prefix: String,
+        allowed_hosts: AllowedHosts,
         confidential_client: Client,
         signing_key: SigningKey,
         settings: Settings,
@@ -81,6 +84,7 @@ impl AuthGate {
         Self {
             issuer,
             prefix,
+            allowed_hosts,
             confidential_client,
             public_client: Client::public("dev-cli"),
             user: User::jane(),

@@ -34,6 +34,7 @@ mod answer;
 mod certificate;
 mod connection;
 mod fault_answer;
+mod host;
 mod listener;
 mod oauth_error;
 mod page;

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::certificate::Certificate;
 use crate::{
     gate::AuthGate,
+    host::AllowedHosts,
     identity::{Client, User},
     listener::{Listener, listen},
     settings::Settings,
@@ -159,7 +160,9 @@ impl DevServerBuilder {
 
     /// Sets the host in the URL of the issuer and its endpoints, such as `auth.example.test`, with
     /// a port unless it is the scheme's default. Default: the address the server listens on. The
-    /// client must be able to reach this server by that name, for example through a proxy.
+    /// client must be able to reach this server by that name, for example through a proxy. Requests
+    /// may name this host, or a loopback name or address with the server's port; all others are
+    /// refused.
     pub fn issuer_host(mut self, host: &str) -> Self {
         self.issuer_host = Some(host.to_owned());
         self
@@ -206,9 +209,11 @@ impl DevServerBuilder {
         let host = self.issuer_host.unwrap_or_else(|| address.to_string());
         let issuer = format!("{}://{host}{prefix}", transport.scheme());
 
+        let allowed_hosts = AllowedHosts::new(address.port(), &issuer, transport.default_port());
         let gate = Arc::new(AuthGate::new(
             issuer,
             prefix,
+            allowed_hosts,
             self.confidential_client,
             signing_key,
             self.settings,

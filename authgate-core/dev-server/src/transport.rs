@@ -22,6 +22,14 @@ impl Transport {
         }
     }
 
+    pub(crate) fn default_port(&self) -> u16 {
+        match self {
+            Self::Plain => 80,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => 443,
+        }
+    }
+
     pub(crate) async fn serve(self, connection: Connection, stream: TcpStream) {
         match self {
             Self::Plain => connection.serve(stream).await,

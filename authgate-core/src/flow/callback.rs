@@ -24,7 +24,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::authorization_response::ExpectedResponse;
@@ -38,6 +38,7 @@ pub use fuzzing::Callback;
 /// How long a browser may take to send its headers. Browsers open spare connections and send
 /// nothing on them.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
+/// How many connections are open at a time. A new one closes the oldest that has sent no request.
 const MAX_CONNECTIONS: usize = 32;
 /// Room for the longest URL that the parser accepts, and its headers.
 const BUFFER_SIZE: usize = 96 * 1024;
@@ -107,36 +108,94 @@ async fn serve(
     handler: Arc<RequestHandler>,
     mut closed: watch::Receiver<()>,
 ) {
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
         tokio::select! {
             _ = closed.changed() => break,
-            accepted = listeners.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                Ok(stream) => { connections.spawn(serve_connection(stream, handler.clone())); }
+            accepted = listeners.accept(), if connections.can_add() => match accepted {
+                Ok(stream) => {
+                    connections.add(stream, handler.clone());
+                    // Let the connection read its request first. Otherwise the next ones, if many
+                    // wait, could close it although its request is already there.
+                    yield_now().await;
+                }
                 // The process may be out of file descriptors, so wait for some to be closed.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
-            Some(_) = connections.join_next() => {}
+            Some(()) = connections.next_closed() => {}
         }
     }
     // Answer the pending requests for at most PAGE_LIMIT, then drop every connection.
     let _ = timeout(PAGE_LIMIT, async {
-        while connections.join_next().await.is_some() {}
+        while connections.next_closed().await.is_some() {}
     })
     .await;
 }
 
-/// Serves one request on one connection.
+/// The open connections. Dropping this closes them.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    /// The oldest first.
+    open: Vec<Connection>,
+}
+
+struct Connection {
+    task: AbortHandle,
+    has_sent_request: Arc<AtomicBool>,
+}
+
+impl Connections {
+    /// Returns whether there is room, or an idle connection that can be closed to make room.
+    fn can_add(&self) -> bool {
+        self.open.len() < MAX_CONNECTIONS || self.oldest_idle().is_some()
+    }
+
+    /// Serves a connection, and closes the oldest idle one if there are too many. So a web page or
+    /// a program that opens hundreds of connections cannot keep the browser waiting.
+    fn add(&mut self, stream: TcpStream, handler: Arc<RequestHandler>) {
+        if self.open.len() >= MAX_CONNECTIONS
+            && let Some(idle) = self.oldest_idle()
+        {
+            self.open.remove(idle).task.abort();
+        }
+        let has_sent_request = Arc::new(AtomicBool::new(false));
+        let served = serve_connection(stream, handler, has_sent_request.clone());
+        self.open.push(Connection {
+            task: self.tasks.spawn(served),
+            has_sent_request,
+        });
+    }
+
+    fn oldest_idle(&self) -> Option<usize> {
+        self.open
+            .iter()
+            .position(|connection| !connection.has_sent_request.load(Ordering::SeqCst))
+    }
+
+    /// Waits until a connection is closed. Returns `None` if none is open.
+    async fn next_closed(&mut self) -> Option<()> {
+        let _ = self.tasks.join_next().await?;
+        self.open
+            .retain(|connection| !connection.task.is_finished());
+        Some(())
+    }
+}
+
+/// Serves one request on one connection. Sets `has_sent_request` when its headers have arrived.
 ///
 /// We do not use `axum::serve`, because it has no limit for the headers and waits for incomplete
 /// requests when it ends.
 async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     handler: Arc<RequestHandler>,
+    has_sent_request: Arc<AtomicBool>,
 ) {
     let (connected, connection) = watch::channel(());
-    let router = Router::new()
-        .fallback(move |request| async move { handler.respond(request, connection).await });
+    let router = Router::new().fallback(move |request| async move {
+        has_sent_request.store(true, Ordering::SeqCst);
+        handler.respond(request, connection).await
+    });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)

@@ -19,6 +19,8 @@ const SLACK: f64 = 0.1;
 const SLOW_DOWNS_UNTIL_NOTICE: u32 = 3;
 /// The longest pause after failed polls, unless the server asks for a longer one.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// How long before the code expires the last poll is sent, so that it arrives in time.
+const LAST_POLL_MARGIN: Duration = Duration::from_secs(1);
 
 /// Logs a person in with a code that they enter on another device (RFC 8628).
 ///
@@ -33,9 +35,10 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// ```
 ///
 /// Requests a code, shows it through `prompt`, and polls until the person has approved, as long as
-/// the code is valid but for at most 30 minutes. The first poll follows after one interval. 429,
-/// 5xx, lost connections and responses that are not OAuth do not end the login: the pause grows
-/// with each, up to a minute, and is at least as long as the server asks for.
+/// the code is valid but for at most 30 minutes. The first poll follows after one interval, and the
+/// last one just before the code expires, unless the interval forbids it. 429, 5xx, lost
+/// connections and responses that are not OAuth do not end the login: the pause grows with each, up
+/// to a minute, and is at least as long as the server asks for.
 ///
 /// The poll that brings the token should not be interrupted, so `in_flight` counts each poll.
 /// Dropping the future ends the login.
@@ -57,7 +60,7 @@ pub async fn run_device_flow(
     let device = client.request_device_code(scopes).await?;
     let deadline = Deadline::new(client.clock().clone(), device.requested, device.expires_in);
     prompt.device_code(&DevicePrompt::new(client, scopes, &device));
-    let mut polling = Polling::new(&device);
+    let mut polling = Polling::new(&device, &deadline);
     loop {
         let pause = polling.pause();
         // If the server asks for a longer pause than the time left, no other poll can follow, so
@@ -95,7 +98,9 @@ async fn wait(deadline: &Deadline, pause: Duration, prompt: &dyn Prompt) -> Opti
 }
 
 /// The state of the polling.
-struct Polling {
+struct Polling<'a> {
+    /// When the code expires.
+    deadline: &'a Deadline,
     interval: Duration,
     slow_downs: u32,
     /// The number of failed polls since the last usable response.
@@ -106,9 +111,10 @@ struct Polling {
     token_may_be_lost: bool,
 }
 
-impl Polling {
-    fn new(device: &DeviceAuth) -> Self {
+impl<'a> Polling<'a> {
+    fn new(device: &DeviceAuth, deadline: &'a Deadline) -> Self {
         Self {
+            deadline,
             interval: device.interval,
             slow_downs: 0,
             failures: 0,
@@ -118,16 +124,23 @@ impl Polling {
     }
 
     /// Returns the time until the next poll.
+    ///
+    /// The slack and the backoff are our own, so a poll that they would delay beyond the end comes
+    /// just before it. The interval and what the server asks for are not shortened.
     fn pause(&self) -> Duration {
         let backoff = self
             .interval
             .saturating_mul(2_u32.saturating_pow(self.failures));
-        let pause = backoff
+        let wanted = backoff
             .min(MAX_BACKOFF)
             .max(self.interval)
             .mul_f64(1.0 + SLACK);
         let retry_after = self.last_error.as_ref().and_then(Error::retry_after);
-        retry_after.unwrap_or_default().max(pause)
+        let required = retry_after.unwrap_or_default().max(self.interval);
+        let left = self.deadline.remaining().unwrap_or_default();
+        wanted
+            .min(left.saturating_sub(LAST_POLL_MARGIN))
+            .max(required)
     }
 
     /// Handles a poll that brought no token. Returns an error if the login has ended.

@@ -65,7 +65,9 @@ impl FallbackStore {
         let notices = Notices::default();
         let keyring_is_off = keyring.is_none();
         let mut stores: Vec<Box<dyn TokenStore>> = Vec::new();
-        stores.extend(keyring.map(|keyring| Box::new(keyring) as Box<dyn TokenStore>));
+        if let Some(keyring) = keyring {
+            stores.push(Box::new(keyring.with_notices(notices.clone())));
+        }
         let (lock, missing) = match FileStore::in_home(notices.clone()) {
             Ok(file) => {
                 let lock = file.login_lock();
@@ -197,7 +199,14 @@ impl FallbackStore {
         let mut empty = Vec::new();
         for (index, store) in self.stores.iter().enumerate() {
             let had_old = old.found_in.contains(&index);
-            let error = match store.put(client_id, Some(&old.token), Some(&new), guard) {
+            let put = || store.put(client_id, Some(&old.token), Some(&new), guard);
+            // The server has used up the old token, so the new one must not be lost to an I/O error
+            // that passes: if the old one is still there, try once more.
+            let saved = put().or_else(|error| match store.load(client_id) {
+                Ok(Some(token)) if token.is_same_grant(&old.token) => put(),
+                _ => Err(error),
+            });
+            let error = match saved {
                 Ok(true) => {
                     is_saved = true;
                     continue;
@@ -276,6 +285,9 @@ impl FallbackStore {
     /// Saves `token` in the first of the `allowed` stores that accepts it. Returns its index, or
     /// `None` if the token serves this run only. `failures` says why other stores have not
     /// accepted it.
+    ///
+    /// The token is of a new login, or has no other place, so a store that fails is tried once more
+    /// when it is ready: when the lock of a client that has just crashed is stale.
     fn save_in_first(
         &self,
         allowed: impl IntoIterator<Item = usize>,
@@ -284,7 +296,9 @@ impl FallbackStore {
         guard: &LoginGuard,
     ) -> Option<usize> {
         for index in allowed {
-            match self.stores[index].put(&self.client_id, None, Some(token), guard) {
+            let store = &self.stores[index];
+            let put = || store.put(&self.client_id, None, Some(token), guard);
+            match put().or_else(|_| store.get_ready(guard).and_then(|()| put())) {
                 Ok(_) => {
                     *self.unsaved() = None;
                     self.report_place(index, &failures);

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use self::items::{Item, Trouble, TroubleKind};
 use super::{LoginGuard, Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
+use crate::notice::Notices;
 
 /// The service name that all clients share.
 const SERVICE: &str = "authgate";
@@ -29,6 +30,7 @@ const RECORD_SERVICE: &str = "authgate-rust";
 /// store does not ask it again. We write nothing just to find out whether it works.
 pub struct KeyringStore {
     limit: Duration,
+    notices: Notices,
     state: Mutex<State>,
     has_answered: AtomicBool,
 }
@@ -53,9 +55,15 @@ impl KeyringStore {
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,
+            notices: Notices::default(),
             state: Mutex::new(State::NotAsked),
             has_answered: AtomicBool::new(false),
         }
+    }
+
+    /// Adds the notices of this store to `notices`.
+    pub(super) fn with_notices(self, notices: Notices) -> Self {
+        Self { notices, ..self }
     }
 
     /// Runs `question` on the keyring's thread and returns the answer.
@@ -110,12 +118,12 @@ impl KeyringStore {
 
 impl TokenStore for KeyringStore {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        let client_id = client_id.to_owned();
+        let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let loaded = self.ask(move |permission| {
-            let text = token_item(&client_id)?.read(permission)?;
+            let text = token_item(&client_id, &notices)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
             // The record is optional: a token works without it.
-            let record = record_item(&client_id)
+            let record = record_item(&client_id, &notices)
                 .and_then(|item| item.read(permission))
                 .unwrap_or_default();
             Ok(format::read(&text, record.as_deref().map(String::as_str)))
@@ -143,8 +151,10 @@ impl TokenStore for KeyringStore {
         }
         let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
         let deletes_all = only_if.is_none() && new.is_none();
+        let notices = self.notices.clone();
         let outcome = self.ask(move |permission| {
-            let (item, record) = (token_item(&client_id)?, record_item(&client_id)?);
+            let item = token_item(&client_id, &notices)?;
+            let record = record_item(&client_id, &notices)?;
             match (only_if, new) {
                 (Some(old), _) if !is_stored(&old, &item, permission)? => return Ok(false),
                 (_, Some(new)) => write(&client_id, &new, &item, &record, permission)?,
@@ -224,15 +234,15 @@ impl Permission {
     }
 }
 
-fn token_item(client_id: &str) -> Result<Item, Trouble> {
-    Item::new(SERVICE, client_id, |text| {
-        format::read(text, None).map(|token| token.newness())
-    })
+fn token_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
+    let newness = |text: &str| format::read(text, None).map(|token| token.newness());
+    Item::new(SERVICE, client_id, newness, notices.clone())
 }
 
-fn record_item(client_id: &str) -> Result<Item, Trouble> {
+fn record_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
-    Item::new(RECORD_SERVICE, client_id, |_| Some(Newness::OF_A_RECORD))
+    let newness = |_: &str| Some(Newness::OF_A_RECORD);
+    Item::new(RECORD_SERVICE, client_id, newness, notices.clone())
 }
 
 /// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process

@@ -15,9 +15,12 @@ const DEFAULT_COLOURS: &str = "\u{1b}[0m";
 const ROWS_BELOW: usize = 5;
 
 /// Returns the URL as a QR code if standard error can show it: it must be a terminal, large enough,
-/// and able to show the block characters.
+/// and able to show the block characters and the colours.
 pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String> {
-    if !is_terminal || !uses_utf8() {
+    // Without colours, the terminal's own decide whether the picture is light on dark or the
+    // reverse, which some scanners cannot read.
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if !is_terminal || no_colour || !uses_utf8() {
         return None;
     }
     // A screen has no scratches or stains, so use the least redundancy, which makes the smallest
@@ -38,15 +41,9 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
     if columns < width || rows < height + ROWS_BELOW {
         return None;
     }
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let (before, after) = if no_colour {
-        ("", "")
-    } else {
-        (WHITE_ON_BLACK, DEFAULT_COLOURS)
-    };
     let lines: Vec<String> = picture
         .lines()
-        .map(|line| format!("{before}{line}{after}\n"))
+        .map(|line| format!("{WHITE_ON_BLACK}{line}{DEFAULT_COLOURS}\n"))
         .collect();
     Some(lines.concat())
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Run, Started};
@@ -133,6 +134,22 @@ async fn a_new_login_is_saved_if_the_lock_is_unavailable() {
     [home]/.authgate-tokens.json.rust-lock: is a symbolic link, which is not followed: put the file itself there, or remove the link. The login is saved without this lock, so another program that refreshes at the same time may end it.
     ");
     assert!(!home.path().join("elsewhere").exists());
+}
+
+#[tokio::test]
+async fn a_new_login_waits_for_the_lock_of_a_crashed_client() {
+    let (server, home) = (server().await, Home::new());
+    let lock = home.place(".authgate-tokens.json.lock", "");
+    let lock = fs::File::options().write(true).open(lock).unwrap();
+    let before = SystemTime::now() - Duration::from_secs(20);
+    lock.set_modified(before).unwrap();
+    let ended = run(&home, &server).approved_at(&server).await;
+    ended.shows_stored(&home, &server);
+    assert!(
+        ended.stderr.contains("Waiting for the stored login"),
+        "{ended:?}"
+    );
+    assert_eq!(home.leftovers(), [""; 0]);
 }
 
 #[tokio::test]
@@ -356,6 +373,32 @@ async fn a_disk_that_fails_during_a_save_keeps_the_old_file() {
     [home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5)). An old token remains there: if a program sends it, the server may end the login.
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be replaced (Input/output error (os error 5))).
     ");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_disk_that_fails_once_during_a_save_loses_no_login() {
+    for (calls, error) in [
+        ("fsync", "EIO"),
+        ("fsync", "ENOSPC"),
+        ("rename,renameat,renameat2", "EIO"),
+    ] {
+        let (server, home) = logged_in_with_rotation(-60).await;
+        home.add_neighbour();
+        let ended = run(&home, &server)
+            .refusing(calls, &format!("{error}:when=1"))
+            .end()
+            .await;
+        ended.shows_stored(&home, &server);
+        assert_eq!(
+            (ended.notices(), refreshes(&server)),
+            (String::new(), 1),
+            "{calls} {error}"
+        );
+        assert!(home.has_neighbour());
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
 }
 
 #[cfg(target_os = "linux")]

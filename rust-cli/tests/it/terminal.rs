@@ -113,15 +113,19 @@ async fn the_readme_shows_the_device_prompt() {
 }
 
 #[tokio::test]
-async fn with_no_color_set_a_terminal_gets_no_colour() {
+async fn with_no_color_set_a_terminal_gets_no_colour_and_no_qr_code() {
     let (server, home) = (server().await, Home::new());
-    let run = run_in_xterm(&home, &server)
-        .with("NO_COLOR", "1")
-        .start_in(Terminal::of_size(100, 60));
-    run.says("left ").await;
-    assert!(run.said().contains(QR_CODE));
-    for colour in run.said().split("\u{1b}[").skip(1) {
-        assert!(colour.starts_with("2K"), "{colour:?}");
+    for (value, is_drawn) in [("1", false), ("0", false), ("", true)] {
+        let run = run_in_xterm(&home, &server)
+            .with("NO_COLOR", value)
+            .start_in(Terminal::of_size(100, 60));
+        run.says("left ").await;
+        let said = run.said();
+        assert_eq!(said.contains(QR_CODE), is_drawn, "{value:?}: {said}");
+        assert!(said.contains(&server.latest_user_code().unwrap()), "{said}");
+        for sequence in said.split("\u{1b}[").skip(1) {
+            assert!(is_drawn || sequence.starts_with("2K"), "{sequence:?}");
+        }
     }
 }
 

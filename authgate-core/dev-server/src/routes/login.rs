@@ -63,7 +63,10 @@ fn page(gate: &AuthGate, return_to: &str, problem: Option<&str>) -> Response {
 }
 
 /// Returns whether this is a path on this server. A browser reads `//host` and `/\host` as another
-/// server.
+/// server, and it first removes tabs and line ends, so `/<tab>/host` too.
 fn is_local(path: &str) -> bool {
-    path.starts_with('/') && !path.starts_with("//") && !path.starts_with("/\\")
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.starts_with("/\\")
+        && !path.contains(char::is_control)
 }

@@ -188,6 +188,9 @@ async fn a_wrong_password_or_a_foreign_return_address_is_refused() {
         "https://example.com/",
         "//example.com/",
         "/\\example.com",
+        "/\t/example.com",
+        "/device\t",
+        "/device\u{85}",
         "",
     ] {
         let form = [

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{at, get, post, token};
+use crate::support::{PUBLIC, at, get, post, token};
 
 #[tokio::test]
 async fn requests_are_recorded_as_they_arrived() {
@@ -117,4 +117,122 @@ async fn another_program_can_read_the_counts() {
         get(&server, "/dev/requests").await.json(),
         json!({ "connections": 4, "requests": requests })
     );
+}
+
+/// The status of a request with this target and these headers, which end with a line break each.
+async fn status(server: &DevServer, target: &str, headers: &str) -> u16 {
+    let request = format!("POST {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+    http::send(&server.address().to_string(), &request)
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn a_page_whose_name_resolves_to_loopback_cannot_approve_a_device() {
+    let server = DevServer::start().await;
+    let begun = post(&server, "/oauth/device/code", &[PUBLIC]).await;
+    let form = format!("user_code={}", begun.text("user_code"));
+    let approve = async |host: &str| {
+        let headers = format!(
+            "host: {host}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n",
+            form.len()
+        );
+        let request = format!(
+            "POST /dev/device/approve HTTP/1.1\r\nconnection: close\r\n{headers}\r\n{form}"
+        );
+        http::send(&server.address().to_string(), &request).await
+    };
+    let port = server.address().port();
+    let refused = approve(&format!("rebound.example:{port}")).await;
+    assert_eq!(refused.status, 421);
+    assert_snapshot!(refused.body, @"This server answers only requests to the host in its URL, or to localhost.");
+    let recorded = server.requests();
+    assert_eq!(
+        (
+            recorded[1].path.as_str(),
+            recorded[1].status,
+            recorded[1].body.len()
+        ),
+        ("/dev/device/approve", Some(421), 0),
+        "it is recorded, and not read"
+    );
+    assert_eq!(approve(&format!("localhost:{port}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_loopback_and_the_host_of_the_issuer_may_be_named() {
+    let named = DevServer::builder().issuer_host("auth.example.test");
+    for (server, is_named) in [
+        (DevServer::start().await, false),
+        (named.start().await.unwrap(), true),
+    ] {
+        let port = server.address().port();
+        let issuer = if is_named { 404 } else { 421 };
+        for (host, expected) in [
+            (format!("127.0.0.1:{port}"), 404),
+            (format!("127.9.9.9:{port}"), 404),
+            (format!("[::1]:{port}"), 404),
+            (format!("LocalHost:{port}"), 404),
+            ("auth.example.test".to_owned(), issuer),
+            ("AUTH.example.test:80".to_owned(), issuer),
+            (format!("auth.example.test:{port}"), 421),
+            ("127.0.0.1".to_owned(), 421),
+            (format!("127.0.0.1:{}", port ^ 1), 421),
+            (format!("10.0.0.1:{port}"), 421),
+            (format!("127.0.0.1.example:{port}"), 421),
+            (format!("localhost.:{port}"), 421),
+            (format!("[::2]:{port}"), 421),
+            (String::new(), 421),
+        ] {
+            let header = format!("host: {host}\r\n");
+            assert_eq!(
+                status(&server, "/nowhere", &header).await,
+                expected,
+                "{host}"
+            );
+        }
+        let ours = format!("host: 127.0.0.1:{port}\r\n");
+        let foreign = format!("host: rebound.example:{port}\r\n");
+        for (target, headers, expected) in [
+            ("/nowhere", String::new(), 421),
+            ("/nowhere", format!("{ours}{foreign}"), 421),
+            ("http://rebound.example/nowhere", ours.clone(), 421),
+            (&format!("{}/nowhere", server.url()), ours.clone(), 404),
+        ] {
+            assert_eq!(
+                status(&server, target, &headers).await,
+                expected,
+                "{target} {headers}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_1_mib_is_refused_and_not_kept() {
+    const LIMIT: usize = 1 << 20;
+    let server = DevServer::start().await;
+    let url = at(&server, "/nowhere");
+
+    let longest = "a".repeat(LIMIT);
+    let request = http::request("POST", &url, &[], &longest);
+    let address = server.address().to_string();
+    assert_eq!(http::send(&address, &request).await.status, 404);
+
+    // A length of 300 MB is refused before the first byte of the body.
+    let length = format!("host: {address}\r\ncontent-length: 300000000\r\n");
+    assert_eq!(status(&server, "/nowhere", &length).await, 413);
+
+    // Without a length, the body is refused as soon as it is too long. It has no end here.
+    let head = format!("host: {address}\r\ntransfer-encoding: chunked\r\n");
+    let chunk = format!("{LIMIT:x}\r\n{longest}\r\n1\r\na");
+    let request = format!("POST /nowhere HTTP/1.1\r\n{head}\r\n{chunk}");
+    assert_eq!(http::send(&address, &request).await.status, 413);
+
+    let bodies: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| (request.status, request.body.len()))
+        .collect();
+    assert_eq!(bodies, [(Some(404), LIMIT), (Some(413), 0), (Some(413), 0)]);
 }

@@ -40,7 +40,8 @@ impl Callback {
     /// page of a login that was not finished.
     pub async fn send(&mut self, request: &[u8]) -> (Vec<u8>, Option<Result<Secret>>) {
         let (mut browser, server) = duplex(request.len().max(64 * 1024));
-        let connection = tokio::spawn(serve_connection(server, self.handler.clone()));
+        let connection = serve_connection(server, self.handler.clone(), Arc::default());
+        let connection = tokio::spawn(connection);
         // The server may close its end before it has read everything.
         let _ = browser.write_all(request).await;
         let mut answer = Vec::new();

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Newness, Permission, Text};
 use crate::error::Cause;
+use crate::notice::Notices;
 use crate::text;
 
 /// The attribute that Python's keyring library sets on its items in the Secret Service. It replaces
@@ -20,6 +21,9 @@ const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_
 /// The item of one service and user, or several items that match both.
 pub(super) struct Item {
     entry: Entry,
+    /// The service and the user, for a notice.
+    name: String,
+    notices: Notices,
     /// Returns how new an item with this text is, or `None` if we cannot parse the text.
     newness: fn(&str) -> Option<Newness>,
 }
@@ -29,12 +33,15 @@ impl Item {
         service: &str,
         user: &str,
         newness: fn(&str) -> Option<Newness>,
+        notices: Notices,
     ) -> Result<Self, Trouble> {
         if let Err(error) = Entry::store_status() {
             return Err(Trouble::no_keyring(error));
         }
         Ok(Self {
             entry: Entry::new(service, user)?,
+            name: format!("service {service}, user {user}"),
+            notices,
             newness,
         })
     }
@@ -42,24 +49,32 @@ impl Item {
     /// Returns the text of the item, or of the newest one if there are several. Deletes the others
     /// unless they may be logins that still work.
     pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
-        self.newest(Others::MayLive, permission)
+        Ok(match self.newest(Others::MayLive, permission)? {
+            Content::Nothing => None,
+            Content::Foreign(text) => text,
+            Content::Parsed(text) => Some(text),
+        })
     }
 
-    fn newest(&self, others: Others, permission: &Permission) -> Result<Option<Text>, Trouble> {
+    fn newest(&self, others: Others, permission: &Permission) -> Result<Content, Trouble> {
         match text_of(&self.entry) {
             Err(Error::Ambiguous(found)) => {
                 let found: Vec<Entry> = found.into_iter().map(|inner| Entry { inner }).collect();
                 self.keep_newest(&found, others, permission)
             }
-            Err(Error::NoEntry) => Ok(None),
-            text => Ok(text?),
+            Err(Error::NoEntry) => Ok(Content::Nothing),
+            text => Ok(match text? {
+                Some(text) if (self.newness)(&text).is_some() => Content::Parsed(text),
+                text => Content::Foreign(text),
+            }),
         }
     }
 
-    /// Writes `text`, and checks that the keyring stored it.
+    /// Writes `text`, and checks that the keyring stored it. Adds a notice if it replaces a text of
+    /// another program.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
         // This reduces several items to one.
-        self.newest(Others::AreReplaced, permission)?;
+        let replaced = self.newest(Others::AreReplaced, permission)?;
         permission.check()?;
         self.entry.set_password(text)?;
         if HAS_ATTRIBUTES {
@@ -69,7 +84,18 @@ impl Item {
         check_kept(
             text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
             text,
-        )
+        )?;
+        if let Content::Foreign(_) = replaced {
+            self.report_foreign();
+        }
+        Ok(())
+    }
+
+    fn report_foreign(&self) {
+        self.notices.add(format!(
+            "The keyring had an item ({}) that was not a login. It has been replaced",
+            self.name
+        ));
     }
 
     pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
@@ -107,20 +133,20 @@ impl Item {
         }
     }
 
-    /// Returns the text of the newest item and deletes those that are superfluous. Fails if an item
-    /// cannot be read at all, because it may be the newest. An item that can be read but not parsed
-    /// is superfluous.
+    /// Returns the content of the newest item and deletes those that are superfluous. Fails if an
+    /// item cannot be read at all, because it may be the newest. An item that can be read but not
+    /// parsed is superfluous, and a notice tells of its deletion.
     fn keep_newest(
         &self,
         found: &[Entry],
         others: Others,
         permission: &Permission,
-    ) -> Result<Option<Text>, Trouble> {
-        let (mut understood, mut superfluous) = (Vec::new(), Vec::new());
+    ) -> Result<Content, Trouble> {
+        let (mut understood, mut foreign, mut superfluous) = (Vec::new(), Vec::new(), Vec::new());
         for entry in found {
             match text_of(entry)?.and_then(|text| Some(((self.newness)(&text)?, text))) {
                 Some((newness, text)) => understood.push((newness, text, entry)),
-                None => superfluous.push(entry),
+                None => foreign.push(entry),
             }
         }
         understood.sort_by_key(|&(newness, ..)| Reverse(newness));
@@ -130,17 +156,29 @@ impl Item {
             if others == Others::AreReplaced || newness.has_known_expiry() {
                 superfluous.extend(understood.map(|(.., entry)| entry));
             }
-            Some(text)
+            Content::Parsed(text)
         } else {
             // We can parse none of them, so keep any one.
-            superfluous.pop();
-            None
+            foreign.pop();
+            Content::Foreign(None)
         };
         superfluous
             .into_iter()
             .try_for_each(|entry| delete(entry, permission))?;
+        for entry in foreign {
+            delete(entry, permission)?;
+            self.report_foreign();
+        }
         Ok(newest)
     }
+}
+
+/// What an item contains.
+enum Content {
+    Nothing,
+    /// A text that we cannot parse; `None` if it is not text, or if several items have one.
+    Foreign(Option<Text>),
+    Parsed(Text),
 }
 
 /// How to treat the items that we can parse, apart from the newest.

@@ -1,5 +1,6 @@
 //! The loopback server that receives the authorization response, seen from its socket.
 
+use std::io::Write;
 use std::time::Duration;
 
 use authgate_dev_server::{DevServer, Endpoint};
@@ -8,8 +9,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use insta::assert_snapshot;
 use ring::digest::{SHA256, digest};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::flow::{begin, begin_login, client, described, log_in, shown};
 
@@ -276,7 +278,7 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     }
     let started = tokio::time::Instant::now();
     log_in(&server, &mut begun).await;
-    // The server takes 32 connections at a time and waits 5 s for each.
+    // Paused time advances while the server waits for them, but only for some of them.
     assert!(
         started.elapsed() <= Duration::from_secs(35),
         "{:?}",
@@ -286,6 +288,61 @@ async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
         let answer = stranger.await.unwrap();
         assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn the_oldest_idle_connection_makes_room_for_a_new_one() {
+    let (server, mut begun) = begin_login().await;
+    let address = begun.address();
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        strangers.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // If the server waited 5 s for each 32 of them, the login would take 45 s.
+    timeout(Duration::from_secs(30), log_in(&server, &mut begun))
+        .await
+        .expect("the browser is served");
+    drop(strangers);
+}
+
+#[tokio::test]
+async fn a_browser_among_many_idle_connections_is_heard() {
+    let (server, mut begun) = begin_login().await;
+    let address = begun.address();
+    // Connect without the runtime, so that the server finds all of them waiting at once.
+    let connect = || std::net::TcpStream::connect(&address).unwrap();
+    let before: Vec<_> = (0..40).map(|_| connect()).collect();
+    let mut browser = connect();
+    let request = format!("GET /elsewhere HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    browser.write_all(request.as_bytes()).unwrap();
+    let after: Vec<_> = (0..40).map(|_| connect()).collect();
+    browser.set_nonblocking(true).unwrap();
+    let browser = TcpStream::from_std(browser).unwrap();
+    let answer = http::converse(browser, "").await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer:?}");
+    log_in(&server, &mut begun).await;
+    drop((before, after));
+}
+
+#[tokio::test]
+async fn a_browser_that_waits_for_its_page_is_not_closed_to_make_room() {
+    let (server, mut begun) = begin_login().await;
+    let address = begun.address();
+    let exchange = server.hold(Endpoint::Token);
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let browser = tokio::spawn(async move { http::get(&back).await });
+    exchange.arrived().await;
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        strangers.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // The server has reached the newest connections when the oldest is closed.
+    let mut end = [0];
+    assert_eq!(strangers[0].read(&mut end).await.unwrap_or(0), 0);
+    exchange.release();
+    let (_token, page) = (&mut begun.login).await.unwrap().unwrap();
+    page.saved().await;
+    assert_eq!(browser.await.unwrap().status, 200);
 }
 
 #[tokio::test(start_paused = true)]

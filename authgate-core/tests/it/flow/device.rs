@@ -265,3 +265,56 @@ async fn a_lost_answer_is_a_refusal_only_if_it_changed_nothing() {
     let error = running.failure().await;
     assert!(matches!(error, Error::Denied { .. }), "{error}");
 }
+
+/// A login whose code is valid for `lifetime` seconds and may be polled every `interval` seconds.
+async fn start_briefly(lifetime: u64, interval: u64) -> Running {
+    let server = DevServer::start_with(|settings| {
+        settings.device_code_lifetime = seconds(lifetime);
+        settings.device_code_interval = seconds(interval);
+    })
+    .await;
+    Running::start(server).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_poll_comes_before_the_code_expires() {
+    for (lifetime, interval) in [(20, 19), (20, 15), (30, 29), (1800, 1799), (2, 1)] {
+        let running = start_briefly(lifetime, interval).await;
+        running.code().await;
+        running.approve();
+        running.polls(1).await;
+        let pause = running.pauses()[0];
+        assert!(
+            pause >= seconds(interval) && pause < seconds(lifetime),
+            "{interval} of {lifetime} s: {pause:?}"
+        );
+        running.success().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_interval_or_a_backoff_leaves_time_for_a_last_poll() {
+    // Both lengthen the pause to 10 s, and with its slack it would end after the code.
+    for fault in [Fault::oauth_error(400, "slow_down"), Fault::status(503)] {
+        let running = start_briefly(16, 5).await;
+        running.break_poll(fault.clone());
+        running.polls(1).await;
+        running.approve();
+        running.polls(2).await;
+        let pauses = running.pauses();
+        assert!(
+            pauses[1] >= seconds(9) && pauses[0] + pauses[1] < seconds(16),
+            "{fault:?}: {pauses:?}"
+        );
+        running.success().await;
+    }
+
+    // An interval of 10 s is longer than the time left, so the server allows no other poll.
+    let running = start_briefly(15, 5).await;
+    running.break_poll(Fault::oauth_error(400, "slow_down"));
+    running.polls(1).await;
+    running.approve();
+    let (server, error) = running.server_and_failure().await;
+    assert_eq!(server.count(Endpoint::Token), 1);
+    assert!(matches!(error, Error::LoginExpired { .. }), "{error}");
+}

@@ -122,7 +122,7 @@ async fn an_older_login_is_used_only_with_a_notice() {
     let machine = Machine::new().await;
     let mut revoked = login(&machine.server, LONG_AGO);
     machine.server.revoke_everything();
-    let mut older = login(&machine.server, FAR_AHEAD);
+    let mut older = login(&machine.server, FAR_FUTURE);
     (revoked.logged_in_at, older.logged_in_at) = (Some(200), Some(100));
     machine.keyring.put(&revoked);
     machine.file.save(CLIENT, &older).unwrap();

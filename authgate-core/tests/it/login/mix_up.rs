@@ -14,7 +14,7 @@ use insta::assert_snapshot;
 
 use crate::support::flow::Recorder;
 use crate::support::lines;
-use crate::support::logins::{FAR_AHEAD, Person, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, Person, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
 const REDIRECT_URI: &str = "http://127.0.0.1:8088/callback";
@@ -88,7 +88,7 @@ async fn an_access_token_of_another_server_is_sent_nowhere() {
 #[tokio::test]
 async fn a_login_of_another_server_is_replaced_only_on_request() {
     let (server, other, home) = (strict_server().await, strict_server().await, Home::new());
-    let theirs = login(&other, FAR_AHEAD);
+    let theirs = login(&other, FAR_FUTURE);
     file_in(&home).save(CLIENT, &theirs).unwrap();
     let options = || {
         let store = Arc::new(only_file(&home));

@@ -106,7 +106,7 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
         (true, "first save, second delete", [Some(2), None], 0),
         (
             false,
-            "first save, second save, first delete",
+            "first save, first save, second save, first delete",
             [None, Some(2)],
             1,
         ),
@@ -266,6 +266,27 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     assert_eq!(
         (stores.load(), stores.contents()),
         (Some(4), [Some(3), Some(2)])
+    );
+}
+
+#[test]
+fn a_save_that_fails_once_is_tried_again_before_the_old_token_is_deleted() {
+    let stores = Stores::with([Some(1), Some(1)]);
+    let saves = Arc::new(Mutex::new(0));
+    let counted = saves.clone();
+    stores.first.follow(move |call| {
+        if call == "save" {
+            *counted.lock().unwrap() += 1;
+        }
+        match call {
+            "save" if *counted.lock().unwrap() == 1 => Outcome::Fails,
+            _ => Outcome::Works,
+        }
+    });
+    assert_eq!(stores.refresh(2), (true, [Some(2), Some(2)]));
+    assert_eq!(
+        (*saves.lock().unwrap(), stores.notices()),
+        (2, String::new())
     );
 }
 

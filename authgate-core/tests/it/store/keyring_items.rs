@@ -73,6 +73,38 @@ async fn the_newest_of_two_items_is_kept() {
 
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
+async fn an_item_that_is_no_login_is_not_replaced_in_silence() {
+    let session = Session::unlocked();
+    let replaced = format!(
+        "The keyring had an item (service authgate, user {CLIENT}) that was not a login. It has been replaced."
+    );
+    // One item, or another beside a login of ours or of Python's.
+    for (text, beside) in [
+        ("another program's text", None),
+        (
+            "another program's text",
+            Some(entry("pythons", 2_000_000_000)),
+        ),
+        ("another program's text", Some("nor this".to_owned())),
+    ] {
+        session.add_item(CLIENT, text, &[]);
+        if let Some(beside) = beside {
+            session.add_item(CLIENT, &beside, &MARK);
+        }
+        let mut stores = in_session(&session, "keyring-and-file");
+        assert_eq!(stores.ask("save-login 1").await, "saved");
+        assert_eq!(stores.ask("notices").await, replaced);
+        assert_eq!(stores.ask("load").await, line(&token(1)));
+
+        // A login that replaces a login is not told.
+        assert_eq!(stores.ask("save-login 2").await, "saved");
+        assert_eq!(stores.ask("notices").await, "");
+        assert_eq!(stores.ask("delete").await, "deleted");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn items_of_unknown_age_stay_until_refused_or_replaced() {
     let session = Session::unlocked();
     let mut keyring = in_session(&session, "keyring");

@@ -143,6 +143,20 @@ fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
 }
 
 #[test]
+fn a_new_login_waits_until_the_lock_of_a_crashed_client_is_stale() {
+    let home = Home::new();
+    let lock = home.place(".authgate-tokens.json.lock", "");
+    // A save waits 5 s for this lock, which is stale after 30 s.
+    set_age(&lock, ago(22));
+    let store = only_file(&home);
+    let guard = store.lock(NO_PATIENCE).unwrap();
+    assert!(store.save_login(&token(1), &guard));
+    assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
+    assert!(store.notices().take().is_empty());
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
 fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
     let home = Home::new();
     let _holder = lock_in(&home).acquire(NO_PATIENCE).unwrap();

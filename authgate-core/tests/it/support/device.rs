@@ -54,6 +54,11 @@ impl Running {
         self.server.inject(Endpoint::Token, fault, Times::Once);
     }
 
+    /// Waits until there is a code to approve.
+    pub(crate) async fn code(&self) {
+        while_it_runs(&self.login, || self.server.latest_user_code().is_some()).await;
+    }
+
     pub(crate) async fn polls(&self, count: usize) {
         while_it_runs(&self.login, || self.server.count(Endpoint::Token) >= count).await;
     }
@@ -90,7 +95,12 @@ impl Running {
     }
 
     pub(crate) async fn failure(self) -> Error {
-        self.login.await.unwrap().expect_err("the login fails")
+        self.server_and_failure().await.1
+    }
+
+    pub(crate) async fn server_and_failure(self) -> (DevServer, Error) {
+        let error = self.login.await.unwrap().expect_err("the login fails");
+        (self.server, error)
     }
 }
 
