@@ -15,7 +15,7 @@ pub(crate) const EXPLANATION_LENGTH: usize = 300;
 /// tabs, become visible escapes.
 ///
 /// ```
-/// assert_eq!(authgate_core::text::printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\nc");
+/// assert_eq!(authgate_core::test_util::printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\nc");
 /// ```
 pub fn printable(text: &str) -> String {
     escape(text, |_| false)

@@ -3,10 +3,7 @@
 use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
-use authgate_core::error::in_one_line;
-use authgate_core::flow::RedirectUri;
-use authgate_core::login::FlowMode;
-use authgate_core::{Environment, Error};
+use authgate_core::{Environment, Error, FlowMode, RedirectUri, in_one_line};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 

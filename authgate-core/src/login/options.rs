@@ -123,6 +123,7 @@ impl LoginOptions {
 
     /// Sets where logins are stored. Default: the keyring, and `~/.authgate-tokens.json` if there
     /// is none.
+    #[cfg(feature = "test-util")]
     pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
         Self {
             store: Some(store.into()),
@@ -131,6 +132,7 @@ impl LoginOptions {
     }
 
     /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
+    #[cfg(feature = "test-util")]
     pub fn platform(self, platform: Platform) -> Self {
         Self {
             platform: Arc::new(platform),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authgate_core::flow::{Platform, System};
+use authgate_core::test_util::{Platform, System};
 
 /// Holds for any value of `BROWSER`, on a machine where every program exists.
 pub(crate) fn hold_for(variable: &str) {

@@ -1,6 +1,7 @@
 //! Text that was made safe to show is safe.
 
-use authgate_core::text::{excerpt, printable, printable_body};
+use authgate_core::excerpt;
+use authgate_core::test_util::{printable, printable_body};
 
 /// Holds for any text.
 pub(crate) fn hold_for(text: &str) {
