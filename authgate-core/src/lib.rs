@@ -105,7 +105,7 @@ pub mod fuzzing;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 
-// The public names. `tests/public_names.txt` lists them too, so that a new one is a decision.
+// A test holds the list of these names, so that a new one is a decision.
 pub use bearer::{BearerAuth, RequestBuilder};
 #[cfg(feature = "login")]
 pub use client::{AuthorizationRequest, AuthorizationUrl};
