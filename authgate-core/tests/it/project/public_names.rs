@@ -12,7 +12,7 @@ fn a_new_public_name_is_a_decision() {
         exported,
         LISTED.lines().collect::<Vec<_>>(),
         "src/lib.rs and public_names.txt differ. A name is public if a program or an example of ours \
-         uses it; what only tests touch belongs into src/test_util.rs"
+         uses it; what only tests touch belongs in src/test_util.rs"
     );
 }
 
