@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 
-use authgate_core::clock::{Clock, SystemClock};
+use authgate_core::test_util::{Clock, SystemClock};
 use authgate_core::{Endpoints, HttpClient, OAuthClient, Secret, TokenSource};
 use authgate_dev_server::DevServer;
 use divan::Bencher;

@@ -15,8 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::http::read_body;
-use authgate_core::{BearerAuth, Environment, LoginOptions, Settings, authenticate};
+use authgate_core::{BearerAuth, Environment, LoginOptions, Settings, authenticate, read_body};
 
 const CALLS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);

@@ -12,12 +12,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use authgate_core::config::{self, Query, parse_url};
-use authgate_core::error::in_one_line;
-use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
-    BearerAuth, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token, TokenSource,
-    text,
+    BearerAuth, BodyEnd, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token,
+    TokenSource, excerpt, in_one_line, parse_url, printable_url, read_body,
 };
 use url::Url;
 
@@ -76,17 +73,12 @@ impl Configuration {
             "TOKEN_URL",
             "PROTECTED_API_URL",
         ])?;
-        let plain_http = config::plain_http(&environment)?;
+        let plain_http = environment.plain_http()?;
         Ok(Self {
             client_id: client_id.expose().to_owned(),
             client_secret,
-            token_url: parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?,
-            protected_api_url: parse_url(
-                "PROTECTED_API_URL",
-                api_url.expose(),
-                plain_http,
-                Query::Allowed,
-            )?,
+            token_url: parse_url("TOKEN_URL", token_url.expose(), plain_http)?,
+            protected_api_url: parse_url("PROTECTED_API_URL", api_url.expose(), plain_http)?,
             http: HttpClient::new(plain_http),
         })
     }
@@ -99,7 +91,7 @@ async fn get_oauth_token(
 ) -> Option<Arc<Token>> {
     println!(
         "Requesting token from: {}",
-        text::printable_url(&configuration.token_url)
+        printable_url(&configuration.token_url)
     );
     match tokens.token().await {
         Ok(token) => {
@@ -120,7 +112,7 @@ async fn get_oauth_token(
 
 /// Calls the API with a valid token; prints what went wrong if there is no usable answer.
 async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
-    println!("Calling protected API: {}", text::printable_url(&url));
+    println!("Calling protected API: {}", printable_url(&url));
     let api = BearerAuth::new(tokens);
     let response = match api
         .get(url)
@@ -140,7 +132,7 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
         println!("HTTP Error calling protected API: {status}");
         println!(
             "Response: {}",
-            text::excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH)
+            excerpt(&String::from_utf8_lossy(&body.bytes), EXCERPT_LENGTH)
         );
         return None;
     }
@@ -168,12 +160,12 @@ fn explain(error: &Error, during: &str) {
             let description = description.as_deref().unwrap_or("(no description)");
             println!(
                 "Response: {}",
-                text::excerpt(&format!("{code}: {description}"), EXCERPT_LENGTH)
+                excerpt(&format!("{code}: {description}"), EXCERPT_LENGTH)
             );
         }
         Error::Response { reason, .. } => {
             println!("HTTP Error{during}: {error}");
-            println!("Response: {}", text::excerpt(reason, EXCERPT_LENGTH));
+            println!("Response: {}", excerpt(reason, EXCERPT_LENGTH));
         }
         Error::Transport { .. } => println!("Request Error{during}: {}", in_one_line(error)),
         _ => println!("Data Error{during}: {error}"),

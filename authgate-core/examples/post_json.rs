@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use authgate_core::config::{self, Query, parse_url};
-use authgate_core::error::in_one_line;
-use authgate_core::http::read_body;
-use authgate_core::{BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, TokenSource};
+use authgate_core::{
+    BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, TokenSource, in_one_line,
+    parse_url, read_body,
+};
 use serde::Serialize;
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -46,8 +46,8 @@ async fn run() -> Result<()> {
         "TOKEN_URL",
         "PROTECTED_API_URL",
     ])?;
-    let plain_http = config::plain_http(&environment)?;
-    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?;
+    let plain_http = environment.plain_http()?;
+    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http)?;
 
     let client = OAuthClient::new(
         client_id.expose(),

@@ -12,11 +12,9 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use authgate_core::config::{self, Query, parse_url};
-use authgate_core::error::in_one_line;
-use authgate_core::http::{BodyEnd, read_body};
 use authgate_core::{
-    BearerAuth, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource,
+    BearerAuth, BodyEnd, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource,
+    in_one_line, parse_url, read_body,
 };
 use reqwest::header::DATE;
 use url::Url;
@@ -42,14 +40,9 @@ async fn run() -> Result<()> {
         "TOKEN_URL",
         "PROTECTED_API_URL",
     ])?;
-    let plain_http = config::plain_http(&environment)?;
-    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http, Query::Allowed)?;
-    let api_url = parse_url(
-        "PROTECTED_API_URL",
-        api_url.expose(),
-        plain_http,
-        Query::Allowed,
-    )?;
+    let plain_http = environment.plain_http()?;
+    let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http)?;
+    let api_url = parse_url("PROTECTED_API_URL", api_url.expose(), plain_http)?;
     let scope = environment.get("SCOPE")?;
     let scopes: Vec<String> = scope
         .iter()

@@ -88,6 +88,7 @@ impl OAuthClient {
     }
 
     /// Measures the lifetime of tokens by another clock.
+    #[cfg(feature = "test-util")]
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }

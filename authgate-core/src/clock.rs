@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use authgate_core::clock::{Clock, Moment};
+/// use authgate_core::test_util::{Clock, Moment};
 ///
 /// #[derive(Debug)]
 /// struct Stopped;

@@ -13,10 +13,23 @@ use crate::text::printable_url;
 
 pub use environment::Environment;
 use url::Refusal;
-pub use url::{PlainHttp, Query, parse_origin, parse_url};
+pub use url::{PlainHttp, parse_url, parse_url_without_query};
 pub(crate) use url::{check_url, is_loopback};
 
 /// The settings that a program reads from the environment or `.env`.
+///
+/// ```no_run
+/// # fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{Environment, Settings};
+///
+/// let settings = Settings::for_service(&Environment::load()?)?;
+/// if let Some(warning) = settings.warning() {
+///     eprintln!("warning: {warning}");
+/// }
+/// println!("{} at {}", settings.client_id, settings.authgate_url);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// `Debug` shows neither the secret nor the query of a URL.
 #[derive(Clone)]
@@ -69,22 +82,22 @@ impl Settings {
         client_id: &Secret,
         client_secret: Option<Secret>,
     ) -> Result<Self> {
-        let plain_http = plain_http(environment)?;
-        let parsed = |name: &str, value: &Secret, query| {
-            url::parse(value.expose(), plain_http, query).map_err(|refusal| match refusal {
-                Refusal::PlainHttp(_) => Error::permanent(format!(
-                    "{name} is refused: {refusal}, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one"
-                )),
-                Refusal::Other(_) => refusal.of(name),
-            })
+        let plain_http = environment.plain_http()?;
+        let refused = |name: &str, refusal: &Refusal| match refusal {
+            Refusal::PlainHttp(_) => Error::permanent(format!(
+                "{name} is refused: {refusal}, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one"
+            )),
+            Refusal::Other(_) => refusal.of(name),
         };
         // `DiscoveryClient::new` parses the server's URL again, because it takes any caller's. Here
         // the error names the variable.
-        parsed("AUTHGATE_URL", authgate_url, Query::Refused)?;
+        url::parse_without_query(authgate_url.expose(), plain_http)
+            .map_err(|refusal| refused("AUTHGATE_URL", &refusal))?;
         let api_url = environment
             .get("API_URL")?
-            .map(|value| parsed("API_URL", &value, Query::Allowed))
-            .transpose()?;
+            .map(|value| url::parse(value.expose(), plain_http))
+            .transpose()
+            .map_err(|refusal| refused("API_URL", &refusal))?;
         Ok(Self {
             authgate_url: authgate_url.expose().to_owned(),
             client_id: client_id.expose().to_owned(),
@@ -148,18 +161,4 @@ fn advice(error: &Error) -> Option<&'static str> {
         Error::WrongServer { .. } => Some("It comes from AUTHGATE_URL"),
         _ => None,
     }
-}
-
-/// Returns whether `AUTHGATE_ALLOW_HTTP` allows plain http to other machines.
-///
-/// # Errors
-///
-/// Returns the errors of [`Environment::switch`].
-pub fn plain_http(environment: &Environment) -> Result<PlainHttp> {
-    let is_allowed = environment.switch("AUTHGATE_ALLOW_HTTP")?;
-    Ok(if is_allowed {
-        PlainHttp::Anywhere
-    } else {
-        PlainHttp::Loopback
-    })
 }

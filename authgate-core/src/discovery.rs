@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use url::Url;
 
 use crate::clock::{Clock, Moment, SystemClock};
-use crate::config::{Query, parse_url};
+use crate::config::parse_url_without_query;
 use crate::error::{Error, Result};
 use crate::flight::SingleFlight;
 use crate::http::{HttpClient, Retry, get_json};
@@ -62,15 +62,11 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when the rule of [`parse_url`] refuses the URL.
+    /// [`Error::Other`] when the rule of [`parse_url`](crate::parse_url) refuses the URL, or when it
+    /// has a query.
     pub fn new(authgate_url: &str, http: HttpClient) -> Result<Self> {
         let issuer = Issuer::new(authgate_url);
-        parse_url(
-            "the server's URL",
-            issuer.as_str(),
-            http.plain_http(),
-            Query::Refused,
-        )?;
+        parse_url_without_query("the server's URL", issuer.as_str(), http.plain_http())?;
         let url = format!("{}{WELL_KNOWN_PATH}", issuer.as_str());
         let url = Url::parse(&url).map_err(|reason| {
             Error::permanent(format!("the server's URL is not a URL ({reason})"))
@@ -86,6 +82,7 @@ impl DiscoveryClient {
     }
 
     /// Caches the metadata for `time_to_live` instead of an hour, and measures it by `clock`.
+    #[cfg(feature = "test-util")]
     #[must_use]
     pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
         let Fetcher {

@@ -348,7 +348,7 @@ impl fmt::Display for Error {
 /// and what to do next.
 ///
 /// ```
-/// use authgate_core::error::in_one_line;
+/// use authgate_core::in_one_line;
 /// use std::io;
 ///
 /// let error = io::Error::from(io::ErrorKind::BrokenPipe);

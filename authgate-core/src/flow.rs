@@ -17,13 +17,13 @@ mod platform;
 mod prompt;
 mod redirect_uri;
 
-pub use crate::notice::Notice;
 pub use auth_code::{AuthCodeOptions, OutcomePage, run_auth_code_flow};
 pub use browser::{Browser, SystemBrowser};
 #[cfg(feature = "fuzzing")]
 pub use callback::Callback;
 pub use device::run_device_flow;
-pub use in_flight::{InFlight, InFlightGuard};
+pub use in_flight::InFlight;
 pub use platform::{Platform, System};
-pub use prompt::{BrowserPrompt, DevicePrompt, Prompt, StandardError};
+pub(crate) use prompt::StandardError;
+pub use prompt::{BrowserPrompt, DevicePrompt, Prompt};
 pub use redirect_uri::RedirectUri;

@@ -40,7 +40,7 @@ const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 /// An HTTP client made for tokens; clones share their connections.
 ///
 /// It follows no redirect (the token would go along), sends nothing to a URL that
-/// [`parse_url`](crate::config::parse_url) refuses, gives up after 5 s without a connection and
+/// [`parse_url`](crate::parse_url) refuses, gives up after 5 s without a connection and
 /// 30 s without a whole answer, stores no cookies, and sends no referrer. It never uses a proxy for
 /// loopback; for other hosts it honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
@@ -77,12 +77,12 @@ impl HttpClient {
 
     /// Returns the same client and connections with another rule for plain http.
     #[must_use]
-    pub fn with_plain_http(self, plain_http: PlainHttp) -> Self {
+    pub(crate) fn with_plain_http(self, plain_http: PlainHttp) -> Self {
         Self { plain_http, ..self }
     }
 
     /// Returns where this client allows plain http.
-    pub fn plain_http(&self) -> PlainHttp {
+    pub(crate) fn plain_http(&self) -> PlainHttp {
         self.plain_http
     }
 
@@ -92,7 +92,7 @@ impl HttpClient {
     ///
     /// [`Error::Other`] for a URL that no token may go to, certificates that cannot be read, or a
     /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
-    pub async fn execute(
+    pub(crate) async fn execute(
         &self,
         operation: &'static str,
         request: reqwest::Request,

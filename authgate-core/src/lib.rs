@@ -44,73 +44,86 @@
 //! `rustls::crypto::ring::default_provider().install_default()`, or enable reqwest's default
 //! features. The clients in this crate need neither.
 //!
-//! The modules form layers. A module uses only its own layer and layers with smaller numbers, and
-//! no modules depend on each other in a circle:
+//! All names are in this crate's root, and each is there once. The source is in modules, which form
+//! layers. A module uses only its own layer and layers with smaller numbers, and no modules depend
+//! on each other in a circle:
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`error`], [`secret`], [`text`], [`clock`] |
-//! | 1 | [`config`], [`http`], [`token`], `flight`, `jwt`, `notice` |
-//! | 2 | [`discovery`], `store` |
-//! | 3 | [`client`], [`resource`] |
-//! | 4 | [`token_source`], [`bearer`] |
+//! | 0 | `error`, `secret`, `text`, `clock` |
+//! | 1 | `config`, `http`, `token`, `flight`, `jwt`, `notice` |
+//! | 2 | `discovery`, `store` |
+//! | 3 | `client`, `resource` |
+//! | 4 | `token_source`, `bearer` |
 //! | 5 | `flow` |
 //! | 6 | `login` |
-//! | 7 | `fuzzing` |
+//! | 7 | `test_util`, `fuzzing` |
 //!
 //! `store`, `flow` and `login` need the cargo feature `login`, which a service can leave out.
-//! `fuzzing` exists for the fuzz targets only.
+//! `test_util` has what only our tests and benchmarks touch, and `fuzzing` what only the fuzz
+//! targets touch; each has a cargo feature of its own.
 
 // Only the programs decide what the user sees, so the library must not print.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+// Without its feature, `test_util` is not there, and what it would make public is `pub` for nothing.
+// With the feature, these lints still find a `pub` that nobody can reach.
+#![cfg_attr(not(feature = "test-util"), allow(unreachable_pub, unused_imports))]
 
-pub mod clock;
-pub mod error;
-pub mod secret;
-pub mod text;
+mod clock;
+mod error;
+mod secret;
+mod text;
 
-pub mod config;
+mod config;
 mod flight;
-pub mod http;
+mod http;
 mod jwt;
 #[cfg(feature = "login")]
-pub mod notice;
-pub mod token;
+mod notice;
+mod token;
 
-pub mod discovery;
+mod discovery;
 #[cfg(feature = "login")]
-pub mod store;
+mod store;
 
-pub mod client;
-pub mod resource;
+mod client;
+mod resource;
 
-pub mod bearer;
-pub mod token_source;
-
-#[cfg(feature = "login")]
-pub mod flow;
+mod bearer;
+mod token_source;
 
 #[cfg(feature = "login")]
-pub mod login;
+mod flow;
+
+#[cfg(feature = "login")]
+mod login;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 
-pub use bearer::BearerAuth;
+// A test holds the list of these names, so that a new one is a decision.
+pub use bearer::{BearerAuth, RequestBuilder};
 #[cfg(feature = "login")]
-pub use client::AuthorizationRequest;
+pub use client::{AuthorizationRequest, AuthorizationUrl};
 pub use client::{DeviceAuth, Introspection, OAuthClient};
-pub use config::{Environment, PlainHttp, Settings};
+pub use config::{Environment, PlainHttp, Settings, parse_url};
 pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Issuer, Metadata};
-pub use error::{Error, Result};
-pub use http::HttpClient;
+pub use error::{Cause, Error, Result, TransportFailure, in_one_line};
 #[cfg(feature = "login")]
-pub use login::{FlowMode, LoginOptions, Session, authenticate};
+pub use flow::{Browser, BrowserPrompt, DevicePrompt, InFlight, Prompt, RedirectUri};
+pub use http::{Body, BodyEnd, HttpClient, read_body};
+#[cfg(feature = "login")]
+pub use login::{FlowMode, LoginOptions, Logout, Session, authenticate, logout};
+#[cfg(feature = "login")]
+pub use notice::Notice;
 pub use resource::{TokenInfo, UserInfo};
 pub use secret::{Secret, mask};
-pub use token::{Freshness, Token};
-pub use token_source::TokenSource;
+pub use text::{excerpt, printable_url};
+pub use token::Token;
+pub use token_source::{TokenSource, TokenSourceBuilder};
 
-// Our public signatures use types of these crates.
-pub use {reqwest, url};
+// Our public signatures use types of this crate, of which `reqwest::Url` is one.
+pub use reqwest;

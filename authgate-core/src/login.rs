@@ -43,6 +43,18 @@ pub enum FlowMode {
 
 /// Logs a person in, and returns a client and a token that are ready for use.
 ///
+/// ```no_run
+/// # async fn example() -> authgate_core::Result<()> {
+/// use authgate_core::{BearerAuth, LoginOptions, authenticate};
+///
+/// let options = LoginOptions::new("https://auth.example.com", "desktop").scopes(["profile", "email"]);
+/// let mut session = authenticate(options).await?;
+/// let user = session.validate().await?;
+/// let api = BearerAuth::new(session.token_source());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Uses a stored token again if this server issued it, and refreshes it if it is about to expire.
 /// Processes refresh one at a time, so that one asks the server and the others use its token. If no
 /// stored token can be used, a flow runs, and the new token is stored.
@@ -56,22 +68,15 @@ pub enum FlowMode {
 ///
 /// # Errors
 ///
-/// The errors of [`DiscoveryClient::fetch`], of the flows ([`run_auth_code_flow`],
-/// [`run_device_flow`]), and, with an expired token, of [`OAuthClient::refresh_token`];
-/// [`Error::Other`] when another process does not release the lock of the stores. After an error,
-/// the stored login is still stored.
+/// * Those of [`DiscoveryClient::fetch`] and, with an expired token, of
+///   [`OAuthClient::refresh_token`].
+/// * [`Error::Other`] when another process does not release the lock of the stores, when the server
+///   or the client's registration does not allow a flow, or when nobody is there to log in.
+/// * From the browser flow, [`Error::BrowserUnavailable`] and [`Error::LoginExpired`] (the device
+///   flow may work), [`Error::LoginRefused`] and [`Error::Callback`]; from the device flow,
+///   [`Error::LoginExpired`]; from both, [`Error::Denied`] and the errors of the requests.
 ///
-/// ```no_run
-/// # async fn example() -> authgate_core::Result<()> {
-/// use authgate_core::{BearerAuth, LoginOptions, authenticate};
-///
-/// let options = LoginOptions::new("https://auth.example.com", "desktop").scopes(["profile", "email"]);
-/// let mut session = authenticate(options).await?;
-/// let user = session.validate().await?;
-/// let api = BearerAuth::new(session.token_source());
-/// # Ok(())
-/// # }
-/// ```
+/// After an error, the stored login is still stored.
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     let stores = Stores::new(&options);
     let login = Login::begin(options, stores).await?;

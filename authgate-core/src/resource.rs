@@ -12,7 +12,7 @@ use crate::secret::Secret;
 ///
 /// Members that the server left out, or sent with another type, are `None`: AuthGate sends most of
 /// them only with the scope `profile` or `email`. All are as the server wrote them, so pass them
-/// through [`printable`](crate::text::printable) before you show them to a person.
+/// through [`excerpt`](crate::excerpt) before you show them to a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserInfo {

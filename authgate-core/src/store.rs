@@ -98,6 +98,7 @@ pub struct StoredToken {
 
 impl StoredToken {
     /// Creates a Bearer token with no other details; fill in the rest.
+    #[cfg(feature = "test-util")]
     pub fn new(access_token: Secret) -> Self {
         Self {
             access_token,

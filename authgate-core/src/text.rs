@@ -11,17 +11,19 @@ use url::Url;
 /// How many characters of a server's explanation we show.
 pub(crate) const EXPLANATION_LENGTH: usize = 300;
 
-/// Makes a text one safe line: control, BiDi and invisible characters, including line breaks and
-/// tabs, become visible escapes.
-///
-/// ```
-/// assert_eq!(authgate_core::text::printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\nc");
-/// ```
+/// Escapes like [`excerpt`], and cuts nothing.
 pub fn printable(text: &str) -> String {
     escape(text, |_| false)
 }
 
-/// Escapes like [`printable`] and cuts the result to `limit` characters; `...` marks the cut.
+/// Makes text from a server one safe line of at most `limit` characters; `...` marks a cut.
+///
+/// Control, BiDi and invisible characters, including line breaks and tabs, become visible escapes.
+///
+/// ```
+/// assert_eq!(authgate_core::excerpt("a\u{1b}[2Jb\nc", 300), r"a\u{1b}[2Jb\nc");
+/// assert_eq!(authgate_core::excerpt("Jane Doe", 4), "Jane...");
+/// ```
 pub fn excerpt(text: &str, limit: usize) -> String {
     let start = text
         .char_indices()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment, SystemClock};
 use crate::secret::Secret;
 
 /// A token as the token endpoint granted it (RFC 6749 section 5.1).
@@ -23,8 +23,9 @@ pub struct Token {
     /// ones.
     pub scope: Option<String>,
     /// The moment just before the request for the token was sent.
-    pub obtained: Moment,
-    /// How long the token is valid from then on; `None` if the server did not say.
+    pub(crate) obtained: Moment,
+    /// How long the token is valid from the request for it on; `None` if the server did not say.
+    /// [`Token::expires_in`] tells how much of that is left.
     pub lifetime: Option<Duration>,
 }
 
@@ -42,6 +43,11 @@ pub enum Freshness {
 }
 
 impl Freshness {
+    /// Returns how fresh `token` is at `now`, if it is refreshed `margin` before it expires.
+    pub fn of(token: &Token, now: Moment, margin: Duration) -> Self {
+        Self::new(token.lifetime, now.since(token.obtained), margin)
+    }
+
     pub(crate) fn new(lifetime: Option<Duration>, age: Duration, margin: Duration) -> Self {
         let Some(lifetime) = lifetime else {
             return Self::Unlimited;
@@ -55,12 +61,14 @@ impl Freshness {
 }
 
 impl Token {
-    /// Returns how fresh the token is at `now`, if it is refreshed `margin` before it expires.
+    /// Returns how long the token is still valid: zero if it has expired, `None` if the server did
+    /// not say.
     ///
-    /// We count from before the request was sent, by the client's own clock, so that neither the
+    /// We count from before the request was sent, by this machine's own clock, so that neither the
     /// network's delay nor a wrong date on either side makes an expired token look fresh.
-    pub fn freshness(&self, now: Moment, margin: Duration) -> Freshness {
-        Freshness::new(self.lifetime, now.since(self.obtained), margin)
+    pub fn expires_in(&self) -> Option<Duration> {
+        let age = SystemClock.now().since(self.obtained);
+        self.lifetime.map(|lifetime| lifetime.saturating_sub(age))
     }
 
     /// Copies from `previous` what the answer to a refresh left out: the refresh token stays valid,

@@ -3,12 +3,8 @@
 use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
-use authgate_core::config::{PlainHttp, parse_origin};
-use authgate_core::error::in_one_line;
-use authgate_core::flow::RedirectUri;
-use authgate_core::login::FlowMode;
-use authgate_core::url::Origin;
-use authgate_core::{Environment, Error};
+use authgate_core::reqwest::Url;
+use authgate_core::{Environment, Error, FlowMode, PlainHttp, RedirectUri, in_one_line, parse_url};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -35,7 +31,7 @@ pub(crate) struct Arguments {
     /// Trust a server that the login server names for a part of the login, such as https://login.example.com; may be
     /// given several times [variable: AUTHGATE_TRUSTED_ORIGINS, separated by blanks, never in .env]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
-    pub(crate) trust_origin: Vec<Origin>,
+    pub(crate) trust_origin: Vec<Url>,
 
     /// Replace a login of the same client at another server; with --logout, delete it
     #[arg(long)]
@@ -93,8 +89,8 @@ fn flow_mode(name: &str) -> Result<FlowMode, &'static str> {
     }
 }
 
-fn origin(value: &str) -> Result<Origin, Error> {
-    parse_origin("the origin", value, PlainHttp::Anywhere)
+fn origin(value: &str) -> Result<Url, Error> {
+    parse_url("the origin", value, PlainHttp::Anywhere)
 }
 
 fn variable<T, E: Display>(

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::flow::InFlight;
+use authgate_core::InFlight;
 use tokio::time::timeout;
 
 use crate::terminal::say;

@@ -16,9 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::flow::InFlight;
-use authgate_core::login::logout;
-use authgate_core::{Environment, Error, LoginOptions, Settings, authenticate};
+use authgate_core::{Environment, Error, InFlight, LoginOptions, Settings, authenticate, logout};
 use clap::Parser;
 
 use arguments::{Arguments, with_advice};

@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use authgate_core::clock::{Clock, SystemClock};
-use authgate_core::login::Logout;
-use authgate_core::text::excerpt;
-use authgate_core::{Error, Settings, Token, TokenInfo, UserInfo, mask};
+use authgate_core::{Error, Logout, Settings, Token, TokenInfo, UserInfo, excerpt, mask};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -28,12 +25,9 @@ impl<'a> Report<'a> {
         user: Result<UserInfo, Error>,
         token_info: Result<TokenInfo, Error>,
     ) -> Self {
-        let remaining = token
-            .lifetime
-            .map(|lifetime| lifetime.saturating_sub(SystemClock.now().since(token.obtained)));
         Self {
             token,
-            remaining,
+            remaining: token.expires_in(),
             user,
             token_info,
         }

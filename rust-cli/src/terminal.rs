@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use authgate_core::flow::{DevicePrompt, Prompt};
+use authgate_core::{DevicePrompt, Prompt};
 
 /// The prompt of a person at a terminal.
 pub(crate) struct Terminal {

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::http::{Body, BodyEnd, read_body};
 use authgate_core::{
-    BearerAuth, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings, TokenSource,
+    BearerAuth, Body, BodyEnd, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings,
+    TokenSource, read_body,
 };
 
 const USAGE: &str = "\

@@ -6,9 +6,8 @@
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
-use authgate_core::Result;
-use authgate_core::Secret;
 use authgate_core::fuzzing::Callback;
+use authgate_core::{Result, Secret};
 use authgate_core_fuzz::{ISSUER, block_on};
 use invariants::callback::{check_page, check_refusal};
 use libfuzzer_sys::fuzz_target;

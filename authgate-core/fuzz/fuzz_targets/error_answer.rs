@@ -9,8 +9,7 @@ mod invariants;
 use std::time::{Duration, SystemTime};
 
 use authgate_core::Secret;
-use authgate_core::clock::Moment;
-use authgate_core::store::StoredToken;
+use authgate_core::test_util::{Moment, StoredToken};
 use authgate_core_fuzz::{answer_with, block_on, client};
 use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, check_error};
 use libfuzzer_sys::fuzz_target;

@@ -42,12 +42,16 @@ pub struct DeviceAuth {
     pub verification_uri: Url,
     /// The same page with the code in its URL, for a QR code; only if it is on the same site.
     pub verification_uri_complete: Option<Url>,
-    /// How long the code is valid, counted from `requested`; at most 30 minutes.
+    /// How long the code is valid, counted from the request for it; at most 30 minutes.
     pub expires_in: Duration,
     /// The shortest time between two polls.
     pub interval: Duration,
     /// The moment just before the code was requested.
-    pub requested: Moment,
+    #[cfg_attr(
+        not(feature = "login"),
+        expect(dead_code, reason = "only the device flow reads it")
+    )]
+    pub(crate) requested: Moment,
 }
 
 impl OAuthClient {

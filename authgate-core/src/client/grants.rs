@@ -95,8 +95,8 @@ impl OAuthClient {
     /// Exchanges an authorization code for a token (RFC 6749 section 4.1.3) with PKCE (RFC 7636
     /// section 4.5).
     ///
-    /// `redirect_uri` must be exactly the one of [`OAuthClient::authorize_url`]. A code is
-    /// valid for one use, so we repeat the request only if the server cannot have seen it.
+    /// `redirect_uri` must be exactly the one of the authorization request. A code is valid for one
+    /// use, so we repeat the request only if the server cannot have seen it.
     ///
     /// # Errors
     ///

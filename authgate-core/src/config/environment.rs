@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::url::PlainHttp;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -17,6 +18,17 @@ const FILE_LIMIT: u64 = 64 * 1024;
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Variables from the process environment or, if it does not set them, from `.env`.
+///
+/// ```no_run
+/// # fn example() -> authgate_core::Result<()> {
+/// use authgate_core::Environment;
+///
+/// let environment = Environment::load()?;
+/// let [client_id, client_secret] = environment.require(["CLIENT_ID", "CLIENT_SECRET"])?;
+/// let scope = environment.get("SCOPE")?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// We read the file in the current directory only, because a file in a parent directory may belong
 /// to somebody else. We never write to the process environment. `Debug` shows the names, but no
@@ -104,6 +116,20 @@ impl Environment {
             )));
         }
         self.get(name)
+    }
+
+    /// Returns whether `AUTHGATE_ALLOW_HTTP` allows plain http to other machines.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Environment::switch`].
+    pub fn plain_http(&self) -> Result<PlainHttp> {
+        let is_allowed = self.switch("AUTHGATE_ALLOW_HTTP")?;
+        Ok(if is_allowed {
+            PlainHttp::Anywhere
+        } else {
+            PlainHttp::Loopback
+        })
     }
 
     /// Returns the values of all these variables, in the same order.

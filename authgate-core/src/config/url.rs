@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::{Host, Origin, Url};
+use url::{Host, Url};
 
 use crate::error::{Error, Result};
 use crate::text;
@@ -17,31 +17,32 @@ pub enum PlainHttp {
     Anywhere,
 }
 
-/// Whether a URL may carry a query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Query {
-    /// No query, because a server's own address never has one.
-    Refused,
-    /// A query is allowed, as in a token or API URL.
-    Allowed,
-}
-
-/// Parses a URL that was given as `name`, and refuses one that no token may go to.
+/// Parses a URL that was given as `name`, such as a token URL or an API URL, and refuses one that no
+/// token may go to.
+///
+/// ```
+/// use authgate_core::{PlainHttp, parse_url};
+///
+/// assert!(parse_url("API_URL", "https://api.example.com/v1?page=1", PlainHttp::Loopback).is_ok());
+/// assert!(parse_url("API_URL", "http://api.example.com", PlainHttp::Loopback).is_err());
+/// ```
 ///
 /// # Errors
 ///
 /// [`Error::Other`] with that name and the reason: not a URL, a scheme other than `https` or (as
-/// `plain_http` allows) `http`, a user name or password, a fragment, a query where none is allowed,
-/// white space or control characters. The message does not contain the URL's password.
+/// `plain_http` allows) `http`, a user name or password, a fragment, white space or control
+/// characters. The message does not contain the URL's password.
+pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp) -> Result<Url> {
+    parse(value, plain_http).map_err(|refusal| refusal.of(name))
+}
+
+/// Parses a URL like [`parse_url`], and refuses a query, which a server's own URL never has.
 ///
-/// ```
-/// use authgate_core::config::{PlainHttp, Query, parse_url};
+/// # Errors
 ///
-/// assert!(parse_url("API_URL", "https://api.example.com/v1?page=1", PlainHttp::Loopback, Query::Allowed).is_ok());
-/// assert!(parse_url("API_URL", "http://api.example.com", PlainHttp::Loopback, Query::Allowed).is_err());
-/// ```
-pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp, query: Query) -> Result<Url> {
-    parse(value, plain_http, query).map_err(|refusal| refusal.of(name))
+/// The errors of [`parse_url`], and [`Error::Other`] for a query.
+pub fn parse_url_without_query(name: &str, value: &str, plain_http: PlainHttp) -> Result<Url> {
+    parse_without_query(value, plain_http).map_err(|refusal| refusal.of(name))
 }
 
 /// Why no token may go to a URL. The texts are safe to print.
@@ -71,7 +72,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-pub(super) fn parse(value: &str, plain_http: PlainHttp, query: Query) -> Result<Url, Refusal> {
+pub(super) fn parse(value: &str, plain_http: PlainHttp) -> Result<Url, Refusal> {
     // The parser would drop some of these characters and percent-encode others, but nobody means to
     // write them.
     if value
@@ -88,28 +89,15 @@ pub(super) fn parse(value: &str, plain_http: PlainHttp, query: Query) -> Result<
         ))
     })?;
     check_url(&url, plain_http)?;
-    if query == Query::Refused && url.query().is_some() {
-        return Err(refused("it has a query (?...). Remove it"));
-    }
     Ok(url)
 }
 
-/// Parses an origin (RFC 6454) that was given as `name`: a URL with a scheme, a host and perhaps a
-/// port, such as `https://login.example.com`.
-///
-/// # Errors
-///
-/// [`Error::Other`] with that name and the reason: the URL is refused by the rule of [`parse_url`],
-/// or it has a path.
-pub fn parse_origin(name: &str, value: &str, plain_http: PlainHttp) -> Result<Origin> {
-    let url = parse_url(name, value, plain_http, Query::Refused)?;
-    if url.path() != "/" {
-        return Err(Error::permanent(format!(
-            "{name} has a path: write only scheme and host, such as {}",
-            text::printable(&url.origin().ascii_serialization())
-        )));
+pub(super) fn parse_without_query(value: &str, plain_http: PlainHttp) -> Result<Url, Refusal> {
+    let url = parse(value, plain_http)?;
+    if url.query().is_some() {
+        return Err(refused("it has a query (?...). Remove it"));
     }
-    Ok(url.origin())
+    Ok(url)
 }
 
 /// Applies the rule to a URL from any source.

@@ -96,19 +96,6 @@ impl std::fmt::Debug for OutcomePage {
 
 /// Logs a person in through a browser (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 ///
-/// ```no_run
-/// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
-/// use authgate_core::flow::{AuthCodeOptions, Platform, StandardError, run_auth_code_flow};
-///
-/// let scopes = ["profile".to_owned()];
-/// let browser = Platform::current().browser();
-/// let (token, page) =
-///     run_auth_code_flow(&client, &scopes, &AuthCodeOptions::default(), &browser, &StandardError).await?;
-/// page.saved().await;
-/// # Ok(())
-/// # }
-/// ```
-///
 /// Listens at the redirect URI, shows the authorization URL through `prompt`, opens it in
 /// `browser`, waits for the browser to come back, and exchanges the code. The caller stores the
 /// token and then tells the [`OutcomePage`] how that went. Only then does the browser get its page.

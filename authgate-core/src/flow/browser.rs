@@ -1,6 +1,8 @@
 //! Opens a URL in the person's browser.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "test-util")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -72,6 +74,7 @@ impl SystemBrowser {
     }
 
     /// Returns the launcher program, or `None` if the browser cannot be opened.
+    #[cfg(feature = "test-util")]
     pub fn program(&self) -> Option<&Path> {
         self.launcher
             .as_ref()

@@ -24,16 +24,6 @@ const LAST_POLL_MARGIN: Duration = Duration::from_secs(1);
 
 /// Logs a person in with a code that they enter on another device (RFC 8628).
 ///
-/// ```no_run
-/// # async fn example(client: authgate_core::OAuthClient) -> authgate_core::Result<()> {
-/// use authgate_core::flow::{InFlight, StandardError, run_device_flow};
-///
-/// let scopes = ["profile".to_owned()];
-/// let token = run_device_flow(&client, &scopes, &StandardError, &InFlight::default()).await?;
-/// # Ok(())
-/// # }
-/// ```
-///
 /// Requests a code, shows it through `prompt`, and polls until the person has approved, as long as
 /// the code is valid but for at most 30 minutes. The first poll follows after one interval, and the
 /// last one just before the code expires, unless the interval forbids it. 429, 5xx, lost

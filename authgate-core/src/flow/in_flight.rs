@@ -5,16 +5,24 @@ use tokio::sync::watch;
 /// Counts the work that a Ctrl-C should wait for briefly: the server is processing a code or a
 /// refresh token, or a token is being saved. Clones share one count.
 ///
-/// ```
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// use authgate_core::flow::InFlight;
+/// ```no_run
+/// # async fn example(ctrl_c: impl Future<Output = ()>) -> authgate_core::Result<()> {
+/// use authgate_core::{InFlight, LoginOptions, authenticate};
 ///
 /// let in_flight = InFlight::default();
-/// let saving = in_flight.enter();
-/// assert!(!in_flight.is_idle());
-/// drop(saving);
-/// in_flight.idle().await;
-/// # });
+/// let options = LoginOptions::new("https://auth.example.com", "desktop").in_flight(in_flight.clone());
+/// let mut login = Box::pin(authenticate(options));
+/// tokio::select! {
+///     session = &mut login => println!("{:?}", session?.token()),
+///     () = ctrl_c => {
+///         tokio::select! {
+///             _ = login => {}
+///             () = in_flight.idle() => {}
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct InFlight(watch::Sender<usize>);
@@ -22,11 +30,11 @@ pub struct InFlight(watch::Sender<usize>);
 /// Counts one piece of work until it is dropped.
 #[derive(Debug)]
 #[must_use = "the work is over when this is dropped"]
-pub struct InFlightGuard(watch::Sender<usize>);
+pub(crate) struct InFlightGuard(watch::Sender<usize>);
 
 impl InFlight {
     /// Starts a piece of work.
-    pub fn enter(&self) -> InFlightGuard {
+    pub(crate) fn enter(&self) -> InFlightGuard {
         self.0.send_modify(|count| *count += 1);
         InFlightGuard(self.0.clone())
     }

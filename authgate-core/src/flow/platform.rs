@@ -11,7 +11,8 @@ use super::browser_variable;
 /// up; a test supplies its own.
 ///
 /// ```
-/// use authgate_core::flow::{Browser, Platform, System};
+/// use authgate_core::Browser;
+/// use authgate_core::test_util::{Platform, System};
 ///
 /// let over_ssh = Platform {
 ///     system: System::Unix,

@@ -19,7 +19,7 @@ use crate::text;
 /// ```
 /// use std::sync::Mutex;
 ///
-/// use authgate_core::flow::Prompt;
+/// use authgate_core::Prompt;
 ///
 /// /// Collects the text for a window.
 /// struct Window(Mutex<String>);
@@ -88,7 +88,7 @@ impl<P: Prompt + ?Sized> Prompt for Arc<P> {
 
 /// The default prompt: plain lines on standard error.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct StandardError;
+pub(crate) struct StandardError;
 
 impl Prompt for StandardError {
     fn show(&self, text: &str) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::Host;
 
-use crate::config::{PlainHttp, Query, is_loopback, parse_url};
+use crate::config::{PlainHttp, is_loopback, parse_url_without_query};
 use crate::error::{Error, Result};
 use crate::text;
 
@@ -17,7 +17,7 @@ const HTTP_PORT: u16 = 80;
 /// listen on its host, port and path. The default is `http://127.0.0.1:8088/callback`.
 ///
 /// ```
-/// use authgate_core::flow::RedirectUri;
+/// use authgate_core::RedirectUri;
 ///
 /// assert!(RedirectUri::parse("http://localhost:8888/callback").is_ok());
 /// assert!(RedirectUri::parse("http://localhost/callback").is_err());
@@ -44,7 +44,7 @@ impl RedirectUri {
                 Self::default()
             )))
         };
-        let url = parse_url("the redirect URI", uri, PlainHttp::Anywhere, Query::Refused)?;
+        let url = parse_url_without_query("the redirect URI", uri, PlainHttp::Anywhere)?;
         let Some(host) = url
             .host()
             .filter(|_| url.scheme() == "http" && is_loopback(&url))

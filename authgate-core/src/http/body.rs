@@ -25,7 +25,8 @@ pub enum BodyEnd {
 }
 
 impl Body {
-    /// Returns the body for display: [`text::printable_body`] of its bytes.
+    /// Returns the body for display: line breaks and tabs stay, other control, BiDi and invisible
+    /// characters become visible escapes, and bytes that are not UTF-8 become U+FFFD.
     pub fn printable(&self) -> String {
         text::printable_body(&self.bytes)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Origin;
+use url::{Origin, Url};
 
 use super::FlowMode;
 use crate::config::PlainHttp;
@@ -110,12 +110,12 @@ impl LoginOptions {
         }
     }
 
-    /// Trusts the endpoints that the server names at these origins, besides those at its own. Default:
-    /// none. Take them from the user, never from a file in the current folder: a hostile server
-    /// that borrows another one's login page would name that one here (RFC 9700 section 4.4).
-    pub fn trusted_origins(self, trusted_origins: impl IntoIterator<Item = Origin>) -> Self {
+    /// Trusts the endpoints that the server names at the origins of these URLs, besides those at its
+    /// own. Default: none. Take them from the user, never from a file in the current folder: a hostile
+    /// server that borrows another one's login page would name that one here (RFC 9700 section 4.4).
+    pub fn trusted_origins(self, trusted: impl IntoIterator<Item = Url>) -> Self {
         Self {
-            trusted_origins: trusted_origins.into_iter().collect(),
+            trusted_origins: trusted.into_iter().map(|url| url.origin()).collect(),
             ..self
         }
     }
@@ -165,6 +165,7 @@ impl LoginOptions {
 
     /// Sets where logins are stored. Default: the keyring, and `~/.authgate-tokens.json` if there
     /// is none.
+    #[cfg(feature = "test-util")]
     pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
         Self {
             store: Some(store.into()),
@@ -173,6 +174,7 @@ impl LoginOptions {
     }
 
     /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
+    #[cfg(feature = "test-util")]
     pub fn platform(self, platform: Platform) -> Self {
         Self {
             platform: Arc::new(platform),

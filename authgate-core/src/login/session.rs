@@ -12,6 +12,17 @@ use crate::token_source::TokenSource;
 
 /// A client and a token that are ready for use, returned by [`authenticate`](super::authenticate).
 ///
+/// ```no_run
+/// # async fn example(mut session: authgate_core::Session) -> authgate_core::Result<()> {
+/// let user = session.validate().await?;
+/// println!("{} has {}", user.sub.unwrap_or_default(), session.token().access_token.masked());
+///
+/// let api = authgate_core::BearerAuth::new(session.token_source());
+/// let response = api.get("https://api.example.com/v1/me").send().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// `Debug` shows no secret.
 #[derive(Debug)]
 pub struct Session {

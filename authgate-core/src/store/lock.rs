@@ -34,7 +34,7 @@ pub enum LoginLock {
 #[derive(Debug)]
 pub enum LoginGuard {
     /// No other process can have the lock while this file is open.
-    Locked(File),
+    Locked(#[allow(dead_code, reason = "only held, because closing it releases the lock")] File),
     /// Another process may change the stores at the same time, for this reason.
     Unlocked(String),
 }

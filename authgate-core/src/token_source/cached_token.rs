@@ -77,7 +77,7 @@ impl CachedToken {
     }
 
     pub(super) fn freshness(&self, now: Moment) -> Freshness {
-        self.token.freshness(now, self.margin)
+        Freshness::of(&self.token, now, self.margin)
     }
 
     pub(crate) fn access_token(&self) -> &Secret {

@@ -15,9 +15,8 @@ mod stored_token;
 
 use std::time::Duration;
 
-use authgate_core::notice::Notices;
-use authgate_core::store::{
-    FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredToken, TokenStore,
+use authgate_core::test_util::{
+    FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, Notices, StoredToken, TokenStore,
 };
 use authgate_core::{LoginOptions, Result, Secret, authenticate};
 

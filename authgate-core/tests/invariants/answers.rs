@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use authgate_core::config::PlainHttp;
-use authgate_core::{DeviceAuth, Error, Introspection, Metadata, Result, Secret, Token};
+use authgate_core::test_util::{Freshness, Moment};
+use authgate_core::{DeviceAuth, Error, Introspection, Metadata, PlainHttp, Result, Secret, Token};
 
 use super::text::assert_is_harmless;
 use super::url::assert_may_get_a_secret;
@@ -61,7 +61,9 @@ pub(crate) fn check_token(result: &Result<Token>, sent: &[&str]) {
     let is_empty = |secret: &Option<Secret>| secret.as_ref().is_some_and(Secret::is_empty);
     assert!(!is_empty(&token.refresh_token) && !is_empty(&token.id_token));
     // The clock may show any time.
-    token.freshness(token.obtained, Duration::MAX);
+    for now in [Duration::ZERO, Duration::MAX] {
+        Freshness::of(token, Moment::after_start(now), Duration::MAX);
+    }
 }
 
 pub(crate) fn check_metadata(result: &Result<impl AsRef<Metadata>>, issuer: &str) {

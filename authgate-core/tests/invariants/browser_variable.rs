@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use authgate_core::flow::{Platform, System};
+use authgate_core::test_util::{Platform, System};
 
 /// Checks any value of `BROWSER`, on a machine where every program exists.
 pub(crate) fn check(variable: &str) {

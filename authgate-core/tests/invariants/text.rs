@@ -1,6 +1,7 @@
 //! Text that was made safe to print is safe.
 
-use authgate_core::text::{excerpt, printable, printable_body};
+use authgate_core::excerpt;
+use authgate_core::test_util::{printable, printable_body};
 
 /// Checks any text.
 pub(crate) fn check(text: &str) {

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use authgate_core::Secret;
-use authgate_core::notice::Notices;
-use authgate_core::store::{FileStore, LoginLock, StoredToken, TokenStore};
+use authgate_core::test_util::{FileStore, LoginLock, Notices, StoredToken, TokenStore};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 

@@ -2,8 +2,7 @@
 
 use std::error::Error as _;
 
-use authgate_core::client::DeviceAuth;
-use authgate_core::{Error, HttpClient, OAuthClient, Result, Secret, Token};
+use authgate_core::{DeviceAuth, Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use authgate_core::flow::run_auth_code_flow;
+use authgate_core::test_util::run_auth_code_flow;
 use authgate_core::{Error, FlowMode};
 use authgate_dev_server::DevServer;
 use authgate_test_support::Port;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use authgate_core::TokenSource;
-use authgate_core::clock::{Clock, SystemClock};
+use authgate_core::test_util::{Clock, SystemClock};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use google_cloud_auth::credentials::{Credentials, user_account};
 use http::Extensions;

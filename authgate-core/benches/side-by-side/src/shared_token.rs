@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use authgate_core::TokenSource;
-use authgate_core::clock::{Clock, Moment, SystemClock};
+use authgate_core::test_util::{Clock, Moment, SystemClock};
 use authgate_dev_server::{DevServer, DevServerBuilder, Endpoint, Fault, Times};
 use tokio::runtime::Runtime;
 

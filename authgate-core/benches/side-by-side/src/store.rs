@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use authgate_core::Secret;
-use authgate_core::notice::Notices;
-use authgate_core::store::{FileStore, LoginLock, StoredToken, TokenStore};
+use authgate_core::test_util::{FileStore, LoginLock, Notices, StoredToken, TokenStore};
 
 use crate::programs::Programs;
 use crate::python::Answers;

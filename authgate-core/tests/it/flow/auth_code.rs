@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use authgate_core::flow::run_auth_code_flow;
+use authgate_core::test_util::run_auth_code_flow;
 use authgate_core::{Endpoints, Error, HttpClient, OAuthClient};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::Port;

@@ -1,7 +1,8 @@
 //! Whether a browser can be opened, and what happens when it is.
 
-use authgate_core::flow::System::{MacOs, Unix, Windows};
-use authgate_core::flow::{Browser, SystemBrowser};
+use authgate_core::Browser;
+use authgate_core::test_util::System::{MacOs, Unix, Windows};
+use authgate_core::test_util::SystemBrowser;
 use insta::assert_snapshot;
 use url::Url;
 
@@ -178,8 +179,8 @@ mod launching {
     use std::process::Command;
     use std::time::Duration;
 
-    use authgate_core::Result;
-    use authgate_core::flow::{Browser, SystemBrowser};
+    use authgate_core::test_util::SystemBrowser;
+    use authgate_core::{Browser, Result};
     use authgate_test_support::{Home, until};
     use tokio::time::{Instant, resume};
     use url::Url;

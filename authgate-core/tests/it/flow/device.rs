@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use authgate_core::Error;
-use authgate_core::flow::{InFlight, run_device_flow};
+use authgate_core::test_util::run_device_flow;
+use authgate_core::{Error, InFlight};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use insta::assert_snapshot;
 use serde_json::json;

@@ -1,6 +1,7 @@
 //! Which redirect URIs are accepted, and what happens if the port is in use.
 
-use authgate_core::flow::{RedirectUri, run_auth_code_flow};
+use authgate_core::RedirectUri;
+use authgate_core::test_util::run_auth_code_flow;
 use authgate_dev_server::DevServer;
 use authgate_test_support::http;
 use insta::assert_snapshot;

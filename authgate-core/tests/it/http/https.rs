@@ -1,8 +1,7 @@
 //! Failures before a connection is encrypted. Trusted certificates are tested with `rust-m2m`,
 //! because `SSL_CERT_FILE` applies to a whole process.
 
-use authgate_core::error::TransportFailure;
-use authgate_core::{DiscoveryClient, Error, HttpClient};
+use authgate_core::{DiscoveryClient, Error, HttpClient, TransportFailure};
 use authgate_dev_server::DevServer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;

@@ -1,6 +1,7 @@
 //! Text from a server is made safe before a person sees it.
 
-use authgate_core::text::{excerpt, printable, printable_body, printable_url};
+use authgate_core::test_util::{printable, printable_body};
+use authgate_core::{excerpt, printable_url};
 
 #[test]
 fn terminal_control_characters_become_visible() {

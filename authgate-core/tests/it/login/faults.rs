@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use authgate_core::flow::Prompt;
-use authgate_core::notice::Notices;
-use authgate_core::store::{FallbackStore, FileStore, LoginLock, StoredToken, TokenStore};
-use authgate_core::{Result, Session, authenticate};
+use authgate_core::test_util::{
+    FallbackStore, FileStore, LoginLock, Notices, StoredToken, TokenStore,
+};
+use authgate_core::{Prompt, Result, Session, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, LIMIT, until};
 use insta::assert_snapshot;

@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use authgate_core::flow::SystemBrowser;
-use authgate_core::login::logout;
-use authgate_core::store::TokenStore;
-use authgate_core::url::Url;
-use authgate_core::{Error, FlowMode, LoginOptions, authenticate};
+use authgate_core::reqwest::Url;
+use authgate_core::test_util::{SystemBrowser, TokenStore};
+use authgate_core::{Error, FlowMode, LoginOptions, authenticate, logout};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::Home;
 use insta::assert_snapshot;
@@ -60,7 +58,7 @@ async fn an_endpoint_at_another_server_ends_the_login_before_it_begins() {
 #[tokio::test]
 async fn an_origin_that_the_user_trusts_is_accepted() {
     let (evil, good) = (strict_server().await, strict_server().await);
-    let trusted = Url::parse(good.url()).unwrap().origin();
+    let trusted = Url::parse(good.url()).unwrap();
     let options = login_with(&evil, "userinfo_endpoint", &good).trusted_origins([trusted]);
     // Nobody is there, so the login ends after discovery.
     let error = authenticate(options).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authgate_core::store::TokenStore;
+use authgate_core::test_util::TokenStore;
 use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::{Home, rounds};
 use tokio::time::sleep;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authgate_core::store::{FileStore, StoredToken, TokenStore};
+use authgate_core::test_util::{FileStore, StoredToken, TokenStore};
 use authgate_core::{BearerAuth, Session, TokenSource, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::Home;

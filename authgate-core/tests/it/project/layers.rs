@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["token_source", "bearer"],
     &["flow"],
     &["login"],
-    &["fuzzing"],
+    &["test_util", "fuzzing"],
 ];
 
 /// The modules that each module imports.

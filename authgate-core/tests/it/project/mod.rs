@@ -1,5 +1,6 @@
-//! The workspace itself: its layers, its list of cases, its examples.
+//! The workspace itself: its layers, its list of cases, its examples, its public names.
 
 mod cases; // every case of cases.md has its tests
 mod examples; // each example, as a built program
 mod layers; // which module may import which
+mod public_names; // what a user of the library can import

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use authgate_core::clock::Moment;
-use authgate_core::store::StoredToken;
+use authgate_core::test_util::{Moment, StoredToken};
 use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Secret};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use proptest::collection::{hash_map, vec};

@@ -1,6 +1,7 @@
 //! Text that is shown to a person.
 
-use authgate_core::text::{excerpt, printable, printable_body};
+use authgate_core::excerpt;
+use authgate_core::test_util::{printable, printable_body};
 use proptest::char::range;
 use proptest::collection::vec;
 use proptest::prelude::*;

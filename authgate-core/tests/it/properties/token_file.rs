@@ -3,8 +3,7 @@
 use std::fs;
 
 use authgate_core::Secret;
-use authgate_core::notice::Notices;
-use authgate_core::store::{FileStore, StoredToken, TokenStore};
+use authgate_core::test_util::{FileStore, Notices, StoredToken, TokenStore};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use authgate_core::notice::Notices;
-use authgate_core::store::{
-    FallbackStore, LoginGuard, LoginLock, StoredLogin, StoredToken, TokenStore,
+use authgate_core::test_util::{
+    FallbackStore, LoginGuard, LoginLock, Notices, StoredLogin, StoredToken, TokenStore,
 };
 use authgate_test_support::Home;
 use insta::assert_snapshot;

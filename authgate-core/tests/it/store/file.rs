@@ -6,8 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use authgate_core::notice::Notices;
-use authgate_core::store::{FileStore, LoginGuard, TokenStore};
+use authgate_core::test_util::{FileStore, LoginGuard, Notices, TokenStore};
 use authgate_core::{Error, Result, Secret};
 use authgate_test_support::Home;
 use authgate_test_support::files::names_in;

@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use authgate_core::Secret;
-use authgate_core::clock::Moment;
-use authgate_core::store::{StoredToken, TokenStore};
+use authgate_core::test_util::{Moment, StoredToken, TokenStore};
 use authgate_test_support::{Home, python};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

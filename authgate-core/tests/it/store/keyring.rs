@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use authgate_core::store::TokenStore;
+use authgate_core::test_util::TokenStore;
 use authgate_test_support::files::names_in;
 use authgate_test_support::session::Session;
 use insta::assert_snapshot;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use authgate_core::store::{LoginLock, TokenStore};
+use authgate_core::test_util::{LoginLock, TokenStore};
 use authgate_test_support::Home;
 use authgate_test_support::files::names_in;
 use insta::assert_snapshot;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 
-use authgate_core::store::TokenStore;
+use authgate_core::test_util::TokenStore;
 use authgate_test_support::{Home, python, rounds};
 use tokio::process::{Child, Command};
 use tokio::task::yield_now;

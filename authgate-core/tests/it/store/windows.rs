@@ -5,8 +5,7 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use authgate_core::Secret;
-use authgate_core::notice::Notices;
-use authgate_core::store::{FallbackStore, KeyringStore, LoginLock, TokenStore};
+use authgate_core::test_util::{FallbackStore, KeyringStore, LoginLock, Notices, TokenStore};
 use authgate_test_support::Home;
 
 use crate::support::stores::{CLIENT, UnderLock, file_in, token};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use authgate_core::flow::{InFlight, run_device_flow};
-use authgate_core::{Error, OAuthClient, Result, Token};
+use authgate_core::test_util::run_device_flow;
+use authgate_core::{Error, InFlight, OAuthClient, Result, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use serde_json::Value;
 use tokio::task::JoinHandle;

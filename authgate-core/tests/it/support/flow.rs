@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use authgate_core::flow::{
-    AuthCodeOptions, Browser, BrowserPrompt, DevicePrompt, Notice, OutcomePage, Prompt,
-    RedirectUri, run_auth_code_flow,
+use authgate_core::test_util::{AuthCodeOptions, OutcomePage, run_auth_code_flow};
+use authgate_core::{
+    Browser, BrowserPrompt, DevicePrompt, Error, Notice, OAuthClient, Prompt, RedirectUri, Result,
+    Token,
 };
-use authgate_core::{Error, OAuthClient, Result, Token};
 use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer};
 use authgate_test_support::{Port, redact};

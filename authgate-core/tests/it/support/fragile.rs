@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use authgate_core::store::{LoginGuard, StoredToken, TokenStore};
+use authgate_core::test_util::{LoginGuard, StoredToken, TokenStore};
 use authgate_core::{Error, Result};
 
 /// The outcome of a call.

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use authgate_core::flow::{Browser, Platform, Prompt, RedirectUri, System};
-use authgate_core::notice::Notices;
-use authgate_core::store::{FallbackStore, LoginLock, StoredToken};
-use authgate_core::{Error, FlowMode, LoginOptions, Result, Secret, Session, authenticate};
+use authgate_core::test_util::{FallbackStore, LoginLock, Notices, Platform, StoredToken, System};
+use authgate_core::{
+    Browser, Error, FlowMode, LoginOptions, Prompt, RedirectUri, Result, Secret, Session,
+    authenticate,
+};
 use authgate_dev_server::{DevServer, Endpoint};
 use tokio::task::JoinHandle;
 

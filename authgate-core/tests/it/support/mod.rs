@@ -18,7 +18,7 @@ pub(crate) mod stores;
 
 use std::sync::Arc;
 
-use authgate_core::clock::{Clock, Moment};
+use authgate_core::test_util::{Clock, Moment};
 use authgate_core::{DiscoveryClient, HttpClient, Metadata, OAuthClient, Result, Secret};
 use authgate_dev_server::{Client, DevServer};
 use authgate_test_support::redact;

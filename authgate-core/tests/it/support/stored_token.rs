@@ -1,7 +1,7 @@
 //! Tokens in their stored form, for the tests and for the helper program.
 
 use authgate_core::Secret;
-use authgate_core::store::StoredToken;
+use authgate_core::test_util::StoredToken;
 
 pub(crate) const CLIENT: &str = "client-1";
 pub(crate) const ISSUER: &str = "https://auth.example.com";

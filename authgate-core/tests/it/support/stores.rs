@@ -1,10 +1,11 @@
 //! Helpers of the tests of stores.
 
 use authgate_core::Result;
-use authgate_core::notice::Notices;
+use authgate_core::test_util::Notices;
 #[cfg(unix)]
-use authgate_core::store::FallbackStore;
-use authgate_core::store::{FileStore, LoginGuard, LoginLock, StoredToken, TokenStore};
+use authgate_core::test_util::{
+    FallbackStore, FileStore, LoginGuard, LoginLock, StoredToken, TokenStore,
+};
 use authgate_test_support::Home;
 
 pub(crate) use super::stored_token::*;

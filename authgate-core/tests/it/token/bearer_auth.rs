@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::time::Duration;
 
-use authgate_core::http::{Body, BodyEnd, read_body};
-use authgate_core::{BearerAuth, Error, PlainHttp};
+use authgate_core::{BearerAuth, Body, BodyEnd, Error, PlainHttp, read_body};
 use authgate_dev_server::{DevServer, Endpoint, Fault, RecordedRequest, Times};
 use authgate_test_support::Port;
 use reqwest::{Method, Request};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use authgate_core::clock::{Clock, Moment};
-use authgate_core::{DiscoveryClient, Freshness, HttpClient, TokenSource};
+use authgate_core::test_util::{Clock, Freshness, Moment};
+use authgate_core::{DiscoveryClient, HttpClient, TokenSource};
 use authgate_dev_server::{Endpoint, Fault, Times};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -138,7 +138,7 @@ async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
         );
         let token = service.tokens.token().await.unwrap();
         assert_eq!(
-            token.freshness(clock.now(), Duration::ZERO),
+            Freshness::of(&token, clock.now(), Duration::ZERO),
             Freshness::Fresh(HOUR)
         );
         for (wait, requests) in [(3600 - 31, 1), (31, 2)] {
@@ -160,7 +160,7 @@ async fn the_lifetime_of_a_token_begins_with_its_request() {
     hold.release();
     one(waiting.join_all().await);
     let token = service.tokens.token().await.unwrap();
-    let Freshness::Fresh(left) = token.freshness(clock.now(), Duration::ZERO) else {
+    let Freshness::Fresh(left) = Freshness::of(&token, clock.now(), Duration::ZERO) else {
         panic!("it is fresh")
     };
     assert!(left + ON_THE_WAY <= token.lifetime.unwrap(), "{left:?}");
