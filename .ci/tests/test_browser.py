@@ -4,12 +4,16 @@ Pictures of all pages, light, dark and narrow, are written to the folder that SC
 8088 must be free, or become so within a minute.
 """
 
+import contextlib
+import http.server
+import json
 import os
 import pathlib
 import shlex
 import shutil
 import socket
 import stat
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -274,7 +278,7 @@ def test_a_request_with_another_state_is_turned_away(browser, start, launcher):
     launcher.address()
     browser.visit(f"{CALLBACK}?code=x&state=another")
     browser.sees("not part of a login", picture="05-wrong-state")
-    run.finds("turned away")
+    run.finds("Ignored a request")
     assert run.is_running()
 
 
@@ -347,3 +351,65 @@ def test_a_device_is_approved_on_its_page(browser, start):
     browser.clicks("Authorize")
     browser.sees("Device connected", picture="13-server-device-connected")
     run.prints_block()
+
+
+class HostileServer:
+    """An authorization server whose login page is another server's, where the person has a session."""
+
+    def __init__(self, good):
+        self.requests = requests = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                requests.append(self.path)
+                url = f"http://127.0.0.1:{self.server.server_port}"
+                document = {
+                    "issuer": url,
+                    "token_endpoint": f"{url}/oauth/token",
+                    "authorization_endpoint": f"{good.url}/oauth/authorize",
+                }
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(json.dumps(document).encode())
+
+            def do_POST(self):
+                requests.append(self.path)
+                self.send_error(400)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def hostile(server):
+    with contextlib.closing(HostileServer(server)) as hostile:
+        yield hostile
+
+
+def test_a_hostile_server_borrows_no_session(start, launcher, allowed, server, hostile, file):
+    allowed.succeeds()
+    file.path.unlink()
+    error = start("browser", AUTHGATE_URL=hostile.url).fails().said
+    assert f"the authorization endpoint of {hostile.url} is at {server.url}" in " ".join(error.split())
+    assert hostile.requests == ["/.well-known/openid-configuration"]
+    assert not launcher.was_called()
+
+
+def test_a_trusted_server_gets_the_session(browser, start, launcher, allowed, server, hostile, file):
+    """Shows that the attack of the test above would succeed without the rule."""
+    allowed.succeeds()
+    file.path.unlink()
+    run = start("browser", AUTHGATE_URL=hostile.url, AUTHGATE_TRUSTED_ORIGINS=server.url)
+    browser.visit(launcher.address())
+    browser.sees("Login failed")
+    run.fails()
+    assert hostile.requests == ["/.well-known/openid-configuration", "/oauth/token"]
