@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
 use crate::notice::Notice;
 use crate::store::{StoredLogin, StoredToken, seconds_since_1970};
-use crate::token::{Freshness, Token};
+use crate::token::{Freshness, Token, missing_scopes};
 
 pub use logout::{Logout, logout};
 pub use options::LoginOptions;
@@ -129,6 +129,12 @@ impl Login {
         let Some(StoredLogin { token: stored, .. }) = self.load().await else {
             return Ok(None);
         };
+        if let Some(missing) = self.missing_scopes(&stored) {
+            self.notice(format!(
+                "The stored login was made without the scope {missing}. Please log in again"
+            ));
+            return Ok(None);
+        }
         if !is_due(&stored) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
@@ -187,6 +193,13 @@ impl Login {
             SystemClock.now(),
             SystemTime::now(),
         )
+    }
+
+    /// Returns the scopes that this login requests and the stored one did not, if that is known.
+    fn missing_scopes(&self, stored: &StoredToken) -> Option<String> {
+        let requested = stored.requested_scope.as_deref()?;
+        let missing = missing_scopes(requested, &self.options.scopes);
+        (!missing.is_empty()).then(|| missing.join(" "))
     }
 
     /// Runs the flow that fits, and stores the token that it returns.
@@ -275,10 +288,13 @@ impl Login {
         // it cannot be acquired in time, save anyway: a new login must not be lost.
         let stores = self.stores.lock_if_possible().await;
         let mut login = self.to_stored(token);
+        login.requested_scope = Some(self.options.scopes.join(" "));
         login.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
         let is_saved = stores.save_login(login).await;
         drop(stores);
-        self.warn_of_missing_scopes(token);
+        if let Some(granted) = &token.scope {
+            self.warn_of_missing_scopes(granted);
+        }
         match page {
             None => {}
             Some(page) if is_saved => page.saved().await,
@@ -286,8 +302,8 @@ impl Login {
         }
     }
 
-    fn warn_of_missing_scopes(&self, token: &Token) {
-        let missing = token.missing_scopes(&self.options.scopes);
+    fn warn_of_missing_scopes(&self, granted: &str) {
+        let missing = missing_scopes(granted, &self.options.scopes);
         if !missing.is_empty() {
             self.notice(format!("The server did not grant: {}", missing.join(" ")));
         }

@@ -91,6 +91,9 @@ pub struct StoredToken {
     pub scope: Option<String>,
     /// The OpenID Connect ID token.
     pub id_token: Option<Secret>,
+    /// The scopes that the login requested, separated by spaces; `None` if unknown. A refresh does not
+    /// change them.
+    pub requested_scope: Option<String>,
     /// When the person logged in, in seconds since 1970 by the wall clock; `None` if unknown. A
     /// refresh does not change it.
     pub logged_in_at: Option<u64>,
@@ -108,6 +111,7 @@ impl StoredToken {
             issuer: None,
             scope: None,
             id_token: None,
+            requested_scope: None,
             logged_in_at: None,
         }
     }
@@ -134,6 +138,7 @@ impl StoredToken {
             issuer: Some(issuer.to_owned()),
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
+            requested_scope: None,
             logged_in_at: None,
         }
     }

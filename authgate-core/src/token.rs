@@ -97,14 +97,19 @@ impl Token {
     ///
     /// A server may grant less than we asked for, and says so only here (RFC 6749 section 3.3).
     pub fn missing_scopes<'a>(&self, requested: &'a [String]) -> Vec<&'a str> {
-        let granted: Vec<&str> = match &self.scope {
-            Some(scope) => scope.split(' ').collect(),
-            None => return Vec::new(),
-        };
-        requested
-            .iter()
-            .map(String::as_str)
-            .filter(|scope| !granted.contains(scope))
-            .collect()
+        match &self.scope {
+            Some(granted) => missing_scopes(granted, requested),
+            None => Vec::new(),
+        }
     }
+}
+
+/// Returns the scopes of `requested` that `granted`, separated by spaces, lacks.
+pub(crate) fn missing_scopes<'a>(granted: &str, requested: &'a [String]) -> Vec<&'a str> {
+    let granted: Vec<&str> = granted.split(' ').collect();
+    requested
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| !granted.contains(scope))
+        .collect()
 }

@@ -81,7 +81,9 @@ impl Login {
                     let saved = self
                         .save_refreshed(&stores, current, self.to_stored(&token))
                         .await;
-                    self.warn_of_missing_scopes(&token);
+                    if let Some(granted) = &token.scope {
+                        self.warn_of_missing_scopes(granted);
+                    }
                     return Ok(saved);
                 }
                 // invalid_grant is final, so delete our copies. If another client refreshed first,

@@ -118,7 +118,12 @@ impl Session {
     ///
     /// The errors of [`OAuthClient::token_info`].
     pub async fn token_info(&self) -> Result<TokenInfo> {
-        self.client()?.token_info(&self.token.access_token).await
+        let info = self.client()?.token_info(&self.token.access_token).await?;
+        // Another client's entry does not say what was granted, so only the server can.
+        if let (None, Some(granted)) = (&self.token.scope, &info.scope) {
+            self.login.warn_of_missing_scopes(granted);
+        }
+        Ok(info)
     }
 
     async fn user_info(&self) -> Result<UserInfo> {

@@ -192,6 +192,7 @@ impl FallbackStore {
         let mut new = new.clone();
         new.scope = new.scope.or_else(|| old.token.scope.clone());
         new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
+        new.requested_scope.clone_from(&old.token.requested_scope);
         new.logged_in_at = old.token.logged_in_at;
 
         let mut is_saved = false;
