@@ -238,3 +238,28 @@ async fn a_token_in_an_unreadable_answer_is_not_shown() {
         answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
     assert!(!lines(service.failures(faults).await).contains("canary"));
 }
+
+#[tokio::test]
+async fn a_token_larger_than_64_kib_is_refused() {
+    const LIMIT: usize = 64 * 1024;
+
+    let service = Service::start().await;
+    let answer = |name: &str, length: usize| {
+        let mut answer = json!({"access_token": "a", "token_type": "Bearer"});
+        answer[name] = "t".repeat(length).into();
+        Fault::json(200, &answer)
+    };
+    let names = ["access_token", "refresh_token", "id_token"];
+    for name in names {
+        assert!(service.grant_after(answer(name, LIMIT)).await.is_ok());
+    }
+    let refusals = service
+        .failures(names.map(|name| answer(name, LIMIT + 1)))
+        .await;
+    assert!(refusals.iter().all(|error| !error.is_transient()));
+    insta::assert_snapshot!(lines(refusals), @"
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the access_token is larger than 64 KiB
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the refresh_token is larger than 64 KiB
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the id_token is larger than 64 KiB
+    ");
+}
