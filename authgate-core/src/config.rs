@@ -1,6 +1,7 @@
 //! Settings: which client we are, and which server we trust.
 
 mod environment;
+mod expansion;
 mod url;
 
 use std::fmt;

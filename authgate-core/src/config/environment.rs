@@ -8,11 +8,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::expansion::{Unexpandable, expand, hide_dollars};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// A real `.env` is smaller than this, so we refuse a larger file.
-const FILE_LIMIT: u64 = 64 * 1024;
+/// A real `.env` is smaller than this, before and after its variables are expanded, so we refuse a
+/// larger one.
+const FILE_LIMIT: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -28,14 +30,16 @@ pub struct Environment {
 impl Environment {
     /// Reads `.env` in the current directory, if there is one.
     ///
-    /// [dotenvy] parses the values: it expands `$NAME` unless single-quoted. If two entries have
-    /// the same name, the first one counts.
+    /// [dotenvy] parses the values. `$NAME` and `${NAME}`, unless single-quoted, stand for a variable
+    /// from an earlier line of the file, never for one from the process environment: the file may be
+    /// a stranger's, and could send it anywhere. If two entries have the same name, the first one
+    /// counts.
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when the file is not a regular file, cannot be read, is larger than 64
-    /// KiB, is not UTF-8, has a malformed entry, or has an entry that grows beyond 64 KiB when
-    /// expanded. The message names the line, never its content.
+    /// [`Error::Other`] when the file is not a regular file, cannot be read, is not UTF-8 text, is
+    /// larger than 64 KiB, before or after its variables are expanded, or has a malformed entry or
+    /// one with the name of no earlier variable. The message names the line, never its content.
     pub fn load() -> Result<Self> {
         Self::load_from(Path::new(".env"))
     }
@@ -154,8 +158,11 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
         Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
     }
     let mut text = String::new();
-    match file.take(FILE_LIMIT + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 > FILE_LIMIT => Err(because("is larger than 64 KiB")),
+    match file.take(FILE_LIMIT as u64 + 1).read_to_string(&mut text) {
+        Ok(_) if text.len() > FILE_LIMIT => Err(because("is larger than 64 KiB")),
+        Ok(_) if text.contains('\0') => {
+            Err(because("contains a NUL character. Save it as UTF-8 text"))
+        }
         Ok(_) => {
             // Without a final line break, dotenvy takes trailing white space for an unfinished
             // entry.
@@ -180,44 +187,46 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
+    let text = hide_dollars(text);
     let lines_read = Cell::new(0);
     let mut entries = dotenvy::from_read_iter(Lines {
         rest: text.as_bytes(),
         count: &lines_read,
     });
     let mut variables = HashMap::new();
+    let mut room = FILE_LIMIT;
     loop {
         let before = lines_read.get();
-        let first_line = || {
+        let at_line = |problem: &str| {
             // The parser has silently skipped the blank lines and comments before the entry.
             let passed_over = text
                 .lines()
                 .skip(before)
                 .take_while(|line| is_blank_or_comment(line))
                 .count();
-            before + passed_over + 1
+            format!("line {} {problem}", before + passed_over + 1)
         };
-        match entries.next() {
-            None => return Ok(variables),
-            // If each entry named the previous one twice, every line would double the value.
-            Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
-                return Err(format!(
-                    "line {} grows beyond 64 KiB when its variables are expanded",
-                    first_line()
-                ));
-            }
-            Some(Ok((name, value))) => {
-                variables.entry(name).or_insert_with(|| Secret::from(value));
-            }
-            // dotenvy's own message quotes the line, and with it the secret.
-            Some(Err(_)) => {
-                return Err(format!(
-                    "line {} is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, \
-                     $ or # in single quotes",
-                    first_line()
-                ));
-            }
-        }
+        let Some(entry) = entries.next() else {
+            return Ok(variables);
+        };
+        // dotenvy's own message quotes the line, and with it the secret.
+        let (name, value) = entry.map_err(|_| {
+            at_line(
+                "is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, $ or # in \
+                 single quotes",
+            )
+        })?;
+        let value = expand(&value, &variables, room).map_err(|reason| {
+            at_line(match reason {
+                Unexpandable::UnknownName => {
+                    "has a $ that names no variable from an earlier line of the file (the environment is not searched). \
+                     Put a value with $ in single quotes"
+                }
+                Unexpandable::TooLong => "makes the file larger than 64 KiB when its variables are expanded",
+            })
+        })?;
+        room -= value.len();
+        variables.entry(name).or_insert_with(|| Secret::from(value));
     }
 }
 

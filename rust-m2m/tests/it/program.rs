@@ -324,3 +324,15 @@ fn readme_code_and_output_tell_the_same_steps() {
         assert!(code.contains(label), "{label} is not printed");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hostile_env_file_does_not_fill_the_memory() {
+    let home = Home::new();
+    home.place(
+        ".env",
+        format!("A={}\nB={}\n", "x".repeat(31_000), "$A".repeat(16_000)),
+    );
+    let limited = ["-c", r#"ulimit -v 300000; exec "$0" "$@""#];
+    assert_snapshot!(error(&run(&home).under("sh", &limited).end().await), @"error: .env: line 2 makes the file larger than 64 KiB when its variables are expanded");
+}

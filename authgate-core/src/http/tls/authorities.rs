@@ -91,9 +91,9 @@ fn trusting(loaded: impl IntoIterator<Item = CertificateResult>) -> Result<RootC
         errors.extend(part.errors);
     }
     if roots.is_empty() {
-        return Err(errors.first().map_or_else(String::new, |error| {
-            format!(" ({})", reason(&error.kind))
-        }));
+        return Err(errors
+            .first()
+            .map_or_else(String::new, |error| format!(" ({})", reason(&error.kind))));
     }
     Ok(roots)
 }
