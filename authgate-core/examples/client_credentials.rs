@@ -76,6 +76,9 @@ impl Configuration {
             "TOKEN_URL",
             "PROTECTED_API_URL",
         ])?;
+        if let Some(warning) = environment.mixed_sources(&["TOKEN_URL", "PROTECTED_API_URL"]) {
+            eprintln!("warning: {warning}");
+        }
         let plain_http = config::plain_http(&environment)?;
         Ok(Self {
             client_id: client_id.expose().to_owned(),

@@ -4,13 +4,14 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::env::VarError;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::expansion::{Unexpandable, expand, hide_dollars};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::text;
 
 /// A real `.env` is smaller than this, before and after its variables are expanded, so we refuse a
 /// larger one.
@@ -25,6 +26,8 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// values.
 pub struct Environment {
     file: HashMap<String, Secret>,
+    /// The file's path, safe to print.
+    path: String,
 }
 
 impl Environment {
@@ -37,7 +40,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when the file is not a regular file, cannot be read, is not UTF-8 text, is
+    /// [`Error::Other`] when the file is not a regular file, belongs to another user than this one or
+    /// root, can be written by others, cannot be read, is not UTF-8 text, is
     /// larger than 64 KiB, before or after its variables are expanded, or has a malformed entry or
     /// one with the name of no earlier variable. The message names the line, never its content.
     pub fn load() -> Result<Self> {
@@ -55,8 +59,13 @@ impl Environment {
             Err(Unreadable::Missing) => Ok(HashMap::new()),
             Err(Unreadable::Because(reason)) => Err(reason),
         };
-        file.map(|file| Self { file })
-            .map_err(|reason| Error::permanent(format!("{}: {reason}", path.display())))
+        match file {
+            Ok(file) => Ok(Self {
+                file,
+                path: shown(path),
+            }),
+            Err(reason) => Err(Error::permanent(format!("{}: {reason}", shown(path)))),
+        }
     }
 
     /// Returns the variable's value; `None` if it is unset, empty or blank.
@@ -124,13 +133,37 @@ impl Environment {
         })
     }
 
+    /// Returns a warning if `CLIENT_SECRET` comes from the process environment and one of
+    /// `destinations`, the variables with the URLs that the secret or its tokens are sent to, from
+    /// the file. That is legitimate, but so a file in a strange folder could steal them.
+    pub fn mixed_sources(&self, destinations: &[&str]) -> Option<String> {
+        let is_secret_exported =
+            std::env::var_os("CLIENT_SECRET").is_some_and(|value| !value.is_empty());
+        let from_file: Vec<&str> = destinations
+            .iter()
+            .copied()
+            .filter(|name| self.is_in_file(name) && std::env::var_os(name).is_none())
+            .collect();
+        (is_secret_exported && !from_file.is_empty()).then(|| {
+            format!(
+                "CLIENT_SECRET comes from the environment, but {} decides where the secret and its tokens are sent: it \
+                 sets {}",
+                self.path,
+                from_file.join(", ")
+            )
+        })
+    }
+
     /// Returns whether an empty variable in the environment hides a value in the file.
     fn hides(&self, name: &str) -> bool {
-        let in_file = self
-            .file
+        self.is_in_file(name) && std::env::var_os(name).is_some()
+    }
+
+    /// Returns whether the file has a value for this variable that is not blank.
+    fn is_in_file(&self, name: &str) -> bool {
+        self.file
             .get(name)
-            .is_some_and(|value| !value.expose().trim().is_empty());
-        in_file && std::env::var_os(name).is_some()
+            .is_some_and(|value| !value.expose().trim().is_empty())
     }
 }
 
@@ -152,9 +185,13 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unreadable::Missing),
         Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
     };
+    // Examine the opened file, because the path may name another one by now.
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Err(because("is not a regular file")),
+        Ok(metadata) => {
+            if let Some(reason) = objection(path, &metadata) {
+                return Err(Unreadable::Because(reason));
+            }
+        }
         Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
     }
     let mut text = String::new();
@@ -184,6 +221,46 @@ fn open(path: &Path) -> std::io::Result<File> {
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
     options.open(path)
+}
+
+/// Returns why we do not read this file. We follow a link, as people keep one `.env` for several
+/// folders: what counts is who can change the file that it leads to.
+fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
+    if !metadata.is_file() {
+        return Some("is not a regular file".to_owned());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        const WRITABLE_BY_GROUP: u32 = 0o020;
+        const WRITABLE_BY_ALL: u32 = 0o002;
+
+        let owner = metadata.uid();
+        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+            return Some(
+                "belongs to another user, who could decide where secrets are sent. Make a copy of your own, or \
+                 export the variables"
+                    .to_owned(),
+            );
+        }
+        // Where each user has a group of their own, it has the user's number, and new files are
+        // often writable by it.
+        let has_others_in_group = metadata.gid() != owner;
+        let writable_by_group = metadata.mode() & WRITABLE_BY_GROUP != 0 && has_others_in_group;
+        if writable_by_group || metadata.mode() & WRITABLE_BY_ALL != 0 {
+            return Some(format!(
+                "other users can change it, and with it where secrets are sent. Run: chmod go-w {}",
+                shown(path)
+            ));
+        }
+    }
+    None
+}
+
+/// Formats a path so that it is safe to print.
+fn shown(path: &Path) -> String {
+    text::printable(&path.display().to_string())
 }
 
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {

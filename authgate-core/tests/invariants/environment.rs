@@ -8,8 +8,11 @@ use authgate_core::{Environment, Secret};
 
 const FILE_LIMIT: usize = 64 * 1024;
 
+/// What dotenvy takes in the same places as a `$`: behind a backslash too, and not in a name.
+const LIKE_A_DOLLAR: &str = "n\u{1}\\n";
+
 /// A variable of the process that the tests name in files.
-pub(crate) const OF_PROCESS: &str = "CARGO_MANIFEST_DIR";
+const OF_PROCESS: &str = "CARGO_MANIFEST_DIR";
 
 /// Holds for any content; the file is made in `folder`.
 pub(crate) fn hold_for(content: &[u8], folder: &Path) {
@@ -40,7 +43,7 @@ pub(crate) fn hold_for(content: &[u8], folder: &Path) {
 fn assert_means(environment: &Environment, content: &str) {
     let content = without_mark(content);
     let mut expected = HashMap::new();
-    for entry in dotenvy::from_read_iter(content.replace('$', "n").as_bytes()) {
+    for entry in dotenvy::from_read_iter(content.replace('$', LIKE_A_DOLLAR).as_bytes()) {
         let (name, value) = entry.expect("dotenvy reads it too");
         expected.entry(name).or_insert(value);
     }
@@ -77,7 +80,7 @@ fn assert_names_the_line(reason: &str, content: &str) {
          quotes"
     );
     let line: usize = line.parse().expect("by its number");
-    let content = without_mark(content).replace('$', "n");
+    let content = without_mark(content).replace('$', LIKE_A_DOLLAR);
     let lines: Vec<&str> = content.split_inclusive('\n').collect();
     let (before, from) = lines.split_at(line - 1);
     assert!(

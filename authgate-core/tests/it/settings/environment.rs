@@ -216,8 +216,8 @@ fn expanded_values_do_not_fill_the_memory() {
     insta::assert_snapshot!(doubling(18).refusal(), @".env: line 12 makes the file larger than 64 KiB when its variables are expanded");
     let one_line = format!("A={}\nB={}\n", "canary".repeat(5000), "$A".repeat(15_000));
     insta::assert_snapshot!(EnvironmentFile::with(one_line).refusal(), @".env: line 2 makes the file larger than 64 KiB when its variables are expanded");
-    let many_lines: String = (0..4000).map(|line| format!("B{line}=$A\n")).collect();
-    let many_lines = format!("A={}\n{many_lines}", "canary".repeat(3000));
+    let many_lines: Vec<_> = (0..4000).map(|line| format!("B{line}=$A\n")).collect();
+    let many_lines = format!("A={}\n{}", "canary".repeat(3000), many_lines.concat());
     insta::assert_snapshot!(EnvironmentFile::with(many_lines).refusal(), @".env: line 4 makes the file larger than 64 KiB when its variables are expanded");
 }
 
@@ -237,6 +237,63 @@ fn a_named_pipe_does_not_hold_the_program_up() {
             .to_string()
             .contains("not a regular file")
     );
+}
+
+#[cfg(unix)]
+mod of_others {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    impl EnvironmentFile {
+        fn with_mode(self, mode: u32) -> Self {
+            set_permissions(&self.path, Permissions::from_mode(mode)).unwrap();
+            self
+        }
+
+        fn owned_by(self, user: u32, group: u32) -> Self {
+            chown(&self.path, Some(user), Some(group)).unwrap();
+            self
+        }
+
+        /// The same file, by a link to it.
+        fn linked(mut self) -> Self {
+            let link = self.path.with_file_name("link");
+            symlink(&self.path, &link).unwrap();
+            self.path = link;
+            self
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_change_is_refused() {
+        for mode in [0o666, 0o602, 0o777] {
+            let file = EnvironmentFile::with("CLIENT_SECRET=canary\n").with_mode(mode);
+            insta::allow_duplicates!(
+                insta::assert_snapshot!(file.refusal(), @".env: other users can change it, and with it where secrets are sent. Run: chmod go-w .env")
+            );
+            assert!(file.linked().load().is_err());
+        }
+        for mode in [0o600, 0o644, 0o400] {
+            let file = EnvironmentFile::with("A=1\n").with_mode(mode);
+            assert_eq!(file.linked().value("A").unwrap(), "1");
+        }
+    }
+
+    #[test]
+    #[ignore = "needs root: run with --include-ignored"]
+    fn a_file_of_another_user_or_group_is_refused() {
+        let file = || EnvironmentFile::with("CLIENT_SECRET=canary\n").with_mode(0o664);
+        insta::assert_snapshot!(file().owned_by(12345, 12345).refusal(), @".env: belongs to another user, who could decide where secrets are sent. Make a copy of your own, or export the variables");
+        assert!(file().owned_by(12345, 12345).linked().load().is_err());
+        assert!(file().owned_by(0, 12345).load().is_err());
+
+        // A group with the user's number is the user's own.
+        let own = file();
+        assert_eq!(own.path.metadata().unwrap().uid(), 0);
+        assert!(own.owned_by(0, 0).load().is_ok());
+    }
 }
 
 #[test]
