@@ -7,8 +7,8 @@ mod body;
 pub(crate) mod fuzzing;
 mod loopback;
 mod proxy;
-mod redaction;
 mod retry;
+mod sent_secrets;
 mod tls;
 
 use std::fmt;
@@ -32,8 +32,8 @@ pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
 use loopback::LoopbackOnly;
 use proxy::Proxies;
-use redaction::SentSecrets;
 pub(crate) use retry::Retry;
+use sent_secrets::SentSecrets;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
