@@ -34,6 +34,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let settings = Settings::for_person(&Environment::load()?)?;
+    for warning in settings.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let options = LoginOptions::new(&settings.authgate_url, &settings.client_id)
         .client_secret(settings.client_secret)
         .scopes(["profile", "email"])

@@ -73,6 +73,9 @@ impl Configuration {
             "TOKEN_URL",
             "PROTECTED_API_URL",
         ])?;
+        if let Some(warning) = environment.mixed_sources(&["TOKEN_URL", "PROTECTED_API_URL"]) {
+            eprintln!("warning: {warning}");
+        }
         let plain_http = environment.plain_http()?;
         Ok(Self {
             client_id: client_id.expose().to_owned(),

@@ -46,6 +46,9 @@ async fn run() -> Result<()> {
         "TOKEN_URL",
         "PROTECTED_API_URL",
     ])?;
+    if let Some(warning) = environment.mixed_sources(&["TOKEN_URL", "PROTECTED_API_URL"]) {
+        eprintln!("warning: {warning}");
+    }
     let plain_http = environment.plain_http()?;
     let token_url = parse_url("TOKEN_URL", token_url.expose(), plain_http)?;
 

@@ -1,6 +1,7 @@
 //! Settings: which client we are, and which server we trust.
 
 mod environment;
+mod expansion;
 mod url;
 
 use std::fmt;
@@ -45,6 +46,7 @@ pub struct Settings {
     pub api_url: Option<Url>,
     /// `AUTHGATE_ALLOW_HTTP`: whether plain http to other machines is allowed.
     pub plain_http: PlainHttp,
+    mixed_sources: Option<String>,
 }
 
 impl Settings {
@@ -104,6 +106,7 @@ impl Settings {
             client_secret,
             api_url,
             plain_http,
+            mixed_sources: environment.mixed_sources(&["AUTHGATE_URL", "API_URL"]),
         })
     }
 
@@ -127,11 +130,13 @@ impl Settings {
         }
     }
 
-    /// Returns a warning to show in each run, if a setting weakens security.
-    pub fn warning(&self) -> Option<&'static str> {
-        (self.plain_http == PlainHttp::Anywhere).then_some(
+    /// Returns the warnings to show in each run: a setting weakens security, or the file decides
+    /// where an exported secret is sent ([`Environment::mixed_sources`]).
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let plain_http = (self.plain_http == PlainHttp::Anywhere).then_some(
             "AUTHGATE_ALLOW_HTTP=1 is set, so secrets and tokens may be sent unencrypted, and everyone on the way can use them",
-        )
+        );
+        plain_http.into_iter().chain(self.mixed_sources.as_deref())
     }
 }
 
@@ -144,7 +149,7 @@ impl fmt::Debug for Settings {
             .field("client_secret", &self.client_secret)
             .field("api_url", &self.api_url.as_ref().map(printable_url))
             .field("plain_http", &self.plain_http)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,10 @@ mod authorization;
 mod body;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod loopback;
 mod proxy;
-mod redaction;
 mod retry;
+mod sent_secrets;
 mod tls;
 
 use std::fmt;
@@ -29,9 +30,10 @@ use crate::text;
 pub(crate) use answer::{Answer, seconds, string};
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
+use loopback::LoopbackOnly;
 use proxy::Proxies;
-use redaction::SentSecrets;
 pub(crate) use retry::Retry;
+use sent_secrets::SentSecrets;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
@@ -41,8 +43,9 @@ const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 ///
 /// It follows no redirect (the token would go along), sends nothing to a URL that
 /// [`parse_url`](crate::parse_url) refuses, gives up after 5 s without a connection and
-/// 30 s without a whole answer, stores no cookies, and sends no referrer. It never uses a proxy for
-/// loopback; for other hosts it honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+/// 30 s without a whole answer, stores no cookies, and sends no referrer. It connects `localhost` to
+/// 127.0.0.1 or `[::1]` without asking the system, and never uses a proxy for loopback; for other
+/// hosts it honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
 /// Creating a client costs nothing. We build what a URL needs on the first request to such a URL,
 /// so that a run over http reads no certificates.
@@ -185,7 +188,7 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
         .timeout(REQUEST_LIMIT)
         .user_agent(USER_AGENT);
     if loopback {
-        builder = builder.no_proxy();
+        builder = builder.no_proxy().dns_resolver(LoopbackOnly);
     }
     builder.build().map_err(|error| {
         Error::permanent(format!(

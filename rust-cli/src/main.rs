@@ -43,7 +43,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let environment = Environment::load()?;
     let arguments = arguments.or_variables(&environment)?;
     let settings = Settings::for_person(&environment)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         say(format_args!("warning: {warning}"));
     }
     let flow_mode = arguments.flow.unwrap_or_default();

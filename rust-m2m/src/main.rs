@@ -58,7 +58,7 @@ fn start() -> Result<ExitCode> {
 
 async fn run() -> Result<ExitCode> {
     let settings = Settings::for_service(&Environment::load()?)?;
-    if let Some(warning) = settings.warning() {
+    for warning in settings.warnings() {
         say(format_args!("warning: {warning}"));
     }
 

@@ -73,10 +73,11 @@ impl<'a> RequestBuilder<'a> {
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_vec(value) {
             Ok(json) => self.body_of_type("application/json", json),
-            Err(error) => self.change(|_| {
-                Err(Error::permanent(format!(
-                    "the API's request has no JSON body: {error}"
-                )))
+            // The serializer's message may quote the value.
+            Err(_) => self.change(|_| {
+                Err(Error::permanent(
+                    "the API's request has no JSON body: its value cannot be written as JSON",
+                ))
             }),
         }
     }

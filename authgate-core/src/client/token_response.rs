@@ -15,13 +15,17 @@ use crate::token::Token;
 /// We cap a longer lifetime at this, which keeps every sum with it in range.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// A longer token is refused: no server issues one, and a few of them would fill the file that all
+/// clients share.
+const LONGEST_TOKEN: usize = 64 * 1024;
+
 /// Reads the token in an answer (RFC 6749 section 5.1). Members of another type than the RFC's
 /// count as missing.
 ///
 /// # Errors
 ///
 /// [`Error::Other`] when there is no access token, when it has characters that a header cannot
-/// carry (RFC 6750 section 2.1), or when its type is not Bearer.
+/// carry (RFC 6750 section 2.1), when its type is not Bearer, or when a token is larger than 64 KiB.
 pub(super) fn read(
     operation: &'static str,
     url: &Url,
@@ -67,10 +71,22 @@ pub(super) fn read(
             ));
         }
     }
+    let refresh_token = member("refresh_token").map(Secret::from);
+    let id_token = member("id_token").map(Secret::from);
+    let tokens = [
+        ("access_token", Some(&access_token)),
+        ("refresh_token", refresh_token.as_ref()),
+        ("id_token", id_token.as_ref()),
+    ];
+    for (name, token) in tokens {
+        if token.is_some_and(|token| token.expose().len() > LONGEST_TOKEN) {
+            return refused(format!("the {name} is larger than 64 KiB"));
+        }
+    }
     Ok(Token {
         access_token,
-        refresh_token: member("refresh_token").map(Secret::from),
-        id_token: member("id_token").map(Secret::from),
+        refresh_token,
+        id_token,
         token_type: "Bearer".to_owned(),
         scope: member("scope").map(|scope| scope.split_whitespace().collect::<Vec<_>>().join(" ")),
         obtained,

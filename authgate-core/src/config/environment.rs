@@ -4,16 +4,19 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::env::VarError;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::expansion::{Unexpandable, expand, hide_dollars};
 use super::url::PlainHttp;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::text;
 
-/// A real `.env` is smaller than this, so we refuse a larger file.
-const FILE_LIMIT: u64 = 64 * 1024;
+/// A real `.env` is smaller than this, before and after its variables are expanded, so we refuse a
+/// larger one.
+const FILE_LIMIT: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -35,19 +38,24 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// values.
 pub struct Environment {
     file: HashMap<String, Secret>,
+    /// The file's path, safe to print.
+    path: String,
 }
 
 impl Environment {
     /// Reads `.env` in the current directory, if there is one.
     ///
-    /// [dotenvy] parses the values: it expands `$NAME` unless single-quoted. If two entries have
-    /// the same name, the first one counts.
+    /// [dotenvy] parses the values. `$NAME` and `${NAME}`, unless single-quoted, stand for a variable
+    /// from an earlier line of the file, never for one from the process environment: the file may be
+    /// a stranger's, and could send it anywhere. If two entries have the same name, the first one
+    /// counts.
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when the file is not a regular file, cannot be read, is larger than 64
-    /// KiB, is not UTF-8, has a malformed entry, or has an entry that grows beyond 64 KiB when
-    /// expanded. The message names the line, never its content.
+    /// [`Error::Other`] when the file is not a regular file, belongs to another user than this one or
+    /// root, can be written by others, cannot be read, is not UTF-8 text, is
+    /// larger than 64 KiB, before or after its variables are expanded, or has a malformed entry or
+    /// one with the name of no earlier variable. The message names the line, never its content.
     pub fn load() -> Result<Self> {
         Self::load_from(Path::new(".env"))
     }
@@ -63,8 +71,13 @@ impl Environment {
             Err(Unreadable::Missing) => Ok(HashMap::new()),
             Err(Unreadable::Because(reason)) => Err(reason),
         };
-        file.map(|file| Self { file })
-            .map_err(|reason| Error::permanent(format!("{}: {reason}", path.display())))
+        match file {
+            Ok(file) => Ok(Self {
+                file,
+                path: shown(path),
+            }),
+            Err(reason) => Err(Error::permanent(format!("{}: {reason}", shown(path)))),
+        }
     }
 
     /// Returns the variable's value; `None` if it is unset, empty or blank.
@@ -161,13 +174,37 @@ impl Environment {
         })
     }
 
+    /// Returns a warning if `CLIENT_SECRET` comes from the process environment and one of
+    /// `destinations`, the variables with the URLs that the secret or its tokens are sent to, from
+    /// the file. That is legitimate, but so a file in a strange folder could steal them.
+    pub fn mixed_sources(&self, destinations: &[&str]) -> Option<String> {
+        let is_secret_exported =
+            std::env::var_os("CLIENT_SECRET").is_some_and(|value| !value.is_empty());
+        let from_file: Vec<&str> = destinations
+            .iter()
+            .copied()
+            .filter(|name| self.is_in_file(name) && std::env::var_os(name).is_none())
+            .collect();
+        (is_secret_exported && !from_file.is_empty()).then(|| {
+            format!(
+                "CLIENT_SECRET comes from the environment, but {} decides where the secret and its tokens are sent: it \
+                 sets {}",
+                self.path,
+                from_file.join(", ")
+            )
+        })
+    }
+
     /// Returns whether an empty variable in the environment hides a value in the file.
     fn hides(&self, name: &str) -> bool {
-        let in_file = self
-            .file
+        self.is_in_file(name) && std::env::var_os(name).is_some()
+    }
+
+    /// Returns whether the file has a value for this variable that is not blank.
+    fn is_in_file(&self, name: &str) -> bool {
+        self.file
             .get(name)
-            .is_some_and(|value| !value.expose().trim().is_empty());
-        in_file && std::env::var_os(name).is_some()
+            .is_some_and(|value| !value.expose().trim().is_empty())
     }
 }
 
@@ -189,14 +226,21 @@ fn read_file(path: &Path) -> Result<String, Unreadable> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unreadable::Missing),
         Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
     };
+    // Examine the opened file, because the path may name another one by now.
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Err(because("is not a regular file")),
+        Ok(metadata) => {
+            if let Some(reason) = objection(path, &metadata) {
+                return Err(Unreadable::Because(reason));
+            }
+        }
         Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
     }
     let mut text = String::new();
-    match file.take(FILE_LIMIT + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() as u64 > FILE_LIMIT => Err(because("is larger than 64 KiB")),
+    match file.take(FILE_LIMIT as u64 + 1).read_to_string(&mut text) {
+        Ok(_) if text.len() > FILE_LIMIT => Err(because("is larger than 64 KiB")),
+        Ok(_) if text.contains('\0') => {
+            Err(because("contains a NUL character. Save it as UTF-8 text"))
+        }
         Ok(_) => {
             // Without a final line break, dotenvy takes trailing white space for an unfinished
             // entry.
@@ -220,45 +264,87 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// Returns why we do not read this file. We follow a link, as people keep one `.env` for several
+/// folders: what counts is who can change the file that it leads to.
+fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
+    if !metadata.is_file() {
+        return Some("is not a regular file".to_owned());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        const WRITABLE_BY_GROUP: u32 = 0o020;
+        const WRITABLE_BY_ALL: u32 = 0o002;
+
+        let owner = metadata.uid();
+        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+            return Some(
+                "belongs to another user, who could decide where secrets are sent. Make a copy of your own, or \
+                 export the variables"
+                    .to_owned(),
+            );
+        }
+        // Where each user has a group of their own, it has the user's number, and new files are
+        // often writable by it.
+        let has_others_in_group = metadata.gid() != owner;
+        let writable_by_group = metadata.mode() & WRITABLE_BY_GROUP != 0 && has_others_in_group;
+        if writable_by_group || metadata.mode() & WRITABLE_BY_ALL != 0 {
+            return Some(format!(
+                "other users can change it, and with it where secrets are sent. Run: chmod go-w {}",
+                shown(path)
+            ));
+        }
+    }
+    None
+}
+
+/// Formats a path so that it is safe to print.
+fn shown(path: &Path) -> String {
+    text::printable(&path.display().to_string())
+}
+
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
+    let text = hide_dollars(text);
     let lines_read = Cell::new(0);
     let mut entries = dotenvy::from_read_iter(Lines {
         rest: text.as_bytes(),
         count: &lines_read,
     });
     let mut variables = HashMap::new();
+    let mut room = FILE_LIMIT;
     loop {
         let before = lines_read.get();
-        let first_line = || {
+        let at_line = |problem: &str| {
             // The parser has silently skipped the blank lines and comments before the entry.
             let passed_over = text
                 .lines()
                 .skip(before)
                 .take_while(|line| is_blank_or_comment(line))
                 .count();
-            before + passed_over + 1
+            format!("line {} {problem}", before + passed_over + 1)
         };
-        match entries.next() {
-            None => return Ok(variables),
-            // If each entry named the previous one twice, every line would double the value.
-            Some(Ok((_, value))) if value.len() as u64 > FILE_LIMIT => {
-                return Err(format!(
-                    "line {} grows beyond 64 KiB when its variables are expanded",
-                    first_line()
-                ));
-            }
-            Some(Ok((name, value))) => {
-                variables.entry(name).or_insert_with(|| Secret::from(value));
-            }
-            // dotenvy's own message quotes the line, and with it the secret.
-            Some(Err(_)) => {
-                return Err(format!(
-                    "line {} is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, \
-                     $ or # in single quotes",
-                    first_line()
-                ));
-            }
-        }
+        let Some(entry) = entries.next() else {
+            return Ok(variables);
+        };
+        // dotenvy's own message quotes the line, and with it the secret.
+        let (name, value) = entry.map_err(|_| {
+            at_line(
+                "is not of the form NAME=value, or does not close a quote. Put a value with spaces, quotes, $ or # in \
+                 single quotes",
+            )
+        })?;
+        let value = expand(&value, &variables, room).map_err(|reason| {
+            at_line(match reason {
+                Unexpandable::UnknownName => {
+                    "has a $ that names no variable from an earlier line of the file (the environment is not searched). \
+                     Put a value with $ in single quotes"
+                }
+                Unexpandable::TooLong => "makes the file larger than 64 KiB when its variables are expanded",
+            })
+        })?;
+        room -= value.len();
+        variables.entry(name).or_insert_with(|| Secret::from(value));
     }
 }
 

@@ -126,10 +126,11 @@ fn refused(reason: &str) -> Refusal {
     Refusal::Other(reason.to_owned())
 }
 
-/// Returns whether the URL's host is this machine, by name or by address.
+/// Returns whether the URL's host is this machine, by name or by address. The HTTP client connects
+/// such a name to loopback addresses only, whatever the hosts file says.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => matches!(name, "localhost" | "localhost."),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

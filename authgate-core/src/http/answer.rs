@@ -4,20 +4,44 @@ use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use http_auth::ChallengeParser;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::redaction::SentSecrets;
 use super::retry::{LONGEST_WAIT, retry_after};
+use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
 use crate::text::{self, EXPLANATION_LENGTH};
 
 /// How many characters of an unreadable body we show.
 const EXCERPT_LENGTH: usize = 200;
+
+/// Stands for the text of an answer that may contain a secret of its request.
+const NOT_SHOWN: &str = "the rest is not shown, because it may repeat a secret of the request";
+
+/// The error codes of RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1, RFC 7009 section
+/// 2.2.1 and RFC 8628 section 3.5. None of them is a secret.
+const KNOWN_CODES: [&str; 16] = [
+    "access_denied",
+    "authorization_pending",
+    "expired_token",
+    "insufficient_scope",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_token",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "unsupported_token_type",
+];
 
 /// An answer with status 200.
 pub(crate) struct Answer {
@@ -30,8 +54,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a response; every status but 200 becomes the error that it means. We take the `sent`
-    /// secrets out of the error's text, because a careless server echoes them.
+    /// Reads a response; every status but 200 becomes the error that it means. The error shows
+    /// nothing of an answer that contains one of the `sent` secrets, because a careless server echoes
+    /// them.
     pub(super) async fn read(
         operation: &'static str,
         url: &Url,
@@ -85,19 +110,15 @@ impl Answer {
         };
         // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error") {
-            let description =
-                member("error_description").map(|value| self.shown(value, EXPLANATION_LENGTH));
-            let error = self.oauth_error(self.shown(code, 100), description);
+            let description = member("error_description").map(written);
+            let error = self.oauth_error(&written(code), description);
             return Some(match member("interval").and_then(seconds) {
                 Some(interval) => slowed_down(error, interval),
                 None => error,
             });
         }
         if let Some((code, description)) = self.bearer_challenge() {
-            return Some(self.oauth_error(
-                self.shown(&code.into(), 100),
-                description.map(|text| self.shown(&text.into(), EXPLANATION_LENGTH)),
-            ));
+            return Some(self.oauth_error(&code, description));
         }
         match self.status {
             StatusCode::OK => None,
@@ -123,10 +144,7 @@ impl Answer {
             .iter()
             .filter_map(|header| header.to_str().ok());
         headers.find_map(|header| {
-            // Redact before parsing: a quote in a secret would end a parameter in the middle of the
-            // secret.
-            let header = self.sent.redacted(header);
-            let challenges = ChallengeParser::new(&header).map_while(Result::ok);
+            let challenges = ChallengeParser::new(header).map_while(Result::ok);
             let mut bearer =
                 challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
             bearer.find_map(|challenge| {
@@ -146,13 +164,22 @@ impl Answer {
         let target = self
             .header(&LOCATION)
             .and_then(|location| url.join(location).ok())
+            .filter(|_| !self.repeats_a_secret())
             .map_or_else(String::new, |target| {
                 let origin = target.origin().ascii_serialization();
-                format!(" to {}", text::printable(&self.sent.redacted(&origin)))
+                format!(" to {}", text::printable(&origin))
             });
         self.wrong_server(format!(
             "a redirect{target}, which we do not follow because the credentials would go along"
         ))
+    }
+
+    /// Returns whether anything in the answer may contain a secret of the request.
+    fn repeats_a_secret(&self) -> bool {
+        let headers = self.headers.values().map(HeaderValue::as_bytes);
+        headers
+            .chain([self.body.as_slice()])
+            .any(|bytes| self.sent.may_be_in(&String::from_utf8_lossy(bytes)))
     }
 
     fn wrong_server(&self, reason: String) -> Error {
@@ -170,13 +197,16 @@ impl Answer {
 
     /// Builds an error that also shows what arrived instead.
     fn unreadable(&self, reason: &str) -> Error {
+        if self.repeats_a_secret() {
+            return self.unexpected(format!("{reason} ({NOT_SHOWN})"));
+        }
         let content_type = match self.header(&CONTENT_TYPE) {
-            Some(content_type) => text::excerpt(&self.sent.redacted(content_type), 100),
+            Some(content_type) => text::excerpt(content_type, 100),
             None => "no content type".to_owned(),
         };
         let body = String::from_utf8_lossy(&self.body);
-        let body = match self.sent.redacted(body.trim()) {
-            body if body.is_empty() => "an empty body".to_owned(),
+        let body = match body.trim() {
+            "" => "an empty body".to_owned(),
             // An answer that was meant to carry a token may still contain one, so we do not show
             // it.
             _ if self.status.is_success() && !self.sent.asked_in_public() => {
@@ -184,18 +214,10 @@ impl Answer {
             }
             body => format!(
                 "a body that begins: {}",
-                text::excerpt(&body, EXCERPT_LENGTH)
+                text::excerpt(body, EXCERPT_LENGTH)
             ),
         };
         self.unexpected(format!("{reason} ({content_type}; {body})"))
-    }
-
-    /// Shows a member of an error answer as one safe line, whatever its type.
-    fn shown(&self, value: &Value, limit: usize) -> String {
-        match value {
-            Value::String(text) => text::excerpt(&self.sent.redacted(text), limit),
-            other => text::excerpt(&self.sent.redacted(&other.to_string()), limit),
-        }
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -212,7 +234,15 @@ impl Answer {
         }
     }
 
-    fn oauth_error(&self, code: String, description: Option<String>) -> Error {
+    fn oauth_error(&self, code: &str, description: Option<String>) -> Error {
+        let (code, description) = if self.repeats_a_secret() {
+            let known = KNOWN_CODES.into_iter().find(|known| *known == code);
+            let code = known.unwrap_or("[not shown]").to_owned();
+            (code, Some(NOT_SHOWN.to_owned()))
+        } else {
+            let description = description.map(|text| text::excerpt(&text, EXPLANATION_LENGTH));
+            (text::excerpt(code, 100), description)
+        };
         Error::OAuth {
             operation: self.operation,
             url: self.url.clone(),
@@ -221,6 +251,14 @@ impl Answer {
             description,
             retry_after: retry_after(self.status, &self.headers),
         }
+    }
+}
+
+/// Returns a member of an error answer as text, whatever its type.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -10,6 +10,8 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use crate::error::{Cause, Error, Result};
 
+const MALFORMED_PEM: &str = "malformed PEM, perhaps with the characters \\n for line breaks";
+
 /// Builds the configuration for connections without encryption: it reads no file and trusts nobody.
 pub(super) fn trusting_nobody() -> Result<ClientConfig> {
     Ok(builder()?
@@ -31,7 +33,7 @@ pub(super) fn trusting_the_system() -> Result<ClientConfig> {
 #[cfg(any(target_os = "macos", windows))]
 pub(super) fn trusting_the_system() -> Result<ClientConfig> {
     use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::pem::{self, PemObject};
     use rustls_platform_verifier::Verifier;
 
     let mut extra_roots = Vec::new();
@@ -41,8 +43,14 @@ pub(super) fn trusting_the_system() -> Result<ClientConfig> {
                 "SSL_CERT_FILE does not name a regular file",
             ));
         }
-        let unreadable = |error: rustls::pki_types::pem::Error| {
-            Error::permanent(format!("SSL_CERT_FILE: {}", Cause::innermost(&error)))
+        // We do not show the parser's message, because it quotes the file, which may hold a private
+        // key.
+        let unreadable = |error: pem::Error| {
+            let reason = match error {
+                pem::Error::Io(error) => Cause::innermost(&error).to_string(),
+                _ => MALFORMED_PEM.to_owned(),
+            };
+            Error::permanent(format!("SSL_CERT_FILE: {reason}"))
         };
         for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
             extra_roots.push(certificate.map_err(unreadable)?);

@@ -91,6 +91,11 @@ impl Run {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn as_service_of(self, server: &DevServer) -> Self {
         let client = server.confidential_client();
         let secret = client.secret.as_deref().unwrap();

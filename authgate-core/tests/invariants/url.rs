@@ -59,7 +59,7 @@ pub(crate) fn assert_may_get_a_secret(url: &Url, plain_http: PlainHttp) {
 
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => matches!(name, "localhost" | "localhost."),
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,

@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use authgate_core::{DeviceAuth, Error, HttpClient, OAuthClient, Result, Secret, Token};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::log::{Log, log};
@@ -132,6 +134,24 @@ fn echoes(request: &str) -> Vec<Fault> {
     ]
 }
 
+/// Other spellings of a text that a request had, each beside a word that is shown unless the
+/// spelling is recognised.
+fn spellings(request: &str) -> [String; 4] {
+    let characters = request.chars().map(u32::from);
+    let in_html: Vec<_> = characters.map(|number| format!("&#{number};")).collect();
+    let units = request.encode_utf16();
+    let in_json: Vec<_> = units.map(|unit| format!("\\u{unit:04x}")).collect();
+    let in_url: Vec<_> = request.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let in_base64 = BASE64_STANDARD.encode(request);
+    [
+        in_html.concat(),
+        in_json.concat(),
+        in_url.concat(),
+        in_base64,
+    ]
+    .map(|spelling| format!("{CANARY} {spelling}"))
+}
+
 /// Returns every text of an error.
 fn all_texts(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
@@ -158,10 +178,14 @@ async fn no_error_shows_what_was_sent_or_what_came() {
             "{method} sends a secret"
         );
 
-        for echoed in [authorization, form, &decoded.join(" ")]
+        let mut echoes_of: Vec<String> = [authorization, form, &decoded.join(" ")]
             .into_iter()
-            .filter(|echoed| !echoed.is_empty())
-        {
+            .filter(|sent| !sent.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let spelled: Vec<_> = echoes_of.iter().flat_map(|sent| spellings(sent)).collect();
+        echoes_of.extend(spelled);
+        for echoed in &echoes_of {
             for fault in echoes(echoed) {
                 sender.server.clear_faults();
                 sender.server.inject(endpoint, fault.clone(), Times::Always);

@@ -88,6 +88,16 @@ async fn an_unusable_file_of_authorities_is_named() {
     std::fs::create_dir(home.path().join("folder")).unwrap();
     home.place("garbage", "hello");
     home.place("empty", "");
+    // A private key whose line breaks were lost on the way through a variable.
+    home.place(
+        "one_line",
+        r"-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n",
+    );
+    home.place("no_end", "-----BEGIN PRIVATE KEY canary-----\ncanary\n");
+    home.place(
+        "no_base64",
+        "-----BEGIN CERTIFICATE-----\ncanary!\n-----END CERTIFICATE-----\n",
+    );
     let made = std::process::Command::new("mkfifo")
         .arg(home.path().join("pipe"))
         .status()
@@ -100,19 +110,28 @@ async fn an_unusable_file_of_authorities_is_named() {
         ("SSL_CERT_FILE", "pipe"),
         ("SSL_CERT_FILE", "garbage"),
         ("SSL_CERT_FILE", "empty"),
+        ("SSL_CERT_FILE", "one_line"),
+        ("SSL_CERT_FILE", "no_end"),
+        ("SSL_CERT_FILE", "no_base64"),
         ("SSL_CERT_DIR", "empty"),
     ] {
         let run = run(&home)
             .as_service_of(&server)
             .with(variable, home.path().join(name).to_str().unwrap());
-        errors += &error(&run.end().await);
+        let error = error(&run.end().await);
+        // The parser would show the bytes as numbers.
+        assert!(!error.contains("99, 97, 110, 97, 114, 121"), "{error}");
+        errors += &error;
     }
-    assert_snapshot!(errors, @"
+    assert_snapshot!(errors, @r"
     error: there is no certificate authority in [home]/nothing (No such file or directory (os error 2)). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     error: there is no certificate authority in [home]/folder (not a regular file). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     error: there is no certificate authority in [home]/pipe (not a regular file). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     error: there is no certificate authority in [home]/garbage. Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     error: there is no certificate authority in [home]/empty. Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/one_line (malformed PEM, perhaps with the characters \n for line breaks). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/no_end (malformed PEM, perhaps with the characters \n for line breaks). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    error: there is no certificate authority in [home]/no_base64 (malformed PEM, perhaps with the characters \n for line breaks). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     error: there is no certificate authority in [home]/empty (Not a directory (os error 20)). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     ");
     assert_eq!(server.connections(), 0);

@@ -6,6 +6,8 @@
     reason = "a test ends where something is not as it must be"
 )]
 
+#[cfg(target_os = "linux")]
+mod hosts; // a hosts file that lies
 mod https; // certificates and authorities
 mod program; // the six steps, the settings, and failures
 mod proxy; // proxies, used, bypassed and refused

@@ -171,6 +171,60 @@ async fn the_environment_wins_over_the_file_even_if_empty() {
 }
 
 #[tokio::test]
+async fn one_line_tells_that_the_file_decides_where_an_exported_secret_goes() {
+    let server = DevServer::start().await;
+    let url = server.url();
+    let mut said = String::new();
+    for file in [
+        format!("AUTHGATE_URL={url}\nAPI_URL={url}/api/data\n"),
+        format!("API_URL={url}/api/data\n"),
+        format!("AUTHGATE_URL={url}\n"),
+    ] {
+        let home = Home::new();
+        home.place(".env", &file);
+        let mut run = service(&home, &server);
+        if file.contains("AUTHGATE_URL") {
+            run = run.without("AUTHGATE_URL");
+        }
+        let ended = run.end().await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        said += &ended.said();
+    }
+    assert_snapshot!(said, @"
+    warning: CLIENT_SECRET comes from the environment, but .env decides where the secret and its tokens are sent: it sets AUTHGATE_URL, API_URL
+    warning: CLIENT_SECRET comes from the environment, but .env decides where the secret and its tokens are sent: it sets API_URL
+    warning: CLIENT_SECRET comes from the environment, but .env decides where the secret and its tokens are sent: it sets AUTHGATE_URL
+    ");
+
+    // All from one source: nothing to tell.
+    let client = server.confidential_client();
+    let secret = client.secret.as_deref().unwrap();
+    let home = Home::new();
+    home.place(
+        ".env",
+        format!("AUTHGATE_URL={url}\nAPI_URL={url}/api/data\nCLIENT_SECRET={secret}\n"),
+    );
+    let ended = run(&home).with("CLIENT_ID", &client.id).end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    let ended = service(&home, &server)
+        .with("API_URL", &format!("{url}/api/data"))
+        .end()
+        .await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn an_env_file_that_others_can_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = Home::new();
+    let file = home.place(".env", "CLIENT_SECRET=canary\n");
+    std::fs::set_permissions(file, PermissionsExt::from_mode(0o666)).unwrap();
+    assert_snapshot!(error(&run(&home).end().await), @"error: .env: other users can change it, and with it where secrets are sent. Run: chmod go-w .env");
+}
+
+#[tokio::test]
 async fn an_env_file_in_a_parent_folder_is_not_read() {
     let home = Home::new();
     home.place(
@@ -324,4 +378,16 @@ fn readme_code_and_output_tell_the_same_steps() {
     ] {
         assert!(code.contains(label), "{label} is not printed");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hostile_env_file_does_not_fill_the_memory() {
+    let home = Home::new();
+    home.place(
+        ".env",
+        format!("A={}\nB={}\n", "x".repeat(31_000), "$A".repeat(16_000)),
+    );
+    let limited = ["-c", r#"ulimit -v 300000; exec "$0" "$@""#];
+    assert_snapshot!(error(&run(&home).under("sh", &limited).end().await), @"error: .env: line 2 makes the file larger than 64 KiB when its variables are expanded");
 }

@@ -91,9 +91,19 @@ fn trusting(loaded: impl IntoIterator<Item = CertificateResult>) -> Result<RootC
         errors.extend(part.errors);
     }
     if roots.is_empty() {
-        return Err(errors.first().map_or_else(String::new, |error| {
-            format!(" ({})", Cause::innermost(error))
-        }));
+        return Err(errors
+            .first()
+            .map_or_else(String::new, |error| format!(" ({})", reason(&error.kind))));
     }
     Ok(roots)
+}
+
+/// Says why a file was not read. We do not show the parser's message, because it quotes the file,
+/// which may hold a private key.
+fn reason(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::Io { inner, .. } => Cause::innermost(inner).to_string(),
+        ErrorKind::Pem(_) => super::MALFORMED_PEM.to_owned(),
+        _ => "the system cannot list them".to_owned(),
+    }
 }

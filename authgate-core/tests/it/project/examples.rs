@@ -226,3 +226,19 @@ async fn call_api_as_person_goes_on_with_a_new_token_when_the_api_refuses_the_st
         Endpoint::Api,
     ]);
 }
+
+#[tokio::test]
+async fn an_example_tells_that_the_file_decides_where_an_exported_secret_goes() {
+    for example in ["client_credentials", "token_provider", "post_json"] {
+        let (server, home) = (server().await, Home::new());
+        home.place(".env", format!("TOKEN_URL={}/oauth/token\n", server.url()));
+        let ended = service(example, &home, &server)
+            .without("TOKEN_URL")
+            .end()
+            .await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        insta::allow_duplicates!(
+            assert_snapshot!(ended.said(), @"warning: CLIENT_SECRET comes from the environment, but .env decides where the secret and its tokens are sent: it sets TOKEN_URL")
+        );
+    }
+}

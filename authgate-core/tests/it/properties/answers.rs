@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use authgate_core::test_util::{Moment, StoredToken};
 use authgate_core::{DiscoveryClient, HttpClient, OAuthClient, Secret};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -99,6 +101,83 @@ fn secret() -> impl Strategy<Value = &'static str> {
     select(&[ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN][..])
 }
 
+/// A secret with a character for every rule of every encoding.
+const ODD_SECRET: &str = "canary+/ =%2f&amp;\"\\n\u{e9}\u{1f600}<s>'";
+
+/// How a server may write a secret into an answer.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Url,
+    Form,
+    Json,
+    Html,
+    Base64,
+    Base64Url,
+}
+
+impl Encoding {
+    /// Writes a text so; of the characters that need no escape, those have one that `choose` names.
+    fn write(self, text: &str, choose: &mut dyn FnMut() -> bool) -> String {
+        match self {
+            Self::Url | Self::Form => text.bytes().map(|byte| self.byte(byte, choose)).collect(),
+            Self::Json | Self::Html => text
+                .chars()
+                .map(|character| self.character(character, choose))
+                .collect(),
+            Self::Base64 => BASE64_STANDARD.encode(text),
+            Self::Base64Url => BASE64_URL_SAFE_NO_PAD.encode(text),
+        }
+    }
+
+    fn byte(self, byte: u8, choose: &mut dyn FnMut() -> bool) -> String {
+        match byte {
+            b' ' if matches!(self, Self::Form) && choose() => "+".to_owned(),
+            b'a'..=b'z' | b'/' | b'=' if choose() => char::from(byte).to_string(),
+            _ if choose() => format!("%{byte:02x}"),
+            _ => format!("%{byte:02X}"),
+        }
+    }
+
+    fn character(self, character: char, choose: &mut dyn FnMut() -> bool) -> String {
+        let number = u32::from(character);
+        match (self, character) {
+            (Self::Json, '"' | '\\' | '/') if choose() => format!("\\{character}"),
+            (Self::Json, _) if choose() || "\"\\".contains(character) => {
+                let mut units = [0; 2];
+                let units = character.encode_utf16(&mut units).iter();
+                let escapes: Vec<_> = units.map(|unit| format!("\\u{unit:04x}")).collect();
+                escapes.concat()
+            }
+            (Self::Html, '&') if choose() => "&amp;".to_owned(),
+            (Self::Html, '"') if choose() => "&quot;".to_owned(),
+            (Self::Html, '<') if choose() => "&lt;".to_owned(),
+            (Self::Html, _) if choose() => format!("&#{number};"),
+            (Self::Html, _) if choose() || "&\"<".contains(character) => format!("&#x{number:X};"),
+            _ => character.to_string(),
+        }
+    }
+}
+
+/// The secret as it looks after up to three encodings, each of text before and after it too.
+fn encoded_secret() -> impl Strategy<Value = String> {
+    use Encoding::{Base64, Base64Url, Form, Html, Json, Url};
+
+    let encoding = select(&[Url, Form, Json, Html, Base64, Base64Url][..]);
+    // A `%`, `\` or `&` that is not encoded itself would take what follows for its escape.
+    let beside = || "[ -$'-\\[\\]-~]{0,5}";
+    let layer = (encoding, beside(), beside());
+    (vec(layer, 0..=3), vec(any::<bool>(), 97)).prop_map(|(layers, choices)| {
+        let mut choices = choices.into_iter().cycle();
+        let mut choose = || choices.next().unwrap();
+        let secret = ODD_SECRET.to_owned();
+        layers
+            .into_iter()
+            .fold(secret, |text, (encoding, before, after)| {
+                encoding.write(&format!("{before}{text}{after}"), &mut choose)
+            })
+    })
+}
+
 /// Generates a header that echoes the request.
 fn echo() -> impl Strategy<Value = String> {
     const AROUND: &[&str] = &[
@@ -136,8 +215,17 @@ impl Conversation {
 
 /// Checks `property` with random answers.
 fn for_any<S: Strategy>(answers: S, property: impl Fn(&Conversation, S::Value)) {
+    for_any_after(CLIENT_SECRET, answers, property);
+}
+
+/// The same where requests carry this secret.
+fn for_any_after<S: Strategy>(
+    client_secret: &str,
+    answers: S,
+    property: impl Fn(&Conversation, S::Value),
+) {
     let runtime = super::runtime();
-    let Service { server, client, .. } = runtime.block_on(Service::with_secret(CLIENT_SECRET));
+    let Service { server, client, .. } = runtime.block_on(Service::with_secret(client_secret));
     let conversation = Conversation {
         runtime,
         server,
@@ -163,6 +251,32 @@ fn any_token_answer_is_a_usable_token_or_a_harmless_error() {
             &conversation.ask(Endpoint::Token, answer, refresh),
             &[CLIENT_SECRET, REFRESH_TOKEN],
         );
+    });
+}
+
+#[test]
+fn an_answer_with_a_secret_in_any_encoding_is_not_shown() {
+    const BESIDE_IT: &str = "beside-it";
+
+    let answers = (encoded_secret(), 0..5).prop_map(|(secret, place)| {
+        let text = format!("{BESIDE_IT} {secret} {BESIDE_IT}");
+        let challenge = format!("Bearer error=\"{BESIDE_IT}\"");
+        match place {
+            0 => Fault::json(400, &json!({"error": BESIDE_IT, "error_description": text})),
+            1 => Fault::json(
+                400,
+                &json!({"error": BESIDE_IT, "more": {"request": [text]}}),
+            ),
+            2 => Fault::json(400, &json!({"error": text})),
+            3 => Fault::body(400, BESIDE_IT, text),
+            _ => Fault::body(401, BESIDE_IT, text).with_header("WWW-Authenticate", &challenge),
+        }
+    });
+    for_any_after(ODD_SECRET, answers, |conversation, answer| {
+        let error = conversation
+            .ask(Endpoint::Token, answer, refresh)
+            .unwrap_err();
+        check_error(&error, &[BESIDE_IT, "canary"]);
     });
 }
 

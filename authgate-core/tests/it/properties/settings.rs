@@ -94,6 +94,8 @@ fn nearly() -> impl Strategy<Value = String> {
         "A='2 #'\r\n",
         "export B=$A # note\n",
         "C=\"$A ${B}\"\n",
+        "E=$CARGO_MANIFEST_DIR\n",
+        "F=\"${CARGO_MANIFEST_DIR}/\"\n",
         "D='one\n# two\n'\n",
         "A=\n",
         "# canary\n",
@@ -101,8 +103,22 @@ fn nearly() -> impl Strategy<Value = String> {
         "  \t\n",
     ];
     const PIECES: &[&str] = &[
-        "canary", "export ", "=", "'", "\"", "\\", "$", "${", "}", "#", " ", "\r\n", "\n",
-        "\u{a0}", "é",
+        "canary",
+        "export ",
+        "=",
+        "'",
+        "\"",
+        "\\",
+        "$",
+        "${",
+        "}",
+        "CARGO_MANIFEST_DIR",
+        "#",
+        " ",
+        "\r\n",
+        "\n",
+        "\u{a0}",
+        "é",
     ];
     let piece = prop_oneof![9 => select(PIECES).prop_map(str::to_owned), 1 => any::<String>()];
     let broken = vec(piece, 0..6).prop_map(|pieces| pieces.concat());

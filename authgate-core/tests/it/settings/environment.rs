@@ -88,6 +88,60 @@ fn a_name_outside_single_quotes_is_replaced_by_its_value() {
 }
 
 #[test]
+fn a_name_ends_where_a_shell_would_end_it() {
+    let file = EnvironmentFile::with(
+        "A=1\nA_B=2\nUNDERSCORE=$A_B\nTWICE=$A$A\nQUOTED=\"$A\"\nDOT=$A.b\nBRACES=${A}_B\nNOTE=$A # note\n",
+    );
+    file.assert_values([
+        ("UNDERSCORE", "2"),
+        ("TWICE", "11"),
+        ("QUOTED", "1"),
+        ("DOT", "1.b"),
+        ("BRACES", "1_B"),
+        ("NOTE", "1"),
+    ]);
+}
+
+#[test]
+fn an_escaped_dollar_is_a_dollar() {
+    let file = EnvironmentFile::with(
+        "A=1\nPLAIN=pa\\$A\nDOUBLE=\"\\$A\"\nBACKSLASH=\\\\$A\nSINGLE='\\$A'\nBREAK=\\n$A\nENDS='n'$A\nLAST=a\\$\n",
+    );
+    file.assert_values([
+        ("PLAIN", "pa$A"),
+        ("DOUBLE", "$A"),
+        ("BACKSLASH", "\\1"),
+        ("SINGLE", "\\$A"),
+        ("BREAK", "\n1"),
+        ("ENDS", "n1"),
+        ("LAST", "a$"),
+    ]);
+}
+
+#[test]
+fn a_name_never_stands_for_a_variable_of_the_process() {
+    assert!(std::env::var("CARGO_MANIFEST_DIR").is_ok());
+    for value in [
+        "http://evil.example/${CARGO_MANIFEST_DIR}",
+        "$CARGO_MANIFEST_DIR",
+        "\"$CARGO_MANIFEST_DIR\"",
+        "a$LATER\nLATER=1",
+        "canary$",
+        "pa$$canary",
+        "${}",
+        "\"${CARGO_MANIFEST_DIR\"",
+    ] {
+        let refusal = EnvironmentFile::with(format!("ONE=1\n\n# note\nTWO={value}\n")).refusal();
+        insta::allow_duplicates!(
+            insta::assert_snapshot!(refusal, @".env: line 4 has a $ that names no variable from an earlier line of the file (the environment is not searched). Put a value with $ in single quotes")
+        );
+    }
+    // A file that defines the name itself gets its own value, or it could name the process's.
+    let file = EnvironmentFile::with("CARGO_MANIFEST_DIR=ours\nURL=$CARGO_MANIFEST_DIR\n");
+    file.assert_values([("URL", "ours")]);
+}
+
+#[test]
 fn byte_order_mark_line_ends_export_and_comments_are_understood() {
     let file = EnvironmentFile::with(
         "\u{feff}# comment\r\nexport FIRST=1\r\n\r\nSECOND=two # note\r\nLAST=3 ",
@@ -133,9 +187,11 @@ fn a_malformed_entry_is_named_by_its_line_and_never_shown() {
 fn a_file_that_is_no_small_text_is_refused_by_name() {
     let too_large = EnvironmentFile::with("A=1\n".repeat(20_000)).refusal();
     let not_text = EnvironmentFile::with(b"SECRET=\xff\xfe\n").refusal();
-    insta::assert_snapshot!(lines([too_large, not_text]), @"
+    let with_nul = EnvironmentFile::with("S\0E\0C\0").refusal();
+    insta::assert_snapshot!(lines([too_large, not_text, with_nul]), @"
     .env: is larger than 64 KiB
     .env: is not UTF-8 text
+    .env: contains a NUL character. Save it as UTF-8 text
     ");
     let refusal = Environment::load_from(Home::new().path())
         .unwrap_err()
@@ -147,7 +203,7 @@ fn a_file_that_is_no_small_text_is_refused_by_name() {
 }
 
 #[test]
-fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
+fn expanded_values_do_not_fill_the_memory() {
     let doubling = |lines: usize| {
         let entries = (1..=lines).map(|line| format!("A{line}=$A{0}$A{0}\n", line - 1));
         EnvironmentFile::with(format!(
@@ -157,7 +213,12 @@ fn a_value_that_doubles_with_each_line_does_not_fill_the_memory() {
         ))
     };
     doubling(3).assert_values([("A3", &"canary".repeat(80))]);
-    insta::assert_snapshot!(doubling(18).refusal(), @".env: line 13 grows beyond 64 KiB when its variables are expanded");
+    insta::assert_snapshot!(doubling(18).refusal(), @".env: line 12 makes the file larger than 64 KiB when its variables are expanded");
+    let one_line = format!("A={}\nB={}\n", "canary".repeat(5000), "$A".repeat(15_000));
+    insta::assert_snapshot!(EnvironmentFile::with(one_line).refusal(), @".env: line 2 makes the file larger than 64 KiB when its variables are expanded");
+    let many_lines: Vec<_> = (0..4000).map(|line| format!("B{line}=$A\n")).collect();
+    let many_lines = format!("A={}\n{}", "canary".repeat(3000), many_lines.concat());
+    insta::assert_snapshot!(EnvironmentFile::with(many_lines).refusal(), @".env: line 4 makes the file larger than 64 KiB when its variables are expanded");
 }
 
 #[cfg(unix)]
@@ -176,6 +237,63 @@ fn a_named_pipe_does_not_hold_the_program_up() {
             .to_string()
             .contains("not a regular file")
     );
+}
+
+#[cfg(unix)]
+mod of_others {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    impl EnvironmentFile {
+        fn with_mode(self, mode: u32) -> Self {
+            set_permissions(&self.path, Permissions::from_mode(mode)).unwrap();
+            self
+        }
+
+        fn owned_by(self, user: u32, group: u32) -> Self {
+            chown(&self.path, Some(user), Some(group)).unwrap();
+            self
+        }
+
+        /// The same file, by a link to it.
+        fn linked(mut self) -> Self {
+            let link = self.path.with_file_name("link");
+            symlink(&self.path, &link).unwrap();
+            self.path = link;
+            self
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_change_is_refused() {
+        for mode in [0o666, 0o602, 0o777] {
+            let file = EnvironmentFile::with("CLIENT_SECRET=canary\n").with_mode(mode);
+            insta::allow_duplicates!(
+                insta::assert_snapshot!(file.refusal(), @".env: other users can change it, and with it where secrets are sent. Run: chmod go-w .env")
+            );
+            assert!(file.linked().load().is_err());
+        }
+        for mode in [0o600, 0o644, 0o400] {
+            let file = EnvironmentFile::with("A=1\n").with_mode(mode);
+            assert_eq!(file.linked().value("A").unwrap(), "1");
+        }
+    }
+
+    #[test]
+    #[ignore = "needs root: run with --include-ignored"]
+    fn a_file_of_another_user_or_group_is_refused() {
+        let file = || EnvironmentFile::with("CLIENT_SECRET=canary\n").with_mode(0o664);
+        insta::assert_snapshot!(file().owned_by(12345, 12345).refusal(), @".env: belongs to another user, who could decide where secrets are sent. Make a copy of your own, or export the variables");
+        assert!(file().owned_by(12345, 12345).linked().load().is_err());
+        assert!(file().owned_by(0, 12345).load().is_err());
+
+        // A group with the user's number is the user's own.
+        let own = file();
+        assert_eq!(own.path.metadata().unwrap().uid(), 0);
+        assert!(own.owned_by(0, 0).load().is_ok());
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn https_and_http_on_this_machine_are_accepted() {
         "https://auth.example.com",
         "https://auth.example.com:8443/tenant/",
         "http://localhost:8080",
+        "http://LOCALHOST.:8080",
         "http://127.0.0.1:8080/",
         "http://127.9.8.7",
         "http://[::1]:8080",
@@ -29,6 +30,7 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     let refused = [
         "http://auth.example.com",
         "http://localhost.example.com",
+        "http://localhost..",
         "http://10.0.0.1",
         "http://[::2]",
         "https://user:canary@auth.example.com",
@@ -50,6 +52,7 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     insta::assert_snapshot!(refusals, @"
     AUTHGATE_URL is refused: http://auth.example.com/ is plain http, which shows the token to everyone on the way. Use https
     AUTHGATE_URL is refused: http://localhost.example.com/ is plain http, which shows the token to everyone on the way. Use https
+    AUTHGATE_URL is refused: http://localhost../ is plain http, which shows the token to everyone on the way. Use https
     AUTHGATE_URL is refused: http://10.0.0.1/ is plain http, which shows the token to everyone on the way. Use https
     AUTHGATE_URL is refused: http://[::2]/ is plain http, which shows the token to everyone on the way. Use https
     AUTHGATE_URL is refused: it contains a user name or password. Remove them

@@ -134,7 +134,7 @@ async fn a_request_that_cannot_be_built_sends_nothing() {
     the API's URL is refused: relative URL without a base
     the API's request has a header whose name is not valid
     the API's request has a header x-canary whose value is not valid
-    the API's request has no JSON body: key must be a string
+    the API's request has no JSON body: its value cannot be written as JSON
     ");
     server.assert_requests([]);
 }

@@ -2,6 +2,8 @@
 
 use authgate_core::{ClientAuthentication, Error, Secret};
 use authgate_dev_server::{Endpoint, Fault, Times};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use crate::support::lines;
@@ -69,7 +71,7 @@ async fn a_redirected_grant_is_not_followed() {
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 302: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 307: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 308: a redirect to https://evil.example, which we do not follow because the credentials would go along. Check the server's URL
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 302: a redirect to https://[redacted].example, which we do not follow because the credentials would go along. Check the server's URL
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 302: a redirect, which we do not follow because the credentials would go along. Check the server's URL
     ");
 }
 
@@ -154,7 +156,7 @@ async fn a_hostile_error_is_one_short_safe_line() {
 }
 
 #[tokio::test]
-async fn a_secret_is_redacted_in_every_spelling() {
+async fn an_answer_that_repeats_a_secret_is_not_shown() {
     const SECRET: &str = "canary+/\"x";
     let service = Service::with_secret(SECRET).await;
     let basic = service
@@ -212,19 +214,57 @@ async fn a_secret_is_redacted_in_every_spelling() {
             "{error:?}"
         );
     }
-    insta::assert_snapshot!(lines(shown), @r#"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [redacted] (you sent [redacted])
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/plain; a body that begins: client_secret=[redacted])
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/[redacted]; a body that begins: wrong)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <p>[redacted]</p>)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <p>[redacted]</p>)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <p>[redacted]</p>)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/plain; a body that is not shown)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client ({"sent":"[redacted]"}). A service must be registered as a confidential client. Check the client ID and the client secret
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Y2FuYXJ5 [redacted]). A service must be registered as a confidential client. Check the client ID and the client secret
+    insta::assert_snapshot!(lines(shown), @"
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [not shown] (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A service must be registered as a confidential client. Check the client ID and the client secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A service must be registered as a confidential client. Check the client ID and the client secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is one that is not known here, and this client can only use Bearer
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 x ([redacted])
-    "#);
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [not shown] (the rest is not shown, because it may repeat a secret of the request)
+    ");
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_a_secret_in_another_spelling_is_not_shown() {
+    const SECRET: &str = "canary+/<>x";
+
+    let service = Service::with_secret(SECRET).await;
+    let in_base64 = BASE64_STANDARD.encode(format!("some:service:{SECRET}?>"));
+    let (start, end) = in_base64.split_at(9);
+    for spelling in [
+        "canary%2b%2f%3c%3ex",
+        "canary+/%3C%3ex",
+        r"canary+\/<>x",
+        r"canary+/\u003c\u003Ex",
+        "canary+&#x2F;&lt;&gt;x",
+        "canary&#43;/<>x",
+        "%26%2343%3b canary&amp;#43;/<>x",
+        &in_base64,
+        &in_base64.replace('+', "-").replace('/', "_"),
+        &in_base64.replace('/', r"\/").replace('+', "%2b"),
+        &format!("credentials{start}\r\n{end}"),
+    ] {
+        for answer in [
+            Fault::body(400, "text/plain", format!("beside {spelling}")),
+            Fault::json(
+                400,
+                &json!({"error": "invalid_grant", "error_description": "beside", "sent": spelling}),
+            ),
+            // A header has one line.
+            Fault::body(400, "text/beside", "wrong")
+                .with_header("X-Sent", &spelling.replace("\r\n", "")),
+        ] {
+            let error = service.failure(answer).await;
+            assert!(!error.to_string().contains("beside"), "{spelling}: {error}");
+        }
+    }
+    let other = Fault::body(400, "text/plain", "beside canary+/<> x");
+    assert!(service.failure(other).await.to_string().contains("beside"));
 }
 
 #[tokio::test]
@@ -237,4 +277,37 @@ async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let faults =
         answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
     assert!(!lines(service.failures(faults).await).contains("canary"));
+}
+
+#[tokio::test]
+async fn a_token_larger_than_64_kib_is_refused() {
+    const LIMIT: usize = 64 * 1024;
+
+    let service = Service::start().await;
+    let answer = |name: &str, length: usize| {
+        let mut answer = json!({"access_token": "a", "token_type": "Bearer"});
+        answer[name] = "t".repeat(length).into();
+        Fault::json(200, &answer)
+    };
+    let names = ["access_token", "refresh_token", "id_token"];
+    for name in names {
+        assert!(service.grant_after(answer(name, LIMIT)).await.is_ok());
+    }
+    let refusals = service
+        .failures(names.map(|name| answer(name, LIMIT + 1)))
+        .await;
+    assert!(refusals.iter().all(|error| !error.is_transient()));
+    insta::assert_snapshot!(lines(refusals), @"
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the access_token is larger than 64 KiB
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the refresh_token is larger than 64 KiB
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the id_token is larger than 64 KiB
+    ");
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_long_to_search_is_not_shown() {
+    let service = Service::with_secret("canary-secret").await;
+    let body = r"%25&amp;\u005caGVsbG8gd29ybGQ beside ".repeat(20_000);
+    let error = service.failure(Fault::body(400, "text/plain", body)).await;
+    assert!(!error.to_string().contains("beside"), "{error}");
 }

