@@ -24,7 +24,7 @@ pub(crate) use url::{check_url, is_loopback};
 /// use authgate_core::{Environment, Settings};
 ///
 /// let settings = Settings::for_service(&Environment::load()?)?;
-/// if let Some(warning) = settings.warning() {
+/// for warning in settings.warnings() {
 ///     eprintln!("warning: {warning}");
 /// }
 /// println!("{} at {}", settings.client_id, settings.authgate_url);

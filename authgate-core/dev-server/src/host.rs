@@ -63,5 +63,7 @@ fn is_loopback(name: &str) -> bool {
         Some(bare) => bare.parse::<Ipv6Addr>().ok().map(IpAddr::from),
         None => name.parse::<Ipv4Addr>().ok().map(IpAddr::from),
     };
-    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
+    let absolute = name.strip_suffix('.').unwrap_or(name);
+    absolute.eq_ignore_ascii_case("localhost")
+        || address.is_some_and(|address| address.is_loopback())
 }
