@@ -180,7 +180,7 @@ impl FallbackStore {
         }
         if self.keyring_is_off {
             self.notices
-                .add("The keyring is off, so a login in it is not deleted");
+                .add("The keyring was not asked, so an older login may still be in it");
         }
         logins
     }

@@ -214,11 +214,13 @@ impl fmt::Debug for KeyringStore {
 impl From<Trouble> for FoundTokens {
     fn from(trouble: Trouble) -> Self {
         let has_keyring = trouble.kind != TroubleKind::NoKeyring;
+        let consequence = if has_keyring {
+            "A login there is neither revoked nor deleted"
+        } else {
+            "If you logged in from your desktop, log out there; if you have no keyring, turn it off"
+        };
         let error = keyring_error(Trouble {
-            reason: format!(
-                "{}. A login there is neither revoked nor deleted",
-                trouble.reason
-            ),
+            reason: format!("{}. {consequence}", trouble.reason),
             ..trouble
         });
         let (unread, no_store) = if has_keyring {
