@@ -155,22 +155,22 @@ impl FileStore {
 
     #[cfg(unix)]
     fn repair_permissions(&self, path: &Path, file: &File, metadata: &std::fs::Metadata) {
-        use std::os::unix::fs::PermissionsExt;
-
-        if metadata.permissions().mode() & 0o077 != 0 {
+        if is_open_to_others(metadata) {
             let place = own_file::shown(path);
-            self.notices.add(
-                match file.set_permissions(PermissionsExt::from_mode(0o600)) {
-                    Ok(()) => format!(
-                        "Other users could read {place}; now only you can. If somebody may have \
+            self.notices.add(match close_to_others(file) {
+                Ok(true) => format!(
+                    "Other users could read {place}; now only you can. If somebody may have \
                          read it, log out and log in again."
-                    ),
-                    Err(error) => format!(
-                        "Other users can read {place}, and we cannot change that ({error}). To \
+                ),
+                Ok(false) => format!(
+                    "Other users can read {place}, because its file system ignores permissions. \
+                         To prevent it, set HOME to a folder on another one"
+                ),
+                Err(error) => format!(
+                    "Other users can read {place}, and we cannot change that ({error}). To \
                          prevent it: chmod 600 {place}"
-                    ),
-                },
-            );
+                ),
+            });
         }
     }
 
@@ -389,6 +389,23 @@ impl TokenStore for FileStore {
     fn description(&self) -> String {
         format!("file {}", own_file::shown(&self.path))
     }
+}
+
+/// Takes the permissions of other users away. Returns whether they are gone: some file systems report
+/// success and change nothing.
+#[cfg(unix)]
+fn close_to_others(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+
+    file.set_permissions(PermissionsExt::from_mode(0o600))?;
+    Ok(!is_open_to_others(&file.metadata()?))
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    metadata.permissions().mode() & 0o077 != 0
 }
 
 fn read(document: &Document<'_>, client_id: &str) -> Option<StoredToken> {
