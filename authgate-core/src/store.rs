@@ -12,16 +12,17 @@ mod lock;
 mod object;
 mod own_file;
 mod peer_lock;
+mod salvage;
 
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Moment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jwt::unverified_time;
 use crate::secret::Secret;
 use crate::token::{Freshness, Token};
 
-pub use fallback::{FallbackStore, StoredLogin};
+pub use fallback::{FallbackStore, FoundLogins, StoredLogin};
 pub use file::FileStore;
 pub use keyring::KeyringStore;
 pub use lock::{LoginGuard, LoginLock};
@@ -39,7 +40,7 @@ const HALF_A_SECOND: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 ///
-/// [`Error::Other`](crate::Error::Other) when the store cannot be used; its text gives the reason
+/// [`Error::Other`] when the store cannot be used; its text gives the reason
 /// and says what to do. An entry that cannot be parsed is not an error: it counts as no token.
 pub trait TokenStore: Send + Sync {
     /// Returns the token stored for `client_id`, or `None` if there is none that can be parsed.
@@ -66,8 +67,34 @@ pub trait TokenStore: Send + Sync {
         Ok(())
     }
 
+    /// Finds everything that the store has for `client_id`, for a logout. Unlike [`load`], it changes
+    /// nothing, and it reports each thing that it cannot read.
+    ///
+    /// [`load`]: TokenStore::load
+    fn find_all(&self, client_id: &str) -> FoundTokens {
+        let mut found = FoundTokens::default();
+        match self.load(client_id) {
+            Ok(token) => found.tokens.extend(token),
+            Err(error) => found.unread.push(error),
+        }
+        found
+    }
+
     /// Returns the store's name for people, such as `file /home/ada/.authgate-tokens.json`.
     fn description(&self) -> String;
+}
+
+/// What a store has for one client.
+#[derive(Debug, Default)]
+pub struct FoundTokens {
+    /// The tokens. An older one that was not deleted may still work, so there can be several.
+    pub tokens: Vec<StoredToken>,
+    /// The tokens in copies of the store that were set aside because they were damaged.
+    pub set_aside: Vec<StoredToken>,
+    /// What is there, or may be there, and cannot be read or understood. A logout leaves it alone.
+    pub unread: Vec<Error>,
+    /// Why the store does not exist in this session. It may exist in another one.
+    pub no_store: Option<Error>,
 }
 
 /// A stored token, with everything that another run must know about it.

@@ -15,8 +15,8 @@ pub use crate::flow::{
 pub use crate::notice::Notices;
 #[cfg(feature = "login")]
 pub use crate::store::{
-    FallbackStore, FileStore, KeyringStore, LoginGuard, LoginLock, StoredLogin, StoredToken,
-    TokenStore,
+    FallbackStore, FileStore, FoundLogins, FoundTokens, KeyringStore, LoginGuard, LoginLock,
+    StoredLogin, StoredToken, TokenStore,
 };
 pub use crate::text::{printable, printable_body};
 pub use crate::token::Freshness;

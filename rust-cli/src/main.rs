@@ -60,7 +60,7 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
     let keyring = !arguments.no_keyring;
     if arguments.logout {
         let logout = logout(options.keyring(keyring)).await.map_err(advise)?;
-        return report::logged_out(&logout);
+        return report::logged_out(&logout, keyring);
     }
 
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow

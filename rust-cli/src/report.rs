@@ -118,8 +118,15 @@ impl Display for Report<'_> {
     }
 }
 
-/// Reports what `--logout` did, and what it could not do.
-pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
+/// Reports what `--logout` did, and what it could not do. `keyring` says whether the keyring was
+/// asked.
+pub(crate) fn logged_out(logout: &Logout, keyring: bool) -> Result<ExitCode> {
+    for error in &logout.not_read {
+        say(format_args!(
+            "warning: not logged out: {}",
+            Settings::explain(error)
+        ));
+    }
     for (token, error) in &logout.not_revoked {
         say(format_args!(
             "warning: the {token} was not revoked, and the server may accept it until it expires: {}",
@@ -132,16 +139,18 @@ pub(crate) fn logged_out(logout: &Logout) -> Result<ExitCode> {
             Settings::explain(error)
         ));
     }
-    let is_complete = logout.not_revoked.is_empty() && logout.not_deleted.is_empty();
-    let status = if is_complete {
+    let is_deleted = logout.not_deleted.is_empty() && logout.not_read.is_empty();
+    let status = if is_deleted && logout.not_revoked.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     };
-    let said = match (logout.was_logged_in, logout.not_deleted.is_empty()) {
+    let said = match (logout.was_logged_in, is_deleted) {
         (true, true) => "Logged out.",
-        (false, true) => "Nobody was logged in.",
-        (_, false) => "Not logged out everywhere.",
+        (true, false) => "Not logged out everywhere.",
+        (false, true) if keyring => "Nobody was logged in.",
+        (false, true) => "No login was found in the file.",
+        (false, false) => "Not logged out.",
     };
     super::print(said, status)
 }

@@ -1,22 +1,27 @@
 //! Logs a person out, at the server and in every store.
 
+use std::slice;
+
 use super::{LoginOptions, Stores, discover, is_of};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{StoredLogin, StoredToken};
+use crate::store::{FoundLogins, StoredToken};
 
 /// The result of [`logout`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Logout {
-    /// Whether a login was stored.
+    /// Whether a login was found. If none was and `not_read` is empty, nobody was logged in.
     pub was_logged_in: bool,
     /// The tokens whose revocation the server has not confirmed, each with the reason. The server
     /// may still accept them.
     pub not_revoked: Vec<(&'static str, Error)>,
     /// The errors of the stores that could not delete the token.
     pub not_deleted: Vec<Error>,
+    /// Where a login is, or may be, that we could not read or understand: a damaged file, an entry of
+    /// another kind, a locked keyring. It was not deleted.
+    pub not_read: Vec<Error>,
 }
 
 /// Logs a person out: revokes the tokens of every stored login at the server (RFC 7009), and
@@ -24,40 +29,65 @@ pub struct Logout {
 /// leaves the other valid. Deletes them even if the server does not confirm; the report lists the
 /// tokens that it did not confirm.
 ///
+/// Also revokes, and does not delete, the tokens in damaged token files that were set aside.
+///
 /// A token of an unknown server is deleted and not sent anywhere.
 ///
 /// # Errors
 ///
 /// [`Error::OtherLogin`] when a login of another server is stored, unless
-/// [`LoginOptions::replace_other_login`] allows that it is deleted; [`Error::Other`] when another process does not release the lock of the stores. In that case,
-/// nothing is revoked or deleted.
+/// [`LoginOptions::replace_other_login`] allows that it is deleted; [`Error::Other`] when another
+/// process does not release the lock of the stores. In that case, nothing is revoked or deleted.
 pub async fn logout(options: LoginOptions) -> Result<Logout> {
     let stores = Stores::new(&options);
-    let locked = stores.lock().await?;
+    let server = Issuer::new(&options.authgate_url);
+    // Hold the lock only while we read and delete, because the server may be slow to revoke.
+    let FoundLogins {
+        mut stored,
+        set_aside,
+        unread,
+    } = stores.lock().await?.find_all().await;
+    options.refuse_to_replace(&server, &stored)?;
+    let mut logout = Logout {
+        was_logged_in: !stored.is_empty() || !set_aside.is_empty(),
+        not_revoked: Vec::new(),
+        not_deleted: Vec::new(),
+        not_read: unread,
+    };
+    let mut revoked: Vec<StoredToken> = Vec::new();
+    let mut next = set_aside;
+    next.extend(stored.iter().map(|login| login.token.clone()));
+    while !next.is_empty() {
+        logout.not_revoked.extend(revoke_all(&options, &next).await);
+        revoked.append(&mut next);
 
-    let found = stores.load_all().await;
-    options.refuse_to_replace(&Issuer::new(&options.authgate_url), &found)?;
-    let was_logged_in = !found.is_empty();
-    let not_revoked = revoke_all(&options, found).await;
-
-    let _deleting = options.in_flight.enter();
-    let not_deleted = locked.delete_everywhere().await;
-    Ok(Logout {
-        was_logged_in,
-        not_revoked,
-        not_deleted,
-    })
+        let _deleting = options.in_flight.enter();
+        let locked = stores.lock_if_possible().await;
+        for login in &stored {
+            logout.not_deleted.extend(locked.delete(login).await);
+        }
+        // Another process may have refreshed before we revoked. Its login ends too.
+        stored = locked.find_all().await.stored;
+        stored.retain(|login| {
+            let is_known = revoked
+                .iter()
+                .any(|token| token.is_same_grant(&login.token));
+            !is_known
+                && options
+                    .refuse_to_replace(&server, slice::from_ref(login))
+                    .is_ok()
+        });
+        next.extend(stored.iter().map(|login| login.token.clone()));
+    }
+    Ok(logout)
 }
 
-/// Revokes the tokens of every login. Returns those that were not revoked, and why.
-async fn revoke_all(options: &LoginOptions, found: Vec<StoredLogin>) -> Vec<(&'static str, Error)> {
+/// Revokes these tokens. Returns those that were not revoked, and why.
+async fn revoke_all(options: &LoginOptions, found: &[StoredToken]) -> Vec<(&'static str, Error)> {
     let server = Issuer::new(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .map(|login| login.token)
-        .partition(|token| is_of(&server, token));
+    let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|token| is_of(&server, token));
     let mut not_revoked: Vec<_> = others
-        .iter()
+        .into_iter()
         .flat_map(|token| {
             tokens(token).map(|(name, _)| (name, other_server(token.issuer.as_deref())))
         })
@@ -67,13 +97,13 @@ async fn revoke_all(options: &LoginOptions, found: Vec<StoredLogin>) -> Vec<(&'s
     }
     match discover(options).await {
         Ok(client) => {
-            for (name, token) in ours.iter().flat_map(tokens) {
+            for (name, token) in ours.into_iter().flat_map(tokens) {
                 let revoked = client.revoke(token).await;
                 not_revoked.extend(revoked.err().map(|error| (name, error)));
             }
         }
         Err(error) => not_revoked.extend(
-            ours.iter()
+            ours.into_iter()
                 .flat_map(tokens)
                 .map(|(name, _)| (name, error.clone())),
         ),

@@ -9,7 +9,7 @@ use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::notice::Notice;
-use crate::store::{FallbackStore, LoginGuard, LoginLock, StoredLogin, StoredToken};
+use crate::store::{FallbackStore, FoundLogins, LoginGuard, LoginLock, StoredLogin, StoredToken};
 
 /// The person is told about work with the stores that takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -139,9 +139,16 @@ impl LockedStores {
             .await
     }
 
-    /// See [`FallbackStore::delete_everywhere`].
-    pub(super) async fn delete_everywhere(&self) -> Vec<Error> {
-        self.run(FallbackStore::delete_everywhere).await
+    /// See [`FallbackStore::find_all`].
+    pub(super) async fn find_all(&self) -> FoundLogins {
+        self.run(|store, _| store.find_all()).await
+    }
+
+    /// See [`FallbackStore::delete`].
+    pub(super) async fn delete(&self, login: &StoredLogin) -> Vec<Error> {
+        let login = login.clone();
+        self.run(move |store, guard| store.delete(&login, guard))
+            .await
     }
 
     async fn run<T: Send + 'static>(

@@ -45,6 +45,13 @@ impl<'a> Document<'a> {
         entry.ok().map(Zeroizing::new)
     }
 
+    /// Returns whether the client has an entry of any kind. `null` counts as none.
+    pub(super) fn has_entry(&self, client_id: &str) -> bool {
+        self.part(ENTRIES)
+            .get(client_id)
+            .is_some_and(|entry| entry != "null")
+    }
+
     /// Returns the JSON text of the client's record.
     pub(super) fn record(&self, client_id: &str) -> Option<Zeroizing<String>> {
         self.part(RECORDS)

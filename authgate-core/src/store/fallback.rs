@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::file::FileStore;
 use super::keyring::KeyringStore;
 use super::lock::{LoginGuard, LoginLock};
-use super::{StoredToken, TokenStore};
+use super::{FoundTokens, StoredToken, TokenStore};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
@@ -38,6 +38,18 @@ pub struct StoredLogin {
     pub token: StoredToken,
     /// The indices of the stores; none if the token serves this run only.
     found_in: Vec<usize>,
+}
+
+/// Everything that a logout has to end, and what it cannot.
+#[derive(Debug, Default)]
+pub struct FoundLogins {
+    /// The logins in the stores.
+    pub stored: Vec<StoredLogin>,
+    /// The tokens in damaged copies that were set aside.
+    pub set_aside: Vec<StoredToken>,
+    /// Where a login is, or may be, that cannot be read or understood. Each text says what happens
+    /// to it and what to do.
+    pub unread: Vec<Error>,
 }
 
 impl FallbackStore {
@@ -131,6 +143,45 @@ impl FallbackStore {
             }
         }
         logins.sort_by_key(|login| Reverse(login.token.newness()));
+        logins
+    }
+
+    /// Finds every login of the client for a logout. A store that cannot be read may have one too.
+    ///
+    /// A session without a keyring (SSH, a container) is normal where a login is in the file. Where
+    /// there is none, the person may have logged in from the desktop.
+    pub fn find_all(&self) -> FoundLogins {
+        let unsaved = self.unsaved().clone().map(|token| StoredLogin {
+            token,
+            found_in: Vec::new(),
+        });
+        let mut logins = FoundLogins {
+            stored: Vec::from_iter(unsaved),
+            unread: Vec::from_iter(self.missing.clone()),
+            ..FoundLogins::default()
+        };
+        let mut missing_stores = Vec::new();
+        for (index, store) in self.stores.iter().enumerate() {
+            let FoundTokens {
+                tokens,
+                set_aside,
+                unread,
+                no_store,
+            } = store.find_all(&self.client_id);
+            for token in tokens {
+                add(&mut logins.stored, index, token);
+            }
+            logins.set_aside.extend(set_aside);
+            logins.unread.extend(unread);
+            missing_stores.extend(no_store);
+        }
+        if logins.stored.is_empty() {
+            logins.unread.extend(missing_stores);
+        }
+        if self.keyring_is_off {
+            self.notices
+                .add("The keyring was not asked, so an older login may still be in it");
+        }
         logins
     }
 
@@ -259,27 +310,26 @@ impl FallbackStore {
     /// On a full disk the token stays, and the server refuses it once more in the next run. A new
     /// login does not wait for its deletion.
     pub fn delete_refused(&self, refused: &StoredLogin, guard: &LoginGuard) -> bool {
-        self.unsaved()
-            .take_if(|token| token.is_same_grant(&refused.token));
-        let mut failure = None;
-        for &index in &refused.found_in {
-            let deleted =
-                self.stores[index].put(&self.client_id, Some(&refused.token), None, guard);
-            failure = failure.or(deleted.err());
-        }
-        if let Some(error) = &failure {
+        let failures = self.delete(refused, guard);
+        if let Some(error) = failures.first() {
             self.old_copy_remains(error);
         }
-        failure.is_none()
+        failures.is_empty()
     }
 
-    /// Deletes the client's token from every store, even if some of them fail. Returns the errors
-    /// of those that may still have one.
-    pub fn delete_everywhere(&self, guard: &LoginGuard) -> Vec<Error> {
-        *self.unsaved() = None;
-        self.stores
+    /// Deletes `login` from every store that has it, even if some of them fail. Returns their
+    /// errors. What was stored in its place in the meantime stays.
+    pub fn delete(&self, login: &StoredLogin, guard: &LoginGuard) -> Vec<Error> {
+        self.unsaved()
+            .take_if(|token| token.is_same_grant(&login.token));
+        let delete = |&index: &usize| {
+            let store = &self.stores[index];
+            store.put(&self.client_id, Some(&login.token), None, guard)
+        };
+        login
+            .found_in
             .iter()
-            .filter_map(|store| store.put(&self.client_id, None, None, guard).err())
+            .filter_map(|index| delete(index).err())
             .collect()
     }
 
@@ -384,6 +434,8 @@ fn add(logins: &mut Vec<StoredLogin>, index: usize, token: StoredToken) {
         .iter_mut()
         .find(|login| login.token.is_same_grant(&token));
     match known {
+        // A store can have one token twice.
+        Some(login) if login.found_in.last() == Some(&index) => {}
         Some(login) => login.found_in.push(index),
         None => logins.push(StoredLogin {
             token,

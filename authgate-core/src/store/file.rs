@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,12 +13,16 @@ use super::document::Document;
 use super::lock::{LoginGuard, LoginLock};
 use super::own_file;
 use super::peer_lock::PeerLock;
-use super::{StoredToken, TokenStore, format};
+use super::{FoundTokens, StoredToken, TokenStore, format, salvage};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
 /// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
+
+/// What follows the name of the file in the name of a damaged one that was set aside. The time
+/// comes next.
+const SET_ASIDE: &str = ".corrupt-";
 
 /// The size limit of the file, in bytes. Even a large token file takes only a few KiB, so a larger
 /// file is something else.
@@ -94,7 +98,7 @@ impl FileStore {
         }
         for _ in 0..CHANGE_ATTEMPTS {
             let peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::PATIENCE)?;
-            let content = self.read()?;
+            let content = self.read(&self.path)?;
             let document = Document::parse(&content);
             let is_damaged = document.is_none();
             let mut document = document.unwrap_or_else(Document::empty);
@@ -130,13 +134,13 @@ impl FileStore {
         ))
     }
 
-    /// Returns the content of the file; empty if there is no file.
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
-        let Some((file, metadata)) = own_file::open(&self.path, OpenOptions::new().read(true))?
-        else {
+    /// Returns the content of the file at `path`, which is the token file or a copy of it; empty if
+    /// there is no file.
+    fn read(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+        let Some((file, metadata)) = own_file::open(path, OpenOptions::new().read(true))? else {
             return Ok(Zeroizing::default());
         };
-        self.repair_permissions(&file, &metadata);
+        self.repair_permissions(path, &file, &metadata);
         // Read at most SIZE_LIMIT. A truncated file fails to parse and is handled as damaged,
         // unless only blanks were cut off.
         let size = metadata.len().min(SIZE_LIMIT);
@@ -145,34 +149,34 @@ impl FileStore {
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size).unwrap_or(0)));
         file.take(size)
             .read_to_end(&mut bytes)
-            .map_err(|error| own_file::io_error(&self.path, "read", &error))?;
+            .map_err(|error| own_file::io_error(path, "read", &error))?;
         Ok(bytes)
     }
 
     #[cfg(unix)]
-    fn repair_permissions(&self, file: &File, metadata: &std::fs::Metadata) {
-        use std::os::unix::fs::PermissionsExt;
-
-        if metadata.permissions().mode() & 0o077 != 0 {
-            let place = own_file::shown(&self.path);
-            self.notices.add(
-                match file.set_permissions(PermissionsExt::from_mode(0o600)) {
-                    Ok(()) => format!(
-                        "Other users could read {place}; now only you can. If somebody may have \
+    fn repair_permissions(&self, path: &Path, file: &File, metadata: &std::fs::Metadata) {
+        if is_open_to_others(metadata) {
+            let place = own_file::shown(path);
+            self.notices.add(match close_to_others(file) {
+                Ok(true) => format!(
+                    "Other users could read {place}; now only you can. If somebody may have \
                          read it, log out and log in again."
-                    ),
-                    Err(error) => format!(
-                        "Other users can read {place}, and we cannot change that ({error}). To \
+                ),
+                Ok(false) => format!(
+                    "Other users can read {place}, because its file system ignores permissions. \
+                         To prevent it, set HOME to a folder on another one"
+                ),
+                Err(error) => format!(
+                    "Other users can read {place}, and we cannot change that ({error}). To \
                          prevent it: chmod 600 {place}"
-                    ),
-                },
-            );
+                ),
+            });
         }
     }
 
     #[cfg(not(unix))]
     #[expect(clippy::unused_self, reason = "as on Unix")]
-    fn repair_permissions(&self, _: &File, _: &std::fs::Metadata) {}
+    fn repair_permissions(&self, _: &Path, _: &File, _: &std::fs::Metadata) {}
 
     /// Writes all of `text` to a new file under another name, and syncs it to the disk.
     fn prepare(&self, text: &str) -> Result<NamedTempFile> {
@@ -208,7 +212,7 @@ impl FileStore {
     /// Renames a file that we cannot parse and must replace, because its owner may want it back.
     fn keep_damaged(&self) -> Result<()> {
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%S%.6fZ");
-        let copy = own_file::with_suffix(&self.path, &format!(".corrupt-{time}"));
+        let copy = own_file::with_suffix(&self.path, &format!("{SET_ASIDE}{time}"));
         std::fs::rename(&self.path, &copy)
             .map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
         self.notices.add(format!(
@@ -217,6 +221,72 @@ impl FileStore {
             own_file::shown(&copy)
         ));
         Ok(())
+    }
+
+    /// Returns the damaged files that were set aside.
+    fn copies(&self) -> Result<Vec<PathBuf>> {
+        let folder = own_file::folder(&self.path);
+        let prefix = own_file::with_suffix(&self.path, SET_ASIDE);
+        let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+        let unread = |error| own_file::io_error(folder, "read", &error);
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unread)?,
+        };
+        let mut copies = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(unread)?;
+            if entry.file_name().as_encoded_bytes().starts_with(prefix) {
+                copies.push(entry.path());
+            }
+        }
+        copies.sort();
+        Ok(copies)
+    }
+
+    /// Finds what the file has for this client. Fails if something there cannot be read.
+    fn find_in_file(&self, client_id: &str, tokens: &mut Vec<StoredToken>) -> Result<()> {
+        let content = self.read(&self.path)?;
+        let Some(document) = Document::parse(&content) else {
+            tokens.extend(salvage::tokens(&content, client_id));
+            return Err(self.unread(if tokens.is_empty() {
+                "is damaged, so a login in it can be neither revoked nor deleted: repair or delete the file"
+            } else {
+                "is damaged, so the login in it cannot be deleted: repair or delete the file"
+            }));
+        };
+        let entry = document.entry(client_id);
+        match (&entry, read(&document, client_id)) {
+            (_, Some(token)) => tokens.push(token),
+            (Some(entry), None) if format::has_no_token(entry) => {}
+            (None, None) if !document.has_entry(client_id) => {}
+            (_, None) => {
+                return Err(self.unread(
+                    "has an entry for this client that cannot be understood, so it is neither revoked nor deleted: delete the entry by hand",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the logins of this client in a damaged file that was set aside.
+    fn find_in_copy(&self, copy: &Path, client_id: &str) -> Result<Vec<StoredToken>> {
+        let tokens = salvage::tokens(&self.read(copy)?, client_id);
+        if tokens.is_empty() {
+            return Err(own_file::store_error(
+                copy,
+                "is a damaged token file that was set aside, and a login in it cannot be revoked: delete the file if you do not need it",
+            ));
+        }
+        self.notices.add(format!(
+            "{} is a damaged token file that was set aside, and it has a login of this client. Delete the file if you do not need it",
+            own_file::shown(copy)
+        ));
+        Ok(tokens)
+    }
+
+    fn unread(&self, reason: &str) -> Error {
+        own_file::store_error(&self.path, reason)
     }
 
     fn is_missing(&self) -> bool {
@@ -247,7 +317,10 @@ impl FileStore {
 impl TokenStore for FileStore {
     /// Takes no lock, because the file is only ever replaced as a whole.
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        Ok(Document::parse(&self.read()?).and_then(|document| read(&document, client_id)))
+        Ok(
+            Document::parse(&self.read(&self.path)?)
+                .and_then(|document| read(&document, client_id)),
+        )
     }
 
     /// Compares and changes in one step, under the other clients' lock.
@@ -281,6 +354,23 @@ impl TokenStore for FileStore {
         Ok(may_change)
     }
 
+    fn find_all(&self, client_id: &str) -> FoundTokens {
+        let mut found = FoundTokens::default();
+        let in_file = self.find_in_file(client_id, &mut found.tokens);
+        found.unread.extend(in_file.err());
+        let copies = self.copies().unwrap_or_else(|error| {
+            found.unread.push(error);
+            Vec::new()
+        });
+        for copy in copies {
+            match self.find_in_copy(&copy, client_id) {
+                Ok(tokens) => found.set_aside.extend(tokens),
+                Err(error) => found.unread.push(error),
+            }
+        }
+        found
+    }
+
     /// Waits long enough even for the lock of a client that has just crashed to become stale.
     fn get_ready(&self, guard: &LoginGuard) -> Result<()> {
         own_file::check_folder(&self.path)?;
@@ -299,6 +389,23 @@ impl TokenStore for FileStore {
     fn description(&self) -> String {
         format!("file {}", own_file::shown(&self.path))
     }
+}
+
+/// Takes the permissions of other users away. Returns whether they are gone: some file systems report
+/// success and change nothing.
+#[cfg(unix)]
+fn close_to_others(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+
+    file.set_permissions(PermissionsExt::from_mode(0o600))?;
+    Ok(!is_open_to_others(&file.metadata()?))
+}
+
+#[cfg(unix)]
+fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    metadata.permissions().mode() & 0o077 != 0
 }
 
 fn read(document: &Document<'_>, client_id: &str) -> Option<StoredToken> {

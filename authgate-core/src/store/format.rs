@@ -50,6 +50,26 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     })
 }
 
+/// Parses the token in `text` and completes it from the one of `records` that belongs to it, if any.
+pub(super) fn read_with_any<'a>(
+    text: &str,
+    mut records: impl Iterator<Item = &'a str>,
+) -> Option<StoredToken> {
+    let access_token = read(text, None)?.access_token;
+    read(
+        text,
+        records.find(|record| read_record(record, &access_token).is_some()),
+    )
+}
+
+/// Returns whether `text` is an object that certainly has no token.
+pub(super) fn has_no_token(text: &str) -> bool {
+    let is_empty = |value: Option<&str>| matches!(value, None | Some("null" | r#""""#));
+    Object::parse(text).is_some_and(|entry| {
+        is_empty(entry.get("access_token")) && is_empty(entry.get("refresh_token"))
+    })
+}
+
 /// Formats `token` as the text that replaces `previous`.
 ///
 /// Go's client reads only its own time format, and Python's reads only a number. We assume that the

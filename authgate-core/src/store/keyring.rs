@@ -12,7 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::items::{Item, Trouble, TroubleKind};
-use super::{LoginGuard, Newness, StoredToken, TokenStore, format};
+use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
@@ -32,7 +32,6 @@ pub struct KeyringStore {
     limit: Duration,
     notices: Notices,
     state: Mutex<State>,
-    has_answered: AtomicBool,
 }
 
 enum State {
@@ -57,7 +56,6 @@ impl KeyringStore {
             limit,
             notices: Notices::default(),
             state: Mutex::new(State::NotAsked),
-            has_answered: AtomicBool::new(false),
         }
     }
 
@@ -93,10 +91,7 @@ impl KeyringStore {
             .send(question)
             .map(|()| answer.recv_timeout(self.limit))
         {
-            Ok(Ok(Ok(answer))) => {
-                self.has_answered.store(true, Ordering::Relaxed);
-                return Ok(answer);
-            }
+            Ok(Ok(Ok(answer))) => return Ok(answer),
             Ok(Ok(Err(trouble))) => trouble,
             Ok(Err(RecvTimeoutError::Timeout)) => {
                 permission.withdraw();
@@ -136,9 +131,6 @@ impl TokenStore for KeyringStore {
 
     /// When it deletes `only_if`, and several items match, deletes only those with that token:
     /// another may be a login that still works.
-    ///
-    /// Succeeds in deleting from a keyring that has never answered, because we know of no token in
-    /// it: a person who could not log in with the keyring can still log out.
     fn put(
         &self,
         client_id: &str,
@@ -150,19 +142,19 @@ impl TokenStore for KeyringStore {
             return Err(keyring_error(Trouble::passing("the client ID is empty")));
         }
         let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
-        let deletes_all = only_if.is_none() && new.is_none();
         let notices = self.notices.clone();
         let outcome = self.ask(move |permission| {
             let item = token_item(&client_id, &notices)?;
             let record = record_item(&client_id, &notices)?;
             match (only_if, new) {
-                (Some(old), _) if !is_stored(&old, &item, permission)? => return Ok(false),
+                (Some(old), Some(_)) if !is_stored(&old, &item, permission)? => return Ok(false),
                 (_, Some(new)) => write(&client_id, &new, &item, &record, permission)?,
                 (Some(old), None) => {
-                    item.delete_where(|text| is_token(text, &old), permission)?;
-                    if item.read(permission)?.is_none() {
+                    let is_deleted = item.delete_where(|text| is_token(text, &old), permission)?;
+                    if item.read_all()?.is_empty() {
                         record.delete(permission)?;
                     }
+                    return Ok(is_deleted);
                 }
                 (None, None) => {
                     item.delete(permission)?;
@@ -171,10 +163,38 @@ impl TokenStore for KeyringStore {
             }
             Ok(true)
         });
-        if deletes_all && !self.has_answered.load(Ordering::Relaxed) {
-            return Ok(true);
-        }
         outcome.map_err(keyring_error)
+    }
+
+    fn find_all(&self, client_id: &str) -> FoundTokens {
+        let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
+        let found = self.ask(move |_| {
+            let texts = token_item(&client_id, &notices)?.read_all()?;
+            // The records are optional: a token works without one.
+            let records = record_item(&client_id, &notices)
+                .and_then(|item| item.read_all())
+                .unwrap_or_default();
+            Ok((texts, records))
+        });
+        let (texts, records) = match found {
+            Ok(found) => found,
+            Err(trouble) => return FoundTokens::from(trouble),
+        };
+        let mut found = FoundTokens::default();
+        for text in texts {
+            let token = text.as_deref().and_then(|text| {
+                format::read_with_any(text, records.iter().flatten().map(|record| record.as_str()))
+            });
+            let has_no_token = (text.as_deref()).is_some_and(|text| format::has_no_token(text));
+            match token {
+                Some(token) => found.tokens.push(token),
+                None if has_no_token => {}
+                None => found.unread.push(keyring_error(Trouble::passing(format!(
+                    "an item (service {SERVICE}) cannot be understood, so it is neither revoked nor deleted: delete it with your keyring program"
+                )))),
+            }
+        }
+        found
     }
 
     fn description(&self) -> String {
@@ -188,6 +208,31 @@ impl fmt::Debug for KeyringStore {
             .debug_struct("KeyringStore")
             .field("limit", &self.limit)
             .finish_non_exhaustive()
+    }
+}
+
+impl From<Trouble> for FoundTokens {
+    fn from(trouble: Trouble) -> Self {
+        let has_keyring = trouble.kind != TroubleKind::NoKeyring;
+        let consequence = if has_keyring {
+            "A login there is neither revoked nor deleted"
+        } else {
+            "If you logged in from your desktop, log out there; if you have no keyring, turn it off"
+        };
+        let error = keyring_error(Trouble {
+            reason: format!("{}. {consequence}", trouble.reason),
+            ..trouble
+        });
+        let (unread, no_store) = if has_keyring {
+            (vec![error], None)
+        } else {
+            (Vec::new(), Some(error))
+        };
+        Self {
+            unread,
+            no_store,
+            ..Self::default()
+        }
     }
 }
 

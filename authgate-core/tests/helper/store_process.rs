@@ -157,10 +157,20 @@ fn change(store: &FallbackStore, guard: &LoginGuard, order: &[&str]) -> String {
             (if counts { "saved" } else { "superseded" }).to_owned()
         }
         ["delete"] => {
-            let failures = store.delete_everywhere(guard);
-            failures
-                .first()
-                .map_or("deleted".to_owned(), |error| format!("error: {error}"))
+            let failure = store
+                .find_all()
+                .stored
+                .iter()
+                .find_map(|login| store.delete(login, guard).pop());
+            failure.map_or("deleted".to_owned(), |error| format!("error: {error}"))
+        }
+        ["find-all"] => {
+            let found = store.find_all();
+            let stored = found.stored.iter().map(|login| line(&login.token));
+            let set_aside = found.set_aside.iter().map(line);
+            let unread = found.unread.iter().map(ToString::to_string);
+            let all: Vec<_> = stored.chain(set_aside).chain(unread).collect();
+            all.join(" | ")
         }
         ["lock"] => guard.unlocked_because().unwrap_or("locked").to_owned(),
         _ => panic!("no such order: {order:?}"),

@@ -46,7 +46,7 @@ async fn both_tokens_are_revoked_and_deleted() {
         let again = log_out(&home, &server).await;
         assert_eq!(
             (again.status, again.stdout.as_str()),
-            (Some(0), "Nobody was logged in.\n"),
+            (Some(0), "No login was found in the file.\n"),
             "{again:?}"
         );
         assert_eq!(server.count(Endpoint::Revocation), 2);
@@ -70,9 +70,11 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
     }
     assert_snapshot!(said.join("\n"), @"
     Logged out.
+    The keyring was not asked, so an older login may still be in it.
     warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
 
     Logged out.
+    The keyring was not asked, so an older login may still be in it.
     warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     warning: the access token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     ");
@@ -96,6 +98,7 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     server.stop().await;
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.
+    The keyring was not asked, so an older login may still be in it.
     warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
     warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
     ");
@@ -108,7 +111,10 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
     let server = server().await;
     let ended = log_out(&home, &server).await;
     ended.says(&[other.url()]);
-    assert_snapshot!(failure(&ended), @"error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. If you no longer need it, add --replace");
+    assert_snapshot!(failure(&ended), @"
+    The keyring was not asked, so an older login may still be in it.
+    error: the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced. If you no longer need it, add --replace
+    ");
     assert!(home.stored(server.public_client()).is_some());
 
     let ended = run(&home, &server)
@@ -118,6 +124,7 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
         .await;
     assert_snapshot!(failure(&ended), @"
     Logged out.
+    The keyring was not asked, so an older login may still be in it.
     warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
     warning: the access token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
     ");
@@ -137,6 +144,7 @@ async fn a_token_that_cannot_be_deleted_is_not_logged_out() {
     revocation.release();
     assert_snapshot!(failure(&run.end().await), @"
     Not logged out everywhere.
+    The keyring was not asked, so an older login may still be in it.
     warning: not deleted: [home]/.authgate-tokens.json: has a second name (a hard link), so writing to it would change another file: remove one of them
     ");
 }

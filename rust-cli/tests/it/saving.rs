@@ -10,7 +10,9 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Run, Started};
 use insta::assert_snapshot;
 
-use crate::support::{denied_at, logged_in_with_rotation, refreshes, run, server, stored};
+use crate::support::{
+    denied_at, logged_in, logged_in_with_rotation, refreshes, run, server, stored,
+};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -487,4 +489,27 @@ async fn too_few_open_files_are_an_error_and_no_panic() {
     let (server, home) = (server().await, Home::new());
     let run = run(&home, &server).under("prlimit", &["--nofile=6"]);
     assert_snapshot!(run.end().await.failure(1), @"error: only 6 files may be open at once, and at least 16 are needed: ulimit -n 16");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "needs strace: run with --include-ignored"]
+async fn a_file_that_cannot_be_closed_to_others_is_not_said_to_be() {
+    let (server, home) = logged_in(600).await;
+    fs::set_permissions(home.file(""), Permissions::from_mode(0o644)).unwrap();
+    // As on a file system without permissions: the call succeeds and does nothing.
+    let without_effect = "inject=fchmod:retval=0";
+    let strace = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fchmod",
+        "-e",
+        without_effect,
+    ];
+    let ended = run(&home, &server).under("strace", &strace).end().await;
+    ended.shows_stored(&home, &server);
+    assert_snapshot!(ended.notices(), @"Other users can read [home]/.authgate-tokens.json, because its file system ignores permissions. To prevent it, set HOME to a folder on another one.");
 }

@@ -70,6 +70,18 @@ impl Item {
         }
     }
 
+    /// Returns the text of each matching item, `None` for one that is not text. Deletes nothing.
+    pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Trouble> {
+        match text_of(&self.entry) {
+            Err(Error::Ambiguous(found)) => found
+                .into_iter()
+                .map(|inner| Ok(text_of(&Entry { inner })?))
+                .collect(),
+            Err(Error::NoEntry) => Ok(Vec::new()),
+            text => Ok(vec![text?]),
+        }
+    }
+
     /// Writes `text`, and checks that the keyring stored it. Adds a notice if it replaces a text of
     /// another program.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
@@ -110,25 +122,26 @@ impl Item {
     }
 
     /// Deletes the item if `is_meant` returns true for its text; if there are several, each one for
-    /// which it does.
+    /// which it does. Returns whether there was one.
     pub(super) fn delete_where(
         &self,
         is_meant: impl Fn(&str) -> bool,
         permission: &Permission,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let delete_if_meant = |entry: &Entry, text: Option<Text>| match text {
-            Some(text) if is_meant(&text) => delete(entry, permission),
-            _ => Ok(()),
+            Some(text) if is_meant(&text) => delete(entry, permission).map(|()| true),
+            _ => Ok(false),
         };
         match text_of(&self.entry) {
-            Err(Error::Ambiguous(found)) => found
-                .into_iter()
-                .map(|inner| Entry { inner })
-                .try_for_each(|entry| {
+            Err(Error::Ambiguous(found)) => {
+                let mut is_deleted = false;
+                for entry in found.into_iter().map(|inner| Entry { inner }) {
                     let text = text_of(&entry)?;
-                    delete_if_meant(&entry, text)
-                }),
-            Err(Error::NoEntry) => Ok(()),
+                    is_deleted |= delete_if_meant(&entry, text)?;
+                }
+                Ok(is_deleted)
+            }
+            Err(Error::NoEntry) => Ok(false),
             text => delete_if_meant(&self.entry, text?),
         }
     }
