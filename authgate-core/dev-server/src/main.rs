@@ -56,7 +56,7 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Request::Run(options, command) => {
-            let server = start(&options, arguments::ANY_PORT).await?;
+            let server = start_for_command(&options).await?;
             let ended = command::run(&server, options.authority_file.as_deref(), command).await;
             server.stop().await;
             match ended {
@@ -71,12 +71,31 @@ async fn run(request: Request) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Prefers the same port in each run, because a login that a client stored in the last run is for
+/// the server at that address.
+async fn start_for_command(options: &Options) -> anyhow::Result<DevServer> {
+    match start(options, arguments::DEFAULT_PORT).await {
+        Err(error) if is_port_in_use(error.downcast_ref()) => {
+            start(options, arguments::ANY_PORT).await
+        }
+        started => started,
+    }
+}
+
+fn is_port_in_use(error: Option<&StartError>) -> bool {
+    matches!(error, Some(StartError::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse)
+}
+
 async fn start(options: &Options, default_port: u16) -> anyhow::Result<DevServer> {
     let started = options.builder(default_port).start().await;
     let server = started.map_err(|error| {
-        let in_use = matches!(&error, StartError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse);
+        let in_use = is_port_in_use(Some(&error));
         let error = anyhow::Error::new(error);
-        if in_use { error.context("the port is in use: choose another one with --port") } else { error }
+        if in_use {
+            error.context("the port is in use: choose another one with --port")
+        } else {
+            error
+        }
     })?;
     if let (Some(file), Some(certificate)) =
         (&options.authority_file, server.certificate_authority())

@@ -9,10 +9,9 @@ use std::{
 
 use authgate_dev_server::{DevServer, DevServerBuilder};
 
-/// The port of a server without a command.
+/// The port, unless the options or another program have it.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
-/// The port of a server with a command: any free port, because the command finds it in its
-/// environment.
+/// Any free port, for a server with a command, which finds it in its environment.
 pub(crate) const ANY_PORT: u16 = 0;
 
 /// The arguments of the program.

@@ -12,7 +12,7 @@ Usage: authgate-dev-server [OPTIONS]
 
 Without COMMAND it serves on 127.0.0.1:8080, prints the variables to set, and runs until Ctrl-C.
 
-With COMMAND it takes a free port and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
+With COMMAND it takes that port, or a free one if it is in use, and runs COMMAND with AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET,
 TOKEN_URL and PROTECTED_API_URL set, and API_URL empty unless it is exported. It ends when COMMAND
 ends, and returns its exit status (128 plus the signal if a signal ended it, 127 if COMMAND was not
 found, 126 if it could not be started):
