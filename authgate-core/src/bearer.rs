@@ -86,13 +86,15 @@ impl BearerAuth {
     /// [`Error::Other`](crate::Error::Other) for a URL that no token may go to, before anything is sent;
     /// [`Error::Transport`](crate::Error::Transport) when no answer arrives; otherwise as for [`TokenSource::token`].
     pub async fn execute(&self, request: Request) -> Result<Response> {
+        // Refuse the URL before a token is fetched for it. `HttpClient::execute` checks every URL
+        // once more.
         check_url(request.url(), self.http.plain_http())
             .map_err(|refusal| refusal.of("the API's URL"))?;
         let obtained = self.tokens.obtain().await?;
         let (Obtained::Cached(token) | Obtained::Fetched(token)) = &obtained;
         let again = request.try_clone();
 
-        let response = self.send(request, token).await?;
+        let response = self.send_with(token, request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
@@ -122,14 +124,15 @@ impl BearerAuth {
                 return Ok(refusal);
             }
         };
-        let response = self.send(request, &token).await?;
+        let response = self.send_with(&token, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             token.record_refusal(self.tokens.now());
         }
         Ok(response)
     }
 
-    async fn send(&self, mut request: Request, token: &CachedToken) -> Result<Response> {
+    /// Sends the request once, with this token.
+    async fn send_with(&self, token: &CachedToken, mut request: Request) -> Result<Response> {
         request.headers_mut().insert(AUTHORIZATION, token.header());
         self.http.execute(OPERATION, request).await
     }

@@ -47,6 +47,7 @@ struct Shared {
     flight: SingleFlight<Arc<Metadata>>,
 }
 
+/// The parts that a flight needs. It holds no [`Shared`], so dropping the client ends the flight.
 struct Fetcher {
     issuer: Issuer,
     url: Url,

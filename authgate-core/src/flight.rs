@@ -1,4 +1,6 @@
 //! One request for all callers who want the same thing at the same time.
+//!
+//! `flow/in_flight.rs` is about something else: the work that a Ctrl-C waits for.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;

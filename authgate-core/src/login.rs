@@ -1,4 +1,4 @@
-//! Logs a person in once: from the stores if possible, otherwise with a flow.
+//! Logs a person in: with a stored login if possible, otherwise with a flow.
 
 mod logout;
 mod next_token;
@@ -70,6 +70,8 @@ pub enum FlowMode {
 ///
 /// * Those of [`DiscoveryClient::fetch`] and, with an expired token, of
 ///   [`OAuthClient::refresh_token`].
+/// * [`Error::UntrustedOrigin`] when the server names an endpoint at another origin, and
+///   [`Error::OtherLogin`] when a login of this client at another server is stored.
 /// * [`Error::Other`] when another process does not release the lock of the stores, when the server
 ///   or the client's registration does not allow a flow, or when nobody is there to log in.
 /// * From the browser flow, [`Error::BrowserUnavailable`] and [`Error::LoginExpired`] (the device
@@ -202,20 +204,20 @@ impl Login {
         (!missing.is_empty()).then(|| missing.join(" "))
     }
 
-    /// Runs the flow that fits, and stores the token that it returns.
+    /// Runs a flow and stores its token, unless a login at another server would be replaced.
     async fn run_flow(&self) -> Result<Token> {
         self.options
             .refuse_to_replace(&self.issuer, &self.stores.load_all().await)?;
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
             FlowMode::Browser => self.run_browser().await,
-            FlowMode::Auto => self.run_what_fits().await,
+            FlowMode::Auto => self.run_auto().await,
         };
         self.options.prompt.countdown(None);
         outcome
     }
 
-    async fn run_what_fits(&self) -> Result<Token> {
+    async fn run_auto(&self) -> Result<Token> {
         if self.options.platform.is_unattended() {
             return Err(Error::permanent(
                 "nobody is logged in, CI is set, and there is no terminal where a person could log in: run it once by \
@@ -254,7 +256,7 @@ impl Login {
         };
         let (token, page) =
             run_auth_code_flow(self.client()?, scopes, &flow, &*browser, &**prompt).await?;
-        self.keep(&token, Some(page)).await;
+        self.save_login(&token, Some(page)).await;
         Ok(token)
     }
 
@@ -277,21 +279,21 @@ impl Login {
             }
             outcome => outcome?,
         };
-        self.keep(&token, None).await;
+        self.save_login(&token, None).await;
         Ok(token)
     }
 
     /// Stores the token of a new login, and then tells the browser, if one waits, how that went.
-    async fn keep(&self, token: &Token, page: Option<OutcomePage>) {
+    async fn save_login(&self, token: &Token, page: Option<OutcomePage>) {
         let _saving = self.options.in_flight.enter();
         // Take the lock so that we do not save between another process's refresh and its save. If
         // it cannot be acquired in time, save anyway: a new login must not be lost.
-        let stores = self.stores.lock_if_possible().await;
-        let mut login = self.to_stored(token);
-        login.requested_scope = Some(self.options.scopes.join(" "));
-        login.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
-        let is_saved = stores.save_login(login).await;
-        drop(stores);
+        let locked = self.stores.lock_if_possible().await;
+        let mut stored = self.to_stored(token);
+        stored.requested_scope = Some(self.options.scopes.join(" "));
+        stored.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
+        let is_saved = locked.save_login(stored).await;
+        drop(locked);
         if let Some(granted) = &token.scope {
             self.warn_of_missing_scopes(granted);
         }

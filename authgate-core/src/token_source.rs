@@ -207,19 +207,20 @@ impl TokenSource {
         );
     }
 
+    /// Gets a token for a caller who waits: joins the flight in progress, or starts one.
     #[cold]
     async fn fetch(&self) -> Result<Arc<CachedToken>> {
         let Shared { refresher, flight } = &*self.shared;
-        let fetch = || {
+        let join = || {
             flight.join(
                 || refresher.outcome_without_request(),
                 || refresher.clone().fetch(),
             )
         };
-        match fetch().await {
+        match join().await {
             // The failed flight was a background refresh, which makes only one attempt and began while
             // the old token was valid. Callers wait now, so ask again, with retries.
-            Err(_) if !refresher.is_backing_off() => fetch().await,
+            Err(_) if !refresher.is_backing_off() => join().await,
             outcome => outcome,
         }
     }

@@ -1,4 +1,5 @@
-//! The grants: what a client sends to the token endpoint, and how often it may.
+//! The grants: what a client sends to the token endpoint, and how often it may. The device code
+//! grant is in `device_authorization.rs`, beside the request that starts it.
 
 use url::Url;
 

@@ -95,8 +95,8 @@ pub(super) fn read(
 }
 
 /// Reads seconds as a number or as digits in a string; `null` means that the server did not say. A
-/// value that is not a number, or is negative, expires at once: the token serves the call that
-/// fetched it.
+/// value that is not a number, or is negative, counts as zero: the token serves the call that
+/// fetched it, and a `TokenSource` uses it for a few seconds.
 fn lifetime(value: &Value) -> Option<Duration> {
     if value.is_null() {
         return None;

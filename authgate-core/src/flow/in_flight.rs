@@ -33,7 +33,7 @@ pub struct InFlight(watch::Sender<usize>);
 pub(crate) struct InFlightGuard(watch::Sender<usize>);
 
 impl InFlight {
-    /// Starts a piece of work.
+    /// Starts a piece of work, which a Ctrl-C waits for until the guard is dropped.
     pub(crate) fn enter(&self) -> InFlightGuard {
         self.0.send_modify(|count| *count += 1);
         InFlightGuard(self.0.clone())

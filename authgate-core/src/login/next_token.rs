@@ -20,9 +20,7 @@ impl Login {
         let http = login.options.http.clone();
         TokenSource::beginning_with(token.clone(), Box::new(login), http)
     }
-}
 
-impl Login {
     /// Returns a login whose server has been found, if it was out of reach when this one began.
     async fn reconnected(&self) -> Result<Self> {
         let client = match &self.client {
@@ -36,6 +34,8 @@ impl Login {
     }
 }
 
+/// Ignores `retry`: a refresh token must not be sent twice, so `OAuthClient::refresh_token` decides
+/// when a request may be repeated.
 impl NextToken for Login {
     fn next<'a>(&'a self, current: Option<&'a Token>, _retry: Retry) -> TokenFuture<'a> {
         Box::pin(async move {

@@ -9,7 +9,7 @@ use crate::store::{StoredLogin, StoredToken};
 pub(super) enum Refresh {
     /// The server issued this token in place of the old one.
     Refreshed(StoredToken),
-    /// Another process has stored this valid token.
+    /// Another process has stored this token, and this run has not tried it yet.
     Found(StoredToken),
     /// The stored login has no refresh token, so the server was not asked.
     NoRefreshToken,
@@ -39,7 +39,7 @@ impl Login {
     }
 
     async fn refresh_locked(&self, stale: &StoredToken) -> Result<Refresh> {
-        let stores = self.stores.lock().await?;
+        let locked = self.stores.lock().await?;
         let mut refused: Option<StoredLogin> = None;
         // Each round ends the refresh or deletes one token from the stores.
         loop {
@@ -59,6 +59,7 @@ impl Login {
                      used instead",
                 );
             }
+            // Another process has refreshed first, or the person has logged in again.
             if current.token.access_token != stale.access_token && is_valid(&current.token) {
                 return Ok(Refresh::Found(current.token));
             }
@@ -69,7 +70,8 @@ impl Login {
                     Refresh::NoRefreshToken
                 });
             }
-            if let Err(error) = stores.get_ready(&current).await {
+            // The server uses up the refresh token, so check first that the next one can be saved.
+            if let Err(error) = locked.get_ready(&current).await {
                 return Ok(Refresh::NotSavable(error));
             }
 
@@ -79,7 +81,7 @@ impl Login {
                 Ok(token) => {
                     // Save first, because a terminal may block on a notice.
                     let saved = self
-                        .save_refreshed(&stores, current, self.to_stored(&token))
+                        .save_refreshed(&locked, current, self.to_stored(&token))
                         .await;
                     if let Some(granted) = &token.scope {
                         self.warn_of_missing_scopes(granted);
@@ -89,7 +91,7 @@ impl Login {
                 // invalid_grant is final, so delete our copies. If another client refreshed first,
                 // the next round finds its token.
                 Err(error) if error.needs_login() => {
-                    if !stores.delete_refused(&current).await {
+                    if !locked.delete_refused(&current).await {
                         return Ok(self.ended(true));
                     }
                     refused = Some(current);
@@ -110,13 +112,14 @@ impl Login {
 
     async fn save_refreshed(
         &self,
-        stores: &LockedStores,
+        locked: &LockedStores,
         old: StoredLogin,
         new: StoredToken,
     ) -> Refresh {
-        if stores.save_refreshed(old, new.clone()).await {
+        if locked.save_refreshed(old, new.clone()).await {
             return Refresh::Refreshed(new);
         }
+        // During the refresh, another program logged in again or logged out. Its change counts.
         match self.load().await {
             Some(current) => Refresh::Found(current.token),
             None => Refresh::Ended,

@@ -28,8 +28,9 @@ use crate::token_source::TokenSource;
 pub struct Session {
     login: Login,
     token: Token,
-    /// The stored token, if this run did not obtain it and has not tried it yet.
-    untried: Option<StoredToken>,
+    /// The stored token, if this run did not obtain it and has not yet asked the server whether it
+    /// still accepts it.
+    unconfirmed: Option<StoredToken>,
     /// Whether the server has refused the token and no other has replaced it.
     is_over: bool,
 }
@@ -40,7 +41,7 @@ impl Session {
         Self {
             token: to_token(&stored),
             login,
-            untried: Some(stored),
+            unconfirmed: Some(stored),
             is_over: false,
         }
     }
@@ -50,7 +51,7 @@ impl Session {
         Self {
             login,
             token,
-            untried: None,
+            unconfirmed: None,
             is_over: false,
         }
     }
@@ -101,7 +102,7 @@ impl Session {
     pub async fn validate(&mut self) -> Result<UserInfo> {
         loop {
             let answer = self.user_info().await;
-            match (answer, self.untried.take()) {
+            match (answer, self.unconfirmed.take()) {
                 (Err(error), Some(stored)) if is_refused(&error) => self.replace(stored).await?,
                 (answer, _) => {
                     let user = answer?;
@@ -129,7 +130,7 @@ impl Session {
     async fn user_info(&self) -> Result<UserInfo> {
         let request = self.client()?.userinfo(&self.token.access_token);
         match self.login.options.check_limit {
-            Some(limit) if self.untried.is_some() => within(limit, "userinfo", request).await,
+            Some(limit) if self.unconfirmed.is_some() => within(limit, "userinfo", request).await,
             _ => request.await,
         }
     }
@@ -167,7 +168,7 @@ impl Session {
 
     fn try_next(&mut self, stored: StoredToken) {
         self.token = to_token(&stored);
-        self.untried = Some(stored);
+        self.unconfirmed = Some(stored);
         self.is_over = false;
     }
 
@@ -201,11 +202,11 @@ impl Session {
 impl Login {
     /// Deletes a token that the server has revoked, under the lock.
     async fn forget(&self, revoked: &StoredToken) -> Result<()> {
-        let stores = self.stores.lock().await?;
+        let locked = self.stores.lock().await?;
         let _deleting = self.options.in_flight.enter();
         for stored in self.stores.load_all().await {
             if stored.token.is_same_grant(revoked) {
-                stores.delete_refused(&stored).await;
+                locked.delete_refused(&stored).await;
             }
         }
         Ok(())

@@ -14,14 +14,15 @@ use crate::store::{FallbackStore, FoundLogins, LoginGuard, LoginLock, StoredLogi
 /// The person is told about work with the stores that takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The stores of one client.
+/// A [`FallbackStore`] for async code: each call runs on a thread that may block.
 #[derive(Clone)]
 pub(super) struct Stores {
     store: Arc<FallbackStore>,
     pub(super) prompt: Arc<dyn Prompt>,
 }
 
-/// The stores while we hold their lock, which is released when this is dropped.
+/// The stores while we hold their lock, which is released when this is dropped. Only changes need
+/// the lock, so read through [`Stores`].
 pub(super) struct LockedStores {
     stores: Stores,
     guard: Arc<LoginGuard>,

@@ -1,4 +1,4 @@
-//! A service's next token.
+//! Gets a service's next token.
 
 use std::fmt;
 use std::time::Duration;

@@ -31,13 +31,16 @@ fn in_utf_16(text: &str) -> Vec<u8> {
     units.flat_map(u16::to_le_bytes).collect()
 }
 
+/// What another program does to the file.
+type Damage<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 #[tokio::test]
 async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
     let mut said = Vec::new();
     let conflict = |text: &str| {
         format!("<<<<<<< HEAD\n{text}=======\n{{\"data\": {{}}}}\n>>>>>>> other\n").into_bytes()
     };
-    let damages: [(&str, &dyn Fn(&str) -> Vec<u8>); 5] = [
+    let damages: [(&str, Damage<'_>); 5] = [
         ("a brace", &|text| format!("{text}}}").into_bytes()),
         ("the end is missing", &|text| text[..text.len() - 5].into()),
         ("a BOM", &|text| format!("\u{feff}{text}").into_bytes()),
@@ -46,10 +49,10 @@ async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
     ];
     for (name, damage) in damages {
         let (server, home) = logged_in(600).await;
-        let damaged = damage(&home.text().unwrap());
-        fs::write(home.file(""), &damaged).unwrap();
+        let content = damage(&home.text().unwrap());
+        fs::write(home.file(""), &content).unwrap();
         said.push(failure(&log_out(&home, &server).await));
-        assert_eq!(fs::read(home.file("")).unwrap(), damaged, "{name}");
+        assert_eq!(fs::read(home.file("")).unwrap(), content, "{name}");
         assert_eq!(server.count(Endpoint::Revocation), 2, "{name}");
     }
     said.dedup();
@@ -71,10 +74,10 @@ async fn what_cannot_be_understood_is_neither_deleted_nor_nobody() {
         }];
     for damage in damages {
         let (server, home) = logged_in(600).await;
-        let damaged = damage(&home.text().unwrap());
-        home.replace(&damaged);
+        let content = damage(&home.text().unwrap());
+        home.replace(&content);
         said.push(failure(&log_out(&home, &server).await));
-        assert_eq!(home.text().unwrap(), damaged);
+        assert_eq!(home.text().unwrap(), content);
         assert_eq!(server.count(Endpoint::Revocation), 0);
     }
     said.dedup();
@@ -128,7 +131,7 @@ async fn the_login_in_a_copy_that_was_set_aside_is_revoked_and_the_copy_named() 
     The keyring was not asked, so an older login may still be in it.
     ");
     assert_eq!(server.count(Endpoint::Revocation), 4);
-    assert_eq!(copies(), [copy.clone()]);
+    assert_eq!(copies(), std::slice::from_ref(&copy));
 
     // What cannot be read there may still be a login.
     home.place(&copy, "no JSON");

@@ -180,7 +180,7 @@ async fn only_loopback_and_the_host_of_the_issuer_may_be_named() {
             (format!("127.0.0.1:{}", port ^ 1), 421),
             (format!("10.0.0.1:{port}"), 421),
             (format!("127.0.0.1.example:{port}"), 421),
-            (format!("localhost.:{port}"), 421),
+            (format!("localhost.:{port}"), 404),
             (format!("[::2]:{port}"), 421),
             (String::new(), 421),
         ] {
