@@ -11,6 +11,9 @@ use url::Url;
 /// How many characters of a server's explanation we show.
 pub(crate) const EXPLANATION_LENGTH: usize = 300;
 
+/// The zero-width non-joiner and joiner.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
 /// Escapes like [`excerpt`], and cuts nothing.
 pub fn printable(text: &str) -> String {
     escape(text, |_| false)
@@ -25,14 +28,14 @@ pub fn printable(text: &str) -> String {
 /// assert_eq!(authgate_core::excerpt("Jane Doe", 4), "Jane...");
 /// ```
 pub fn excerpt(text: &str, limit: usize) -> String {
+    // One more, because a joiner is judged by the character after it.
     let start = text
         .char_indices()
-        .nth(limit)
+        .nth(limit + 1)
         .map_or(text, |(end, _)| &text[..end]);
     let safe = printable(start);
     match safe.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}...", &safe[..end]),
-        None if start.len() < text.len() => safe + "...",
+        Some((end, _)) => format!("{}...", safe[..end].trim_end_matches(JOINERS)),
         None => safe,
     }
 }
@@ -59,15 +62,34 @@ pub fn printable_url(url: &Url) -> String {
 
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        if !kept(character) && is_deceptive(character) {
+    let mut previous = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_kept = kept(character)
+            || !is_deceptive(character)
+            || joins(previous, character, characters.peek().copied());
+        if is_kept {
+            safe.push(character);
+        } else {
             // Writing to a String cannot fail.
             let _ = write!(safe, "{}", character.escape_default());
-        } else {
-            safe.push(character);
         }
+        previous = Some(character);
     }
     safe
+}
+
+/// Returns whether a zero-width joiner or non-joiner changes how its neighbours look, as in an emoji
+/// or a Persian name. Between ASCII characters it would only hide.
+fn joins(previous: Option<char>, character: char, next: Option<char>) -> bool {
+    let (Some(previous), Some(next)) = (previous, next) else {
+        return false;
+    };
+    JOINERS.contains(&character)
+        && !(previous.is_ascii() && next.is_ascii())
+        && [previous, next]
+            .iter()
+            .all(|&neighbour| !is_deceptive(neighbour) && !neighbour.is_whitespace())
 }
 
 /// Returns whether a character acts on the terminal or hides in the text instead of showing itself:

@@ -6,10 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::InFlight;
+use authgate_core::{InFlight, Prompt as _};
 use tokio::time::timeout;
 
-use crate::terminal::say;
+use crate::terminal::Terminal;
 
 /// How long we wait for work in progress after a signal.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -17,9 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs `work` until it ends or a signal arrives.
 ///
 /// The server may be issuing a token, and the login would be lost with it. After a signal, `work`
-/// therefore continues while `in_flight` counts something, until a second signal.
+/// therefore continues while `in_flight` counts something, until a second signal. `terminal` shows
+/// that to the person.
 pub(crate) fn run(
     in_flight: &InFlight,
+    terminal: &Terminal,
     work: impl Future<Output = Result<ExitCode>>,
 ) -> Result<ExitCode> {
     #[cfg(unix)]
@@ -36,9 +38,7 @@ pub(crate) fn run(
             status = signals.next() => status,
         };
         if !in_flight.is_idle() {
-            say(format_args!(
-                "Finishing the request in progress. Press Ctrl-C again to leave at once"
-            ));
+            terminal.show("Finishing the request in progress. Press Ctrl-C again to leave at once");
             tokio::select! {
                 _ = &mut work => {}
                 _ = timeout(PATIENCE, in_flight.idle()) => {}

@@ -9,6 +9,7 @@ mod arguments;
 mod core_dumps;
 mod interrupt;
 mod report;
+mod standard_output;
 mod terminal;
 
 use std::io::{self, Write};
@@ -29,8 +30,9 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 fn main() -> ExitCode {
     core_dumps::disable();
     let arguments = Arguments::parse();
-    let in_flight = InFlight::default();
-    interrupt::run(&in_flight, run(arguments, in_flight.clone())).unwrap_or_else(|error| {
+    let (in_flight, terminal) = (InFlight::default(), Terminal::new());
+    let work = run(arguments, in_flight.clone(), terminal.clone());
+    interrupt::run(&in_flight, &terminal, work).unwrap_or_else(|error| {
         match error.downcast_ref::<clap::Error>() {
             Some(wrong_usage) => wrong_usage.exit(),
             None => say(format_args!("error: {}", Settings::explain(&*error))),
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     })
 }
 
-async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
+async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> Result<ExitCode> {
     let environment = Environment::load()?;
     let arguments = arguments.or_variables(&environment)?;
     let settings = Settings::for_person(&environment)?;
@@ -55,13 +57,18 @@ async fn run(arguments: Arguments, in_flight: InFlight) -> Result<ExitCode> {
         .trusted_origins(arguments.trust_origin)
         .replace_other_login(arguments.replace)
         .check_limit(arguments.print_access_token.then_some(CHECK_LIMIT))
-        .prompt(Terminal::new())
+        .prompt(terminal)
         .in_flight(in_flight);
     let keyring = !arguments.no_keyring;
     if arguments.logout {
         let logout = logout(options.keyring(keyring)).await.map_err(advise)?;
         return report::logged_out(&logout, keyring);
     }
+
+    anyhow::ensure!(
+        !arguments.print_access_token || !standard_output::is_closed(),
+        "cannot print the access token, because standard output is closed"
+    );
 
     // 1. Calls authenticate(), which performs OIDC discovery and starts the appropriate OAuth flow
     let mut session = authenticate(

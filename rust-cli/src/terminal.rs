@@ -6,16 +6,19 @@ mod window;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use authgate_core::{DevicePrompt, Prompt};
 
-/// The prompt of a person at a terminal.
+/// The prompt of a person at a terminal. Clones share the terminal.
+#[derive(Clone)]
 pub(crate) struct Terminal {
     /// Whether standard error is a terminal that can clear a line.
     can_clear_line: bool,
-    countdown_is_shown: AtomicBool,
+    /// The length of the countdown that is shown, in columns; 0 if none is.
+    countdown_length: Arc<AtomicUsize>,
 }
 
 /// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
@@ -36,7 +39,7 @@ impl Terminal {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         Self {
             can_clear_line: io::stderr().is_terminal() && !is_dumb,
-            countdown_is_shown: AtomicBool::new(false),
+            countdown_length: Arc::default(),
         }
     }
 }
@@ -67,12 +70,11 @@ impl Prompt for Terminal {
         let line = remaining
             .filter(|_| self.can_clear_line)
             .map_or_else(String::new, countdown_line);
-        let was_shown = self
-            .countdown_is_shown
-            .swap(!line.is_empty(), Ordering::Relaxed);
-        if was_shown || !line.is_empty() {
+        let shown = self.countdown_length.swap(line.len(), Ordering::Relaxed);
+        if shown > 0 || !line.is_empty() {
+            let clear = clear(shown);
             // Standard error is not buffered, so the line appears at once.
-            let _ = write!(io::stderr(), "{CLEAR_LINE}{line}");
+            let _ = write!(io::stderr(), "{clear}{line}");
         }
     }
 }
@@ -81,6 +83,17 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.countdown(None);
     }
+}
+
+/// Returns the sequence that clears a line of this length. If the window is narrower than when the
+/// line was written, the line takes several rows, and the cursor is on the last one.
+fn clear(length: usize) -> String {
+    let columns = window::size().map_or(usize::MAX, |(columns, _)| columns);
+    let rows_above = length.saturating_sub(1) / columns;
+    if rows_above == 0 {
+        return CLEAR_LINE.to_owned();
+    }
+    format!("\r\u{1b}[{rows_above}A\u{1b}[J")
 }
 
 fn countdown_line(remaining: Duration) -> String {

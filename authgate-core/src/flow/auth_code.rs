@@ -242,6 +242,15 @@ fn page_for(error: &Error) -> Page {
             reason: error.to_string(),
         },
         Error::Callback { .. } => Page::InvalidResponse,
+        // The reason of such an error may quote a proxy's page, which the terminal shows.
+        Error::Response {
+            operation,
+            url,
+            status,
+            ..
+        } => Page::Failed {
+            reason: format!("{operation}: {url} answered {status} (the terminal shows more)"),
+        },
         _ => Page::Failed {
             reason: error.to_string(),
         },

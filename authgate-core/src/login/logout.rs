@@ -63,11 +63,25 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 
         let _deleting = options.in_flight.enter();
         let locked = stores.lock_if_possible().await;
+        let mut failures = Vec::new();
         for login in &stored {
-            logout.not_deleted.extend(locked.delete(login).await);
+            failures.extend(locked.delete(login).await);
         }
-        // Another process may have refreshed before we revoked. Its login ends too.
+        let deleted = stored;
         stored = locked.find_all().await.stored;
+        let remains = (stored.iter()).any(|login| {
+            deleted
+                .iter()
+                .any(|old| old.token.is_same_grant(&login.token))
+        });
+        // What cannot be read is told already.
+        if remains && failures.is_empty() && logout.not_read.is_empty() {
+            failures.push(Error::transient(
+                "a store reported that it deleted the login, and still has it",
+            ));
+        }
+        logout.not_deleted.extend(failures);
+        // Another process may have refreshed before we revoked. Its login ends too.
         stored.retain(|login| {
             let is_known = revoked
                 .iter()

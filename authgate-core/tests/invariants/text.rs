@@ -25,14 +25,23 @@ pub(crate) fn check_body(body: &[u8]) {
 }
 
 /// Checks that the text cannot control a terminal or hide: it has no control, BiDi or zero-width
-/// character.
+/// character, except joiners within a script that needs them.
 pub(crate) fn assert_is_harmless(shown: &str) {
     let hidden = |character: char| {
         character.is_control()
-            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(
+                character,
+                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            )
             || matches!(character, '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
     };
     assert!(!shown.contains(hidden), "{shown:?}");
+    let characters: Vec<char> = shown.chars().collect();
+    for neighbours in characters.windows(3) {
+        let is_joiner = matches!(neighbours[1], '\u{200c}' | '\u{200d}');
+        let is_needed = !neighbours[0].is_ascii() || !neighbours[2].is_ascii();
+        assert!(!is_joiner || is_needed, "{shown:?}");
+    }
 }
 
 fn assert_is_excerpt(excerpt: &str, text: &str, limit: usize) {

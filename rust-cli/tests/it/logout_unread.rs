@@ -1,10 +1,11 @@
 //! Logouts where a login is, or may be, that cannot be read.
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::session::Session;
-use authgate_test_support::{Ended, Home};
+use authgate_test_support::{Ended, Home, Run};
 use insta::assert_snapshot;
 
 use crate::support::{PROGRAM, logged_in, run, server};
@@ -174,6 +175,26 @@ async fn without_a_keyring_in_this_session_the_login_in_the_file_is_enough() {
     Not logged out.
     warning: not logged out: keyring: none is running in this session, as over SSH, in a container or under cron. If you logged in from your desktop, log out there; if you have no keyring, turn it off
     ");
+}
+
+#[tokio::test]
+async fn a_keyring_that_cannot_be_reached_is_not_taken_for_none() {
+    let (server, home) = (server().await, Home::new());
+    let socket = home.path().join("bus");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let run = |path: &str| {
+        let address = format!("unix:path={}/{path}", home.path().display());
+        let run = Run::new(PROGRAM, &home).as_person_at(&server);
+        run.with("DBUS_SESSION_BUS_ADDRESS", &address)
+            .arg("--logout")
+    };
+    assert_snapshot!(failure(&run("bus").end().await), @"
+    Not logged out.
+    warning: not logged out: keyring: it cannot be reached (Broken pipe (os error 32)). A login there is neither revoked nor deleted
+    ");
+    let ended = run("gone").end().await;
+    ended.says(&["keyring: none is running in this session"]);
 }
 
 #[tokio::test]

@@ -389,3 +389,18 @@ fn readme_code_and_output_have_the_same_steps() {
         "{labels:?} at {printed:?}"
     );
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_token_that_is_printed_to_a_closed_output_is_an_error() {
+    let (server, home) = logged_in(600).await;
+    for (output, status) in [(">&-", 1), (">/dev/null", 0), (">/dev/full", 1)] {
+        let script = format!(r#"exec "$0" "$@" {output}"#);
+        let run = run(&home, &server).arg("--print-access-token");
+        let ended = run.under("sh", &["-c", &script]).end().await;
+        assert_eq!(ended.status, Some(status), "{output}: {ended:?}");
+        if status == 1 {
+            ended.says(&["error: cannot "]);
+        }
+    }
+}

@@ -239,3 +239,38 @@ async fn the_browser_of_a_desktop_is_opened_and_told_no_secret() {
     ended.shows(&home.stored(client).unwrap(), &server);
     ended.says(&["Opening your browser"]);
 }
+
+#[tokio::test]
+async fn an_interrupt_during_a_poll_clears_the_countdown_first() {
+    use authgate_dev_server::Endpoint;
+
+    let (server, home) = (server().await, Home::new());
+    let poll = server.hold(Endpoint::Token);
+    let run = run(&home, &server)
+        .with("TERM", "xterm")
+        .start_in(Terminal::of_size(100, 60));
+    poll.arrived().await;
+    run.says("left ").await;
+    run.signal("INT").await;
+    run.says("Finishing the request").await;
+    let said = run.said();
+    let (before, _) = said.split_once("Finishing the request").unwrap();
+    assert!(before.ends_with(CLEAR_LINE), "{before:?}");
+    assert_eq!(run.end().await.status, Some(130));
+}
+
+#[tokio::test]
+async fn a_countdown_that_a_narrower_window_has_wrapped_is_cleared() {
+    let (server, home) = (server().await, Home::new());
+    let narrowed = r#"(sleep 2; stty cols 20 <&2) & exec "$0" "$@""#;
+    let run = run(&home, &server)
+        .with("TERM", "xterm")
+        .under("sh", &["-c", narrowed])
+        .start_in(Terminal::of_size(100, 60));
+    // The line takes two rows now, and the terminal has moved the cursor to the second one.
+    run.says("\r\u{1b}[1A\u{1b}[J").await;
+    let said = run.said();
+    let (_, countdown) = said.split_once("\u{1b}[J").unwrap();
+    assert!(!countdown.contains("Waiting"), "{countdown:?}");
+    run.kill().await;
+}

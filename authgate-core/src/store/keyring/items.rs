@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
 use super::{Newness, Permission, Text};
-use crate::error::Cause;
+use crate::error::{Cause, causes};
 use crate::notice::Notices;
 use crate::text;
 
@@ -36,7 +38,7 @@ impl Item {
         notices: Notices,
     ) -> Result<Self, Trouble> {
         if let Err(error) = Entry::store_status() {
-            return Err(Trouble::no_keyring(error));
+            return Err(Trouble::unreachable(error));
         }
         Ok(Self {
             entry: Entry::new(service, user)?,
@@ -264,10 +266,16 @@ impl Trouble {
         }
     }
 
-    /// Explains why no keyring could be reached. The cause is usually a socket error, which tells a
-    /// person nothing.
-    fn no_keyring(error: &Error) -> Self {
+    /// Explains why no keyring could be reached. If there is none, the cause is a socket error, which
+    /// tells a person nothing.
+    fn unreachable(error: &Error) -> Self {
         let reason = match error {
+            Error::PlatformFailure(cause) if !is_absence(cause.as_ref()) => {
+                return Self::lasting(format!(
+                    "it cannot be reached ({})",
+                    Cause::innermost(cause.as_ref())
+                ));
+            }
             Error::PlatformFailure(_) => {
                 "none is running in this session, as over SSH, in a container or under cron"
             }
@@ -278,6 +286,32 @@ impl Trouble {
             kind: TroubleKind::NoKeyring,
         }
     }
+}
+
+/// Returns whether a failure to reach the keyring means that none is running: there is no bus, or the
+/// bus knows no such service. The keyring's crate gives the bus's error as text only.
+fn is_absence(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        // The bus's crate shares its I/O errors.
+        let shared = cause.downcast_ref::<Arc<io::Error>>().map(|error| &**error);
+        let is_no_bus = shared
+            .or_else(|| cause.downcast_ref())
+            .is_some_and(|error| {
+                matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                )
+            });
+        let text = cause.to_string();
+        let is_no_service = [
+            "ServiceUnknown",
+            "NameHasNoOwner",
+            "no secret service provider",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign));
+        is_no_bus || is_no_service
+    })
 }
 
 impl From<Error> for Trouble {

@@ -41,6 +41,31 @@ fn no_control_format_or_ignorable_character_is_passed_on() {
 }
 
 #[test]
+fn joiners_of_emoji_and_scripts_stay_and_others_are_shown() {
+    for name in [
+        "\u{1f469}\u{200d}\u{1f4bb}",        // a woman at a computer
+        "\u{2764}\u{fe0f}\u{200d}\u{1f525}", // a heart on fire
+        "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}", // "I want", in Persian
+        "PDF\u{200c}\u{647}\u{627}",
+    ] {
+        assert_eq!(printable(name), name);
+        assert_eq!(excerpt(name, 300), name);
+    }
+    for (text, shown) in [
+        ("jane\u{200d}doe", r"jane\u{200d}doe"),
+        ("\u{200c}jane", r"\u{200c}jane"),
+        ("\u{1f469}\u{200d}", "\u{1f469}\\u{200d}"),
+        (
+            "\u{645}\u{200c}\u{200c}\u{645}",
+            "\u{645}\\u{200c}\\u{200c}\u{645}",
+        ),
+        ("\u{645}\u{200c} \u{645}", "\u{645}\\u{200c} \u{645}"),
+    ] {
+        assert_eq!(printable(text), shown);
+    }
+}
+
+#[test]
 fn letters_digits_and_signs_stay_as_they_are() {
     for_any(
         512,
