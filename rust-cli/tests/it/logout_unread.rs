@@ -27,6 +27,9 @@ fn failure(ended: &Ended) -> String {
     ended.printed() + &ended.notices()
 }
 
+/// Damages the text of a token file.
+type Damage<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 fn in_utf_16(text: &str) -> Vec<u8> {
     let units = "\u{feff}".encode_utf16().chain(text.encode_utf16());
     units.flat_map(u16::to_le_bytes).collect()
@@ -38,14 +41,14 @@ async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
     let conflict = |text: &str| {
         format!("<<<<<<< HEAD\n{text}=======\n{{\"data\": {{}}}}\n>>>>>>> other\n").into_bytes()
     };
-    let damages: [(&str, &dyn Fn(&str) -> Vec<u8>); 5] = [
+    let kinds: [(&str, Damage); 5] = [
         ("a brace", &|text| format!("{text}}}").into_bytes()),
         ("the end is missing", &|text| text[..text.len() - 5].into()),
         ("a BOM", &|text| format!("\u{feff}{text}").into_bytes()),
         ("UTF-16", &in_utf_16),
         ("a conflict", &conflict),
     ];
-    for (name, damage) in damages {
+    for (name, damage) in kinds {
         let (server, home) = logged_in(600).await;
         let damaged = damage(&home.text().unwrap());
         fs::write(home.file(""), &damaged).unwrap();
@@ -66,11 +69,11 @@ async fn what_cannot_be_understood_is_neither_deleted_nor_nobody() {
     let mut said = Vec::new();
     let of_another_type = |text: &str| text.replace("Bearer", "mac");
     let cut = |text: &str| text[..text.len() / 2].to_owned();
-    let damages: [&dyn Fn(&str) -> String; 4] =
+    let kinds: [&dyn Fn(&str) -> String; 4] =
         [&of_another_type, &cut, &|_| "no JSON".to_owned(), &|_| {
             r#"{"data": []}"#.to_owned()
         }];
-    for damage in damages {
+    for damage in kinds {
         let (server, home) = logged_in(600).await;
         let damaged = damage(&home.text().unwrap());
         home.replace(&damaged);
@@ -129,7 +132,7 @@ async fn the_login_in_a_copy_that_was_set_aside_is_revoked_and_the_copy_named() 
     The keyring was not asked, so an older login may still be in it.
     ");
     assert_eq!(server.count(Endpoint::Revocation), 4);
-    assert_eq!(copies(), [copy.clone()]);
+    assert_eq!(copies(), std::slice::from_ref(&copy));
 
     // What cannot be read there may still be a login.
     home.place(&copy, "no JSON");
