@@ -27,13 +27,13 @@ fn failure(ended: &Ended) -> String {
     ended.printed() + &ended.notices()
 }
 
+/// Damages the text of a token file.
+type Damage<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 fn in_utf_16(text: &str) -> Vec<u8> {
     let units = "\u{feff}".encode_utf16().chain(text.encode_utf16());
     units.flat_map(u16::to_le_bytes).collect()
 }
-
-/// What another program does to the file.
-type Damage<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
 #[tokio::test]
 async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
@@ -41,19 +41,19 @@ async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
     let conflict = |text: &str| {
         format!("<<<<<<< HEAD\n{text}=======\n{{\"data\": {{}}}}\n>>>>>>> other\n").into_bytes()
     };
-    let damages: [(&str, Damage<'_>); 5] = [
+    let kinds: [(&str, Damage); 5] = [
         ("a brace", &|text| format!("{text}}}").into_bytes()),
         ("the end is missing", &|text| text[..text.len() - 5].into()),
         ("a BOM", &|text| format!("\u{feff}{text}").into_bytes()),
         ("UTF-16", &in_utf_16),
         ("a conflict", &conflict),
     ];
-    for (name, damage) in damages {
+    for (name, damage) in kinds {
         let (server, home) = logged_in(600).await;
-        let content = damage(&home.text().unwrap());
-        fs::write(home.file(""), &content).unwrap();
+        let damaged = damage(&home.text().unwrap());
+        fs::write(home.file(""), &damaged).unwrap();
         said.push(failure(&log_out(&home, &server).await));
-        assert_eq!(fs::read(home.file("")).unwrap(), content, "{name}");
+        assert_eq!(fs::read(home.file("")).unwrap(), damaged, "{name}");
         assert_eq!(server.count(Endpoint::Revocation), 2, "{name}");
     }
     said.dedup();
@@ -69,16 +69,16 @@ async fn what_cannot_be_understood_is_neither_deleted_nor_nobody() {
     let mut said = Vec::new();
     let of_another_type = |text: &str| text.replace("Bearer", "mac");
     let cut = |text: &str| text[..text.len() / 2].to_owned();
-    let damages: [&dyn Fn(&str) -> String; 4] =
+    let kinds: [&dyn Fn(&str) -> String; 4] =
         [&of_another_type, &cut, &|_| "no JSON".to_owned(), &|_| {
             r#"{"data": []}"#.to_owned()
         }];
-    for damage in damages {
+    for damage in kinds {
         let (server, home) = logged_in(600).await;
-        let content = damage(&home.text().unwrap());
-        home.replace(&content);
+        let damaged = damage(&home.text().unwrap());
+        home.replace(&damaged);
         said.push(failure(&log_out(&home, &server).await));
-        assert_eq!(home.text().unwrap(), content);
+        assert_eq!(home.text().unwrap(), damaged);
         assert_eq!(server.count(Endpoint::Revocation), 0);
     }
     said.dedup();
