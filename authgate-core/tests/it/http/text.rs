@@ -1,7 +1,7 @@
 //! Text from a server is made safe before a person sees it.
 
-use authgate_core::test_util::{printable, printable_body};
-use authgate_core::{excerpt, printable_url};
+use authgate_core::test_util::printable;
+use authgate_core::{Body, BodyEnd, excerpt, printable_url};
 
 #[test]
 fn terminal_control_characters_become_visible() {
@@ -35,10 +35,11 @@ fn ordinary_text_of_any_language_is_left_as_it_is() {
 
 #[test]
 fn a_body_keeps_its_lines_and_shows_bytes_that_are_no_text() {
-    assert_eq!(
-        printable_body(b"{\n\t\"a\": 1\r\n}\x1b[0m\xff"),
-        "{\n\t\"a\": 1\\r\n}\\u{1b}[0m\u{fffd}"
-    );
+    let body = Body {
+        bytes: b"{\n\t\"a\": 1\r\n}\x1b[0m\xff".to_vec(),
+        end: BodyEnd::Complete,
+    };
+    assert_eq!(body.printable(), "{\n\t\"a\": 1\\r\n}\\u{1b}[0m\u{fffd}");
 }
 
 #[test]

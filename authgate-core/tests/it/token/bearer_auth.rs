@@ -336,6 +336,16 @@ async fn a_body_is_read_up_to_its_limit() {
     }
 }
 
+#[tokio::test]
+async fn nothing_past_the_limit_of_an_announced_length_is_waited_for() {
+    let api = Api::with_token().await;
+    let whole = api.body(Fault::Truncated, 1024).await.bytes;
+    // The server announces more, but closes the connection after these bytes.
+    let body = api.body(Fault::Truncated, whole.len()).await;
+    assert_eq!(body.bytes, whole);
+    assert!(matches!(body.end, BodyEnd::Truncated), "{body:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_or_an_answer_that_takes_too_long_is_given_up() {
     let api = Api::with_token().await;

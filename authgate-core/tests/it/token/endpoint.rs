@@ -1,8 +1,10 @@
 //! Requests to the token endpoint, and answers that contain tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use authgate_core::reqwest::header::HeaderName;
+use authgate_core::test_util::SystemClock;
 use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret};
 use authgate_dev_server::{Endpoint, Fault, Times};
 use base64::Engine;
@@ -227,6 +229,23 @@ async fn any_expires_in_becomes_a_valid_lifetime() {
             assert_eq!(token.lifetime, seconds.map(Duration::from_secs), "{value}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_tells_how_much_of_its_lifetime_is_left() {
+    let service = Service::start().await;
+    let client = service.client.with_clock(Arc::new(SystemClock));
+    let mut token = client.client_credentials(&[], &[]).await.unwrap();
+    token.lifetime = Some(Duration::from_secs(1000));
+    let left = token.expires_in().unwrap();
+    assert!(
+        Duration::from_secs(900) < left && left < Duration::from_secs(1000),
+        "{left:?}"
+    );
+    token.lifetime = Some(Duration::from_nanos(1));
+    assert_eq!(token.expires_in(), Some(Duration::ZERO));
+    token.lifetime = None;
+    assert_eq!(token.expires_in(), None);
 }
 
 #[tokio::test]

@@ -22,6 +22,21 @@ async fn a_thousand_callers_at_start_share_one_request() {
 }
 
 #[tokio::test]
+async fn any_number_of_threads_get_the_same_header() {
+    let service = Service::with_lifetime(HOUR).await;
+    let header = service.tokens.header().await.unwrap();
+    let runtime = Handle::current();
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                let own = runtime.block_on(service.tokens.header()).unwrap();
+                assert_eq!(own, header);
+            });
+        }
+    });
+}
+
+#[tokio::test]
 async fn a_caller_that_leaves_does_not_cancel_the_request() {
     let service = Service::with_lifetime(HOUR).await;
     let hold = service.server.hold(Endpoint::Token);
