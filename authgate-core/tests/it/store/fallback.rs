@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use authgate_core::Secret;
 use authgate_core::test_util::{
     FallbackStore, LoginGuard, LoginLock, Notices, StoredLogin, StoredToken, TokenStore,
 };
 use authgate_test_support::Home;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use insta::assert_snapshot;
 
 use crate::support::fragile::{Fragile, Outcome};
@@ -136,6 +139,19 @@ fn an_old_login_is_deleted_after_the_new_one_is_saved() {
 }
 
 #[test]
+fn a_reason_that_was_already_given_is_not_repeated() {
+    let stores = Stores::with([None, None]);
+    stores.first.follow(|_| Outcome::IsUnavailable);
+    assert_eq!(stores.load(), None);
+    assert!(stores.save_login(1));
+    assert_snapshot!(stores.notices(), @"
+    fragile: unavailable.
+    The login is saved unencrypted in fragile.
+    An older login may still be in the fragile.
+    ");
+}
+
+#[test]
 fn a_failing_store_is_named_once() {
     let stores = Stores::with([None, Some(1)]);
     stores.first.fail(ALL);
@@ -175,6 +191,21 @@ fn the_newest_token_counts_wherever_it_is() {
     let stores = Stores::with([Some(2), Some(1)]);
     stores.first.fail(&["load"]);
     assert_eq!(stores.load(), Some(1));
+}
+
+#[test]
+fn another_clients_login_is_as_old_as_its_token() {
+    let stores = Stores::with([None, None]);
+    let issued_at = |number, time| {
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"iat":{time}}}"#));
+        let mut token = token(number);
+        token.access_token = Secret::from(format!("header.{claims}.signature"));
+        token
+    };
+    // The older one expires later.
+    stores.first.put(&issued_at(2, 100));
+    stores.second.put(&issued_at(1, 200));
+    assert_eq!(stores.newest().unwrap().token, issued_at(1, 200));
 }
 
 #[test]

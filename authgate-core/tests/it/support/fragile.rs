@@ -12,6 +12,9 @@ pub(crate) enum Outcome {
     /// It fails and removes the old token, as a half-done save does.
     #[cfg_attr(windows, allow(dead_code, reason = "only tests for Unix use it"))]
     FailsAndLoses,
+    /// It fails with the same error as every other call, as without a keyring.
+    #[cfg_attr(windows, allow(dead_code, reason = "only tests for Unix use it"))]
+    IsUnavailable,
     /// It does nothing, and reports success.
     Pretends,
 }
@@ -68,6 +71,7 @@ impl Fragile {
         match script(call) {
             Outcome::Works => return Ok(work()),
             Outcome::Pretends => return Ok(pretended),
+            Outcome::IsUnavailable => return Err(Error::transient("fragile: unavailable")),
             Outcome::FailsAndLoses => self.remove(),
             Outcome::Fails => {}
         }
