@@ -28,8 +28,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URI", value_parser = RedirectUri::parse)]
     pub(crate) redirect_uri: Option<RedirectUri>,
 
-    /// Trust a server that the login server names for a part of the login, such as https://login.example.com; may be
-    /// given several times [variable: AUTHGATE_TRUSTED_ORIGINS, separated by blanks, never in .env]
+    /// Accept an endpoint of the login at another server, named by scheme, host and port; may be given several times
+    /// [variable: AUTHGATE_TRUSTED_ORIGINS, separated by blanks, never in .env]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) trust_origin: Vec<Url>,
 

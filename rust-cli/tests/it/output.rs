@@ -325,9 +325,9 @@ async fn help_and_version_are_data() {
               AUTHGATE_REDIRECT_URI] [default: http://127.0.0.1:8088/callback]
 
           --trust-origin <ORIGIN>
-              Trust a server that the login server names for a part of the login, such as
-              https://login.example.com; may be given several times [variable: AUTHGATE_TRUSTED_ORIGINS,
-              separated by blanks, never in .env]
+              Accept an endpoint of the login at another server, named by scheme, host and port; may be
+              given several times [variable: AUTHGATE_TRUSTED_ORIGINS, separated by blanks, never in
+              .env]
 
           --replace
               Replace a login of the same client at another server; with --logout, delete it

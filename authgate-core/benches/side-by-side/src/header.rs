@@ -34,17 +34,17 @@ pub(crate) fn rows(programs: &Programs) -> Result<Vec<Row>> {
         [
             Contender::new(1, || {
                 Ok(calls(&runtime, async || {
-                    _ = black_box((SystemClock.now(), header.clone()))
+                    _ = black_box((SystemClock.now(), header.clone()));
                 }))
             }),
             Contender::new(1, || {
                 Ok(calls(&runtime, async || {
-                    _ = black_box(peer.headers(Extensions::new()).await)
+                    _ = black_box(peer.headers(Extensions::new()).await);
                 }))
             }),
             Contender::new(1, || {
                 Ok(calls(&runtime, async || {
-                    _ = black_box(tokens.header().await)
+                    _ = black_box(tokens.header().await);
                 }))
             }),
             Contender::new(1, || Ok(two_threads(&runtime, &tokens))),

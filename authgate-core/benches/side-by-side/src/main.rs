@@ -56,7 +56,7 @@ fn main() -> Result<ExitCode> {
             }
             "--without-build" => without_build = true,
             part if part == "outage" || PARTS.iter().any(|(name, _)| *name == part) => {
-                chosen.push(argument)
+                chosen.push(argument);
             }
             other => bail!("{other} is no part.\n\n{USAGE}"),
         }

@@ -116,7 +116,7 @@ impl Bench<'_> {
             expiry_delta: 3600.0,
         };
         let go_down = |server: &SampleServer| {
-            server.inject(Endpoint::Token, Fault::status(503), Times::Always)
+            server.inject(Endpoint::Token, Fault::status(503), Times::Always);
         };
         let outcome = |calls: &[Call], server: &SampleServer| {
             (errors(calls), server.count(Endpoint::Token) - 1)

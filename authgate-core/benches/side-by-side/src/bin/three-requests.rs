@@ -62,7 +62,7 @@ fn exchange(
         match line.trim_end().split_once(": ") {
             None => break,
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.parse()?
+                length = value.parse()?;
             }
             Some(_) => {}
         }
