@@ -189,9 +189,13 @@ async fn a_keyring_that_cannot_be_reached_is_not_taken_for_none() {
         run.with("DBUS_SESSION_BUS_ADDRESS", &address)
             .arg("--logout")
     };
-    assert_snapshot!(failure(&run("bus").end().await), @"
+    // The connection breaks before or after the first message.
+    let said = failure(&run("bus").end().await)
+        .replace("Broken pipe (os error 32)", "[broken]")
+        .replace("Connection reset by peer (os error 104)", "[broken]");
+    assert_snapshot!(said, @"
     Not logged out.
-    warning: not logged out: keyring: it cannot be reached (Broken pipe (os error 32)). A login there is neither revoked nor deleted
+    warning: not logged out: keyring: it cannot be reached ([broken]). A login there is neither revoked nor deleted
     ");
     let ended = run("gone").end().await;
     ended.says(&["keyring: none is running in this session"]);
