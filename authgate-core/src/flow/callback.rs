@@ -201,6 +201,8 @@ async fn serve_connection(
         .header_read_timeout(HEADER_LIMIT)
         .max_buf_size(BUFFER_SIZE)
         .keep_alive(false)
+        // A browser that leaves at once has still sent its request, which counts.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
     drop(connected);
