@@ -165,18 +165,9 @@ impl OAuthClient {
         token_response::read(operation, url, obtained, answer.object()?)
     }
 
-    /// Sends a grant of a person, and refuses an access token that names another issuer: it may be a
-    /// token of another server that this server has borrowed (RFC 9700 section 4.4).
-    async fn login_grant(
-        &self,
-        operation: &'static str,
-        authentication: ClientAuthentication,
-        parameters: &[(&str, &str)],
-        retry: Retry,
-    ) -> Result<Token> {
-        let token = self
-            .grant(operation, authentication, parameters, retry)
-            .await?;
+    /// Refuses a person's access token that names another issuer: it may be a token of another server
+    /// that this server has borrowed (RFC 9700 section 4.4).
+    fn check_issuer(&self, operation: &str, token: Token) -> Result<Token> {
         let named = unverified_claim(&token.access_token, "iss");
         match (&self.endpoints.issuer, named) {
             (Some(issuer), Some(named)) if !issuer.matches(&named) => {

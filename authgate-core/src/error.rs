@@ -373,7 +373,7 @@ fn wait(retry_after: Option<Duration>) -> Option<String> {
 fn advice_for(code: &str) -> Option<&'static str> {
     match code {
         "invalid_client" => Some(
-            "A service must be registered as a confidential client. Check the client ID and the client secret",
+            "Check the client ID and the secret; a client with a secret must be registered as confidential",
         ),
         "unauthorized_client" => Some("Enable this grant in the client's registration"),
         "invalid_scope" => {

@@ -84,14 +84,15 @@ pub trait TokenStore: Send + Sync {
     fn description(&self) -> String;
 }
 
-/// What a store has for one client.
+/// The contents of a store for one client.
 #[derive(Debug, Default)]
 pub struct FoundTokens {
     /// The tokens. An older one that was not deleted may still work, so there can be several.
     pub tokens: Vec<StoredToken>,
     /// The tokens in copies of the store that were set aside because they were damaged.
     pub set_aside: Vec<StoredToken>,
-    /// What is there, or may be there, and cannot be read or understood. A logout leaves it alone.
+    /// The reasons why we cannot read or understand something that is there, or may be there. A
+    /// logout does not change it.
     pub unread: Vec<Error>,
     /// Why the store does not exist in this session. It may exist in another one.
     pub no_store: Option<Error>,

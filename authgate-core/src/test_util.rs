@@ -1,4 +1,4 @@
-//! What only tests, benchmarks and fuzz targets touch: clocks that stand still, the stores, each
+//! Items that only tests, benchmarks and fuzz targets use: clocks that stand still, the stores, each
 //! flow by itself, a machine made up.
 //!
 //! Compiled only with the cargo feature `test-util`. Programs do without it, and it changes without

@@ -5,6 +5,7 @@
 //! description hides the line that matters.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use url::Url;
 
@@ -38,6 +39,11 @@ pub fn excerpt(text: &str, limit: usize) -> String {
         Some((end, _)) => format!("{}...", safe[..end].trim_end_matches(JOINERS)),
         None => safe,
     }
+}
+
+/// Formats a path so that it is safe to print.
+pub(crate) fn printable_path(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 /// Escapes a whole body for display: line breaks and tabs stay, every other character that

@@ -98,13 +98,11 @@ impl OAuthClient {
             ("grant_type", GRANT_TYPE),
             ("device_code", device.device_code.expose()),
         ];
-        self.login_grant(
-            POLL,
-            self.endpoints().client_authentication,
-            &parameters,
-            Retry::Never,
-        )
-        .await
+        let authentication = self.endpoints().client_authentication;
+        let token = self
+            .grant(POLL, authentication, &parameters, Retry::Never)
+            .await?;
+        self.check_issuer(POLL, token)
     }
 }
 

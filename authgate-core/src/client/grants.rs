@@ -87,10 +87,10 @@ impl OAuthClient {
             ("refresh_token", refresh_token.expose()),
         ];
         let authentication = self.endpoints.client_authentication;
-        Ok(self
-            .login_grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
-            .await?
-            .or_from(previous))
+        let token = self
+            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+            .await?;
+        Ok(self.check_issuer(OPERATION, token)?.or_from(previous))
     }
 
     /// Exchanges an authorization code for a token (RFC 6749 section 4.1.3) with PKCE (RFC 7636
@@ -123,12 +123,10 @@ impl OAuthClient {
         ];
         // Ignore discovery here, because AuthGate reads the secret of this grant from the body
         // only.
-        self.login_grant(
-            OPERATION,
-            ClientAuthentication::Body,
-            &parameters,
-            Retry::OnlyUnsent,
-        )
-        .await
+        let authentication = ClientAuthentication::Body;
+        let token = self
+            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+            .await?;
+        self.check_issuer(OPERATION, token)
     }
 }

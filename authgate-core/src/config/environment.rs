@@ -12,7 +12,7 @@ use super::expansion::{Unexpandable, expand, hide_dollars};
 use super::url::PlainHttp;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::text;
+use crate::text::printable_path;
 
 /// A real `.env` is smaller than this, before and after its variables are expanded, so we refuse a
 /// larger one.
@@ -74,9 +74,12 @@ impl Environment {
         match file {
             Ok(file) => Ok(Self {
                 file,
-                path: shown(path),
+                path: printable_path(path),
             }),
-            Err(reason) => Err(Error::permanent(format!("{}: {reason}", shown(path)))),
+            Err(reason) => Err(Error::permanent(format!(
+                "{}: {reason}",
+                printable_path(path)
+            ))),
         }
     }
 
@@ -292,16 +295,11 @@ fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
         if writable_by_group || metadata.mode() & WRITABLE_BY_ALL != 0 {
             return Some(format!(
                 "other users can change it, and with it where secrets are sent. Run: chmod go-w {}",
-                shown(path)
+                printable_path(path)
             ));
         }
     }
     None
-}
-
-/// Formats a path so that it is safe to print.
-fn shown(path: &Path) -> String {
-    text::printable(&path.display().to_string())
 }
 
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {

@@ -13,11 +13,11 @@ use crate::secret::Secret;
 /// the `$` was quoted: dotenvy makes a line break of `\n`, except between single quotes, and also of
 /// the first `n` if a backslash is before it.
 const HIDDEN: &str = "n\0\\n";
-/// What dotenvy makes of [`HIDDEN`] outside single quotes.
+/// dotenvy returns this for [`HIDDEN`] outside single quotes.
 const EXPANDABLE: &str = "n\0\n";
-/// What dotenvy makes of [`HIDDEN`] after a backslash.
+/// dotenvy returns this for [`HIDDEN`] after a backslash.
 const ESCAPED: &str = "\n\0\n";
-/// What dotenvy makes of [`HIDDEN`] between single quotes.
+/// dotenvy returns this for [`HIDDEN`] between single quotes.
 const QUOTED: &str = HIDDEN;
 
 /// Why a value cannot be expanded.

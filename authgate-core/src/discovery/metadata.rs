@@ -51,7 +51,7 @@ impl Metadata {
             .ok_or("the document names no issuer, so it is none of OpenID Connect discovery")?;
         if !issuer.matches(named) {
             return Err(format!(
-                "the document is for the issuer {}, not for {}. The server's URL must equal the issuer exactly",
+                "the document is for the issuer {}, not for {}",
                 text::excerpt(named, 200),
                 issuer,
             ));

@@ -19,8 +19,8 @@ pub struct Logout {
     pub not_revoked: Vec<(&'static str, Error)>,
     /// The errors of the stores that could not delete the token.
     pub not_deleted: Vec<Error>,
-    /// Where a login is, or may be, that we could not read or understand: a damaged file, an entry of
-    /// another kind, a locked keyring. It was not deleted.
+    /// The places that have, or may have, a login that we could not read or understand: a damaged
+    /// file, an entry of another kind, a locked keyring. We deleted nothing there.
     pub not_read: Vec<Error>,
 }
 
@@ -74,7 +74,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
                 .iter()
                 .any(|old| old.token.is_same_grant(&login.token))
         });
-        // What cannot be read is told already.
+        // `not_read` names such a store already.
         if remains && failures.is_empty() && logout.not_read.is_empty() {
             failures.push(Error::transient(
                 "a store reported that it deleted the login, and still has it",

@@ -47,8 +47,8 @@ pub struct FoundLogins {
     pub stored: Vec<StoredLogin>,
     /// The tokens in damaged copies that were set aside.
     pub set_aside: Vec<StoredToken>,
-    /// Where a login is, or may be, that cannot be read or understood. Each text says what happens
-    /// to it and what to do.
+    /// The places that have, or may have, a login that we cannot read or understand. Each text says
+    /// what happens to it and what to do.
     pub unread: Vec<Error>,
 }
 
@@ -121,14 +121,10 @@ impl FallbackStore {
             .unwrap_or_else(|error| LoginGuard::Unlocked(error.to_string()))
     }
 
-    /// Returns every login of the client, the newest first: those of unknown age
-    /// first. If there is none, adds a notice about each store that cannot be read.
+    /// Returns every login of the client, the newest first; one of unknown age counts as
+    /// the newest. If there is none, adds a notice about each store that cannot be read.
     pub fn load_all(&self) -> Vec<StoredLogin> {
-        let unsaved = self.unsaved().clone().map(|token| StoredLogin {
-            token,
-            found_in: Vec::new(),
-        });
-        let mut logins = Vec::from_iter(unsaved);
+        let mut logins = Vec::from_iter(self.unsaved_login());
         let mut failures = Vec::new();
         for (index, store) in self.stores.iter().enumerate() {
             match store.load(&self.client_id) {
@@ -151,12 +147,8 @@ impl FallbackStore {
     /// A session without a keyring (SSH, a container) is normal where a login is in the file. Where
     /// there is none, the person may have logged in from the desktop.
     pub fn find_all(&self) -> FoundLogins {
-        let unsaved = self.unsaved().clone().map(|token| StoredLogin {
-            token,
-            found_in: Vec::new(),
-        });
         let mut logins = FoundLogins {
-            stored: Vec::from_iter(unsaved),
+            stored: Vec::from_iter(self.unsaved_login()),
             unread: Vec::from_iter(self.missing.clone()),
             ..FoundLogins::default()
         };
@@ -239,7 +231,6 @@ impl FallbackStore {
     /// Returns whether the new token counts. It does not if another program logged out, or logged
     /// in again, during the refresh; the stores must be read again then.
     pub fn save_refreshed(&self, old: &StoredLogin, new: &StoredToken, guard: &LoginGuard) -> bool {
-        let client_id = &self.client_id;
         let mut new = new.clone();
         new.scope = new.scope.or_else(|| old.token.scope.clone());
         new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
@@ -249,44 +240,12 @@ impl FallbackStore {
         let mut is_saved = false;
         let mut failures = Vec::new();
         let mut empty = Vec::new();
-        for (index, store) in self.stores.iter().enumerate() {
-            let had_old = old.found_in.contains(&index);
-            let put = || store.put(client_id, Some(&old.token), Some(&new), guard);
-            // The server has used up the old token, so the new one must not be lost to an I/O error
-            // that passes: if the old one is still there, try once more.
-            let saved = put().or_else(|error| match store.load(client_id) {
-                Ok(Some(token)) if token.is_same_grant(&old.token) => put(),
-                _ => Err(error),
-            });
-            let error = match saved {
-                Ok(true) => {
-                    is_saved = true;
-                    continue;
-                }
-                Ok(false) => {
-                    if matches!(store.load(client_id), Ok(None)) {
-                        empty.push(index);
-                    }
-                    continue;
-                }
-                Err(error) => error,
-            };
-            match store.load(client_id) {
-                // The token was written, and only a later step failed.
-                Ok(Some(token)) if token.is_same_grant(&new) => is_saved = true,
-                Ok(Some(token)) if token.is_same_grant(&old.token) => {
-                    self.delete_old_copy(&**store, &old.token, &error, guard);
-                    failures.push(error);
-                }
-                Err(_) if had_old => {
-                    self.delete_old_copy(&**store, &old.token, &error, guard);
-                    failures.push(error);
-                }
-                // The store held the old token and is now empty: our failed write removed it, or
-                // its folder was deleted. Count that as a failure, so that another store gets the
-                // new token.
-                Ok(None) if had_old => failures.push(error),
-                Ok(_) | Err(_) => {}
+        for index in 0..self.stores.len() {
+            match self.replace_in(index, old, &new, guard) {
+                Replaced::Yes => is_saved = true,
+                Replaced::Empty => empty.push(index),
+                Replaced::Other => {}
+                Replaced::Failed(error) => failures.push(error),
             }
         }
 
@@ -302,6 +261,47 @@ impl FallbackStore {
         }
         self.save_in_first(empty, &new, failures, guard);
         true
+    }
+
+    /// Replaces `old` by `new` in one store, or deletes `old` there if that fails.
+    fn replace_in(
+        &self,
+        index: usize,
+        old: &StoredLogin,
+        new: &StoredToken,
+        guard: &LoginGuard,
+    ) -> Replaced {
+        let store = &*self.stores[index];
+        let load = || store.load(&self.client_id);
+        let put = || store.put(&self.client_id, Some(&old.token), Some(new), guard);
+        // The server has used up the old token, so the new one must not be lost to an I/O error that
+        // passes: if the old one is still there, try once more.
+        let saved = put().or_else(|error| match load() {
+            Ok(Some(token)) if token.is_same_grant(&old.token) => put(),
+            _ => Err(error),
+        });
+        let error = match saved {
+            Ok(true) => return Replaced::Yes,
+            Ok(false) if matches!(load(), Ok(None)) => return Replaced::Empty,
+            Ok(false) => return Replaced::Other,
+            Err(error) => error,
+        };
+        let had_old = old.found_in.contains(&index);
+        let may_have_old = match load() {
+            // The token was written, and only a later step failed.
+            Ok(Some(token)) if token.is_same_grant(new) => return Replaced::Yes,
+            Ok(Some(token)) => token.is_same_grant(&old.token),
+            Err(_) => had_old,
+            // The store held the old token and is now empty: our failed write removed it, or its
+            // folder was deleted. Count that as a failure, so that another store gets the new token.
+            Ok(None) if had_old => return Replaced::Failed(error),
+            Ok(None) => false,
+        };
+        if !may_have_old {
+            return Replaced::Other;
+        }
+        self.delete_old_copy(store, &old.token, &error, guard);
+        Replaced::Failed(error)
     }
 
     /// Deletes `refused` from every store that still has it. A token that another client has stored
@@ -422,10 +422,30 @@ impl FallbackStore {
         ));
     }
 
+    fn unsaved_login(&self) -> Option<StoredLogin> {
+        let token = self.unsaved().clone()?;
+        Some(StoredLogin {
+            token,
+            found_in: Vec::new(),
+        })
+    }
+
     /// The value is always replaced whole, so it is still valid if a panic has poisoned the mutex.
     fn unsaved(&self) -> MutexGuard<'_, Option<StoredToken>> {
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How the replacement of a token in one store ended.
+enum Replaced {
+    /// The store has the new token.
+    Yes,
+    /// The store has no token of this client.
+    Empty,
+    /// The store does not have the old token, but may have another one.
+    Other,
+    /// The store had the old token and could not take the new one.
+    Failed(Error),
 }
 
 /// Adds what one store has to the logins that were found so far.

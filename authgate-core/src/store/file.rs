@@ -16,11 +16,12 @@ use super::peer_lock::PeerLock;
 use super::{FoundTokens, StoredToken, TokenStore, format, salvage};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
+use crate::text;
 
 /// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
 
-/// What follows the name of the file in the name of a damaged one that was set aside. The time
+/// A damaged file that was set aside has this after its name. The time
 /// comes next.
 const SET_ASIDE: &str = ".corrupt-";
 
@@ -90,7 +91,7 @@ impl FileStore {
         mut edit: impl FnMut(&mut Document<'_>) -> bool,
     ) -> Result<()> {
         if own_file::check_folder(&self.path)? {
-            let folder = own_file::shown(own_file::folder(&self.path));
+            let folder = text::printable_path(own_file::folder(&self.path));
             self.notices.add(format!(
                 "Other users can write in {folder} and could replace the token file. To prevent \
                  that: chmod go-w {folder}"
@@ -156,7 +157,7 @@ impl FileStore {
     #[cfg(unix)]
     fn repair_permissions(&self, path: &Path, file: &File, metadata: &std::fs::Metadata) {
         if is_open_to_others(metadata) {
-            let place = own_file::shown(path);
+            let place = text::printable_path(path);
             self.notices.add(match close_to_others(file) {
                 Ok(true) => format!(
                     "Other users could read {place}; now only you can. If somebody may have \
@@ -217,8 +218,8 @@ impl FileStore {
             .map_err(|error| own_file::io_error(&self.path, "set aside", &error))?;
         self.notices.add(format!(
             "{} was damaged and has been replaced. The damaged file is kept as {}",
-            own_file::shown(&self.path),
-            own_file::shown(&copy)
+            text::printable_path(&self.path),
+            text::printable_path(&copy)
         ));
         Ok(())
     }
@@ -280,7 +281,7 @@ impl FileStore {
         }
         self.notices.add(format!(
             "{} is a damaged token file that was set aside, and it has a login of this client. Delete the file if you do not need it",
-            own_file::shown(copy)
+            text::printable_path(copy)
         ));
         Ok(tokens)
     }
@@ -387,7 +388,7 @@ impl TokenStore for FileStore {
     }
 
     fn description(&self) -> String {
-        format!("file {}", own_file::shown(&self.path))
+        format!("file {}", text::printable_path(&self.path))
     }
 }
 

@@ -217,7 +217,7 @@ impl From<Trouble> for FoundTokens {
         let consequence = if has_keyring {
             "A login there is neither revoked nor deleted"
         } else {
-            "If you logged in from your desktop, log out there; if you have no keyring, turn it off"
+            "If you logged in from your desktop, log out there"
         };
         let error = keyring_error(Trouble {
             reason: format!("{}. {consequence}", trouble.reason),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::own_file::{self, Identity};
 use crate::error::{Error, Result};
+use crate::text;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -83,7 +84,7 @@ impl LoginLock {
                 Err(TryLockError::Error(error)) => {
                     return Ok(LoginGuard::Unlocked(format!(
                         "{}: cannot be locked ({error})",
-                        own_file::shown(&path)
+                        text::printable_path(&path)
                     )));
                 }
             }
@@ -113,7 +114,7 @@ enum Unopened {
 }
 
 fn open(path: &Path) -> Result<File, Unopened> {
-    let missing = || Unopened::NoPlace(format!("{}: cannot be made", own_file::shown(path)));
+    let missing = || Unopened::NoPlace(format!("{}: cannot be made", text::printable_path(path)));
     let opened = own_file::open(
         path,
         OpenOptions::new()

@@ -11,16 +11,11 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
-use crate::text;
+use crate::text::printable_path;
 
 /// Creates an error about `path`.
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
-    Error::transient(format!("{}: {}", shown(path), reason.into()))
-}
-
-/// Formats a path so that it is safe to print.
-pub(super) fn shown(path: &Path) -> String {
-    text::printable(&path.display().to_string())
+    Error::transient(format!("{}: {}", printable_path(path), reason.into()))
 }
 
 /// Creates an error with the system's message and advice for the user.

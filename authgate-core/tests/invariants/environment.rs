@@ -8,7 +8,7 @@ use authgate_core::{Environment, Secret};
 
 const FILE_LIMIT: usize = 64 * 1024;
 
-/// What dotenvy takes in the same places as a `$`: behind a backslash too, and not in a name.
+/// dotenvy accepts this in the same places as a `$`: behind a backslash too, and not in a name.
 const LIKE_A_DOLLAR: &str = "n\u{1}\\n";
 
 /// A variable of the process that the tests name in files.

@@ -134,7 +134,7 @@ async fn the_login_in_a_copy_that_was_set_aside_is_revoked_and_the_copy_named() 
     assert_eq!(server.count(Endpoint::Revocation), 4);
     assert_eq!(copies(), std::slice::from_ref(&copy));
 
-    // What cannot be read there may still be a login.
+    // An unreadable copy may still have a login.
     home.place(&copy, "no JSON");
     assert_snapshot!(failure(&log_out(&home, &server).await).replace(&copy, "[copy]"), @"
     Not logged out.
@@ -173,7 +173,7 @@ async fn without_a_keyring_in_this_session_the_login_in_the_file_is_enough() {
     // The person may have logged in from the desktop.
     assert_snapshot!(failure(&log_out_in(&session, &server).await), @"
     Not logged out.
-    warning: not logged out: keyring: none is running in this session, as over SSH, in a container or under cron. If you logged in from your desktop, log out there; if you have no keyring, turn it off
+    warning: not logged out: keyring: none is running in this session. If you logged in from your desktop, log out there
     ");
 }
 

@@ -140,7 +140,7 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    keyring: none is running in this session, as over SSH, in a container or under cron. The login is saved unencrypted in file [home]/.authgate-tokens.json.
+    keyring: none is running in this session. The login is saved unencrypted in file [home]/.authgate-tokens.json.
     ");
     assert_eq!(run().end().await.status, Some(0));
 }
@@ -215,5 +215,5 @@ async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let run = run(&home, &server)
         .as_service_of(&server)
         .with("CLIENT_SECRET", "canary");
-    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). A service must be registered as a confidential client. Check the client ID and the client secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
 }

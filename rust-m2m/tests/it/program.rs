@@ -255,7 +255,7 @@ async fn a_wrong_secret_fails_with_a_hint() {
         .end()
         .await;
     ended.fails_with(1, &[]);
-    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A service must be registered as a confidential client. Check the client ID and the client secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 

@@ -188,7 +188,7 @@ impl Item {
     }
 }
 
-/// What an item contains.
+/// The content of an item.
 enum Content {
     Nothing,
     /// A text that we cannot parse; `None` if it is not text, or if several items have one.
@@ -276,9 +276,7 @@ impl Trouble {
                     Cause::innermost(cause.as_ref())
                 ));
             }
-            Error::PlatformFailure(_) => {
-                "none is running in this session, as over SSH, in a container or under cron"
-            }
+            Error::PlatformFailure(_) => "none is running in this session",
             _ => "this system has none that is known here",
         };
         Self {

@@ -52,10 +52,10 @@ async fn a_document_that_breaks_a_rule_is_refused() {
             .all(|error| error.status().is_none() && !error.is_transient())
     );
     insta::assert_snapshot!(lines(refusals), @r"
-    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer https://evil.example, not for http://127.0.0.1:[port]. The server's URL must equal the issuer exactly. Check the server's URL
-    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer http://127.0.0.1:[port], not for http://127.0.0.1:[port]. The server's URL must equal the issuer exactly. Check the server's URL
+    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer https://evil.example, not for http://127.0.0.1:[port]. Check the server's URL
+    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer http://127.0.0.1:[port], not for http://127.0.0.1:[port]. Check the server's URL
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document names no issuer, so it is none of OpenID Connect discovery. Check the server's URL
-    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer \u{1b}[2Jevil, not for http://127.0.0.1:[port]. The server's URL must equal the issuer exactly. Check the server's URL
+    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer \u{1b}[2Jevil, not for http://127.0.0.1:[port]. Check the server's URL
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document has no token_endpoint: this server cannot grant tokens
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document has no token_endpoint: this server cannot grant tokens
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: its token_endpoint is not a string

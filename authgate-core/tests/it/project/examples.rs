@@ -64,7 +64,7 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     };
 
     assert_snapshot!(failure(run().with("CLIENT_SECRET", "canary"), "/oauth/token\n").await, @"
-    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A service must be registered as a confidential client. Check the client ID and the client secret
+    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential
     Response: invalid_client: Client authentication failed
     Failed to obtain OAuth token.
     ");
