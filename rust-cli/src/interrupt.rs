@@ -124,6 +124,7 @@ struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "listening can fail on Unix")]
     fn listen() -> std::io::Result<Self> {
         Ok(Self)
     }

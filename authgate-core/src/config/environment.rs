@@ -273,33 +273,53 @@ fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
     if !metadata.is_file() {
         return Some("is not a regular file".to_owned());
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-
-        const WRITABLE_BY_GROUP: u32 = 0o020;
-        const WRITABLE_BY_ALL: u32 = 0o002;
-
-        let owner = metadata.uid();
-        if owner != 0 && owner != rustix::process::geteuid().as_raw() {
-            return Some(
-                "belongs to another user, who could decide where secrets are sent. Make a copy of your own, or \
-                 export the variables"
-                    .to_owned(),
-            );
-        }
-        // Where each user has a group of their own, it has the user's number, and new files are
-        // often writable by it.
-        let has_others_in_group = metadata.gid() != owner;
-        let writable_by_group = metadata.mode() & WRITABLE_BY_GROUP != 0 && has_others_in_group;
-        if writable_by_group || metadata.mode() & WRITABLE_BY_ALL != 0 {
-            return Some(format!(
-                "other users can change it, and with it where secrets are sent. Run: chmod go-w {}",
-                printable_path(path)
-            ));
-        }
+    if belongs_to_another_user(metadata) {
+        return Some(
+            "belongs to another user, who could decide where secrets are sent. Make a copy of your own, or \
+             export the variables"
+                .to_owned(),
+        );
     }
-    None
+    is_writable_by_others(metadata).then(|| {
+        format!(
+            "other users can change it, and with it where secrets are sent. Run: chmod go-w {}",
+            printable_path(path)
+        )
+    })
+}
+
+#[cfg(unix)]
+fn belongs_to_another_user(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let owner = metadata.uid();
+    owner != 0 && owner != rustix::process::geteuid().as_raw()
+}
+
+#[cfg(unix)]
+fn is_writable_by_others(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    const WRITABLE_BY_GROUP: u32 = 0o020;
+    const WRITABLE_BY_ALL: u32 = 0o002;
+
+    // Where each user has a group of their own, it has the user's number, and new files are often
+    // writable by it.
+    let has_others_in_group = metadata.gid() != metadata.uid();
+    let writable_by_group = metadata.mode() & WRITABLE_BY_GROUP != 0 && has_others_in_group;
+    writable_by_group || metadata.mode() & WRITABLE_BY_ALL != 0
+}
+
+/// Always false, because the profile folder keeps other users out here.
+#[cfg(not(unix))]
+fn belongs_to_another_user(_: &Metadata) -> bool {
+    false
+}
+
+/// Always false, for the same reason.
+#[cfg(not(unix))]
+fn is_writable_by_others(_: &Metadata) -> bool {
+    false
 }
 
 fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {

@@ -64,7 +64,13 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     if !metadata.is_dir() {
         return Err(store_error(folder, "is not a folder: set HOME to one"));
     }
-    folder_is_open(folder, &metadata)
+    if belongs_to_another_user(&metadata) {
+        return Err(store_error(
+            folder,
+            "belongs to another user: set HOME to a folder of yours",
+        ));
+    }
+    Ok(is_open_to_others(&metadata))
 }
 
 /// Creates an empty file beside `path` that only we can read, with an unpredictable name. The file
@@ -114,23 +120,19 @@ fn is_symlink(path: &Path) -> bool {
 #[cfg(unix)]
 pub(super) use unix::{Identity, is_ours};
 #[cfg(unix)]
-use unix::{do_not_follow, folder_is_open, objection};
+use unix::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
 
 #[cfg(not(unix))]
 pub(super) use elsewhere::{Identity, is_ours};
 #[cfg(not(unix))]
-use elsewhere::{do_not_follow, folder_is_open, objection};
+use elsewhere::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
 
 #[cfg(unix)]
 mod unix {
     use std::fs::{Metadata, OpenOptions};
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-    use std::path::Path;
 
     use rustix::fs::OFlags;
-
-    use super::store_error;
-    use crate::error::Result;
 
     /// Identifies a file regardless of its name.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,30 +169,25 @@ mod unix {
         }
     }
 
-    /// Returns whether other users can write in the folder. Refuses a folder of another user: with
-    /// `sudo`, `HOME` may be the user's, and a file created there would lock them out. Accepts a
-    /// folder of root's, because `/tmp` is one.
-    pub(super) fn folder_is_open(folder: &Path, metadata: &Metadata) -> Result<bool> {
+    /// Returns whether the folder is neither ours nor root's. With `sudo`, `HOME` may be the user's,
+    /// and a file created there would lock them out. `/tmp` is a folder of root's.
+    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
+        !is_ours(folder) && folder.uid() != 0
+    }
+
+    /// Returns whether other users can remove or replace our files in the folder.
+    pub(super) fn is_open_to_others(folder: &Metadata) -> bool {
         const WRITABLE_BY_OTHERS: u32 = 0o022;
         const STICKY: u32 = 0o1000;
 
-        if !is_ours(metadata) && metadata.uid() != 0 {
-            return Err(store_error(
-                folder,
-                "belongs to another user: set HOME to a folder of yours",
-            ));
-        }
-        Ok(metadata.mode() & WRITABLE_BY_OTHERS != 0 && metadata.mode() & STICKY == 0)
+        folder.mode() & WRITABLE_BY_OTHERS != 0 && folder.mode() & STICKY == 0
     }
 }
 
 #[cfg(not(unix))]
 mod elsewhere {
     use std::fs::{Metadata, OpenOptions};
-    use std::path::Path;
     use std::time::SystemTime;
-
-    use crate::error::Result;
 
     /// Identifies a file as well as this system allows.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,7 +220,12 @@ mod elsewhere {
         (!metadata.is_file()).then_some("is not a regular file: remove it")
     }
 
-    pub(super) fn folder_is_open(_: &Path, _: &Metadata) -> Result<bool> {
-        Ok(false)
+    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
+        !is_ours(folder)
+    }
+
+    /// Always false, for the same reason.
+    pub(super) fn is_open_to_others(_: &Metadata) -> bool {
+        false
     }
 }

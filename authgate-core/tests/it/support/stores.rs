@@ -1,10 +1,8 @@
 //! Helpers of the tests of stores.
 
 use authgate_core::Result;
-use authgate_core::test_util::Notices;
-#[cfg(unix)]
 use authgate_core::test_util::{
-    FallbackStore, FileStore, LoginGuard, LoginLock, StoredToken, TokenStore,
+    FallbackStore, FileStore, LoginGuard, LoginLock, Notices, StoredToken, TokenStore,
 };
 use authgate_test_support::Home;
 
@@ -16,13 +14,11 @@ pub(crate) fn file_in(home: &Home) -> FileStore {
 }
 
 /// Opens that file as a user's only store.
-#[cfg(unix)]
 pub(crate) fn only_file(home: &Home) -> FallbackStore {
     store_of(file_in(home))
 }
 
 /// Uses a token file as a user's only store.
-#[cfg(unix)]
 pub(crate) fn store_of(file: FileStore) -> FallbackStore {
     let lock = file.login_lock();
     FallbackStore::new(CLIENT, vec![Box::new(file)], lock, Notices::default())
@@ -47,6 +43,7 @@ pub(crate) trait UnderLock: TokenStore {
         self.put(client_id, None, Some(token), &guard).map(drop)
     }
 
+    #[cfg(unix)] // the only tests that need it
     fn delete(&self, client_id: &str) -> Result<()> {
         let guard = self.lock()?;
         self.put(client_id, None, None, &guard).map(drop)
