@@ -7,13 +7,15 @@ import subprocess
 
 from support import LIMIT, Run
 
+WINE = "/usr/lib/wine/wine64"
+
 
 class Session:
     """The parts of a desktop session that a keyring needs: a home folder and usually a bus."""
 
-    def __init__(self, home, bus_address=None):
+    def __init__(self, home, bus_address=None, **variables):
         self.home, self.has_bus = home, bus_address is not None
-        self._variables = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+        self._variables = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **variables}
         if bus_address:
             self._variables["DBUS_SESSION_BUS_ADDRESS"] = bus_address
         self._runs = []
@@ -38,6 +40,15 @@ class Session:
 def without_bus(home):
     """Opens a session without a bus, as over SSH."""
     yield Session(home)
+
+
+@contextlib.contextmanager
+def windows(home):
+    """Opens a session of Windows programs under Wine, which keeps the registry and C: in the home folder."""
+    session = Session(home, WINEDEBUG="-all", WINEPREFIX=str(home / "wine"))
+    session.start(WINE, "wineboot", "--init").ends()
+    yield session
+    session.start("/usr/lib/wine/wineserver64", "--kill").ends()
 
 
 @contextlib.contextmanager
