@@ -75,8 +75,7 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
 
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
-    warning: the access token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     ");
 }
 
@@ -99,8 +98,7 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
-    warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
     ");
     assert_eq!(home.stored(&client), None);
 }
@@ -125,8 +123,7 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
     assert_snapshot!(failure(&ended), @"
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
-    warning: the access token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: it is a login at http://127.0.0.1:[port], which was not asked
     ");
     assert_eq!(home.stored(server.public_client()), None);
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));
