@@ -152,7 +152,7 @@ impl LockedStores {
 
     /// See [`FallbackStore::find_all`].
     pub(super) async fn find_all(&self) -> FoundLogins {
-        self.run(|store, _| store.find_all()).await
+        self.run(FallbackStore::find_all).await
     }
 
     /// See [`FallbackStore::delete`].
