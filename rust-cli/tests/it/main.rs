@@ -16,6 +16,8 @@ mod logout; // `--logout`
 mod logout_unread; // `--logout` where a login is, or may be, that cannot be read
 mod output; // what the program prints
 #[cfg(unix)]
+mod recipes; // the README's recipes over `--print-access-token`
+#[cfg(unix)]
 mod saving; // how a token is saved, and what a run does if it cannot be saved
 #[cfg(target_os = "linux")]
 mod secrecy; // no secret in anything that a run leaves behind
