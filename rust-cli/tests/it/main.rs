@@ -10,6 +10,7 @@
 mod concurrency; // several runs at once: one refreshes, the others use its token
 #[cfg(unix)]
 mod crash; // a run that is killed: it leaves a whole file, and no later run waits for it
+mod flags; // each flag, in --help and the README
 mod flows; // a login by each flow, and which flow is chosen
 mod logout; // `--logout`
 #[cfg(unix)]
