@@ -3,6 +3,7 @@
 #[cfg(feature = "login")]
 mod authorization_request;
 mod device_authorization;
+mod extra_parameters;
 mod grants;
 mod introspection;
 mod token_response;
@@ -30,6 +31,8 @@ pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use device_authorization::DeviceAuth;
 #[cfg(feature = "login")]
 pub(crate) use device_authorization::device_flow_unavailable;
+pub(crate) use extra_parameters::ExtraParameters;
+pub use extra_parameters::parse_parameter;
 pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
@@ -54,6 +57,7 @@ pub use introspection::Introspection;
 pub struct OAuthClient {
     client_id: String,
     client_secret: Option<Secret>,
+    extra_parameters: ExtraParameters,
     endpoints: Endpoints,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -65,6 +69,7 @@ impl OAuthClient {
         Self {
             client_id: client_id.into(),
             client_secret: None,
+            extra_parameters: ExtraParameters::default(),
             endpoints,
             http,
             clock: Arc::new(SystemClock),
@@ -80,11 +85,30 @@ impl OAuthClient {
         }
     }
 
+    /// Adds a parameter to each grant: the authorization URL, the device authorization request, and
+    /// each request to the token endpoint. The same name may be added again (RFC 8707 section 2).
+    ///
+    /// A name that these requests set themselves, such as `scope`, makes each of them fail with
+    /// [`Error::Other`].
+    #[must_use]
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.extra_parameters.add(name, value);
+        self
+    }
+
     /// Overrides how the client sends its secret, which discovery otherwise decides.
     #[must_use]
     pub fn with_client_authentication(mut self, method: ClientAuthentication) -> Self {
         self.endpoints.client_authentication = method;
         self
+    }
+
+    #[cfg(feature = "login")]
+    pub(crate) fn with_parameters(self, extra_parameters: ExtraParameters) -> Self {
+        Self {
+            extra_parameters,
+            ..self
+        }
     }
 
     /// Measures the lifetime of tokens by another clock.
@@ -158,11 +182,24 @@ impl OAuthClient {
         retry: Retry,
     ) -> Result<Token> {
         let url = &self.endpoints.token_url;
+        let parameters = self.with_extra_parameters(parameters)?;
         let obtained = self.clock.now();
         let answer = self
-            .post_as(authentication, operation, url, parameters, retry)
+            .post_as(authentication, operation, url, &parameters, retry)
             .await?;
         token_response::read(operation, url, obtained, answer.object()?)
+    }
+
+    fn with_extra_parameters<'a>(
+        &'a self,
+        own: &[(&'a str, &'a str)],
+    ) -> Result<Vec<(&'a str, &'a str)>> {
+        self.extra_parameters.check()?;
+        Ok(own
+            .iter()
+            .copied()
+            .chain(self.extra_parameters.iter())
+            .collect())
     }
 
     /// Refuses a person's access token that names another issuer: it may be a token of another server

@@ -122,9 +122,12 @@ pub struct StoredToken {
     pub scope: Option<String>,
     /// The OpenID Connect ID token.
     pub id_token: Option<Secret>,
-    /// The scopes that the login requested, separated by spaces; `None` if unknown. A refresh does not
-    /// change them.
+    /// The scopes that the login requested, separated by spaces; `None` if unknown, because another
+    /// client saved it. A refresh does not change them.
     pub requested_scope: Option<String>,
+    /// The extra parameters that the login requested, form-encoded; `None` without any, or if unknown.
+    /// A refresh does not change them.
+    pub requested_parameters: Option<String>,
     /// When the person logged in, in seconds since 1970 by the wall clock; `None` if unknown. A
     /// refresh does not change it.
     pub logged_in_at: Option<u64>,
@@ -143,6 +146,7 @@ impl StoredToken {
             scope: None,
             id_token: None,
             requested_scope: None,
+            requested_parameters: None,
             logged_in_at: None,
         }
     }
@@ -170,6 +174,7 @@ impl StoredToken {
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
             requested_scope: None,
+            requested_parameters: None,
             logged_in_at: None,
         }
     }

@@ -48,8 +48,8 @@ impl Login {
         stored.map(|login| login.token).find(|token| {
             is_of(&self.issuer, token)
                 && !is_known(token)
-                && !is_due(token)
-                && self.missing_scopes(token).is_none()
+                && !is_due(token, self.options.min_validity)
+                && self.not_requested(token).is_none()
         })
     }
 }

@@ -52,11 +52,11 @@ impl Stores {
     }
 
     /// Returns whether a token of this issuer is stored that needs no refresh.
-    pub(super) async fn has_fresh_login(&self, issuer: &Issuer) -> bool {
+    pub(super) async fn has_fresh_login(&self, issuer: &Issuer, min_validity: Duration) -> bool {
         self.load_all()
             .await
             .iter()
-            .any(|login| is_of(issuer, &login.token) && !is_due(&login.token))
+            .any(|login| is_of(issuer, &login.token) && !is_due(&login.token, min_validity))
     }
 
     /// See [`FallbackStore::lock`].

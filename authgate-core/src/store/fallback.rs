@@ -241,6 +241,8 @@ impl FallbackStore {
         new.scope = new.scope.or_else(|| old.token.scope.clone());
         new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
         new.requested_scope.clone_from(&old.token.requested_scope);
+        new.requested_parameters
+            .clone_from(&old.token.requested_parameters);
         new.logged_in_at = old.token.logged_in_at;
 
         let mut is_saved = false;

@@ -86,6 +86,17 @@ async fn scopes_not_granted_are_noted_on_standard_error() {
 }
 
 #[tokio::test]
+async fn scope_requests_other_scopes() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    let run = service(&home, &server).with("SCOPE", " read  profile");
+    let fault = Fault::set_member("scope", "profile");
+    server.inject(Endpoint::Token, fault, Times::Once);
+    assert_snapshot!(run.end().await.said(), @"note: the server did not grant: read");
+    let asked = &server.requests_at(Endpoint::Token)[0];
+    assert_eq!(asked.parameter("scope"), Some("read profile"));
+}
+
+#[tokio::test]
 async fn each_status_is_printed_and_only_2xx_exits_with_0() {
     for status in [204, 301, 403, 404, 500] {
         let ended = answered_with(Fault::body(status, "text/plain", "")).await;
@@ -319,11 +330,13 @@ async fn allowed_plain_http_is_warned_about_at_each_run() {
 #[tokio::test]
 async fn help_and_version_are_printed_and_arguments_refused() {
     let home = Home::new();
-    let version = run(&home).args("--version").end().await;
-    assert_eq!(
-        version.stdout,
-        concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    for flag in ["--version", "-V"] {
+        let version = run(&home).args(flag).end().await;
+        assert_eq!(
+            version.stdout,
+            concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+    }
 
     let help = run(&home).args("--help").end().await;
     let refused = run(&home).args("--canary").end().await;
@@ -331,18 +344,23 @@ async fn help_and_version_are_printed_and_arguments_refused() {
     assert_eq!(
         (
             help.status,
-            format!("rust-m2m takes no arguments.\n\n{}", help.stdout)
+            format!("rust-m2m takes no other arguments.\n\n{}", help.stdout)
         ),
         (Some(0), refused.stderr.clone())
     );
     assert_snapshot!(refused.said(), @"
-    rust-m2m takes no arguments.
+    rust-m2m takes no other arguments.
 
-    Usage: rust-m2m
+    Usage: rust-m2m [OPTIONS]
 
     Authenticates as a service and prints what the API answers.
     Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
-    API_URL, if set, is called instead of the server's userinfo endpoint.
+    API_URL, if set, is called instead of the server's userinfo endpoint, and SCOPE requests other scopes
+    than profile and email.
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
     ");
 }
 

@@ -10,6 +10,6 @@ mod other_login; // a login of another run while this one waits
 #[cfg(unix)]
 mod processes; // two processes with one expired login
 #[cfg(unix)]
-mod scopes; // whether a stored login has the scopes that are requested now
+mod scopes; // whether a stored login has the scopes and parameters that are requested now
 #[cfg(unix)]
 mod token_source; // a person's token while a program runs

@@ -4,3 +4,4 @@ mod cases; // every case of cases.md has its tests
 mod examples; // each example, as a built program
 mod layers; // which module may import which
 mod public_names; // what a user of the library can import
+mod settings; // each variable, in the sources, the READMEs and .env.example
