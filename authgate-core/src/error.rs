@@ -178,7 +178,7 @@ impl Error {
         ))
     }
 
-    /// Returns whether the failure may pass by itself: the network, a timeout, 429, any 5xx, an
+    /// Returns whether the failure may pass by itself: the network, a timeout, 408, 429, any 5xx, an
     /// answer that is not OAuth, a locked keyring. Do not give up anything stored for such a
     /// failure.
     ///
@@ -190,8 +190,7 @@ impl Error {
         match self {
             Self::Transport { .. } | Self::Response { .. } => true,
             Self::OAuth { status, code, .. } => {
-                *status == 429
-                    || *status >= 500
+                matches!(*status, 408 | 429 | 500..)
                     || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }
             Self::Other { is_transient, .. } => *is_transient,
