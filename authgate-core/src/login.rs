@@ -348,7 +348,9 @@ async fn discover(options: &LoginOptions) -> Result<OAuthClient> {
         .await?;
     origins::check(&metadata, &options.trusted_origins)?;
     let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http);
-    Ok(client.with_secret(options.client_secret.clone()))
+    Ok(client
+        .with_secret(options.client_secret.clone())
+        .with_client_authentication(options.client_authentication))
 }
 
 /// Gives up a request after `limit`.

@@ -103,6 +103,7 @@ impl OAuthClient {
         redirect_uri: &str,
         scopes: &[String],
     ) -> Result<AuthorizationRequest> {
+        self.check_credentials()?;
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
         check_url(endpoint, self.http().plain_http())
             .map_err(|refusal| refusal.of("the authorization endpoint"))?;

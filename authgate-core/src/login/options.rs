@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::{Origin, Url};
 
 use super::FlowMode;
-use crate::config::PlainHttp;
+use crate::config::{ClientAuthentication, PlainHttp};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::flow::{Browser, InFlight, Platform, Prompt, RedirectUri, StandardError};
@@ -35,6 +35,7 @@ pub struct LoginOptions {
     pub(super) authgate_url: String,
     pub(super) client_id: String,
     pub(super) client_secret: Option<Secret>,
+    pub(super) client_authentication: Option<ClientAuthentication>,
     pub(super) scopes: Vec<String>,
     pub(super) flow_mode: FlowMode,
     pub(super) redirect_uri: RedirectUri,
@@ -57,6 +58,7 @@ impl LoginOptions {
             authgate_url: authgate_url.into(),
             client_id: client_id.into(),
             client_secret: None,
+            client_authentication: None,
             scopes: Vec::new(),
             flow_mode: FlowMode::default(),
             redirect_uri: RedirectUri::default(),
@@ -77,6 +79,14 @@ impl LoginOptions {
     pub fn client_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
         Self {
             client_secret: client_secret.into(),
+            ..self
+        }
+    }
+
+    /// Sets how the client sends its secret. Default: as discovery says.
+    pub fn client_authentication(self, method: impl Into<Option<ClientAuthentication>>) -> Self {
+        Self {
+            client_authentication: method.into(),
             ..self
         }
     }
