@@ -132,6 +132,5 @@ pub(crate) fn read_scope(value: &Value) -> Option<String> {
 }
 
 fn scopes_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split([' ', ',', '\t', '\r', '\n'])
-        .filter(|scope| !scope.is_empty())
+    text.split([' ', ',']).filter(|scope| !scope.is_empty())
 }
