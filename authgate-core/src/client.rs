@@ -18,7 +18,8 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use crate::clock::{Clock, SystemClock};
-use crate::discovery::{ClientAuthentication, Endpoints};
+use crate::config::{ClientAuthentication, check_credential};
+use crate::discovery::Endpoints;
 use crate::error::{Error, Result};
 use crate::http::{Answer, HttpClient, Retry, post_form};
 use crate::jwt::unverified_claim;
@@ -58,6 +59,9 @@ pub struct OAuthClient {
     client_id: String,
     client_secret: Option<Secret>,
     extra_parameters: ExtraParameters,
+    /// How the secret is sent with an authorization code. Discovery does not decide it, because
+    /// AuthGate reads the secret of this grant from the body only.
+    code_authentication: ClientAuthentication,
     endpoints: Endpoints,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -70,6 +74,7 @@ impl OAuthClient {
             client_id: client_id.into(),
             client_secret: None,
             extra_parameters: ExtraParameters::default(),
+            code_authentication: ClientAuthentication::Body,
             endpoints,
             http,
             clock: Arc::new(SystemClock),
@@ -96,10 +101,16 @@ impl OAuthClient {
         self
     }
 
-    /// Overrides how the client sends its secret, which discovery otherwise decides.
+    /// Overrides how the client sends its secret; `None` leaves it to discovery.
     #[must_use]
-    pub fn with_client_authentication(mut self, method: ClientAuthentication) -> Self {
-        self.endpoints.client_authentication = method;
+    pub fn with_client_authentication(
+        mut self,
+        method: impl Into<Option<ClientAuthentication>>,
+    ) -> Self {
+        if let Some(method) = method.into() {
+            self.endpoints.client_authentication = method;
+            self.code_authentication = method;
+        }
         self
     }
 
@@ -151,7 +162,7 @@ impl OAuthClient {
                 Retry::Idempotent,
             )
             .await?;
-        Ok(Introspection::read(&answer.object()?))
+        Ok(Introspection::read(answer.object()?))
     }
 
     /// Revokes one token (RFC 7009). The other token of a login stays valid, so revoke both.
@@ -243,6 +254,7 @@ impl OAuthClient {
         parameters: &[(&str, &str)],
         retry: Retry,
     ) -> Result<Answer> {
+        self.check_credentials()?;
         let mut parameters = parameters.to_vec();
         let mut authorization = None;
         match (&self.client_secret, authentication) {
@@ -262,6 +274,15 @@ impl OAuthClient {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
         self.http.send(operation, request, retry).await
+    }
+
+    /// Refuses credentials that were copied together with a line break, before they are sent.
+    fn check_credentials(&self) -> Result<()> {
+        check_credential("the client ID", &self.client_id)?;
+        match &self.client_secret {
+            Some(secret) => check_credential("the client secret", secret.expose()),
+            None => Ok(()),
+        }
     }
 
     /// Builds the client's Basic credentials, each form-encoded as RFC 6749 section 2.3.1 requires.

@@ -109,8 +109,8 @@ pub use bearer::{BearerAuth, RequestBuilder};
 #[cfg(feature = "login")]
 pub use client::{AuthorizationRequest, AuthorizationUrl};
 pub use client::{DeviceAuth, Introspection, OAuthClient, parse_parameter};
-pub use config::{Environment, PlainHttp, Settings, parse_url};
-pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Issuer, Metadata};
+pub use config::{ClientAuthentication, Environment, PlainHttp, Settings, parse_url};
+pub use discovery::{DiscoveryClient, Endpoints, Issuer, Metadata};
 pub use error::{Cause, Error, Result, TransportFailure, in_one_line};
 #[cfg(feature = "login")]
 pub use flow::{Browser, BrowserPrompt, DevicePrompt, InFlight, Prompt, RedirectUri};

@@ -376,7 +376,8 @@ async fn discover(options: &LoginOptions) -> Result<OAuthClient> {
     let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http);
     Ok(client
         .with_secret(options.client_secret.clone())
-        .with_parameters(options.parameters.clone()))
+        .with_parameters(options.parameters.clone())
+        .with_client_authentication(options.client_authentication))
 }
 
 /// Gives up a request after `limit`.

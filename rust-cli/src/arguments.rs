@@ -144,6 +144,11 @@ pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
             in_one_line(&error)
         );
     }
+    if is_redirect_uri_refused(&error) {
+        return anyhow!(
+            "{error}, name the registered one with --redirect-uri, or log in with --flow device"
+        );
+    }
     if let Error::UntrustedOrigin { origin, .. } = &error {
         return anyhow!("{error}. To trust it: rust-cli --trust-origin {origin}");
     }
@@ -151,4 +156,12 @@ pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
         return anyhow!("{error}. If you no longer need it, add --replace");
     }
     error.into()
+}
+
+fn is_redirect_uri_refused(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::LoginRefused { code, description: Some(description) }
+            if code == "invalid_request" && description.contains("redirect")
+    )
 }

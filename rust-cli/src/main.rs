@@ -55,6 +55,7 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
 
     let mut options = LoginOptions::new(settings.authgate_url, settings.client_id)
         .client_secret(settings.client_secret)
+        .client_authentication(settings.client_authentication)
         .plain_http(settings.plain_http)
         .trusted_origins(arguments.trust_origin)
         .replace_other_login(arguments.replace)

@@ -82,7 +82,8 @@ async fn run() -> Result<ExitCode> {
 
     // 2. Creates an OAuthClient with the client secret
     let client = OAuthClient::new(settings.client_id, metadata.to_endpoints(), http)
-        .with_secret(settings.client_secret);
+        .with_secret(settings.client_secret)
+        .with_client_authentication(settings.client_authentication);
 
     // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
     let tokens = TokenSource::builder(client)

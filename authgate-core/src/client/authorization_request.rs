@@ -92,6 +92,7 @@ impl OAuthClient {
         redirect_uri: &str,
         scopes: &[String],
     ) -> Result<AuthorizationRequest> {
+        self.check_credentials()?;
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
         self.extra_parameters.check()?;
         check_url(endpoint, self.http().plain_http())

@@ -4,7 +4,6 @@
 use url::Url;
 
 use super::OAuthClient;
-use crate::discovery::ClientAuthentication;
 use crate::error::{Error, Result};
 use crate::http::Retry;
 use crate::secret::Secret;
@@ -120,9 +119,7 @@ impl OAuthClient {
             ("redirect_uri", redirect_uri),
             ("code_verifier", code_verifier.expose()),
         ];
-        // Ignore discovery here, because AuthGate reads the secret of this grant from the body
-        // only.
-        let authentication = ClientAuthentication::Body;
+        let authentication = self.code_authentication;
         let token = self
             .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
             .await?;

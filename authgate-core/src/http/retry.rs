@@ -81,7 +81,8 @@ impl Retry {
             (Self::OnlyUnsent, Error::Transport { failure, .. }) => {
                 failure.is_before_sending() && !failure.is_lasting()
             }
-            (Self::Idempotent, error) => matches!(error.status(), Some(429 | 502..=504)),
+            // 408: the server closes an idle connection just as we use it (RFC 9110 section 15.5.9).
+            (Self::Idempotent, error) => matches!(error.status(), Some(408 | 429 | 502..=504)),
             (Self::OnlyUnsent | Self::Never, _) => false,
         }
     }
@@ -170,6 +171,7 @@ mod tests {
             (lost(Certificate), 1, 1),
             (lost(AnswerTimedOut), 1, 3),
             (lost(Broken), 1, 3),
+            (answered(408), 1, 3),
             (answered(503), 1, 3),
             (answered(500), 1, 1),
             (answered(429), 1, 2),

@@ -8,7 +8,7 @@ use url::{Origin, Url};
 
 use super::FlowMode;
 use crate::client::ExtraParameters;
-use crate::config::PlainHttp;
+use crate::config::{ClientAuthentication, PlainHttp};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::flow::{Browser, InFlight, Platform, Prompt, RedirectUri, StandardError};
@@ -39,6 +39,7 @@ pub struct LoginOptions {
     pub(super) authgate_url: String,
     pub(super) client_id: String,
     pub(super) client_secret: Option<Secret>,
+    pub(super) client_authentication: Option<ClientAuthentication>,
     pub(super) scopes: Vec<String>,
     pub(super) parameters: ExtraParameters,
     pub(super) flow_mode: FlowMode,
@@ -63,6 +64,7 @@ impl LoginOptions {
             authgate_url: authgate_url.into(),
             client_id: client_id.into(),
             client_secret: None,
+            client_authentication: None,
             scopes: Vec::new(),
             parameters: ExtraParameters::default(),
             flow_mode: FlowMode::default(),
@@ -85,6 +87,14 @@ impl LoginOptions {
     pub fn client_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
         Self {
             client_secret: client_secret.into(),
+            ..self
+        }
+    }
+
+    /// Sets how the client sends its secret. Default: as discovery says.
+    pub fn client_authentication(self, method: impl Into<Option<ClientAuthentication>>) -> Self {
+        Self {
+            client_authentication: method.into(),
             ..self
         }
     }

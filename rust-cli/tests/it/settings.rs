@@ -210,12 +210,32 @@ async fn a_client_secret_is_sent_with_each_post() {
 }
 
 #[tokio::test]
+async fn the_secret_is_sent_as_the_variable_says() {
+    let (server, home) = (server().await, Home::new());
+    let ended = run(&home, &server)
+        .as_service_of(&server)
+        .with("AUTHGATE_CLIENT_AUTHENTICATION", "basic")
+        .approved_at(&server)
+        .await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    for request in server
+        .requests()
+        .iter()
+        .filter(|request| request.method == "POST" && request.path.starts_with("/oauth"))
+    {
+        let basic = request.header("authorization").unwrap();
+        assert!(basic.starts_with("Basic "), "{}", request.path);
+        assert_eq!(request.parameter("client_secret"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let (server, home) = (server().await, Home::new());
     let run = run(&home, &server)
         .as_service_of(&server)
         .with("CLIENT_SECRET", "canary");
-    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
 }
 
 #[tokio::test]

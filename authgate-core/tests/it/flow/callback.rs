@@ -114,6 +114,30 @@ async fn an_error_response_injects_no_html_and_no_escape_sequence() {
 }
 
 #[tokio::test]
+async fn a_refused_login_says_what_was_refused_and_what_to_do() {
+    let mut errors = Vec::new();
+    for response in [
+        // As AuthGate writes them.
+        "error=invalid_request&error_description=invalid+redirect_uri",
+        "error=unauthorized_client&error_description=unauthorized_client",
+        "error=invalid_scope&error_description=invalid_scope",
+        "error=invalid_scope&error_description=no+such+scope",
+        "error=invalid_request&error_description=no+code_challenge",
+    ] {
+        let (_server, mut begun) = begin_login().await;
+        begun.respond_with_state(response).await;
+        errors.push(described(&begun.failure().await));
+    }
+    assert_snapshot!(errors.join("\n"), @"
+    LoginRefused: the server refused the login: invalid_request (invalid redirect_uri: http://127.0.0.1:[port]/callback). Register exactly this redirect URI for the client
+    LoginRefused: the server refused the login: unauthorized_client. Allow the client the authorization code grant in its registration, and check the client ID
+    LoginRefused: the server refused the login: invalid_scope (asked for profile email). Request only scopes that the server knows and grants to this client
+    LoginRefused: the server refused the login: invalid_scope (no such scope; asked for profile email). Request only scopes that the server knows and grants to this client
+    LoginRefused: the server refused the login: invalid_request (no code_challenge)
+    ");
+}
+
+#[tokio::test]
 async fn every_page_forbids_scripts_frames_and_caching() {
     let (_server, begun) = begin_login().await;
     let mut heads = Vec::new();

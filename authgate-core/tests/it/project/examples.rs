@@ -64,7 +64,7 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     };
 
     assert_snapshot!(failure(run().with("CLIENT_SECRET", "canary"), "/oauth/token\n").await, @"
-    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential
+    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
     Response: invalid_client: Client authentication failed
     Failed to obtain OAuth token.
     ");
@@ -123,7 +123,7 @@ async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     Current token: [token]... (from memory)
     {"method":"GET","path":"/api/data","body":""}
     Missing client secret: client credentials need a client secret
-    Incorrect scope: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted)). Request only scopes that the server knows and grants to this client
+    Incorrect scope: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted); asked for no-such-scope). Request only scopes that the server knows and grants to this client
     Clock skew: server [time], here [time]: [seconds] s apart
     Rate limiting: 3 tries, at least 5 s apart
     "#);
