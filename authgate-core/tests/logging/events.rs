@@ -42,7 +42,7 @@ impl Events {
         let bytes = std::mem::take(&mut *self.recorded.0.lock().unwrap());
         let text = String::from_utf8(bytes).unwrap();
         let ours = text.lines().filter(|line| line.contains(" authgate_core"));
-        redact(&ours.map(|line| format!("{line}\n")).collect::<String>())
+        redact(&ours.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -30,6 +30,10 @@ pub(crate) struct CommandLine {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each switch is independent of the others"
+)]
 pub(crate) struct Options {
     host: IpAddr,
     port: Option<u16>,

@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::{Request, State},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{CONTENT_TYPE, HOST, ORIGIN},
     },
     middleware::{Next, from_fn},
@@ -39,11 +39,11 @@ async fn refuse_other_sites(request: Request, next: Next) -> Response {
 /// Returns whether a browser sent the request for a page of another site. Browsers say so in `Sec-Fetch-Site`, older
 /// ones only in `Origin`; other programs send neither.
 fn is_of_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.as_bytes());
+    let text = |name| headers.get(name).map(HeaderValue::as_bytes);
     if let Some(site) = text("sec-fetch-site") {
         return ![&b"same-origin"[..], b"none"].contains(&site);
     }
-    // The host was checked before.
+    // Requests that name a host other than this server's are refused before they come here.
     let host = text(HOST.as_str()).unwrap_or_default();
     text(ORIGIN.as_str()).is_some_and(|origin| {
         let origin_host = [&b"http://"[..], b"https://"]
