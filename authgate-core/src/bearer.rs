@@ -9,6 +9,7 @@ use reqwest::{Method, Request, Response};
 use crate::config::{PlainHttp, check_url};
 use crate::error::Result;
 use crate::http::HttpClient;
+use crate::text::printable_url;
 use crate::token_source::{CachedToken, Obtained, TokenSource};
 pub use request_builder::RequestBuilder;
 
@@ -124,6 +125,11 @@ impl BearerAuth {
                 return Ok(refusal);
             }
         };
+        tracing::debug!(
+            operation = OPERATION,
+            url = printable_url(request.url()),
+            "the API refused the token; sending the request again with a new one"
+        );
         let response = self.send_with(&token, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             token.record_refusal(self.tokens.now());

@@ -126,7 +126,9 @@ impl HttpClient {
         request: reqwest::Request,
         retry: Retry,
     ) -> Result<Answer> {
-        retry.run(|| self.send_once(operation, &request)).await
+        retry
+            .run(operation, || self.send_once(operation, &request))
+            .await
     }
 
     async fn send_once(

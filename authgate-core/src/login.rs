@@ -254,6 +254,7 @@ impl Login {
         }
         match self.run_browser().await {
             Err(because) if because.is_browser_failure() => {
+                tracing::debug!(error = %because, "falling back to the device flow");
                 self.notice(format!(
                     "{}, so this login uses a device code instead",
                     because.happened()

@@ -84,6 +84,11 @@ pub(super) fn read(
             return refused(format!("the {name} is larger than 64 KiB"));
         }
     }
+    tracing::info!(
+        operation,
+        expires_in = lifetime.map(|lifetime| lifetime.as_secs()),
+        "the server issued a token"
+    );
     Ok(Token {
         access_token,
         refresh_token,

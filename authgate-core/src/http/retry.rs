@@ -32,7 +32,11 @@ pub(crate) enum Retry {
 }
 
 impl Retry {
-    pub(super) async fn run<T, F>(self, attempt: impl Fn() -> F) -> Result<T>
+    pub(super) async fn run<T, F>(
+        self,
+        operation: &'static str,
+        attempt: impl Fn() -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -46,6 +50,13 @@ impl Retry {
             failures += 1;
             match self.pause(&error, failures) {
                 Some(pause) if started.elapsed() + pause <= PATIENCE => {
+                    tracing::debug!(
+                        operation,
+                        attempt = failures + 1,
+                        wait = pause.as_secs_f64(),
+                        %error,
+                        "the request failed; sending it again after a pause"
+                    );
                     tokio::time::sleep(pause).await;
                 }
                 _ => return Err(error),
@@ -149,7 +160,7 @@ mod tests {
     async fn attempts(retry: Retry, error: &Error) -> u32 {
         let attempts = Cell::new(0);
         let outcome: Result<()> = retry
-            .run(async || {
+            .run("a test", async || {
                 attempts.set(attempts.get() + 1);
                 Err(error.clone())
             })

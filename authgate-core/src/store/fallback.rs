@@ -364,7 +364,10 @@ impl FallbackStore {
                     self.warn_if_unlocked(guard);
                     return Some(index);
                 }
-                Err(error) => failures.push(error),
+                Err(error) => {
+                    tracing::debug!(%error, "a store did not accept the login");
+                    failures.push(error);
+                }
             }
         }
         let reasons: Vec<String> = failures

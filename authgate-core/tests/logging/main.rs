@@ -7,6 +7,7 @@
     reason = "a test ends where something is not as it must be"
 )]
 
+mod events; // what an operator sees of tokens and retries
 mod log;
 mod secrecy; // a service's requests and errors
 #[cfg(feature = "login")]
