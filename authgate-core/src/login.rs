@@ -44,13 +44,15 @@ pub enum FlowMode {
 /// # async fn example() -> authgate_core::Result<()> {
 /// use authgate_core::{BearerAuth, LoginOptions, authenticate};
 ///
-/// let options = LoginOptions::new("https://auth.example.com", "desktop").scopes(["profile", "email"]);
-/// let mut session = authenticate(options).await?;
+/// let options = LoginOptions::new("https://auth.example.com", "desktop");
+/// let mut session = authenticate(options.scopes(["profile", "email"])).await?;
 /// let user = session.validate().await?;
 /// let api = BearerAuth::new(session.token_source());
 /// # Ok(())
 /// # }
 /// ```
+///
+/// [`LoginOptions`] sets the flow, the prompt, the keyring and more.
 ///
 /// Uses a stored token again if this server issued it, and refreshes it if it is about to expire.
 /// Processes refresh one at a time, so that one asks the server and the others use its token. If no

@@ -1,42 +1,5 @@
-#![doc = include_str!("../README.md")]
-//!
-//! ## Test your service
-//!
-//! ```
-//! use authgate_core::{BearerAuth, DiscoveryClient, HttpClient, OAuthClient, Secret, TokenSource};
-//! use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-//!
-//! // Your service. It takes its settings as arguments, so that a test can pass others.
-//! async fn api_client(url: &str, id: &str, secret: &str) -> authgate_core::Result<BearerAuth> {
-//!     let http = HttpClient::default();
-//!     let metadata = DiscoveryClient::new(url, http.clone())?.fetch().await?;
-//!     let client = OAuthClient::new(id, metadata.to_endpoints(), http).with_secret(Secret::from(secret));
-//!     Ok(BearerAuth::new(TokenSource::builder(client).scopes(["read"]).build()))
-//! }
-//!
-//! #[tokio::main(flavor = "current_thread")] // a test has #[tokio::test]
-//! async fn main() -> authgate_core::Result<()> {
-//!     // Start a server on a free port. It runs until it is dropped.
-//!     let server = DevServer::start().await;
-//!     let client = server.confidential_client();
-//!     let secret = client.secret.as_deref().unwrap_or_default();
-//!     let api = api_client(server.url(), &client.id, secret).await?;
-//!     let url = format!("{}/api/users", server.url()); // answers 200 to a valid token
-//!
-//!     // Inject a fault: the token endpoint answers 503 once. The client asks again.
-//!     server.inject(Endpoint::Token, Fault::status(503), Times::Once);
-//!     assert_eq!(api.get(&url).send().await?.status(), 200);
-//!
-//!     // Count the requests: exactly these have arrived, in this order.
-//!     server.assert_requests([Endpoint::Discovery, Endpoint::Token, Endpoint::Token, Endpoint::Api]);
-//!
-//!     // Revoke the token: the client gets a new one and repeats the call.
-//!     server.revoke_everything();
-//!     assert_eq!(api.get(&url).send().await?.status(), 200);
-//!     assert_eq!((server.count(Endpoint::Token), server.count(Endpoint::Api)), (3, 3));
-//!     Ok(())
-//! }
-//! ```
+// The example of the README is tested in authgate-core, because it uses that crate.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
 // A running server, as a test or the program uses it.
 mod control;
