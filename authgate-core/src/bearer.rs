@@ -9,6 +9,7 @@ use reqwest::{Method, Request, Response};
 use crate::config::{PlainHttp, check_url};
 use crate::error::Result;
 use crate::http::HttpClient;
+use crate::text::printable_url;
 use crate::token_source::{CachedToken, Obtained, TokenSource};
 pub use request_builder::RequestBuilder;
 
@@ -30,8 +31,9 @@ const OPERATION: &str = "API call";
 /// ```
 ///
 /// It sends a token only to a URL that is https, or http on this machine. It follows no redirect
-/// with a token, but returns a 3xx as it is. It uses the connections of the token source, so a call
-/// to the server that issued the token opens no new one.
+/// with a token, but returns a 3xx as it is. A call takes as long as the API does, unless
+/// [`RequestBuilder::timeout`] limits it. It uses the connections of the token source, so a call to
+/// the server that issued the token opens no new one.
 #[derive(Debug, Clone)]
 pub struct BearerAuth {
     tokens: TokenSource,
@@ -49,6 +51,16 @@ impl BearerAuth {
 
     /// Allows plain http as `plain_http` says, for calls inside a cluster. The rule for the token
     /// endpoint stays as it is.
+    ///
+    /// ```no_run
+    /// # async fn example(tokens: authgate_core::TokenSource) -> authgate_core::Result<()> {
+    /// use authgate_core::{BearerAuth, PlainHttp};
+    ///
+    /// let api = BearerAuth::new(tokens).with_plain_http(PlainHttp::Anywhere);
+    /// let users = api.get("http://users.internal:8080/v1/users").send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_plain_http(self, plain_http: PlainHttp) -> Self {
         Self {
@@ -124,6 +136,11 @@ impl BearerAuth {
                 return Ok(refusal);
             }
         };
+        tracing::debug!(
+            operation = OPERATION,
+            url = printable_url(request.url()),
+            "the API refused the token; sending the request again with a new one"
+        );
         let response = self.send_with(&token, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             token.record_refusal(self.tokens.now());

@@ -3,6 +3,7 @@
 #[cfg(feature = "login")]
 mod authorization_request;
 mod device_authorization;
+mod extra_parameters;
 mod grants;
 mod introspection;
 mod token_response;
@@ -17,7 +18,8 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use crate::clock::{Clock, SystemClock};
-use crate::discovery::{ClientAuthentication, Endpoints};
+use crate::config::{ClientAuthentication, check_credential};
+use crate::discovery::Endpoints;
 use crate::error::{Error, Result};
 use crate::http::{Answer, HttpClient, Retry, post_form};
 use crate::jwt::unverified_claim;
@@ -30,6 +32,8 @@ pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use device_authorization::DeviceAuth;
 #[cfg(feature = "login")]
 pub(crate) use device_authorization::device_flow_unavailable;
+pub(crate) use extra_parameters::ExtraParameters;
+pub use extra_parameters::parse_parameter;
 pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.
@@ -54,6 +58,10 @@ pub use introspection::Introspection;
 pub struct OAuthClient {
     client_id: String,
     client_secret: Option<Secret>,
+    extra_parameters: ExtraParameters,
+    /// How the secret is sent with an authorization code. Discovery does not decide it, because
+    /// AuthGate reads the secret of this grant from the body only.
+    code_authentication: ClientAuthentication,
     endpoints: Endpoints,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -65,6 +73,8 @@ impl OAuthClient {
         Self {
             client_id: client_id.into(),
             client_secret: None,
+            extra_parameters: ExtraParameters::default(),
+            code_authentication: ClientAuthentication::Body,
             endpoints,
             http,
             clock: Arc::new(SystemClock),
@@ -80,11 +90,36 @@ impl OAuthClient {
         }
     }
 
-    /// Overrides how the client sends its secret, which discovery otherwise decides.
+    /// Adds a parameter to each grant: the authorization URL, the device authorization request, and
+    /// each request to the token endpoint. The same name may be added again (RFC 8707 section 2).
+    ///
+    /// A name that these requests set themselves, such as `scope`, makes each of them fail with
+    /// [`Error::Other`].
     #[must_use]
-    pub fn with_client_authentication(mut self, method: ClientAuthentication) -> Self {
-        self.endpoints.client_authentication = method;
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.extra_parameters.add(name, value);
         self
+    }
+
+    /// Overrides how the client sends its secret; `None` leaves it to discovery.
+    #[must_use]
+    pub fn with_client_authentication(
+        mut self,
+        method: impl Into<Option<ClientAuthentication>>,
+    ) -> Self {
+        if let Some(method) = method.into() {
+            self.endpoints.client_authentication = method;
+            self.code_authentication = method;
+        }
+        self
+    }
+
+    #[cfg(feature = "login")]
+    pub(crate) fn with_parameters(self, extra_parameters: ExtraParameters) -> Self {
+        Self {
+            extra_parameters,
+            ..self
+        }
     }
 
     /// Measures the lifetime of tokens by another clock.
@@ -127,7 +162,7 @@ impl OAuthClient {
                 Retry::Idempotent,
             )
             .await?;
-        Ok(Introspection::read(&answer.object()?))
+        Ok(Introspection::read(answer.object()?))
     }
 
     /// Revokes one token (RFC 7009). The other token of a login stays valid, so revoke both.
@@ -158,11 +193,24 @@ impl OAuthClient {
         retry: Retry,
     ) -> Result<Token> {
         let url = &self.endpoints.token_url;
+        let parameters = self.with_extra_parameters(parameters)?;
         let obtained = self.clock.now();
         let answer = self
-            .post_as(authentication, operation, url, parameters, retry)
+            .post_as(authentication, operation, url, &parameters, retry)
             .await?;
         token_response::read(operation, url, obtained, answer.object()?)
+    }
+
+    fn with_extra_parameters<'a>(
+        &'a self,
+        own: &[(&'a str, &'a str)],
+    ) -> Result<Vec<(&'a str, &'a str)>> {
+        self.extra_parameters.check()?;
+        Ok(own
+            .iter()
+            .copied()
+            .chain(self.extra_parameters.iter())
+            .collect())
     }
 
     /// Refuses a person's access token that names another issuer: it may be a token of another server
@@ -206,6 +254,7 @@ impl OAuthClient {
         parameters: &[(&str, &str)],
         retry: Retry,
     ) -> Result<Answer> {
+        self.check_credentials()?;
         let mut parameters = parameters.to_vec();
         let mut authorization = None;
         match (&self.client_secret, authentication) {
@@ -225,6 +274,15 @@ impl OAuthClient {
             request.headers_mut().insert(AUTHORIZATION, authorization);
         }
         self.http.send(operation, request, retry).await
+    }
+
+    /// Refuses credentials that were copied together with a line break, before they are sent.
+    fn check_credentials(&self) -> Result<()> {
+        check_credential("the client ID", &self.client_id)?;
+        match &self.client_secret {
+            Some(secret) => check_credential("the client secret", secret.expose()),
+            None => Ok(()),
+        }
     }
 
     /// Builds the client's Basic credentials, each form-encoded as RFC 6749 section 2.3.1 requires.

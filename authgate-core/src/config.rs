@@ -1,5 +1,6 @@
 //! Settings: which client we are, and which server we trust.
 
+mod client_authentication;
 mod environment;
 mod expansion;
 mod url;
@@ -12,10 +13,19 @@ use crate::error::{Error, Result, causes, in_one_line};
 use crate::secret::Secret;
 use crate::text::printable_url;
 
+pub use client_authentication::ClientAuthentication;
+pub(crate) use client_authentication::check_credential;
 pub use environment::Environment;
 use url::Refusal;
 pub use url::{PlainHttp, parse_url, parse_url_without_query};
 pub(crate) use url::{check_url, is_loopback};
+
+/// The values in `.env.example`, which name no real server and no real client.
+const PLACEHOLDERS: [(&str, &str); 3] = [
+    ("AUTHGATE_URL", "https://auth.example.com"),
+    ("CLIENT_ID", "your-client-id"),
+    ("CLIENT_SECRET", "your-client-secret"),
+];
 
 /// The settings that a program reads from the environment or `.env`.
 ///
@@ -42,6 +52,9 @@ pub struct Settings {
     pub client_id: String,
     /// `CLIENT_SECRET`: makes the client a confidential one (RFC 6749 section 2.1).
     pub client_secret: Option<Secret>,
+    /// `AUTHGATE_CLIENT_AUTHENTICATION`: how the client sends its secret, if discovery is not to
+    /// decide.
+    pub client_authentication: Option<ClientAuthentication>,
     /// `API_URL`: the protected API to call instead of the userinfo endpoint.
     pub api_url: Option<Url>,
     /// `AUTHGATE_ALLOW_HTTP`: whether plain http to other machines is allowed.
@@ -100,10 +113,16 @@ impl Settings {
             .map(|value| url::parse(value.expose(), plain_http))
             .transpose()
             .map_err(|refusal| refused("API_URL", &refusal))?;
+        check_credential("CLIENT_ID", client_id.expose())?;
+        if let Some(client_secret) = &client_secret {
+            check_credential("CLIENT_SECRET", client_secret.expose())?;
+        }
+        refuse_placeholders([Some(authgate_url), Some(client_id), client_secret.as_ref()])?;
         Ok(Self {
             authgate_url: authgate_url.expose().to_owned(),
             client_id: client_id.expose().to_owned(),
             client_secret,
+            client_authentication: client_authentication(environment)?,
             api_url,
             plain_http,
             mixed_sources: environment.mixed_sources(&["AUTHGATE_URL", "API_URL"]),
@@ -147,15 +166,58 @@ impl fmt::Debug for Settings {
             .field("authgate_url", &self.authgate_url)
             .field("client_id", &self.client_id)
             .field("client_secret", &self.client_secret)
+            .field("client_authentication", &self.client_authentication)
             .field("api_url", &self.api_url.as_ref().map(printable_url))
             .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
 }
 
+fn client_authentication(environment: &Environment) -> Result<Option<ClientAuthentication>> {
+    const NAME: &str = "AUTHGATE_CLIENT_AUTHENTICATION";
+
+    match environment.get(NAME)?.as_ref().map(Secret::expose) {
+        None => Ok(None),
+        Some("basic") => Ok(Some(ClientAuthentication::Basic)),
+        Some("post") => Ok(Some(ClientAuthentication::Body)),
+        Some(_) => Err(Error::permanent(format!(
+            "{NAME} is neither basic nor post. Set it to basic to send the secret in a header, or to post to send it \
+             in the body"
+        ))),
+    }
+}
+
+/// Refuses the values of `.env.example`, because a request to that server would only tell that it
+/// cannot be found.
+fn refuse_placeholders(values: [Option<&Secret>; PLACEHOLDERS.len()]) -> Result<()> {
+    let unchanged: Vec<&str> = PLACEHOLDERS
+        .iter()
+        .zip(values)
+        .filter(|((_, placeholder), value)| {
+            value.is_some_and(|value| value.expose() == *placeholder)
+        })
+        .map(|((name, _), _)| *name)
+        .collect();
+    if unchanged.is_empty() {
+        return Ok(());
+    }
+    Err(Error::permanent(format!(
+        "not changed since .env.example: {}. Set your own server and client",
+        unchanged.join(", ")
+    )))
+}
+
 /// Says which variables an error is about.
 fn advice(error: &Error) -> Option<&'static str> {
     match error {
+        Error::OAuth {
+            code, description, ..
+        } if code == "invalid_client" && description.as_deref().is_some_and(is_about_method) => {
+            Some(
+                "They come from CLIENT_ID and CLIENT_SECRET; to send the secret in the other way, set \
+                 AUTHGATE_CLIENT_AUTHENTICATION to basic or post",
+            )
+        }
         Error::OAuth { code, .. } | Error::LoginRefused { code, .. }
             if code == "invalid_client" =>
         {
@@ -163,7 +225,23 @@ fn advice(error: &Error) -> Option<&'static str> {
                 "They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes",
             )
         }
+        Error::LoginRefused { code, .. } if code == "unauthorized_client" => {
+            Some("It comes from CLIENT_ID")
+        }
         Error::WrongServer { .. } => Some("It comes from AUTHGATE_URL"),
         _ => None,
     }
+}
+
+/// Returns whether a description speaks of the way in which the client authenticates.
+fn is_about_method(description: &str) -> bool {
+    let description = description.to_ascii_lowercase();
+    [
+        "authentication method",
+        "auth_method",
+        "client_secret_basic",
+        "client_secret_post",
+    ]
+    .iter()
+    .any(|words| description.contains(words))
 }

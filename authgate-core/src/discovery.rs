@@ -18,7 +18,7 @@ use crate::http::{HttpClient, Retry, get_json};
 use crate::text;
 
 pub use issuer::Issuer;
-pub use metadata::{ClientAuthentication, Endpoints, Metadata};
+pub use metadata::{Endpoints, Metadata};
 
 const OPERATION: &str = "discovery";
 const WELL_KNOWN_PATH: &str = "/.well-known/openid-configuration";

@@ -46,7 +46,8 @@ pub enum Error {
         status: u16,
         /// The `error` code, such as `invalid_client`.
         code: String,
-        /// The server's explanation, if it gave one.
+        /// The server's explanation, if it gave one; for `invalid_scope` also the scopes that the
+        /// request asked for.
         description: Option<String>,
         /// How long the server asks us to wait before the next attempt.
         retry_after: Option<Duration>,
@@ -103,7 +104,8 @@ pub enum Error {
     LoginRefused {
         /// The `error` code, such as `invalid_scope`.
         code: String,
-        /// The server's explanation, if it gave one.
+        /// The server's explanation, if it gave one, and what of the request it is about: the scopes
+        /// or the redirect URI.
         description: Option<String>,
     },
 
@@ -178,7 +180,7 @@ impl Error {
         ))
     }
 
-    /// Returns whether the failure may pass by itself: the network, a timeout, 429, any 5xx, an
+    /// Returns whether the failure may pass by itself: the network, a timeout, 408, 429, any 5xx, an
     /// answer that is not OAuth, a locked keyring. Do not give up anything stored for such a
     /// failure.
     ///
@@ -190,8 +192,7 @@ impl Error {
         match self {
             Self::Transport { .. } | Self::Response { .. } => true,
             Self::OAuth { status, code, .. } => {
-                *status == 429
-                    || *status >= 500
+                matches!(*status, 408 | 429 | 500..)
                     || matches!(code.as_str(), "temporarily_unavailable" | "server_error")
             }
             Self::Other { is_transient, .. } => *is_transient,
@@ -331,7 +332,9 @@ impl Error {
             Self::UntrustedOrigin { .. } => {
                 Some("Unless you know that it belongs to this server, do not log in".into())
             }
-            Self::LoginRefused { code, .. } => advice_for(code).map(Cow::from),
+            Self::LoginRefused { code, description } => {
+                login_advice(code, description.as_deref()).map(Cow::from)
+            }
             Self::Callback { .. } | Self::LoginEnded => Some("Log in again".into()),
             _ => None,
         }
@@ -370,10 +373,24 @@ fn wait(retry_after: Option<Duration>) -> Option<String> {
     retry_after.map(|wait| format!("Try again in {} s", wait.as_secs().max(1)))
 }
 
+/// Returns the advice for an error at the authorization endpoint.
+fn login_advice(code: &str, description: Option<&str>) -> Option<&'static str> {
+    match code {
+        "invalid_request" if description.is_some_and(|text| text.contains("redirect")) => {
+            Some("Register exactly this redirect URI for the client")
+        }
+        "unauthorized_client" => Some(
+            "Allow the client the authorization code grant in its registration, and check the client ID",
+        ),
+        code => advice_for(code),
+    }
+}
+
 fn advice_for(code: &str) -> Option<&'static str> {
     match code {
         "invalid_client" => Some(
-            "Check the client ID and the secret; a client with a secret must be registered as confidential",
+            "A client with a secret must be registered as confidential, and a new client may have to be approved. Check \
+             the client ID and the secret",
         ),
         "unauthorized_client" => Some("Enable this grant in the client's registration"),
         "invalid_scope" => {

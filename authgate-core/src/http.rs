@@ -37,6 +37,8 @@ use sent_secrets::SentSecrets;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// The most headers of an answer that we read; proxies add many.
+const HEADER_COUNT_LIMIT: usize = 500;
 const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client made for tokens; clones share their connections.
@@ -124,7 +126,9 @@ impl HttpClient {
         request: reqwest::Request,
         retry: Retry,
     ) -> Result<Answer> {
-        retry.run(|| self.send_once(operation, &request)).await
+        retry
+            .run(operation, || self.send_once(operation, &request))
+            .await
     }
 
     async fn send_once(
@@ -186,6 +190,7 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
         .referer(false)
         .connect_timeout(CONNECT_LIMIT)
         .timeout(REQUEST_LIMIT)
+        .http1_max_headers(HEADER_COUNT_LIMIT)
         .user_agent(USER_AGENT);
     if loopback {
         builder = builder.no_proxy().dns_resolver(LoopbackOnly);

@@ -1,68 +1,22 @@
-//! OAuth 2.0 and OpenID Connect for clients of an AuthGate server, and of others that speak the
-//! same protocols.
+// Some examples of the README need the feature `login`; without it, they are shown and not tested.
+#![cfg_attr(any(feature = "login", not(doctest)), doc = include_str!("../README.md"))]
+//! # Where to find what
 //!
-//! A service gets a token and calls an API:
-//!
-//! ```no_run
-//! use authgate_core::{BearerAuth, DiscoveryClient, HttpClient, OAuthClient, Secret, TokenSource};
-//!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let http = HttpClient::default();
-//! let metadata = DiscoveryClient::new("https://auth.example.com", http.clone())?.fetch().await?;
-//! let client = OAuthClient::new("billing", metadata.to_endpoints(), http)
-//!     .with_secret(Secret::from(std::env::var("CLIENT_SECRET")?));
-//! let tokens = TokenSource::builder(client).scopes(["read"]).build();
-//! let api = BearerAuth::new(tokens);
-//! let response = api.get("https://api.example.com/v1/users").send().await?;
-//! println!("{}", response.status());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! To log a person in, call `authenticate` (cargo feature `login`). It uses the stored login or
-//! runs the flow that fits the environment.
-//!
-//! The names are those of AuthGate's Python and Go SDKs, so that code can be read side by side.
-//! Asynchronous functions need a tokio runtime. A program that is not asynchronous builds one and
-//! hands it each future. The runtime needs a worker thread, because tokens are refreshed between
-//! the calls too:
-//!
-//! ```no_run
-//! # fn example(api: &authgate_core::BearerAuth) -> Result<(), Box<dyn std::error::Error>> {
-//! let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-//! let response = runtime.block_on(api.get("https://api.example.com/v1/users").send())?;
-//! println!("{}", response.status());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! The library never prints, reads standard input or ends the process; events that are worth
-//! knowing besides results go to [`tracing`].
-//!
-//! [`reqwest`] is built without a default cryptography provider. A program that builds a
-//! `reqwest::Client` of its own must first call
-//! `rustls::crypto::ring::default_provider().install_default()`, or enable reqwest's default
-//! features. The clients in this crate need neither.
-//!
-//! All names are in this crate's root, and each is there once. The source is in modules, which form
-//! layers. A module uses only its own layer and layers with smaller numbers, and no modules depend
-//! on each other in a circle:
-//!
-//! | layer | modules |
+//! | For | Start with |
 //! | --- | --- |
-//! | 0 | `error`, `secret`, `text`, `clock` |
-//! | 1 | `config`, `http`, `token`, `flight`, `jwt`, `notice` |
-//! | 2 | `discovery`, `store` |
-//! | 3 | `client`, `resource` |
-//! | 4 | `token_source`, `bearer` |
-//! | 5 | `flow` |
-//! | 6 | `login` |
-//! | 7 | `test_util`, `fuzzing` |
+//! | A service's token | [`DiscoveryClient`], [`OAuthClient`], [`TokenSource`] |
+//! | Calls to an API | [`BearerAuth`], [`RequestBuilder`], [`read_body`] |
+#![cfg_attr(
+    feature = "login",
+    doc = "| A person's login | [`authenticate`], [`LoginOptions`], [`Session`], [`Prompt`], [`logout`] |"
+)]
+//! | Settings of a program | [`Environment`], [`Settings`], [`parse_url`] |
+//! | What went wrong | [`Error`], [`in_one_line`] |
 //!
-//! `store`, `flow` and `login` need the cargo feature `login`, which a service can leave out.
-//! `test_util` has what only our tests and benchmarks touch, and `fuzzing` what only the fuzz
-//! targets touch; each has a cargo feature of its own.
+//! Asynchronous functions need a tokio runtime. The library reads no standard input, does not end the
+//! process, and prints nothing but the default prompt of a login. It logs to [`tracing`].
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Only the programs decide what the user sees, so the library must not print.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 // Without its feature, `test_util` is not there, and what it would make public is `pub` for nothing.
@@ -108,9 +62,9 @@ pub mod test_util;
 pub use bearer::{BearerAuth, RequestBuilder};
 #[cfg(feature = "login")]
 pub use client::{AuthorizationRequest, AuthorizationUrl};
-pub use client::{DeviceAuth, Introspection, OAuthClient};
-pub use config::{Environment, PlainHttp, Settings, parse_url};
-pub use discovery::{ClientAuthentication, DiscoveryClient, Endpoints, Issuer, Metadata};
+pub use client::{DeviceAuth, Introspection, OAuthClient, parse_parameter};
+pub use config::{ClientAuthentication, Environment, PlainHttp, Settings, parse_url};
+pub use discovery::{DiscoveryClient, Endpoints, Issuer, Metadata};
 pub use error::{Cause, Error, Result, TransportFailure, in_one_line};
 #[cfg(feature = "login")]
 pub use flow::{Browser, BrowserPrompt, DevicePrompt, InFlight, Prompt, RedirectUri};
@@ -127,3 +81,8 @@ pub use token_source::{TokenSource, TokenSourceBuilder};
 
 // Our public signatures use types of this crate, of which `reqwest::Url` is one.
 pub use reqwest;
+
+// Tests the example of the development server's README.
+#[cfg(doctest)]
+#[doc = include_str!("../dev-server/README.md")]
+struct DevServerReadme;

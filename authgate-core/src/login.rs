@@ -4,6 +4,7 @@ mod logout;
 mod next_token;
 mod options;
 mod origins;
+mod other_login;
 mod refresh;
 mod session;
 mod stores;
@@ -25,10 +26,6 @@ use refresh::Refresh;
 pub use session::Session;
 use stores::Stores;
 
-/// A stored token is refreshed when it has no more than this left, because it should last for the
-/// run.
-const MARGIN: Duration = Duration::from_secs(30);
-
 /// The flow that logs a person in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlowMode {
@@ -47,17 +44,23 @@ pub enum FlowMode {
 /// # async fn example() -> authgate_core::Result<()> {
 /// use authgate_core::{BearerAuth, LoginOptions, authenticate};
 ///
-/// let options = LoginOptions::new("https://auth.example.com", "desktop").scopes(["profile", "email"]);
-/// let mut session = authenticate(options).await?;
+/// let options = LoginOptions::new("https://auth.example.com", "desktop");
+/// let mut session = authenticate(options.scopes(["profile", "email"])).await?;
 /// let user = session.validate().await?;
 /// let api = BearerAuth::new(session.token_source());
 /// # Ok(())
 /// # }
 /// ```
 ///
+/// [`LoginOptions`] sets the flow, the prompt, the keyring and more.
+///
 /// Uses a stored token again if this server issued it, and refreshes it if it is about to expire.
 /// Processes refresh one at a time, so that one asks the server and the others use its token. If no
-/// stored token can be used, a flow runs, and the new token is stored.
+/// stored token can be used, a flow runs, and the new token is stored. If another process logs in
+/// while the flow waits for the person, its login is used, and the flow ends.
+///
+/// A stored login is used only if it requested all the scopes and parameters that these options
+/// request. If another client stored it, that is not known, and it is used.
 ///
 /// A network failure never ends a login, and a stored token that is still valid is used although the
 /// server cannot be reached. Only the server ends one, with `invalid_grant` for its
@@ -73,20 +76,21 @@ pub enum FlowMode {
 /// * [`Error::UntrustedOrigin`] when the server names an endpoint at another origin, and
 ///   [`Error::OtherLogin`] when a login of this client at another server is stored.
 /// * [`Error::Other`] when another process does not release the lock of the stores, when the server
-///   or the client's registration does not allow a flow, or when nobody is there to log in.
+///   or the client's registration does not allow a flow, when nobody is there to log in, or for a
+///   parameter that the requests set themselves.
 /// * From the browser flow, [`Error::BrowserUnavailable`] and [`Error::LoginExpired`] (the device
 ///   flow may work), [`Error::LoginRefused`] and [`Error::Callback`]; from the device flow,
 ///   [`Error::LoginExpired`]; from both, [`Error::Denied`] and the errors of the requests.
 ///
 /// After an error, the stored login is still stored.
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
+    options.parameters.check()?;
     let stores = Stores::new(&options);
     let login = Login::begin(options, stores).await?;
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
-    let token = login.run_flow().await?;
-    Ok(Session::new(login, token))
+    login.run_flow().await
 }
 
 /// One client at one server, with everything that a login needs.
@@ -105,7 +109,7 @@ impl Login {
     async fn begin(options: LoginOptions, stores: Stores) -> Result<Self> {
         let issuer = Issuer::new(&options.authgate_url);
         let client = match options.check_limit {
-            Some(limit) if stores.has_fresh_login(&issuer).await => {
+            Some(limit) if stores.has_fresh_login(&issuer, options.min_validity).await => {
                 within(limit, "discovery", discover(&options)).await
             }
             _ => discover(&options).await,
@@ -131,13 +135,13 @@ impl Login {
         let Some(StoredLogin { token: stored, .. }) = self.load().await else {
             return Ok(None);
         };
-        if let Some(missing) = self.missing_scopes(&stored) {
+        if let Some(missing) = self.not_requested(&stored) {
             self.notice(format!(
-                "The stored login was made without the scope {missing}. Please log in again"
+                "The stored login was made without {missing}. Please log in again"
             ));
             return Ok(None);
         }
-        if !is_due(&stored) {
+        if !is_due(&stored, self.options.min_validity) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
         match self.refresh(&stored).await {
@@ -197,17 +201,40 @@ impl Login {
         )
     }
 
-    /// Returns the scopes that this login requests and the stored one did not, if that is known.
-    fn missing_scopes(&self, stored: &StoredToken) -> Option<String> {
+    /// Returns what this login requests and the stored one did not, if that is known. A refresh
+    /// cannot add it.
+    fn not_requested(&self, stored: &StoredToken) -> Option<String> {
+        // Another client's login does not say what it requested.
         let requested = stored.requested_scope.as_deref()?;
-        let missing = missing_scopes(requested, &self.options.scopes);
-        (!missing.is_empty()).then(|| missing.join(" "))
+        let scopes = missing_scopes(requested, &self.options.scopes);
+        if !scopes.is_empty() {
+            return Some(format!("the scope {}", scopes.join(" ")));
+        }
+        let requested = stored.requested_parameters.as_deref().unwrap_or_default();
+        let parameters = self.options.parameters.missing_from(requested);
+        (!parameters.is_empty()).then(|| format!("this {}", parameters.join(" and ")))
     }
 
-    /// Runs a flow and stores its token, unless a login at another server would be replaced.
-    async fn run_flow(&self) -> Result<Token> {
-        self.options
-            .refuse_to_replace(&self.issuer, &self.stores.load_all().await)?;
+    /// Runs a flow and stores its token, unless a login at another server would be replaced. If
+    /// another run logs in first, uses its login.
+    async fn run_flow(&self) -> Result<Session> {
+        let known = self.stores.load_all().await;
+        self.options.refuse_to_replace(&self.issuer, &known)?;
+        tokio::select! {
+            // Poll the flow first, so that it is not dropped between a request and its outcome.
+            biased;
+            token = self.run_flow_of_mode() => match token {
+                Ok(token) => Ok(Session::new(self.clone(), token)),
+                Err(error) => {
+                    let other = self.find_other_login(&known).await;
+                    other.map(|other| self.take_over(other)).ok_or(error)
+                }
+            },
+            other = self.wait_for_other_login(&known) => Ok(self.take_over(other)),
+        }
+    }
+
+    async fn run_flow_of_mode(&self) -> Result<Token> {
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
             FlowMode::Browser => self.run_browser().await,
@@ -229,6 +256,7 @@ impl Login {
         }
         match self.run_browser().await {
             Err(because) if because.is_browser_failure() => {
+                tracing::debug!(error = %because, "falling back to the device flow");
                 self.notice(format!(
                     "{}, so this login uses a device code instead",
                     because.happened()
@@ -291,6 +319,7 @@ impl Login {
         let locked = self.stores.lock_if_possible().await;
         let mut stored = self.to_stored(token);
         stored.requested_scope = Some(self.options.scopes.join(" "));
+        stored.requested_parameters = self.options.parameters.encoded();
         stored.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
         let is_saved = locked.save_login(stored).await;
         drop(locked);
@@ -348,7 +377,10 @@ async fn discover(options: &LoginOptions) -> Result<OAuthClient> {
         .await?;
     origins::check(&metadata, &options.trusted_origins)?;
     let client = OAuthClient::new(&options.client_id, metadata.to_endpoints(), http);
-    Ok(client.with_secret(options.client_secret.clone()))
+    Ok(client
+        .with_secret(options.client_secret.clone())
+        .with_parameters(options.parameters.clone())
+        .with_client_authentication(options.client_authentication))
 }
 
 /// Gives up a request after `limit`.
@@ -366,15 +398,15 @@ async fn within<T>(
     })
 }
 
-/// Returns whether the token should be refreshed.
-fn is_due(stored: &StoredToken) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), MARGIN);
+/// Returns whether the token should be refreshed, because it has no more than this left.
+fn is_due(stored: &StoredToken, min_validity: Duration) -> bool {
+    let freshness = stored.freshness(SystemTime::now(), min_validity);
     matches!(freshness, Freshness::Expiring(_) | Freshness::Expired(_))
 }
 
 /// Returns whether the token is still valid, if only for a moment.
 fn is_valid(stored: &StoredToken) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), MARGIN);
+    let freshness = stored.freshness(SystemTime::now(), Duration::ZERO);
     !matches!(freshness, Freshness::Expired(_))
 }
 

@@ -7,6 +7,7 @@ use crate::client::{OAuthClient, configured};
 use crate::error::Result;
 use crate::http::{Retry, bearer, get_json, string};
 use crate::secret::Secret;
+use crate::token::read_scope;
 
 /// The person that a token belongs to (OpenID Connect Core section 5.3).
 ///
@@ -95,7 +96,7 @@ impl OAuthClient {
                 .unwrap_or_default(),
             user_id: text("user_id"),
             client_id: text("client_id"),
-            scope: text("scope"),
+            scope: object.get("scope").and_then(read_scope),
             exp: object.get("exp").and_then(Value::as_i64),
             iss: text("iss"),
             subject_type: text("subject_type"),

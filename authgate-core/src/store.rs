@@ -94,6 +94,9 @@ pub struct FoundTokens {
     /// The reasons why we cannot read or understand something that is there, or may be there. A
     /// logout does not change it.
     pub unread: Vec<Error>,
+    /// Whether our own record is there without a token, as another client's logout leaves it. It may
+    /// have an ID token.
+    pub has_orphan: bool,
     /// Why the store does not exist in this session. It may exist in another one.
     pub no_store: Option<Error>,
 }
@@ -119,9 +122,12 @@ pub struct StoredToken {
     pub scope: Option<String>,
     /// The OpenID Connect ID token.
     pub id_token: Option<Secret>,
-    /// The scopes that the login requested, separated by spaces; `None` if unknown. A refresh does not
-    /// change them.
+    /// The scopes that the login requested, separated by spaces; `None` if unknown, because another
+    /// client saved it. A refresh does not change them.
     pub requested_scope: Option<String>,
+    /// The extra parameters that the login requested, form-encoded; `None` without any, or if unknown.
+    /// A refresh does not change them.
+    pub requested_parameters: Option<String>,
     /// When the person logged in, in seconds since 1970 by the wall clock; `None` if unknown. A
     /// refresh does not change it.
     pub logged_in_at: Option<u64>,
@@ -140,6 +146,7 @@ impl StoredToken {
             scope: None,
             id_token: None,
             requested_scope: None,
+            requested_parameters: None,
             logged_in_at: None,
         }
     }
@@ -167,6 +174,7 @@ impl StoredToken {
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
             requested_scope: None,
+            requested_parameters: None,
             logged_in_at: None,
         }
     }

@@ -41,6 +41,23 @@ pub fn excerpt(text: &str, limit: usize) -> String {
     }
 }
 
+/// Returns what a server says beside an error code, made safe to show, and the scopes of the request
+/// if the server refused them. A description that only repeats the code is left out.
+pub(crate) fn explanation(
+    code: &str,
+    description: Option<&str>,
+    scope: Option<&str>,
+) -> Option<String> {
+    let description = description.filter(|text| !text.is_empty() && *text != code);
+    let scope = scope.filter(|scope| code == "invalid_scope" && !scope.is_empty());
+    let parts: Vec<String> = description
+        .map(|text| excerpt(text, EXPLANATION_LENGTH))
+        .into_iter()
+        .chain(scope.map(|scope| format!("asked for {}", excerpt(scope, EXPLANATION_LENGTH))))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
 /// Formats a path so that it is safe to print.
 pub(crate) fn printable_path(path: &Path) -> String {
     printable(&path.display().to_string())
@@ -83,6 +100,11 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
         previous = Some(character);
     }
     safe
+}
+
+/// Returns whether a text has control, BiDi or invisible characters.
+pub(crate) fn has_hidden_characters(text: &str) -> bool {
+    text.chars().any(is_deceptive)
 }
 
 /// Returns whether a zero-width joiner or non-joiner changes how its neighbours look, as in an emoji

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::secret::Secret;
 
@@ -104,12 +106,31 @@ impl Token {
     }
 }
 
-/// Returns the scopes of `requested` that `granted`, separated by spaces, lacks.
+/// Returns the scopes of `requested` that `granted` lacks.
 pub(crate) fn missing_scopes<'a>(granted: &str, requested: &'a [String]) -> Vec<&'a str> {
-    let granted: Vec<&str> = granted.split(' ').collect();
+    let granted: Vec<&str> = scopes_in(granted).collect();
     requested
         .iter()
-        .map(String::as_str)
+        .flat_map(|scopes| scopes_in(scopes))
         .filter(|scope| !granted.contains(scope))
         .collect()
+}
+
+/// Reads the member `scope` of an answer; `None` if it names no scopes. Returns them separated by
+/// spaces, as RFC 6749 section 3.3 writes them. Some servers write commas or an array instead.
+pub(crate) fn read_scope(value: &Value) -> Option<String> {
+    let joined = |text: &str| scopes_in(text).collect::<Vec<_>>().join(" ");
+    match value {
+        Value::String(text) => Some(joined(text)).filter(|scopes| !scopes.is_empty()),
+        // An empty array says that nothing was granted.
+        Value::Array(scopes) => {
+            let scopes: Vec<&str> = scopes.iter().filter_map(Value::as_str).collect();
+            Some(joined(&scopes.join(" ")))
+        }
+        _ => None,
+    }
+}
+
+fn scopes_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', ',']).filter(|scope| !scope.is_empty())
 }

@@ -279,6 +279,7 @@ impl Refresher {
 
     /// Fetches a token that callers wait for, with retries.
     async fn fetch(self: Arc<Self>) -> Result<Arc<CachedToken>> {
+        tracing::debug!("callers wait for a token");
         let outcome = self.request(Retry::Idempotent).await;
         if let Err(error) = &outcome {
             self.backoff.record_foreground(error, self.clock.now());
@@ -288,6 +289,7 @@ impl Refresher {
 
     /// Refreshes the token in the background: one attempt, because the next one follows after a pause.
     async fn refresh(self: Arc<Self>) -> Result<Arc<CachedToken>> {
+        tracing::debug!("the token expires soon; refreshing it in the background");
         let outcome = self.request(Retry::Never).await;
         if let Err(error) = &outcome {
             self.backoff.record_background(error, self.clock.now());

@@ -1,10 +1,13 @@
 //! The command-line flags, and the variables that can be set instead.
 
+use std::convert::Infallible;
 use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
 use authgate_core::reqwest::Url;
-use authgate_core::{Environment, Error, FlowMode, PlainHttp, RedirectUri, in_one_line, parse_url};
+use authgate_core::{
+    Environment, Error, FlowMode, PlainHttp, RedirectUri, in_one_line, parse_parameter, parse_url,
+};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
@@ -22,6 +25,15 @@ pub(crate) struct Arguments {
     /// [variable: AUTHGATE_FLOW] [default: auto]
     #[arg(long, value_name = "auto|browser|device", value_parser = flow_mode)]
     pub(crate) flow: Option<FlowMode>,
+
+    /// The scopes to request, separated by blanks [variable: SCOPE] [default: "profile email"]
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scope: Option<String>,
+
+    /// Add a parameter to each request of the login, such as Auth0's audience=URL, resource=URL (RFC 8707) or
+    /// AuthGate's extra_claims=JSON; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    pub(crate) parameter: Vec<(String, String)>,
 
     /// Where the browser comes back to, exactly as it is registered for the client [variable: AUTHGATE_REDIRECT_URI]
     /// [default: http://127.0.0.1:8088/callback]
@@ -45,6 +57,15 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["json", "print_access_token"])]
     pub(crate) logout: bool,
 
+    /// Refresh the token first if it is valid for less than this [default: 30]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        hide_default_value = true
+    )]
+    pub(crate) min_validity: u64,
+
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -59,6 +80,11 @@ impl Arguments {
     pub(crate) fn or_variables(mut self, environment: &Environment) -> Result<Self, clap::Error> {
         if self.flow.is_none() {
             self.flow = variable(environment, "AUTHGATE_FLOW", flow_mode)?;
+        }
+        if self.scope.is_none() {
+            self.scope = variable(environment, "SCOPE", |scope| {
+                Ok::<_, Infallible>(scope.to_owned())
+            })?;
         }
         if self.redirect_uri.is_none() {
             self.redirect_uri = variable(environment, "AUTHGATE_REDIRECT_URI", RedirectUri::parse)?;
@@ -118,6 +144,11 @@ pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
             in_one_line(&error)
         );
     }
+    if is_redirect_uri_refused(&error) {
+        return anyhow!(
+            "{error}, name the registered one with --redirect-uri, or log in with --flow device"
+        );
+    }
     if let Error::UntrustedOrigin { origin, .. } = &error {
         return anyhow!("{error}. To trust it: rust-cli --trust-origin {origin}");
     }
@@ -125,4 +156,12 @@ pub(crate) fn with_advice(error: Error, flow_mode: FlowMode) -> anyhow::Error {
         return anyhow!("{error}. If you no longer need it, add --replace");
     }
     error.into()
+}
+
+fn is_redirect_uri_refused(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::LoginRefused { code, description: Some(description) }
+            if code == "invalid_request" && description.contains("redirect")
+    )
 }

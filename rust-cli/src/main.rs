@@ -24,6 +24,8 @@ use arguments::{Arguments, with_advice};
 use report::Report;
 use terminal::{Terminal, say};
 
+/// The scopes to request, unless the person names others.
+const SCOPES: &str = "profile email";
 /// How long --print-access-token waits for the server to confirm a token that is still fresh.
 const CHECK_LIMIT: Duration = Duration::from_secs(3);
 
@@ -51,14 +53,19 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
     let flow_mode = arguments.flow.unwrap_or_default();
     let advise = |error| with_advice(error, flow_mode);
 
-    let options = LoginOptions::new(settings.authgate_url, settings.client_id)
+    let mut options = LoginOptions::new(settings.authgate_url, settings.client_id)
         .client_secret(settings.client_secret)
+        .client_authentication(settings.client_authentication)
         .plain_http(settings.plain_http)
         .trusted_origins(arguments.trust_origin)
         .replace_other_login(arguments.replace)
+        .min_validity(Duration::from_secs(arguments.min_validity))
         .check_limit(arguments.print_access_token.then_some(CHECK_LIMIT))
         .prompt(terminal)
         .in_flight(in_flight);
+    for (name, value) in arguments.parameter {
+        options = options.parameter(name, value);
+    }
     let keyring = !arguments.no_keyring;
     if arguments.logout {
         let logout = logout(options.keyring(keyring)).await.map_err(advise)?;
@@ -76,7 +83,13 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
             .flow_mode(flow_mode)
             .redirect_uri(arguments.redirect_uri.unwrap_or_default())
             // 2. Requests profile and email scopes
-            .scopes(["profile", "email"])
+            .scopes(
+                arguments
+                    .scope
+                    .as_deref()
+                    .unwrap_or(SCOPES)
+                    .split_whitespace(),
+            )
             // 3. Stores the token in the OS keyring (falls back to ~/.authgate-tokens.json)
             .keyring(keyring),
     )
@@ -95,6 +108,9 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
             Err(error) if is_outage(&error) => {
                 say(format_args!("warning: {}", Settings::explain(&error)));
             }
+            // Another client stored this token without its scopes, so only the server knows what it
+            // lacks. The session tells the person.
+            Ok(_) if session.token().scope.is_none() => drop(session.token_info().await),
             user => drop(user?),
         }
         return print(session.token().access_token.expose(), ExitCode::SUCCESS);

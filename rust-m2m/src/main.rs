@@ -11,18 +11,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use authgate_core::{
-    BearerAuth, Body, BodyEnd, DiscoveryClient, Environment, HttpClient, OAuthClient, Settings,
-    TokenSource, read_body,
+    BearerAuth, Body, BodyEnd, DiscoveryClient, Environment, HttpClient, OAuthClient, Secret,
+    Settings, TokenSource, read_body,
 };
 
 const USAGE: &str = "\
-Usage: rust-m2m
+Usage: rust-m2m [OPTIONS]
 
 Authenticates as a service and prints what the API answers.
 Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
-API_URL, if set, is called instead of the server's userinfo endpoint.";
+API_URL, if set, is called instead of the server's userinfo endpoint, and SCOPE requests other scopes
+than profile and email.
 
-const SCOPES: [&str; 2] = ["profile", "email"];
+Options:
+  -h, --help     Print help
+  -V, --version  Print version";
+
+/// The scopes to request, unless SCOPE names others.
+const SCOPES: &str = "profile email";
 
 /// How many bytes of the answer we read and print.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -31,11 +37,13 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         None => {}
         Some(argument) if argument == "--help" || argument == "-h" => return show(USAGE),
-        Some(argument) if argument == "--version" => {
+        Some(argument) if argument == "--version" || argument == "-V" => {
             return show(concat!("rust-m2m ", env!("CARGO_PKG_VERSION")));
         }
         Some(_) => {
-            say(format_args!("rust-m2m takes no arguments.\n\n{USAGE}"));
+            say(format_args!(
+                "rust-m2m takes no other arguments.\n\n{USAGE}"
+            ));
             return ExitCode::from(2);
         }
     }
@@ -57,10 +65,14 @@ fn start() -> Result<ExitCode> {
 }
 
 async fn run() -> Result<ExitCode> {
-    let settings = Settings::for_service(&Environment::load()?)?;
+    let environment = Environment::load()?;
+    let settings = Settings::for_service(&environment)?;
     for warning in settings.warnings() {
         say(format_args!("warning: {warning}"));
     }
+    let scope = environment.get("SCOPE")?;
+    let scope = scope.as_ref().map_or(SCOPES, Secret::expose);
+    let scopes: Vec<String> = scope.split_whitespace().map(str::to_owned).collect();
 
     // 1. Auto-discovers OIDC endpoints via DiscoveryClient
     let http = HttpClient::new(settings.plain_http);
@@ -70,11 +82,12 @@ async fn run() -> Result<ExitCode> {
 
     // 2. Creates an OAuthClient with the client secret
     let client = OAuthClient::new(settings.client_id, metadata.to_endpoints(), http)
-        .with_secret(settings.client_secret);
+        .with_secret(settings.client_secret)
+        .with_client_authentication(settings.client_authentication);
 
     // 3. Creates an auto-refreshing TokenSource with profile and email scopes and a 30-second expiry delta
     let tokens = TokenSource::builder(client)
-        .scopes(SCOPES)
+        .scopes(scopes.clone())
         .expiry_delta(Duration::from_secs(30))
         .build();
 
@@ -96,7 +109,7 @@ async fn run() -> Result<ExitCode> {
     // 6. Prints the response status and body
     print(status.as_u16(), &body).context("cannot write the result to standard output")?;
 
-    say_what_was_not_granted(&tokens).await;
+    say_what_was_not_granted(&tokens, &scopes).await;
     if let BodyEnd::Lost(error) = body.end {
         return Err(error.into());
     }
@@ -115,11 +128,11 @@ async fn run() -> Result<ExitCode> {
 }
 
 /// Reports the scopes that the server did not grant, because they may explain the answer.
-async fn say_what_was_not_granted(tokens: &TokenSource) {
+async fn say_what_was_not_granted(tokens: &TokenSource, scopes: &[String]) {
     let Ok(token) = tokens.token().await else {
         return;
     };
-    let missing = token.missing_scopes(&SCOPES.map(str::to_owned)).join(" ");
+    let missing = token.missing_scopes(scopes).join(" ");
     if !missing.is_empty() {
         say(format_args!("note: the server did not grant: {missing}"));
     }

@@ -28,9 +28,9 @@ pub(crate) struct AuthorizationCode {
 /// The way in which the server refuses a request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// On a page, because the client or its redirect URI is unknown (RFC 6749 section 4.1.2.1).
+    /// On a page with this text, so that the client hears nothing.
     Page(&'static str),
-    /// With a redirect to this URL of the client.
+    /// With a redirect to this URL.
     Redirect(String),
 }
 

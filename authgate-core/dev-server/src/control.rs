@@ -22,19 +22,20 @@ use crate::{
 
 /// Requests and connections.
 impl DevServer {
-    /// Returns every request, in the order of arrival.
+    /// Returns the requests, in the order of arrival: the last 10,000, and fewer if their bodies have more than 64 MiB
+    /// together.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.requests_at(Endpoint::Any)
     }
 
-    /// Returns the requests at one endpoint, in the order of arrival.
+    /// Returns those of [`requests`](Self::requests) that went to one endpoint.
     pub fn requests_at(&self, endpoint: Endpoint) -> Vec<RecordedRequest> {
         self.gate.memory().requests.at(endpoint).cloned().collect()
     }
 
-    /// Returns the number of requests at one endpoint.
+    /// Returns the number of all requests at one endpoint.
     pub fn count(&self, endpoint: Endpoint) -> usize {
-        self.gate.memory().requests.at(endpoint).count()
+        self.gate.memory().requests.count(endpoint)
     }
 
     /// Checks that exactly these requests have arrived, in this order.

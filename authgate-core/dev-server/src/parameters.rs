@@ -48,13 +48,12 @@ impl Parameters {
             .filter(|value| !value.is_empty())
     }
 
-    /// Returns the name of a parameter that is repeated, which RFC 6749 section 3.1 forbids.
+    /// Returns the name of a parameter that is repeated, which RFC 6749 section 3.1 forbids for all
+    /// but `resource` (RFC 8707 section 2).
     pub(crate) fn repeated(&self) -> Option<&str> {
         self.0.iter().enumerate().find_map(|(index, (name, _))| {
-            self.0[..index]
-                .iter()
-                .any(|(earlier, _)| earlier == name)
-                .then_some(name.as_str())
+            let is_repeated = self.0[..index].iter().any(|(earlier, _)| earlier == name);
+            (is_repeated && name != "resource").then_some(name.as_str())
         })
     }
 

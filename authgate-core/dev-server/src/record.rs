@@ -1,6 +1,9 @@
 //! The requests of the clients, recorded for a test.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+};
 
 use axum::http::{HeaderMap, Method, request::Parts};
 use bytes::Bytes;
@@ -58,17 +61,28 @@ impl fmt::Display for RecordedRequest {
     }
 }
 
-/// The requests in the order of arrival.
+/// We keep this many requests, so that a server that runs for days does not fill the memory.
+const REQUEST_LIMIT: usize = 10_000;
+/// We keep this many bytes of their bodies: 64 MiB.
+const BODIES_LIMIT: usize = 64 << 20;
+
+/// The latest requests in the order of arrival, and the number of all.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
-    requests: Vec<RecordedRequest>,
-    forgotten: usize,
+    requests: VecDeque<RecordedRequest>,
+    /// The number of the first request in `requests`.
+    first: usize,
+    /// The bytes in the bodies of `requests`.
+    in_bodies: usize,
+    counts: HashMap<Option<Endpoint>, usize>,
 }
 
 impl RequestLog {
     /// Records a request and returns its number.
     pub(crate) fn add(&mut self, endpoint: Option<Endpoint>, parts: &Parts, body: Bytes) -> usize {
-        self.requests.push(RecordedRequest {
+        *self.counts.entry(endpoint).or_default() += 1;
+        self.in_bodies += body.len();
+        self.requests.push_back(RecordedRequest {
             endpoint,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
@@ -79,26 +93,45 @@ impl RequestLog {
             status: None,
             arrived_at: Instant::now(),
         });
-        self.forgotten + self.requests.len() - 1
+        while self.requests.len() > REQUEST_LIMIT || self.in_bodies > BODIES_LIMIT {
+            self.forget_first();
+        }
+        self.first + self.requests.len() - 1
     }
 
     /// Records the status of an answer, unless the request was forgotten meanwhile.
     pub(crate) fn set_status(&mut self, number: usize, status: u16) {
-        let position = number.checked_sub(self.forgotten);
+        let position = number.checked_sub(self.first);
         if let Some(request) = position.and_then(|position| self.requests.get_mut(position)) {
             request.status = Some(status);
         }
     }
 
-    /// Returns the requests at an endpoint.
+    /// Returns the latest requests at an endpoint.
     pub(crate) fn at(&self, endpoint: Endpoint) -> impl Iterator<Item = &RecordedRequest> {
         self.requests
             .iter()
             .filter(move |request| endpoint.covers(request.endpoint))
     }
 
+    /// Returns the number of all requests at an endpoint.
+    pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
+        let counts = self.counts.iter();
+        let covered = counts.filter(|(counted, _)| endpoint.covers(**counted));
+        covered.map(|(_, count)| count).sum()
+    }
+
     pub(crate) fn forget(&mut self) {
-        self.forgotten += self.requests.len();
-        self.requests.clear();
+        while !self.requests.is_empty() {
+            self.forget_first();
+        }
+        self.counts.clear();
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(request) = self.requests.pop_front() {
+            self.first += 1;
+            self.in_bodies -= request.body.len();
+        }
     }
 }

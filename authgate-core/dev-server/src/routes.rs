@@ -35,9 +35,7 @@ pub(crate) fn router(gate: Arc<AuthGate>) -> Router {
             router.route(path, methods(endpoint))
         });
     let routes = endpoints
-        .route("/dev/device/approve", post(development::approve))
-        .route("/dev/device/deny", post(development::deny))
-        .route("/dev/requests", get(development::requests))
+        .merge(development::routes())
         .method_not_allowed_fallback(not_found)
         .fallback(not_found);
     let routes = if gate.prefix.is_empty() {

@@ -33,6 +33,13 @@ pub struct Settings {
     /// Whether userinfo answers 401 `User not found` to a machine's token, as AuthGate does today, instead of 200
     /// with `sub` and `client_id`. Default: off.
     pub user_not_found_for_machines: bool,
+    /// Whether a wrong `client_id` or `redirect_uri` at the authorization endpoint gets an error page, so that the
+    /// client hears nothing (RFC 6749 section 4.1.2.1). Default: off, as with AuthGate, which redirects with the error
+    /// to whatever URI was asked for.
+    pub authorization_error_pages: bool,
+    /// Whether a public client that sends a secret is refused with `invalid_client`. Default: off, as with AuthGate,
+    /// which shows a secret for public clients too and ignores it.
+    pub refuse_secret_of_public_client: bool,
     /// The grant types that both clients may not use: `unauthorized_client`. Default: none.
     pub disabled_grant_types: Vec<String>,
 }
@@ -49,6 +56,8 @@ impl Default for Settings {
             rotate_refresh_tokens: false,
             rate_limits: false,
             user_not_found_for_machines: false,
+            authorization_error_pages: false,
+            refuse_secret_of_public_client: false,
             disabled_grant_types: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@ use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use url::Url;
 
+use super::extra_parameters::is_reserved;
 use super::{OAuthClient, configured};
 use crate::config::check_url;
 use crate::error::{Error, Result};
@@ -15,18 +16,6 @@ use crate::token::Token;
 
 /// Random bytes in a state and a nonce: 256 bits, as in a PKCE verifier.
 const RANDOM_BYTES: u32 = 32;
-
-/// The parameters that the request sets itself; we drop them from the endpoint's own query.
-const OWN_PARAMETERS: [&str; 8] = [
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "nonce",
-];
 
 /// One browser login that is about to begin; each attempt needs a new one.
 ///
@@ -82,8 +71,8 @@ impl OAuthClient {
     /// # Errors
     ///
     /// [`Error::Other`] when the server has no authorization endpoint, when that endpoint has a
-    /// fragment (section 3.1) or is plain http to another machine, or when `redirect_uri` is not a
-    /// URL.
+    /// fragment (section 3.1) or is plain http to another machine, when `redirect_uri` is not a URL,
+    /// or for an added parameter that the request sets itself.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,7 +92,9 @@ impl OAuthClient {
         redirect_uri: &str,
         scopes: &[String],
     ) -> Result<AuthorizationRequest> {
+        self.check_credentials()?;
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
+        self.extra_parameters.check()?;
         check_url(endpoint, self.http().plain_http())
             .map_err(|refusal| refusal.of("the authorization endpoint"))?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|reason| {
@@ -113,7 +104,7 @@ impl OAuthClient {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = scopes.iter().any(|scope| scope == "openid").then(random);
         let client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_auth_uri(AuthUrl::from_url(without_own_parameters(endpoint)));
+            .set_auth_uri(AuthUrl::from_url(self.without_own_parameters(endpoint)));
         let mut request = client
             .authorize_url(|| CsrfToken::new_random_len(RANDOM_BYTES))
             .set_redirect_uri(Cow::Owned(redirect))
@@ -122,6 +113,9 @@ impl OAuthClient {
         if let Some(nonce) = &nonce {
             request = request.add_extra_param("nonce", nonce.expose());
         }
+        for (name, value) in self.extra_parameters.iter() {
+            request = request.add_extra_param(name, value);
+        }
         let (url, state) = request.url();
         Ok(AuthorizationRequest {
             url: AuthorizationUrl(url),
@@ -129,6 +123,26 @@ impl OAuthClient {
             code_verifier: Secret::from(verifier.into_secret()),
             nonce,
         })
+    }
+
+    /// Removes the parameters that would otherwise appear twice (RFC 6749 section 3.1) from the
+    /// endpoint's query; the others keep their spelling.
+    fn without_own_parameters(&self, endpoint: &Url) -> Url {
+        let mut endpoint = endpoint.clone();
+        let is_own = |pair: &&str| {
+            url::form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| {
+                is_reserved(&name) || self.extra_parameters.iter().any(|(own, _)| own == name)
+            })
+        };
+        let kept = endpoint
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !is_own(pair))
+            .collect::<Vec<_>>();
+        let kept = kept.join("&");
+        endpoint.set_query(Some(kept.as_str()).filter(|query| !query.is_empty()));
+        endpoint
     }
 }
 
@@ -152,23 +166,4 @@ impl AuthorizationRequest {
 
 fn random() -> Secret {
     Secret::from(CsrfToken::new_random_len(RANDOM_BYTES).into_secret())
-}
-
-/// Removes the parameters that would otherwise appear twice (RFC 6749 section 3.1) from the
-/// endpoint's query; the others keep their spelling.
-fn without_own_parameters(endpoint: &Url) -> Url {
-    let mut endpoint = endpoint.clone();
-    let is_own = |pair: &&str| {
-        url::form_urlencoded::parse(pair.as_bytes())
-            .any(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref()))
-    };
-    let kept = endpoint
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !is_own(pair))
-        .collect::<Vec<_>>();
-    let kept = kept.join("&");
-    endpoint.set_query(Some(kept.as_str()).filter(|query| !query.is_empty()));
-    endpoint
 }

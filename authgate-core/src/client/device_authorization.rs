@@ -68,16 +68,14 @@ impl OAuthClient {
     pub async fn request_device_code(&self, scopes: &[String]) -> Result<DeviceAuth> {
         let url = configured(self.endpoints().device_authorization_url.as_ref(), REQUEST)?;
         let scope = scopes.join(" ");
-        let parameters = [("scope", scope.as_str())];
-        let parameters = if scope.is_empty() {
-            &parameters[..0]
-        } else {
-            &parameters[..]
-        };
+        let mut parameters = self.with_extra_parameters(&[])?;
+        if !scope.is_empty() {
+            parameters.push(("scope", &scope));
+        }
         let requested = self.clock().now();
         // A code that no person has seen does no harm, so we may repeat the request.
         let answer = self
-            .post(REQUEST, url, parameters, Retry::Idempotent)
+            .post(REQUEST, url, &parameters, Retry::Idempotent)
             .await
             .map_err(unavailable)?;
         DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| {

@@ -4,7 +4,6 @@
 use url::Url;
 
 use super::OAuthClient;
-use crate::discovery::ClientAuthentication;
 use crate::error::{Error, Result};
 use crate::http::Retry;
 use crate::secret::Secret;
@@ -13,12 +12,12 @@ use crate::token::Token;
 impl OAuthClient {
     /// Requests a token for the client itself: the client credentials grant (RFC 6749 section 4.4).
     ///
-    /// Without scopes it asks for all that the client may have. Use `extra_parameters` for servers
-    /// that want more, such as `audience`.
+    /// Without scopes it asks for all that the client may have. `extra_parameters` are added to those
+    /// of [`OAuthClient::with_parameter`].
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] without a secret; [`Error::OAuth`] when the server refuses
+    /// [`Error::Other`] without a secret, and for a parameter that the request sets itself; [`Error::OAuth`] when the server refuses
     /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Other`] when the
     /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
     pub async fn client_credentials(
@@ -26,14 +25,18 @@ impl OAuthClient {
         scopes: &[String],
         extra_parameters: &[(String, String)],
     ) -> Result<Token> {
-        self.client_credentials_with(scopes, extra_parameters, Retry::Idempotent)
+        let mut client = self.clone();
+        for (name, value) in extra_parameters {
+            client.extra_parameters.add(name, value);
+        }
+        client
+            .client_credentials_with(scopes, Retry::Idempotent)
             .await
     }
 
     pub(crate) async fn client_credentials_with(
         &self,
         scopes: &[String],
-        extra_parameters: &[(String, String)],
         retry: Retry,
     ) -> Result<Token> {
         const OPERATION: &str = "client credentials grant";
@@ -46,11 +49,6 @@ impl OAuthClient {
         if !scope.is_empty() {
             parameters.push(("scope", &scope));
         }
-        parameters.extend(
-            extra_parameters
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        );
         let token = self
             .grant(
                 OPERATION,
@@ -121,9 +119,7 @@ impl OAuthClient {
             ("redirect_uri", redirect_uri),
             ("code_verifier", code_verifier.expose()),
         ];
-        // Ignore discovery here, because AuthGate reads the secret of this grant from the body
-        // only.
-        let authentication = ClientAuthentication::Body;
+        let authentication = self.code_authentication;
         let token = self
             .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
             .await?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::http::seconds;
 use crate::secret::Secret;
 use crate::text;
-use crate::token::Token;
+use crate::token::{Token, read_scope};
 
 /// We cap a longer lifetime at this, which keeps every sum with it in range.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -39,6 +39,7 @@ pub(super) fn read(
         )))
     };
     let lifetime = answer.get("expires_in").and_then(lifetime);
+    let scope = answer.get("scope").and_then(read_scope);
     // Take the member out instead of copying it: a copy that stays in the answer would not be
     // wiped.
     let mut member = |name: &str| match answer.remove(name) {
@@ -83,12 +84,17 @@ pub(super) fn read(
             return refused(format!("the {name} is larger than 64 KiB"));
         }
     }
+    tracing::info!(
+        operation,
+        expires_in = lifetime.map(|lifetime| lifetime.as_secs()),
+        "the server issued a token"
+    );
     Ok(Token {
         access_token,
         refresh_token,
         id_token,
         token_type: "Bearer".to_owned(),
-        scope: member("scope").map(|scope| scope.split_whitespace().collect::<Vec<_>>().join(" ")),
+        scope,
         obtained,
         lifetime,
     })

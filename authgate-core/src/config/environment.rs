@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::env::VarError;
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -38,6 +39,8 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// values.
 pub struct Environment {
     file: HashMap<String, Secret>,
+    /// The lines of the file that give a variable an empty value.
+    empty_lines: HashMap<String, usize>,
     /// The file's path, safe to print.
     path: String,
 }
@@ -68,12 +71,16 @@ impl Environment {
     pub fn load_from(path: &Path) -> Result<Self> {
         let file = match read_file(path) {
             Ok(text) => parse(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)),
-            Err(Unreadable::Missing) => Ok(HashMap::new()),
+            Err(Unreadable::Missing) => Ok(Entries::default()),
             Err(Unreadable::Because(reason)) => Err(reason),
         };
         match file {
-            Ok(file) => Ok(Self {
-                file,
+            Ok(Entries {
+                variables,
+                empty_lines,
+            }) => Ok(Self {
+                file: variables,
+                empty_lines,
                 path: printable_path(path),
             }),
             Err(reason) => Err(Error::permanent(format!(
@@ -168,9 +175,10 @@ impl Environment {
                 names if names.is_empty() => names,
                 names => format!(". These are empty in the environment, which hides their values in the file: {names}"),
             };
+            let empty = self.empty_in_file(&missing);
             Error::permanent(format!(
                 "not set: {}. Export {them}, or write {them} into a file .env in the current directory (.env.example \
-                 shows how){hidden}",
+                 shows how){hidden}{empty}",
                 missing.join(", "),
                 them = if missing.len() == 1 { "it" } else { "them" },
             ))
@@ -198,6 +206,26 @@ impl Environment {
         })
     }
 
+    /// Says which of these variables the file gives an empty value, and on which line.
+    fn empty_in_file(&self, names: &[&str]) -> String {
+        let lines: Vec<String> = names
+            .iter()
+            .filter(|name| std::env::var_os(name).is_none())
+            .filter_map(|&name| {
+                let line = self.empty_lines.get(name)?;
+                Some(format!("{name} (line {line})"))
+            })
+            .collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        format!(
+            ". {} gives an empty value to {}: put a value with $ or # in single quotes",
+            self.path,
+            lines.join(", ")
+        )
+    }
+
     /// Returns whether an empty variable in the environment hides a value in the file.
     fn hides(&self, name: &str) -> bool {
         self.is_in_file(name) && std::env::var_os(name).is_some()
@@ -215,6 +243,14 @@ impl fmt::Debug for Environment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.file.keys()).finish()
     }
+}
+
+/// What a file defines.
+#[derive(Default)]
+struct Entries {
+    variables: HashMap<String, Secret>,
+    /// The lines that give a variable an empty value.
+    empty_lines: HashMap<String, usize>,
 }
 
 enum Unreadable {
@@ -322,29 +358,29 @@ fn is_writable_by_others(_: &Metadata) -> bool {
     false
 }
 
-fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
+fn parse(text: &str) -> Result<Entries, String> {
     let text = hide_dollars(text);
+    let is_skipped: Vec<bool> = text.lines().map(is_blank_or_comment).collect();
     let lines_read = Cell::new(0);
     let mut entries = dotenvy::from_read_iter(Lines {
         rest: text.as_bytes(),
         count: &lines_read,
     });
     let mut variables = HashMap::new();
+    let mut empty_lines = HashMap::new();
     let mut room = FILE_LIMIT;
     loop {
         let before = lines_read.get();
-        let at_line = |problem: &str| {
-            // The parser has silently skipped the blank lines and comments before the entry.
-            let passed_over = text
-                .lines()
-                .skip(before)
-                .take_while(|line| is_blank_or_comment(line))
-                .count();
-            format!("line {} {problem}", before + passed_over + 1)
-        };
         let Some(entry) = entries.next() else {
-            return Ok(variables);
+            return Ok(Entries {
+                variables,
+                empty_lines,
+            });
         };
+        // The parser has silently skipped the blank lines and comments before the entry.
+        let skipped = is_skipped.iter().skip(before).take_while(|line| **line);
+        let line = before + skipped.count() + 1;
+        let at_line = |problem: &str| format!("line {line} {problem}");
         // dotenvy's own message quotes the line, and with it the secret.
         let (name, value) = entry.map_err(|_| {
             at_line(
@@ -358,11 +394,21 @@ fn parse(text: &str) -> Result<HashMap<String, Secret>, String> {
                     "has a $ that names no variable from an earlier line of the file (the environment is not searched). \
                      Put a value with $ in single quotes"
                 }
+                Unexpandable::MoreThanAName => {
+                    "has a ${...} with more than a name in it, such as a shell's ${NAME:-DEFAULT}, which is not supported. \
+                     Write the value itself, and put a value with $ in single quotes"
+                }
                 Unexpandable::TooLong => "makes the file larger than 64 KiB when its variables are expanded",
             })
         })?;
         room -= value.len();
-        variables.entry(name).or_insert_with(|| Secret::from(value));
+        // The first of two entries counts.
+        if let Entry::Vacant(vacant) = variables.entry(name) {
+            if value.trim().is_empty() {
+                empty_lines.insert(vacant.key().clone(), line);
+            }
+            vacant.insert(Secret::from(value));
+        }
     }
 }
 

@@ -25,6 +25,8 @@ const QUOTED: &str = HIDDEN;
 pub(super) enum Unexpandable {
     /// A `$` is followed by no name, or by one that no earlier line defines.
     UnknownName,
+    /// A `${...}` has more than a name in it, such as a shell's `${NAME:-DEFAULT}`.
+    MoreThanAName,
     /// The value is longer than the limit.
     TooLong,
 }
@@ -55,11 +57,23 @@ pub(super) fn expand(
     push(pieces.next().unwrap_or_default())?;
     for piece in pieces {
         let (name, rest) = split_name(piece).ok_or(Unexpandable::UnknownName)?;
-        let variable = variables.get(name).ok_or(Unexpandable::UnknownName)?;
+        let variable = variables.get(name).ok_or_else(|| unknown(name))?;
         push(variable.expose())?;
         push(rest)?;
     }
     Ok(expanded)
+}
+
+fn unknown(name: &str) -> Unexpandable {
+    if name.chars().all(is_in_name) {
+        Unexpandable::UnknownName
+    } else {
+        Unexpandable::MoreThanAName
+    }
+}
+
+fn is_in_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 /// Splits `NAME...` or `{NAME}...` after the name.
@@ -68,7 +82,7 @@ fn split_name(text: &str) -> Option<(&str, &str)> {
         return braced.split_once('}');
     }
     let end = text
-        .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+        .find(|character: char| !is_in_name(character))
         .unwrap_or(text.len());
     Some(text.split_at(end))
 }

@@ -73,6 +73,10 @@ impl fmt::Display for Refusal {
 }
 
 pub(super) fn parse(value: &str, plain_http: PlainHttp) -> Result<Url, Refusal> {
+    // Docker's --env-file keeps the quotes that a shell would take away.
+    if value.starts_with(['"', '\'']) {
+        return Err(refused("it is in quotes. Remove them"));
+    }
     // The parser would drop some of these characters and percent-encode others, but nobody means to
     // write them.
     if value

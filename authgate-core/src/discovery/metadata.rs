@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::Issuer;
-use crate::config::{PlainHttp, check_url};
+use crate::config::{ClientAuthentication, PlainHttp, check_url};
 use crate::http::string;
 use crate::text;
 
@@ -49,6 +49,13 @@ impl Metadata {
     ) -> Result<(), String> {
         let named = string(document, "issuer")
             .ok_or("the document names no issuer, so it is none of OpenID Connect discovery")?;
+        if !issuer.matches(named) && named.contains("{tenantid}") {
+            return Err(format!(
+                "the document is for every tenant ({}). Put your tenant's ID into the URL, in place of common or \
+                 organizations",
+                text::excerpt(named, 200),
+            ));
+        }
         if !issuer.matches(named) {
             return Err(format!(
                 "the document is for the issuer {}, not for {}",
@@ -132,15 +139,6 @@ impl Metadata {
             ClientAuthentication::Basic
         }
     }
-}
-
-/// How a confidential client sends its secret (RFC 6749 section 2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuthentication {
-    /// `client_id` and `client_secret` in the form: `client_secret_post`.
-    Body,
-    /// An `Authorization: Basic` header, form-encoded: `client_secret_basic`.
-    Basic,
 }
 
 /// The addresses of a server's endpoints, from [`Metadata::to_endpoints`] or set by hand.

@@ -119,8 +119,11 @@ pub async fn run_auth_code_flow(
     prompt: &dyn Prompt,
 ) -> Result<(Token, OutcomePage)> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
-    let mut server =
-        CallbackServer::start(&options.redirect_uri, expected_response(client, &request)).await?;
+    let mut server = CallbackServer::start(
+        &options.redirect_uri,
+        expected_response(client, &request, scopes, options),
+    )
+    .await?;
     let AuthorizationResponse {
         code,
         page,
@@ -149,12 +152,19 @@ pub async fn run_auth_code_flow(
     }
 }
 
-fn expected_response(client: &OAuthClient, request: &AuthorizationRequest) -> ExpectedResponse {
+fn expected_response(
+    client: &OAuthClient,
+    request: &AuthorizationRequest,
+    scopes: &[String],
+    options: &AuthCodeOptions,
+) -> ExpectedResponse {
     let endpoints = client.endpoints();
     ExpectedResponse {
         state: request.state.clone(),
         issuer: endpoints.issuer.clone(),
         issuer_required: endpoints.authorization_response_iss_parameter_supported,
+        redirect_uri: options.redirect_uri.to_string(),
+        scope: scopes.join(" "),
     }
 }
 
@@ -188,9 +198,9 @@ async fn wait(
         tokio::select! {
             request = server.next_request() => match request {
                 CallbackRequest::Response(response) => return Ok(response),
-                CallbackRequest::WrongState => prompt.notice(&Notice::new(
-                    "Ignored a request to the callback address that was not part of this login",
-                )),
+                CallbackRequest::NearMiss(near_miss) => {
+                    prompt.notice(&near_miss.notice(&options.redirect_uri));
+                }
             },
             result = &mut opening, if !opened => {
                 opened = true;

@@ -18,6 +18,10 @@ pub(super) struct ExpectedResponse {
     pub(super) issuer: Option<Issuer>,
     /// Whether the server has promised to name its issuer (RFC 9207 section 3).
     pub(super) issuer_required: bool,
+    /// The redirect URI of the request, which an error names.
+    pub(super) redirect_uri: String,
+    /// The scopes of the request, which an error names.
+    pub(super) scope: String,
 }
 
 impl ExpectedResponse {
@@ -49,7 +53,7 @@ impl ExpectedResponse {
                         Ok(Secret::from(*code))
                     }
                     ([], [error]) if !error.is_empty() && descriptions.len() <= 1 => {
-                        Err(authorization_error(error, descriptions.first().copied()))
+                        Err(self.refusal(error, descriptions.first().copied()))
                     }
                     ([_], []) => unusable("an empty or malformed code"),
                     ([], []) => unusable("neither a code nor an error"),
@@ -75,18 +79,25 @@ impl ExpectedResponse {
             _ => unusable("more than one iss parameter"),
         }
     }
-}
 
-fn authorization_error(code: &str, description: Option<&str>) -> Error {
-    let description = description
-        .filter(|text| !text.is_empty())
-        .map(|description| text::excerpt(description, text::EXPLANATION_LENGTH));
-    match code {
-        "access_denied" => Error::Denied { description },
-        code => Error::LoginRefused {
-            code: text::excerpt(code, 100),
-            description,
-        },
+    fn refusal(&self, code: &str, description: Option<&str>) -> Error {
+        let explanation = text::explanation(code, description, Some(&self.scope));
+        match code {
+            "access_denied" => Error::Denied {
+                description: explanation,
+            },
+            code => Error::LoginRefused {
+                code: text::excerpt(code, 100),
+                // AuthGate's "invalid redirect_uri" does not say which one it got.
+                description: explanation.map(|text| {
+                    if text.contains("redirect") && !text.contains(&self.redirect_uri) {
+                        format!("{text}: {}", self.redirect_uri)
+                    } else {
+                        text
+                    }
+                }),
+            },
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::body::read_whole_body;
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
-use crate::text::{self, EXPLANATION_LENGTH};
+use crate::text;
 
 /// How many characters of an unreadable body we show.
 const EXCERPT_LENGTH: usize = 200;
@@ -43,7 +43,7 @@ const KNOWN_CODES: [&str; 16] = [
     "unsupported_token_type",
 ];
 
-/// An answer with status 200.
+/// An answer with status 200 or 201.
 pub(crate) struct Answer {
     operation: &'static str,
     url: String,
@@ -54,9 +54,9 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a response; every status but 200 becomes the error that it means. The error shows
-    /// nothing of an answer that contains one of the `sent` secrets, because a careless server echoes
-    /// them.
+    /// Reads a response; every status but 200 and 201 becomes the error that it means. The error
+    /// shows nothing of an answer that contains one of the `sent` secrets, because a careless server
+    /// echoes them.
     pub(super) async fn read(
         operation: &'static str,
         url: &Url,
@@ -106,29 +106,38 @@ impl Answer {
             object
                 .as_ref()?
                 .get(name)
-                .filter(|value| !value.is_null() && *value != "")
+                .filter(|value| !is_nothing(value))
         };
         // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error") {
             let description = member("error_description").map(written);
-            let error = self.oauth_error(&written(code), description);
+            let error = self.oauth_error(&written(code), description.as_deref());
             return Some(match member("interval").and_then(seconds) {
                 Some(interval) => slowed_down(error, interval),
                 None => error,
             });
         }
         if let Some((code, description)) = self.bearer_challenge() {
-            return Some(self.oauth_error(&code, description));
+            return Some(self.oauth_error(&code, description.as_deref()));
         }
-        match self.status {
-            StatusCode::OK => None,
-            StatusCode::NOT_FOUND => {
+        // Okta writes the code for an unknown client into a member of its own format.
+        let other_code = member("errorCode").and_then(Value::as_str);
+        if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
+            let description = member("errorSummary").map(written);
+            return Some(self.oauth_error(code, description.as_deref()));
+        }
+        match (self.status, object) {
+            // Some servers answer 201, because they have created a token.
+            (StatusCode::OK | StatusCode::CREATED, _) => None,
+            (StatusCode::NOT_FOUND, None) => {
                 Some(self.wrong_server("there is nothing at this address".to_owned()))
             }
-            _ if object.is_some() => {
-                Some(self.unexpected("which is not an OAuth answer".to_owned()))
-            }
-            _ => Some(self.not_an_object()),
+            (StatusCode::NOT_FOUND, Some(_)) => Some(self.wrong_server(format!(
+                "there is nothing at this address ({})",
+                self.content()
+            ))),
+            (_, Some(_)) => Some(self.unreadable("which is not an OAuth answer")),
+            (_, None) => Some(self.not_an_object()),
         }
     }
 
@@ -197,8 +206,13 @@ impl Answer {
 
     /// Builds an error that also shows what arrived instead.
     fn unreadable(&self, reason: &str) -> Error {
+        self.unexpected(format!("{reason} ({})", self.content()))
+    }
+
+    /// Returns the content type and the beginning of the body, as far as they may be shown.
+    fn content(&self) -> String {
         if self.repeats_a_secret() {
-            return self.unexpected(format!("{reason} ({NOT_SHOWN})"));
+            return NOT_SHOWN.to_owned();
         }
         let content_type = match self.header(&CONTENT_TYPE) {
             Some(content_type) => text::excerpt(content_type, 100),
@@ -217,7 +231,7 @@ impl Answer {
                 text::excerpt(body, EXCERPT_LENGTH)
             ),
         };
-        self.unexpected(format!("{reason} ({content_type}; {body})"))
+        format!("{content_type}; {body}")
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
@@ -234,14 +248,16 @@ impl Answer {
         }
     }
 
-    fn oauth_error(&self, code: &str, description: Option<String>) -> Error {
+    fn oauth_error(&self, code: &str, description: Option<&str>) -> Error {
         let (code, description) = if self.repeats_a_secret() {
             let known = KNOWN_CODES.into_iter().find(|known| *known == code);
             let code = known.unwrap_or("[not shown]").to_owned();
             (code, Some(NOT_SHOWN.to_owned()))
         } else {
-            let description = description.map(|text| text::excerpt(&text, EXPLANATION_LENGTH));
-            (text::excerpt(code, 100), description)
+            (
+                text::excerpt(code, 100),
+                text::explanation(code, description, self.sent.scope()),
+            )
         };
         Error::OAuth {
             operation: self.operation,
@@ -251,6 +267,19 @@ impl Answer {
             description,
             retry_after: retry_after(self.status, &self.headers),
         }
+    }
+}
+
+/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
+/// with a token.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(is_set) => !is_set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(members) => members.is_empty(),
     }
 }
 

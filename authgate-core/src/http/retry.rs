@@ -32,7 +32,11 @@ pub(crate) enum Retry {
 }
 
 impl Retry {
-    pub(super) async fn run<T, F>(self, attempt: impl Fn() -> F) -> Result<T>
+    pub(super) async fn run<T, F>(
+        self,
+        operation: &'static str,
+        attempt: impl Fn() -> F,
+    ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -46,6 +50,13 @@ impl Retry {
             failures += 1;
             match self.pause(&error, failures) {
                 Some(pause) if started.elapsed() + pause <= PATIENCE => {
+                    tracing::debug!(
+                        operation,
+                        attempt = failures + 1,
+                        wait = pause.as_secs_f64(),
+                        %error,
+                        "the request failed; sending it again after a pause"
+                    );
                     tokio::time::sleep(pause).await;
                 }
                 _ => return Err(error),
@@ -81,7 +92,8 @@ impl Retry {
             (Self::OnlyUnsent, Error::Transport { failure, .. }) => {
                 failure.is_before_sending() && !failure.is_lasting()
             }
-            (Self::Idempotent, error) => matches!(error.status(), Some(429 | 502..=504)),
+            // 408: the server closes an idle connection just as we use it (RFC 9110 section 15.5.9).
+            (Self::Idempotent, error) => matches!(error.status(), Some(408 | 429 | 502..=504)),
             (Self::OnlyUnsent | Self::Never, _) => false,
         }
     }
@@ -148,7 +160,7 @@ mod tests {
     async fn attempts(retry: Retry, error: &Error) -> u32 {
         let attempts = Cell::new(0);
         let outcome: Result<()> = retry
-            .run(async || {
+            .run("a test", async || {
                 attempts.set(attempts.get() + 1);
                 Err(error.clone())
             })
@@ -170,6 +182,7 @@ mod tests {
             (lost(Certificate), 1, 1),
             (lost(AnswerTimedOut), 1, 3),
             (lost(Broken), 1, 3),
+            (answered(408), 1, 3),
             (answered(503), 1, 3),
             (answered(500), 1, 1),
             (answered(429), 1, 2),

@@ -43,6 +43,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone)]
 pub(super) struct SentSecrets {
     secrets: Vec<Secret>,
+    /// The scopes that the request asks for. They are no secret, and an error names them.
+    scope: Option<String>,
     is_form: bool,
 }
 
@@ -73,10 +75,17 @@ impl SentSecrets {
             .flat_map(|secret| without_escapes(secret))
             .collect();
         secrets.extend(decoded);
+        let scope = parse(form).find(|(name, _)| name == "scope");
         Self {
             secrets: secrets.iter().map(|secret| comparable(secret)).collect(),
+            scope: scope.map(|(_, scope)| scope.into_owned()),
             is_form: !form.is_empty(),
         }
+    }
+
+    /// Returns the scopes that the request asks for.
+    pub(super) fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
     }
 
     /// Returns whether anybody could have sent this request, so that its answer is public. A form

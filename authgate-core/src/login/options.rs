@@ -7,7 +7,8 @@ use std::time::Duration;
 use url::{Origin, Url};
 
 use super::FlowMode;
-use crate::config::PlainHttp;
+use crate::client::ExtraParameters;
+use crate::config::{ClientAuthentication, PlainHttp};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::flow::{Browser, InFlight, Platform, Prompt, RedirectUri, StandardError};
@@ -15,6 +16,9 @@ use crate::http::HttpClient;
 use crate::secret::Secret;
 use crate::store::{FallbackStore, KeyringStore, StoredLogin};
 use crate::text;
+
+/// A token should last for the run.
+const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(30);
 
 /// The options of a login. Everything but the server and the client has a default.
 ///
@@ -35,13 +39,16 @@ pub struct LoginOptions {
     pub(super) authgate_url: String,
     pub(super) client_id: String,
     pub(super) client_secret: Option<Secret>,
+    pub(super) client_authentication: Option<ClientAuthentication>,
     pub(super) scopes: Vec<String>,
+    pub(super) parameters: ExtraParameters,
     pub(super) flow_mode: FlowMode,
     pub(super) redirect_uri: RedirectUri,
     pub(super) http: HttpClient,
     pub(super) in_flight: InFlight,
     pub(super) platform: Arc<Platform>,
     pub(super) prompt: Arc<dyn Prompt>,
+    pub(super) min_validity: Duration,
     pub(super) check_limit: Option<Duration>,
     pub(super) trusted_origins: Vec<Origin>,
     pub(super) replaces_other_login: bool,
@@ -57,13 +64,16 @@ impl LoginOptions {
             authgate_url: authgate_url.into(),
             client_id: client_id.into(),
             client_secret: None,
+            client_authentication: None,
             scopes: Vec::new(),
+            parameters: ExtraParameters::default(),
             flow_mode: FlowMode::default(),
             redirect_uri: RedirectUri::default(),
             http: HttpClient::default(),
             in_flight: InFlight::default(),
             platform: Arc::new(Platform::current()),
             prompt: Arc::new(StandardError),
+            min_validity: DEFAULT_MIN_VALIDITY,
             check_limit: None,
             trusted_origins: Vec::new(),
             replaces_other_login: false,
@@ -81,12 +91,41 @@ impl LoginOptions {
         }
     }
 
+    /// Sets how the client sends its secret. Default: as discovery says.
+    pub fn client_authentication(self, method: impl Into<Option<ClientAuthentication>>) -> Self {
+        Self {
+            client_authentication: method.into(),
+            ..self
+        }
+    }
+
     /// Sets the scopes to request. Default: none, which leaves the choice to the server.
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self {
             scopes: scopes.into_iter().map(Into::into).collect(),
             ..self
         }
+    }
+
+    /// Adds a parameter to the authorization URL, the device authorization request, each token request
+    /// and each refresh. The same name may be added again.
+    ///
+    /// ```
+    /// use authgate_core::LoginOptions;
+    ///
+    /// let options = LoginOptions::new("https://auth.example.com", "desktop")
+    ///     .parameter("audience", "https://api.example.com");
+    /// ```
+    ///
+    /// Auth0 wants `audience`, the API that the token is for. RFC 8707 names it `resource` and allows
+    /// several. AuthGate adds the claims in `extra_claims`, a JSON object, to its tokens.
+    ///
+    /// A stored login that was made without this parameter and value is not used. For a name that the
+    /// requests set themselves, such as `scope`, the login fails with
+    /// [`Error::Other`](crate::Error::Other).
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.add(name, value);
+        self
     }
 
     /// Sets which flow logs the person in. Default: [`FlowMode::Auto`].
@@ -126,6 +165,16 @@ impl LoginOptions {
     pub fn replace_other_login(self, replaces_other_login: bool) -> Self {
         Self {
             replaces_other_login,
+            ..self
+        }
+    }
+
+    /// Sets how long a stored token must still be valid. One that has less left is refreshed once. If
+    /// the server's tokens do not live that long, the new token is used all the same, with what it has
+    /// left. So is the stored one, while it is valid, if it cannot be refreshed. Default: 30 s.
+    pub fn min_validity(self, min_validity: Duration) -> Self {
+        Self {
+            min_validity,
             ..self
         }
     }

@@ -61,6 +61,7 @@ impl Login {
             }
             // Another process has refreshed first, or the person has logged in again.
             if current.token.access_token != stale.access_token && is_valid(&current.token) {
+                tracing::debug!("another process has refreshed the stored login");
                 return Ok(Refresh::Found(current.token));
             }
             if current.token.refresh_token.is_none() {

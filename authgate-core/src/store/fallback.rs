@@ -142,11 +142,12 @@ impl FallbackStore {
         logins
     }
 
-    /// Finds every login of the client for a logout. A store that cannot be read may have one too.
+    /// Finds every login of the client for a logout, and deletes records that belong to none. A store
+    /// that cannot be read may have a login too.
     ///
     /// A session without a keyring (SSH, a container) is normal where a login is in the file. Where
     /// there is none, the person may have logged in from the desktop.
-    pub fn find_all(&self) -> FoundLogins {
+    pub fn find_all(&self, guard: &LoginGuard) -> FoundLogins {
         let mut logins = FoundLogins {
             stored: Vec::from_iter(self.unsaved_login()),
             unread: Vec::from_iter(self.missing.clone()),
@@ -158,8 +159,13 @@ impl FallbackStore {
                 tokens,
                 set_aside,
                 unread,
+                has_orphan,
                 no_store,
             } = store.find_all(&self.client_id);
+            if has_orphan {
+                // Nobody is logged in with a record, so a logout does not fail because of it.
+                let _ = store.put(&self.client_id, None, None, guard);
+            }
             for token in tokens {
                 add(&mut logins.stored, index, token);
             }
@@ -235,6 +241,8 @@ impl FallbackStore {
         new.scope = new.scope.or_else(|| old.token.scope.clone());
         new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
         new.requested_scope.clone_from(&old.token.requested_scope);
+        new.requested_parameters
+            .clone_from(&old.token.requested_parameters);
         new.logged_in_at = old.token.logged_in_at;
 
         let mut is_saved = false;
@@ -356,7 +364,10 @@ impl FallbackStore {
                     self.warn_if_unlocked(guard);
                     return Some(index);
                 }
-                Err(error) => failures.push(error),
+                Err(error) => {
+                    tracing::debug!(%error, "a store did not accept the login");
+                    failures.push(error);
+                }
             }
         }
         let reasons: Vec<String> = failures

@@ -44,7 +44,11 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
         issuer: unverified_claim(&access_token, "iss").or_else(|| record.string("issuer")),
         scope: from_either("scope"),
         id_token: from_either("id_token").map(Secret::from),
-        requested_scope: record.string("requested_scope"),
+        // Empty if the login requested no scopes; missing if another client saved it.
+        requested_scope: record
+            .get("requested_scope")
+            .and_then(|scope| serde_json::from_str(scope).ok()),
+        requested_parameters: record.string("requested_parameters"),
         logged_in_at: record.get("logged_in_at").and_then(time),
         access_token,
     })
@@ -117,6 +121,10 @@ pub(super) fn write_record(token: &StoredToken) -> Option<Zeroizing<String>> {
         ("issuer", token.issuer.as_deref()),
         ("scope", token.scope.as_deref()),
         ("requested_scope", token.requested_scope.as_deref()),
+        (
+            "requested_parameters",
+            token.requested_parameters.as_deref(),
+        ),
         ("id_token", token.id_token.as_ref().map(Secret::expose)),
     ];
     let mut members = vec![(

@@ -19,7 +19,6 @@ impl TokenSourceBuilder {
         let grant = ClientCredentials {
             client,
             scopes: Vec::new(),
-            parameters: Vec::new(),
         };
         Self {
             grant,
@@ -34,10 +33,14 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Adds a parameter to each token request, such as Auth0's `audience`.
+    /// Adds a parameter to each token request, such as `resource` (RFC 8707) or Auth0's `audience`, which
+    /// name the API that the token is for. The same name may be added again.
+    ///
+    /// A name that the request sets itself, such as `scope`, makes each request fail with
+    /// [`Error::Other`](crate::Error::Other).
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.grant.parameters.push((name.into(), value.into()));
+        self.grant.client = self.grant.client.with_parameter(name, value);
         self
     }
 

@@ -15,7 +15,6 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 pub(super) struct ClientCredentials {
     pub(super) client: OAuthClient,
     pub(super) scopes: Vec<String>,
-    pub(super) parameters: Vec<(String, String)>,
 }
 
 impl NextToken for ClientCredentials {
@@ -23,7 +22,7 @@ impl NextToken for ClientCredentials {
         Box::pin(async move {
             let mut token = self
                 .client
-                .client_credentials_with(&self.scopes, &self.parameters, retry)
+                .client_credentials_with(&self.scopes, retry)
                 .await?;
             let missing = token.missing_scopes(&self.scopes);
             if !missing.is_empty() {
@@ -38,7 +37,6 @@ impl NextToken for ClientCredentials {
     }
 }
 
-/// Without the values of the parameters, which may be secrets.
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

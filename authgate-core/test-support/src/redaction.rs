@@ -23,6 +23,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "[time]",
         ),
         (r": \d+ s apart", ": [seconds] s apart"),
+        (r"\bwait=[\d.]+", "wait=[seconds]"),
         (
             r#"((?:Expires In|TokenInfo Exp|"expires_in"|"exp")"?: )\d+"#,
             "$1[seconds]",

@@ -7,10 +7,13 @@
     reason = "a test ends where something is not as it must be"
 )]
 
+mod events; // what an operator sees of tokens and retries
 mod log;
 mod secrecy; // a service's requests and errors
 #[cfg(feature = "login")]
 mod secrecy_login; // a person's login
+#[cfg(unix)]
+mod secrecy_tls; // certificates and encrypted requests
 #[allow(dead_code, reason = "the other binary uses the rest")]
 #[path = "../it/support/mod.rs"]
 mod support;

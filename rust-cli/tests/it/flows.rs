@@ -1,6 +1,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
+use authgate_core::reqwest::Url;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times, grant_type};
 use authgate_test_support::browser::{authorization_url, redirect_uri};
 use authgate_test_support::{Home, http, until};
@@ -200,6 +201,31 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     by_name.says("no browser can be opened here").await;
     approve(&server, &url).await;
     assert_eq!(by_name.end().await.status, Some(0));
+}
+
+#[tokio::test]
+async fn a_redirect_uri_that_is_not_registered_is_named_with_the_ways_out() {
+    let (server, home) = (server().await, Home::new());
+    let mut said = String::new();
+    for refusal in [
+        "error=invalid_request&error_description=invalid+redirect_uri",
+        "error=unauthorized_client&error_description=unauthorized_client",
+        "error=invalid_scope&error_description=invalid_scope",
+    ] {
+        let (run, url, port) = waiting_browser_login(&home, &server).await;
+        let url = Url::parse(&url).unwrap();
+        let (_, state) = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+        let callback = format!("http://127.0.0.1:{}/callback", port.number());
+        http::get(&format!("{callback}?{refusal}&state={state}")).await;
+        let ended = run.end().await;
+        ended.fails_with(1, &[]);
+        said = said + ended.said().lines().last().unwrap() + "\n";
+    }
+    assert_snapshot!(said, @"
+    error: the server refused the login: invalid_request (invalid redirect_uri: http://127.0.0.1:[port]/callback). Register exactly this redirect URI for the client, name the registered one with --redirect-uri, or log in with --flow device
+    error: the server refused the login: unauthorized_client. Allow the client the authorization code grant in its registration, and check the client ID. It comes from CLIENT_ID
+    error: the server refused the login: invalid_scope (asked for profile email). Request only scopes that the server knows and grants to this client
+    ");
 }
 
 #[tokio::test]

@@ -10,11 +10,14 @@
 mod concurrency; // several runs at once: one refreshes, the others use its token
 #[cfg(unix)]
 mod crash; // a run that is killed: it leaves a whole file, and no later run waits for it
+mod flags; // each flag, in --help and the README
 mod flows; // a login by each flow, and which flow is chosen
 mod logout; // `--logout`
 #[cfg(unix)]
 mod logout_unread; // `--logout` where a login is, or may be, that cannot be read
 mod output; // what the program prints
+#[cfg(unix)]
+mod recipes; // the README's recipes over `--print-access-token`
 #[cfg(unix)]
 mod saving; // how a token is saved, and what a run does if it cannot be saved
 #[cfg(target_os = "linux")]

@@ -320,6 +320,13 @@ async fn help_and_version_are_data() {
               How to log in: with a browser, with a device code, or (auto) with a browser if one can be
               opened here [variable: AUTHGATE_FLOW] [default: auto]
 
+          --scope <SCOPES>
+              The scopes to request, separated by blanks [variable: SCOPE] [default: "profile email"]
+
+          --parameter <NAME=VALUE>
+              Add a parameter to each request of the login, such as Auth0's audience=URL, resource=URL
+              (RFC 8707) or AuthGate's extra_claims=JSON; may be given several times
+
           --redirect-uri <URI>
               Where the browser comes back to, exactly as it is registered for the client [variable:
               AUTHGATE_REDIRECT_URI] [default: http://127.0.0.1:8088/callback]
@@ -338,6 +345,9 @@ async fn help_and_version_are_data() {
 
           --logout
               Revoke the login at the server and delete it here
+
+          --min-validity <SECONDS>
+              Refresh the token first if it is valid for less than this [default: 30]
 
           --json
               Print the result as JSON
@@ -399,6 +409,9 @@ async fn a_token_that_is_printed_to_a_closed_output_is_an_error() {
         let run = run(&home, &server).arg("--print-access-token");
         let ended = run.under("sh", &["-c", &script]).end().await;
         assert_eq!(ended.status, Some(status), "{output}: {ended:?}");
+        if output == ">&-" {
+            assert_eq!(server.requests().len(), 0, "nothing is asked");
+        }
         if status == 1 {
             ended.says(&["error: cannot "]);
         }

@@ -1,5 +1,5 @@
 use authgate_dev_server::Endpoint;
-use authgate_test_support::{Home, Run};
+use authgate_test_support::{Home, Run, python};
 use insta::assert_snapshot;
 
 use crate::support::{PROGRAM, logged_in, run, run_without_flow, server};
@@ -210,10 +210,167 @@ async fn a_client_secret_is_sent_with_each_post() {
 }
 
 #[tokio::test]
+async fn the_secret_is_sent_as_the_variable_says() {
+    let (server, home) = (server().await, Home::new());
+    let ended = run(&home, &server)
+        .as_service_of(&server)
+        .with("AUTHGATE_CLIENT_AUTHENTICATION", "basic")
+        .approved_at(&server)
+        .await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    for request in server
+        .requests()
+        .iter()
+        .filter(|request| request.method == "POST" && request.path.starts_with("/oauth"))
+    {
+        let basic = request.header("authorization").unwrap();
+        assert!(basic.starts_with("Basic "), "{}", request.path);
+        assert_eq!(request.parameter("client_secret"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_an_error_that_names_its_variable() {
     let (server, home) = (server().await, Home::new());
     let run = run(&home, &server)
         .as_service_of(&server)
         .with("CLIENT_SECRET", "canary");
-    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(run.end().await.failure(1), @"error: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+}
+
+#[tokio::test]
+async fn the_scopes_come_from_the_flag_the_variable_or_the_default() {
+    let (server, home) = (server().await, Home::new());
+    let requested = |run: Run| async {
+        server.forget_requests();
+        let ended = run.approved_at(&server).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        let asked = server.requests_at(Endpoint::DeviceAuthorization);
+        let scope = asked[0].parameter("scope").map(str::to_owned);
+        (scope, ended.notices())
+    };
+    let by_flag = run(&home, &server).with("SCOPE", "email");
+    let (scope, _) = requested(by_flag.arg("--scope").arg(" profile ")).await;
+    assert_eq!(scope.as_deref(), Some("profile"));
+
+    // The same scope needs no login, another one does.
+    server.forget_requests();
+    let ended = run(&home, &server).with("SCOPE", "profile").end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
+    home.place(".env", "SCOPE='read profile'\n");
+    let (scope, said) = requested(run(&home, &server)).await;
+    assert_eq!(scope.as_deref(), Some("read profile"));
+    assert_snapshot!(said, @"
+    The stored login was made without the scope read. Please log in again.
+    [prompt]
+    ");
+    home.place(".env", "");
+    let (scope, said) = requested(run(&home, &server)).await;
+    assert_eq!(scope.as_deref(), Some("profile email"));
+    assert_snapshot!(said, @"
+    The stored login was made without the scope email. Please log in again.
+    [prompt]
+    ");
+}
+
+#[tokio::test]
+async fn the_scopes_that_another_clients_token_lacks_are_named() {
+    for flag in ["--json", "--print-access-token"] {
+        let (server, home) = logged_in(600).await;
+        let run = run(&home, &server).args("--scope").arg("profile read");
+        let ended = run.arg(flag).end().await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert_eq!(ended.stderr, "The server did not grant: read.\n");
+        assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Python with go-authgate: run with --include-ignored"]
+async fn a_login_of_the_python_sdk_is_used_and_what_it_lacks_is_named() {
+    let (server, home) = (server().await, Home::new());
+    let client = server.public_client();
+    let tokens = server.issue_tokens(client, "profile");
+    let refresh_token = tokens.refresh_token.unwrap();
+    let script = "file, client, access, refresh = sys.argv[1:]
+token_file_store(file).save(client, StoredToken(access, refresh, 'Bearer', 4000000000.0, client))";
+    let file = home.file("");
+    let file = file.to_str().unwrap();
+    python::run(
+        script,
+        &[file, &client.id, &tokens.access_token, &refresh_token],
+    );
+
+    let ended = run(&home, &server).end().await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_snapshot!(ended.said(), @"The server did not grant: email.");
+    assert_eq!(ended.value("TokenInfo Scope"), "profile");
+    assert_eq!(server.count(Endpoint::DeviceAuthorization), 0);
+}
+
+#[tokio::test]
+async fn extra_parameters_are_sent_with_the_login_and_its_refreshes() {
+    let (server, home) = (server().await, Home::new());
+    let run_for_api = || {
+        run(&home, &server)
+            .args("--parameter audience=https://api.example.com --parameter resource=urn:a")
+            .args("--parameter resource=urn:b --parameter")
+            .arg(r#"extra_claims={"team": "a=b"}"#)
+    };
+    assert_eq!(run_for_api().approved_at(&server).await.status, Some(0));
+    let refreshed = run_for_api().args("--min-validity 99999").end().await;
+    assert_eq!((refreshed.status, refreshed.stderr.as_str()), (Some(0), ""));
+
+    let posts = server.requests();
+    let posts = posts.iter().filter(|request| request.method == "POST");
+    let mut grants = Vec::new();
+    for request in posts {
+        let is_added = |name: &str| ["audience", "resource", "extra_claims"].contains(&name);
+        let added: Vec<_> = request
+            .form
+            .iter()
+            .filter(|(name, _)| is_added(name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(
+            added,
+            [
+                "audience=https://api.example.com",
+                "resource=urn:a",
+                "resource=urn:b",
+                r#"extra_claims={"team": "a=b"}"#
+            ]
+        );
+        grants.push(request.parameter("grant_type").unwrap_or("").to_owned());
+    }
+    assert_eq!(grants.first().map(String::as_str), Some(""));
+    assert_eq!(grants.last().map(String::as_str), Some("refresh_token"));
+
+    // A login for another API is not used.
+    let other = run(&home, &server).args("--parameter audience=other");
+    let other = other.approved_at(&server).await;
+    assert_snapshot!(other.notices(), @"
+    The stored login was made without this audience. Please log in again.
+    [prompt]
+    ");
+}
+
+#[tokio::test]
+async fn a_parameter_that_cannot_be_added_is_wrong_usage() {
+    let (server, home) = (server().await, Home::new());
+    let mut table = String::new();
+    for parameter in ["audience", "=a", "client_id=canary", "scope=canary"] {
+        let run = run(&home, &server).arg("--parameter").arg(parameter);
+        let ended = run.end().await;
+        assert_eq!(ended.status, Some(2), "{ended:?}");
+        table = table + ended.said().split("\n\n").next().unwrap() + "\n";
+    }
+    assert_snapshot!(table, @"
+    error: invalid value 'audience' for '--parameter <NAME=VALUE>': the parameter audience has no value. Write it as NAME=VALUE
+    error: invalid value '=a' for '--parameter <NAME=VALUE>': a parameter has no name
+    error: invalid value 'client_id=canary' for '--parameter <NAME=VALUE>': the parameter client_id is set by the request itself, so it cannot be added
+    error: invalid value 'scope=canary' for '--parameter <NAME=VALUE>': the parameter scope is set by the request itself, so it cannot be added
+    ");
+    assert_eq!(server.requests().len(), 0);
 }

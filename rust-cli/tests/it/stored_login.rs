@@ -403,3 +403,16 @@ async fn userinfo_about_another_person_is_an_error() {
         "the login stays"
     );
 }
+
+#[tokio::test]
+async fn a_token_with_less_left_than_wanted_is_refreshed_once() {
+    for (seconds, expected) in [("300", 0), ("900", 1), ("99999", 1)] {
+        let (server, home) = logged_in(600).await;
+        let run = run(&home, &server).args("--print-access-token --min-validity");
+        let ended = run.arg(seconds).end().await;
+        let token = stored(&home, &server).access_token;
+        assert_eq!((ended.status, ended.stdout.trim_end()), (Some(0), &*token));
+        assert_eq!(ended.stderr, "");
+        assert_eq!(refreshes(&server), expected, "{seconds}");
+    }
+}

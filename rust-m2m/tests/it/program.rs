@@ -86,6 +86,17 @@ async fn scopes_not_granted_are_noted_on_standard_error() {
 }
 
 #[tokio::test]
+async fn scope_requests_other_scopes() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    let run = service(&home, &server).with("SCOPE", " read  profile");
+    let fault = Fault::set_member("scope", "profile");
+    server.inject(Endpoint::Token, fault, Times::Once);
+    assert_snapshot!(run.end().await.said(), @"note: the server did not grant: read");
+    let asked = &server.requests_at(Endpoint::Token)[0];
+    assert_eq!(asked.parameter("scope"), Some("read profile"));
+}
+
+#[tokio::test]
 async fn each_status_is_printed_and_only_2xx_exits_with_0() {
     for status in [204, 301, 403, 404, 500] {
         let ended = answered_with(Fault::body(status, "text/plain", "")).await;
@@ -255,8 +266,91 @@ async fn a_wrong_secret_fails_with_a_hint() {
         .end()
         .await;
     ended.fails_with(1, &[]);
-    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
     assert_eq!(server.count(Endpoint::Token), 1);
+}
+
+#[tokio::test]
+async fn the_secret_is_sent_as_the_variable_says() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    let mut ways = Vec::new();
+    for way in ["", "post", "basic"] {
+        server.forget_requests();
+        let ended = service(&home, &server)
+            .with("AUTHGATE_CLIENT_AUTHENTICATION", way)
+            .end()
+            .await;
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+        let request = &server.requests_at(Endpoint::Token)[0];
+        let in_header = request.header("authorization").is_some();
+        let in_body = request.parameter("client_secret").is_some();
+        ways.push((in_header, in_body));
+    }
+    assert_eq!(ways, [(false, true), (false, true), (true, false)]);
+    let ended = service(&home, &server)
+        .with("AUTHGATE_CLIENT_AUTHENTICATION", "canary")
+        .end()
+        .await;
+    assert_snapshot!(error(&ended), @"error: AUTHGATE_CLIENT_AUTHENTICATION is neither basic nor post. Set it to basic to send the secret in a header, or to post to send it in the body");
+}
+
+#[tokio::test]
+async fn a_server_that_wants_the_secret_in_another_way_gets_it_by_the_variable() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    // Hydra's answer to a client that may use Basic only.
+    let answer = r#"{"error": "invalid_client", "error_description": "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported authentication method). The OAuth 2.0 Client supports client authentication method 'client_secret_basic', but method 'client_secret_post' was requested."}"#;
+    let refusal = Fault::body(401, "application/json", answer);
+    server.inject(Endpoint::Token, refusal, Times::Once);
+    let ended = service(&home, &server).end().await;
+    assert_snapshot!(error(&ended), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed (e.g., unknown client, no client authentication included, or unsupported authentication method). The OAuth 2.0 Client supports client authentication method 'client_secret_basic', but method 'client_secret_post' was requested.). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; to send the secret in the other way, set AUTHGATE_CLIENT_AUTHENTICATION to basic or post");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_right_are_refused_before_any_request() {
+    let (server, home) = (DevServer::start().await, Home::new());
+    let quoted = format!("\"{}\"", server.url());
+    let mut errors = String::new();
+    for (name, value) in [
+        ("CLIENT_ID", "dev-cli\r"),
+        ("CLIENT_SECRET", "canary\n"),
+        ("CLIENT_SECRET", "can\u{7}ary"),
+        ("AUTHGATE_URL", &quoted),
+        ("CLIENT_ID", "your-client-id"),
+    ] {
+        let ended = service(&home, &server).with(name, value).end().await;
+        errors += &error(&ended);
+    }
+    assert!(!errors.contains("canary"), "{errors}");
+    assert_snapshot!(errors, @"
+    error: CLIENT_ID begins or ends with a blank or a line break. Remove it
+    error: CLIENT_SECRET begins or ends with a blank or a line break. Remove it
+    error: CLIENT_SECRET contains a control character or an invisible character. Remove it
+    error: AUTHGATE_URL is refused: it is in quotes. Remove them
+    error: not changed since .env.example: CLIENT_ID. Set your own server and client
+    ");
+    server.assert_requests([]);
+}
+
+#[tokio::test]
+async fn an_env_file_that_is_still_the_example_is_told() {
+    let home = Home::new();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.example");
+    let example = std::fs::read_to_string(example).unwrap();
+    home.place(
+        ".env",
+        example.replace("\n#CLIENT_SECRET", "\nCLIENT_SECRET"),
+    );
+    assert_snapshot!(error(&run(&home).end().await), @"error: not changed since .env.example: AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET. Set your own server and client");
+}
+
+#[tokio::test]
+async fn an_empty_value_in_the_env_file_is_named_with_its_line() {
+    let home = Home::new();
+    home.place(
+        ".env",
+        "AUTHGATE_URL=http://127.0.0.1:1\nCLIENT_ID=a\n\nCLIENT_SECRET=#canary\n",
+    );
+    assert_snapshot!(error(&run(&home).end().await), @"error: not set: CLIENT_SECRET. Export it, or write it into a file .env in the current directory (.env.example shows how). .env gives an empty value to CLIENT_SECRET (line 4): put a value with $ or # in single quotes");
 }
 
 #[tokio::test]
@@ -319,11 +413,13 @@ async fn allowed_plain_http_is_warned_about_at_each_run() {
 #[tokio::test]
 async fn help_and_version_are_printed_and_arguments_refused() {
     let home = Home::new();
-    let version = run(&home).args("--version").end().await;
-    assert_eq!(
-        version.stdout,
-        concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    for flag in ["--version", "-V"] {
+        let version = run(&home).args(flag).end().await;
+        assert_eq!(
+            version.stdout,
+            concat!("rust-m2m ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+    }
 
     let help = run(&home).args("--help").end().await;
     let refused = run(&home).args("--canary").end().await;
@@ -331,18 +427,23 @@ async fn help_and_version_are_printed_and_arguments_refused() {
     assert_eq!(
         (
             help.status,
-            format!("rust-m2m takes no arguments.\n\n{}", help.stdout)
+            format!("rust-m2m takes no other arguments.\n\n{}", help.stdout)
         ),
         (Some(0), refused.stderr.clone())
     );
     assert_snapshot!(refused.said(), @"
-    rust-m2m takes no arguments.
+    rust-m2m takes no other arguments.
 
-    Usage: rust-m2m
+    Usage: rust-m2m [OPTIONS]
 
     Authenticates as a service and prints what the API answers.
     Set AUTHGATE_URL, CLIENT_ID and CLIENT_SECRET in the environment or in a file .env (see .env.example);
-    API_URL, if set, is called instead of the server's userinfo endpoint.
+    API_URL, if set, is called instead of the server's userinfo endpoint, and SCOPE requests other scopes
+    than profile and email.
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
     ");
 }
 

@@ -1,5 +1,7 @@
 //! Checks authorization requests and issues codes (RFC 6749 section 4.1, RFC 7636).
 
+use url::Url;
+
 use crate::{
     authorization_request::{AuthorizationCode, AuthorizationRequest, Refusal, error_redirect},
     gate::{AuthGate, Memory},
@@ -17,15 +19,19 @@ impl AuthGate {
     ) -> Result<AuthorizationRequest, Refusal> {
         const NOT_REGISTERED: &str = "The redirect_uri is not registered for this client. It must equal a \
                                       registered one exactly, host and port included.";
+        let refuse =
+            |error: OAuthError, page| refuse_unregistered(memory, parameters, &error, page);
         let client = parameters
             .get("client_id")
             .and_then(|id| self.client(id))
-            .ok_or(Refusal::Page("Unknown client_id."))?;
+            .ok_or_else(|| refuse(unauthorized_client(), "Unknown client_id."))?;
         let redirect_uri = parameters
             .get("redirect_uri")
             .filter(|uri| is_registered(memory, client, uri))
-            .ok_or(Refusal::Page(NOT_REGISTERED))?;
-        // From here on the client can be told about its errors.
+            .ok_or_else(|| {
+                let error = OAuthError::new("invalid_request", "invalid redirect_uri");
+                refuse(error, NOT_REGISTERED)
+            })?;
         request(memory, client, redirect_uri, parameters).map_err(|error| {
             Refusal::Redirect(error_redirect(
                 redirect_uri,
@@ -54,6 +60,26 @@ impl AuthGate {
     }
 }
 
+/// Refuses a request whose client or redirect URI is not registered. RFC 6749 section 4.1.2.1 requires a page, because
+/// the URI may be an attacker's, but AuthGate redirects to every URI that it can parse.
+fn refuse_unregistered(
+    memory: &Memory,
+    parameters: &Parameters,
+    error: &OAuthError,
+    page: &'static str,
+) -> Refusal {
+    match parameters.get("redirect_uri") {
+        Some(uri) if !memory.settings.authorization_error_pages && Url::parse(uri).is_ok() => {
+            Refusal::Redirect(error_redirect(uri, parameters.get("state"), error))
+        }
+        _ => Refusal::Page(page),
+    }
+}
+
+fn unauthorized_client() -> OAuthError {
+    OAuthError::new("unauthorized_client", "unauthorized_client")
+}
+
 fn request(
     memory: &Memory,
     client: &Client,
@@ -71,10 +97,7 @@ fn request(
         ));
     }
     if !memory.allows(client, grant_type::AUTHORIZATION_CODE) {
-        return Err(OAuthError::new(
-            "unauthorized_client",
-            "unauthorized_client",
-        ));
+        return Err(unauthorized_client());
     }
     let scope = match parameters.get("scope") {
         Some(scope) if !scope::is_within(scope, &client.scopes) => {

@@ -20,8 +20,8 @@ struct Credentials {
 }
 
 impl AuthGate {
-    /// Returns the client that sent the request. A confidential client has to send its secret; a
-    /// public client must not send one.
+    /// Returns the client that sent the request. A confidential client has to send its secret. A
+    /// public client has none, so one that it sends is ignored, unless the settings refuse it.
     pub(crate) fn authenticate_client(
         &self,
         headers: &HeaderMap,
@@ -35,7 +35,11 @@ impl AuthGate {
             )
         })?;
         let client = self.client(&credentials.client_id).ok_or_else(failed)?;
-        if client.secret == credentials.client_secret {
+        let is_authentic = match (&client.secret, credentials.client_secret) {
+            (None, Some(_)) => !self.memory().settings.refuse_secret_of_public_client,
+            (expected, sent) => *expected == sent,
+        };
+        if is_authentic {
             Ok(client)
         } else {
             Err(failed())

@@ -30,6 +30,10 @@ pub(crate) struct CommandLine {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each switch is independent of the others"
+)]
 pub(crate) struct Options {
     host: IpAddr,
     port: Option<u16>,
@@ -38,6 +42,7 @@ pub(crate) struct Options {
     rotate_refresh_tokens: bool,
     rate_limits: bool,
     user_not_found: bool,
+    error_pages: bool,
     /// The file for the authority's certificate. If it is set, the server speaks https.
     pub(crate) authority_file: Option<PathBuf>,
 }
@@ -85,6 +90,7 @@ impl Options {
             settings.rotate_refresh_tokens = self.rotate_refresh_tokens;
             settings.rate_limits = self.rate_limits;
             settings.user_not_found_for_machines = self.user_not_found;
+            settings.authorization_error_pages = self.error_pages;
         })
     }
 }
@@ -99,6 +105,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         rotate_refresh_tokens: false,
         rate_limits: false,
         user_not_found: false,
+        error_pages: false,
         authority_file: None,
     };
     let mut arguments = arguments.into_iter();
@@ -123,6 +130,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             "--rotate-refresh-tokens" => options.rotate_refresh_tokens = true,
             "--rate-limits" => options.rate_limits = true,
             "--user-not-found" => options.user_not_found = true,
+            "--error-pages" => options.error_pages = true,
             #[cfg(feature = "tls")]
             "--tls" => options.authority_file = Some(option.file(&mut arguments)?),
             #[cfg(not(feature = "tls"))]

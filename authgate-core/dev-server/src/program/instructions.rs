@@ -29,6 +29,8 @@ Options, before COMMAND:
                              introspection 20, login 5
   --user-not-found           userinfo answers 401 \"User not found\" to a machine's token, as
                              AuthGate does today
+  --error-pages              a wrong client or redirect URI at /oauth/authorize gets an error page, as
+                             RFC 6749 requires; AuthGate sends the browser to that URI all the same
   --tls CA_FILE              serve https; write the certificate of the authority to trust to CA_FILE
                              and name it in COMMAND's SSL_CERT_FILE. COMMAND trusts only this
                              authority, so it cannot download anything (only in a build with
@@ -43,7 +45,7 @@ To approve or deny a device without a browser:
   curl -d user_code=XXXX-XXXX URL/dev/device/approve
   curl -d user_code=XXXX-XXXX URL/dev/device/deny
 
-To count the connections, and the requests to each path (this one included):
+To count the connections, and the last 10,000 requests by path (this one included):
   curl URL/dev/requests
 ";
 

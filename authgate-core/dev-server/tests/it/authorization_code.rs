@@ -3,7 +3,7 @@ use authgate_test_support::http::{Answer, Pairs};
 use url::{Url, form_urlencoded};
 
 use crate::support::{
-    CALLBACK, CHALLENGE, PUBLIC, SECRET, SERVICE, VERIFIER, advance, changed, jwt_part,
+    CALLBACK, CHALLENGE, PUBLIC, SECRET, SERVICE, VERIFIER, advance, changed, jwt_part, post,
     post_with_basic, refused, token,
 };
 
@@ -155,6 +155,33 @@ async fn a_missing_parameter_is_an_invalid_request() {
 }
 
 #[tokio::test]
+async fn a_secret_of_a_public_client_is_ignored_or_refused() {
+    let server = DevServer::start().await;
+    let secret = ("client_secret", "of a public client");
+    let statuses = async || {
+        let login = server.issue_tokens(server.public_client(), "email");
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            PUBLIC,
+            secret,
+            ("refresh_token", login.refresh_token.as_deref().unwrap()),
+        ];
+        [
+            exchange(&server, &code(&server, &[]), &[secret])
+                .await
+                .status,
+            token(&server, &refresh).await.status,
+            post(&server, "/oauth/device/code", &[PUBLIC, secret])
+                .await
+                .status,
+        ]
+    };
+    assert_eq!(statuses().await, [200, 200, 200]);
+    server.change(|settings| settings.refuse_secret_of_public_client = true);
+    assert_eq!(statuses().await, [400, 401, 401]);
+}
+
+#[tokio::test]
 async fn the_secret_is_read_from_the_body_only() {
     let server = DevServer::start().await;
     let code = code(&server, &[SERVICE]);
@@ -205,12 +232,11 @@ async fn a_redirect_uri_can_be_registered() {
     let server = DevServer::start().await;
     let redirect_uri = "http://127.0.0.1:4002/callback";
     let url = authorization_url(&server, &[("redirect_uri", redirect_uri)]);
-    assert_eq!(server.approve_authorization(&url), None);
+    let parameters = || {
+        let redirect = server.approve_authorization(&url).unwrap();
+        ["error", "code"].map(|name| parameter(&redirect, name).is_some())
+    };
+    assert_eq!(parameters(), [true, false]);
     server.register_redirect_uri(redirect_uri);
-    assert!(
-        server
-            .approve_authorization(&url)
-            .unwrap()
-            .starts_with(redirect_uri)
-    );
+    assert_eq!(parameters(), [false, true]);
 }

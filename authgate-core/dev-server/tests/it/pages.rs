@@ -1,5 +1,6 @@
 use authgate_dev_server::DevServer;
 use authgate_test_support::http::{self, Answer};
+use insta::assert_snapshot;
 
 use crate::authorization_code::{authorization_url, parameter};
 use crate::support::{CALLBACK, PUBLIC, at, get, post};
@@ -130,27 +131,63 @@ async fn consent_counts_only_from_its_own_page() {
     assert_eq!(browser.decide(&page, "allow").await.status, 302);
 }
 
+/// Requests whose redirect URI or client is unknown.
+const UNREGISTERED: [(&str, &str); 4] = [
+    ("redirect_uri", "http://127.0.0.1:8089/callback"),
+    ("redirect_uri", "http://127.0.0.1:8088/callback/"),
+    ("redirect_uri", "http://localhost:8088/callback"),
+    ("client_id", "<b>nobody"),
+];
+
+async fn is_refused_on_a_page(server: &DevServer, change: (&str, &str)) {
+    let url = authorization_url(server, &[change]);
+    let page = http::get(&url).await;
+    assert_eq!(page.status, 400, "{change:?}");
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert_eq!(page.header("location"), None);
+    assert_eq!(server.approve_authorization(&url), None);
+}
+
 #[tokio::test]
-async fn an_unknown_redirect_uri_or_client_is_refused_on_a_page() {
+async fn an_unknown_redirect_uri_or_client_is_sent_to_that_uri() {
     let server = DevServer::start().await;
-    let changes = [
-        ("redirect_uri", "http://127.0.0.1:8089/callback"),
-        ("redirect_uri", "http://127.0.0.1:8088/callback/"),
-        ("redirect_uri", "http://localhost:8088/callback"),
-        ("redirect_uri", ""),
-        ("client_id", "<b>nobody"),
-    ];
-    for change in changes {
+    let mut redirects = Vec::new();
+    for change in UNREGISTERED {
         let url = authorization_url(&server, &[change]);
-        let page = http::get(&url).await;
-        assert_eq!(page.status, 400, "{change:?}");
-        assert_eq!(
-            page.header("content-type"),
-            Some("text/html; charset=utf-8")
-        );
-        assert_eq!(page.header("location"), None);
-        assert_eq!(server.approve_authorization(&url), None);
+        let answer = http::get(&url).await;
+        let location = answer.header("location").unwrap().to_owned();
+        assert_eq!(answer.status, 302, "{change:?}");
+        assert_eq!(server.approve_authorization(&url), Some(location.clone()));
+        redirects.push(location);
     }
+    assert_snapshot!(redirects.join("\n"), @"
+    http://127.0.0.1:8089/callback?error=invalid_request&error_description=invalid+redirect_uri&state=the+state
+    http://127.0.0.1:8088/callback/?error=invalid_request&error_description=invalid+redirect_uri&state=the+state
+    http://localhost:8088/callback?error=invalid_request&error_description=invalid+redirect_uri&state=the+state
+    http://127.0.0.1:8088/callback?error=unauthorized_client&error_description=unauthorized_client&state=the+state
+    ");
+}
+
+#[tokio::test]
+async fn a_redirect_uri_that_is_no_url_is_refused_on_a_page() {
+    let server = DevServer::start().await;
+    for no_url in ["", "http://[", "callback"] {
+        is_refused_on_a_page(&server, ("redirect_uri", no_url)).await;
+    }
+}
+
+#[tokio::test]
+async fn with_error_pages_the_client_hears_nothing_of_an_unknown_redirect_uri_or_client() {
+    let server = DevServer::start_with(|settings| settings.authorization_error_pages = true).await;
+    for change in UNREGISTERED {
+        is_refused_on_a_page(&server, change).await;
+    }
+    let bad_scope = authorization_url(&server, &[("scope", "nonsense")]);
+    let redirect = server.approve_authorization(&bad_scope).unwrap();
+    assert!(redirect.starts_with(CALLBACK), "{redirect}");
 }
 
 #[tokio::test]

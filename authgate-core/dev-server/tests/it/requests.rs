@@ -160,6 +160,37 @@ async fn a_page_whose_name_resolves_to_loopback_cannot_approve_a_device() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_cannot_approve_a_device() {
+    let server = DevServer::start().await;
+    let ours = server.url().to_owned();
+    let port = server.address().port();
+    let neighbour = format!("http://127.0.0.1:{}", port ^ 1);
+    for (name, value, expected) in [
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403), // another port of this machine
+        ("origin", "https://example.com", 403),
+        ("origin", &neighbour, 403),
+        ("origin", "null", 403),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "none", 200), // a person typed the address
+        ("origin", &ours, 200),
+        ("user-agent", "curl/8.0", 200),
+    ] {
+        let mut statuses = Vec::new();
+        for decision in ["approve", "deny"] {
+            let begun = post(&server, "/oauth/device/code", &[PUBLIC]).await;
+            let form = [("user_code", begun.text("user_code"))];
+            let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let url = at(&server, &format!("/dev/device/{decision}"));
+            statuses.push(http::post(&url, &[(name, value)], &form).await.status);
+        }
+        let url = at(&server, "/dev/requests");
+        statuses.push(http::get_with(&url, &[(name, value)]).await.status);
+        assert_eq!(statuses, [expected; 3], "{name}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn only_loopback_and_the_host_of_the_issuer_may_be_named() {
     let named = DevServer::builder().issuer_host("auth.example.test");
     for (server, is_named) in [
@@ -206,6 +237,54 @@ async fn only_loopback_and_the_host_of_the_issuer_may_be_named() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn the_last_10_000_requests_are_recorded_and_all_are_counted() {
+    let server = DevServer::start().await;
+    let address = server.address().to_string();
+    let request = |path: &str, connection: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: {connection}\r\n\r\n")
+    };
+    let pipelined = request("/first", "keep-alive")
+        + &request("/health", "keep-alive").repeat(9_999)
+        + &request("/last", "close");
+    http::send(&address, &pipelined).await;
+    let recorded = server.requests();
+    assert_eq!(
+        (
+            recorded.len(),
+            recorded[0].path.as_str(),
+            recorded[9_999].path.as_str()
+        ),
+        (10_000, "/health", "/last")
+    );
+    assert_eq!(recorded[9_999].status, Some(404), "its own status");
+    assert_eq!(
+        (server.count(Endpoint::Any), server.count(Endpoint::Health)),
+        (10_001, 9_999)
+    );
+    server.forget_requests();
+    assert_eq!(
+        (server.requests().len(), server.count(Endpoint::Any)),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn requests_with_bodies_of_64_mib_together_are_recorded() {
+    let server = DevServer::start().await;
+    let url = at(&server, "/nowhere");
+    let longest = http::request("POST", &url, &[], &"a".repeat(1 << 20));
+    let address = server.address().to_string();
+    get(&server, "/first").await;
+    for _ in 0..64 {
+        http::send(&address, &longest).await;
+    }
+    assert_eq!(server.requests()[0].path, "/first");
+    http::send(&address, &http::request("POST", &url, &[], "a")).await;
+    let recorded = server.requests();
+    assert_eq!((recorded.len(), recorded[0].body.len()), (64, 1 << 20));
 }
 
 #[tokio::test]

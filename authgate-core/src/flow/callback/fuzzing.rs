@@ -27,6 +27,8 @@ impl Callback {
             state: Secret::from(state),
             issuer: Some(Issuer::new(issuer)),
             issuer_required: false,
+            redirect_uri: String::new(),
+            scope: String::new(),
         };
         let (handler, requests) = RequestHandler::new(RedirectUri::default(), expected);
         Self {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use authgate_core::test_util::run_auth_code_flow;
-use authgate_core::{Endpoints, Error, HttpClient, OAuthClient};
+use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use authgate_test_support::Port;
 use insta::assert_snapshot;
@@ -128,6 +128,30 @@ async fn a_response_without_scopes_means_the_requested_ones() {
         log_in(&server, &mut begun).await.scope.as_deref(),
         Some("profile email")
     );
+}
+
+#[tokio::test]
+async fn a_secret_by_basic_is_sent_so_with_the_code_too() {
+    let server = DevServer::start().await;
+    let registered = server.confidential_client();
+    let client = client(&server, registered)
+        .await
+        .with_client_authentication(ClientAuthentication::Basic);
+    server.forget_requests();
+    // AuthGate does not read Basic here, so it refuses this one.
+    let (code, verifier) = (Secret::from("code"), Secret::from("verifier"));
+    client
+        .exchange_auth_code(&code, "http://127.0.0.1:8088/callback", &verifier)
+        .await
+        .unwrap_err();
+    let request = &server.requests_at(Endpoint::Token)[0];
+    assert!(
+        request
+            .header("authorization")
+            .unwrap()
+            .starts_with("Basic ")
+    );
+    assert_eq!(request.parameter("client_secret"), None);
 }
 
 #[tokio::test]

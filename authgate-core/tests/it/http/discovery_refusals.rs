@@ -98,6 +98,15 @@ async fn an_issuer_that_is_almost_right_is_refused_and_both_are_named() {
 }
 
 #[tokio::test]
+async fn the_document_for_every_tenant_of_entra_is_explained() {
+    let server = DevServer::start().await;
+    let issuer = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let error = failure(&server, Fault::set_member("issuer", issuer)).await;
+    assert!(matches!(error, Error::WrongServer { .. }), "{error:?}");
+    insta::assert_snapshot!(lines([error]), @"discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for every tenant (https://login.microsoftonline.com/{tenantid}/v2.0). Put your tenant's ID into the URL, in place of common or organizations. Check the server's URL");
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_document_is_shown_safely() {
     let server = DevServer::start().await;
     let deep = "[".repeat(100_000);

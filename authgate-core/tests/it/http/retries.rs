@@ -36,7 +36,7 @@ fn pause(server: &DevServer) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_may_pass_is_tried_up_to_three_times() {
     let service = Service::start().await;
-    for (status, requests) in [(502, 3), (503, 3), (504, 3), (500, 1)] {
+    for (status, requests) in [(408, 3), (502, 3), (503, 3), (504, 3), (500, 1)] {
         let error = service
             .failure(Fault::body(status, "text/html", "<h1>oops</h1>"))
             .await;

@@ -1,4 +1,4 @@
-//! Whether a stored login has the scopes that are requested now.
+//! Whether a stored login has the scopes and the extra parameters that are requested now.
 
 use std::sync::Arc;
 
@@ -45,4 +45,78 @@ async fn the_server_says_what_another_clients_login_lacks() {
         .unwrap();
     session.token_info().await.unwrap();
     assert_snapshot!(prompt.said(), @"notice: The server did not grant: groups.");
+}
+
+#[tokio::test]
+async fn a_login_that_requested_no_scopes_is_not_used_for_some() {
+    let (server, home) = (strict_server().await, Home::new());
+    let mut stored = login(&server, FAR_FUTURE);
+    stored.requested_scope = Some(String::new());
+    file_in(&home).save(CLIENT, &stored).unwrap();
+    let prompt = Arc::new(Recorder::default());
+    let options = unattended(server.url(), Arc::new(only_file(&home)), prompt.clone());
+    let none: [&str; 0] = [];
+    authenticate(options.clone().scopes(none)).await.unwrap();
+    authenticate(options).await.unwrap_err();
+    assert_snapshot!(prompt.said(), @"notice: The stored login was made without the scope profile email. Please log in again.");
+}
+
+#[tokio::test]
+async fn a_stored_login_is_used_if_it_requested_all_parameters() {
+    let (server, home) = (strict_server().await, Home::new());
+    let mut stored = login(&server, FAR_FUTURE);
+    stored.requested_scope = Some("profile email".to_owned());
+    let mut said = String::new();
+    for (requested, is_used) in [
+        (Some("audience=a+b&resource=1&resource=2"), true),
+        (Some("resource=2&audience=a+b&prompt=login"), true),
+        (Some("resource=1&audience=a+b"), false),
+        (Some("resource=2"), false),
+        (None, false),
+    ] {
+        stored.requested_parameters = requested.map(str::to_owned);
+        file_in(&home).save(CLIENT, &stored).unwrap();
+        let prompt = Arc::new(Recorder::default());
+        let options = unattended(server.url(), Arc::new(only_file(&home)), prompt.clone());
+        let options = options
+            .parameter("audience", "a b")
+            .parameter("resource", "2");
+        assert_eq!(
+            authenticate(options).await.is_ok(),
+            is_used,
+            "{requested:?}"
+        );
+        said += &(prompt.said() + "\n");
+    }
+    assert_snapshot!(said, @"
+
+
+    notice: The stored login was made without this resource. Please log in again.
+    notice: The stored login was made without this audience. Please log in again.
+    notice: The stored login was made without this audience and resource. Please log in again.
+    ");
+
+    // Another client's login does not say what it requested.
+    (stored.requested_scope, stored.requested_parameters) = (None, None);
+    file_in(&home).save(CLIENT, &stored).unwrap();
+    let prompt = Arc::new(Recorder::default());
+    let options = unattended(server.url(), Arc::new(only_file(&home)), prompt);
+    authenticate(options.parameter("audience", "a b"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_parameter_that_the_login_sets_itself_is_refused_unsent() {
+    let (server, home) = (strict_server().await, Home::new());
+    file_in(&home)
+        .save(CLIENT, &login(&server, FAR_FUTURE))
+        .unwrap();
+    let prompt = Arc::new(Recorder::default());
+    let options = unattended(server.url(), Arc::new(only_file(&home)), prompt);
+    let error = authenticate(options.parameter("state", "canary"))
+        .await
+        .unwrap_err();
+    assert_snapshot!(error, @"the parameter state is set by the request itself, so it cannot be added");
+    assert_eq!(server.requests().len(), 0);
 }

@@ -64,7 +64,7 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     };
 
     assert_snapshot!(failure(run().with("CLIENT_SECRET", "canary"), "/oauth/token\n").await, @"
-    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential
+    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
     Response: invalid_client: Client authentication failed
     Failed to obtain OAuth token.
     ");
@@ -123,7 +123,7 @@ async fn token_provider_fetches_once_and_shows_the_pitfalls() {
     Current token: [token]... (from memory)
     {"method":"GET","path":"/api/data","body":""}
     Missing client secret: client credentials need a client secret
-    Incorrect scope: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted)). Request only scopes that the server knows and grants to this client
+    Incorrect scope: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted); asked for no-such-scope). Request only scopes that the server knows and grants to this client
     Clock skew: server [time], here [time]: [seconds] s apart
     Rate limiting: 3 tries, at least 5 s apart
     "#);
@@ -195,6 +195,31 @@ async fn post_json_fails_with_the_answer_of_an_api_that_refuses() {
     assert_snapshot!(ended.said(), @"error: the API answered 422 Unprocessable Entity: this name is taken");
 }
 
+#[tokio::test]
+async fn tower_service_sends_a_refused_request_once_more_with_a_new_token() {
+    let (server, home) = (server().await, Home::new());
+    server.inject(Endpoint::Api, Fault::status(401), Times::Once);
+    let ended = service("tower_service", &home, &server).end().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(ended.stdout, @r#"200 OK: {"method":"GET","path":"/api/data","body":""}"#);
+    server.assert_requests([
+        Endpoint::Token,
+        Endpoint::Api,
+        Endpoint::Token,
+        Endpoint::Api,
+    ]);
+    let sent = |request: usize| {
+        server.requests()[request]
+            .header("authorization")
+            .map(str::to_owned)
+    };
+    assert_ne!(sent(1), sent(3));
+
+    server.inject(Endpoint::Api, Fault::status(401), Times::Always);
+    let ended = service("tower_service", &home, &server).end().await;
+    assert_snapshot!(ended.stdout, @"401 Unauthorized:");
+}
+
 #[cfg(feature = "login")]
 #[tokio::test]
 async fn call_api_as_person_goes_on_with_a_new_token_when_the_api_refuses_the_stored_one() {
@@ -229,7 +254,12 @@ async fn call_api_as_person_goes_on_with_a_new_token_when_the_api_refuses_the_st
 
 #[tokio::test]
 async fn an_example_tells_that_the_file_decides_where_an_exported_secret_goes() {
-    for example in ["client_credentials", "token_provider", "post_json"] {
+    for example in [
+        "client_credentials",
+        "token_provider",
+        "post_json",
+        "tower_service",
+    ] {
         let (server, home) = (server().await, Home::new());
         home.place(".env", format!("TOKEN_URL={}/oauth/token\n", server.url()));
         let ended = service(example, &home, &server)

@@ -4,36 +4,39 @@ use std::path::Path;
 
 use authgate_test_support::files::rust_files;
 
-/// The layers of the modules of `src`. A module may import from its own layer and from earlier
-/// ones.
-const LAYERS: &[&[&str]] = &[
-    &["error", "secret", "text", "clock"],
-    &["config", "http", "token", "flight", "jwt", "notice"],
-    &["discovery", "store"],
-    &["client", "resource"],
-    &["token_source", "bearer"],
-    &["flow"],
-    &["login"],
-    &["test_util", "fuzzing"],
-];
-
 /// The modules that each module imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn every_module_has_a_layer_and_imports_from_no_higher_one() {
+    let layers = layers();
     for (module, imported) in imports_of_concepts() {
-        assert!(
-            layer(&module).is_some(),
-            "src/{module}.rs has no layer: add it to LAYERS and to the crate's docs"
-        );
+        let Some(layer) = layers.get(&module) else {
+            panic!("src/{module}.rs has no layer: add it to the table in ARCHITECTURE.md");
+        };
         for other in imported {
             assert!(
-                layer(&other) <= layer(&module),
+                layers.get(&other) <= Some(layer),
                 "{module} imports {other}, which is in a higher layer"
             );
         }
     }
+}
+
+#[test]
+fn the_picture_shows_the_layers() {
+    let mut boxes = BTreeMap::new();
+    for label in architecture().split("[\"").skip(1) {
+        let label = label.split('"').next().unwrap();
+        if let Some((layer, modules)) = label.split_once(' ') {
+            let layer: usize = layer.parse().unwrap();
+            boxes.extend(modules.split(", ").map(|module| (module.to_owned(), layer)));
+        }
+    }
+    let mut layers = layers();
+    let login = layers["login"];
+    layers.retain(|_, layer| *layer <= login); // the highest layer is for tests only
+    assert_eq!(boxes, layers);
 }
 
 #[test]
@@ -58,8 +61,23 @@ fn imports_are_read_with_all_their_names() {
     );
 }
 
-fn layer(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|modules| modules.contains(&module))
+fn architecture() -> String {
+    fs::read_to_string("../ARCHITECTURE.md").unwrap()
+}
+
+/// Returns the layer of each module of `src`, from the table: a number, and modules in backticks.
+fn layers() -> BTreeMap<String, usize> {
+    let mut layers = BTreeMap::new();
+    for row in architecture().lines() {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        if let [_, layer, modules, ..] = cells[..]
+            && let Ok(layer) = layer.parse()
+        {
+            let modules = modules.split('`').skip(1).step_by(2);
+            layers.extend(modules.map(|module| (module.to_owned(), layer)));
+        }
+    }
+    layers
 }
 
 fn assert_no_circle(imports: &Imports) {

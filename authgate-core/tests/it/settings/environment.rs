@@ -308,6 +308,47 @@ fn all_missing_variables_are_named_at_once() {
 }
 
 #[test]
+fn an_empty_value_of_the_file_is_named_by_its_line() {
+    let refusal = |content: &str| {
+        let file = EnvironmentFile::with(content);
+        let refusal = file
+            .load()
+            .unwrap()
+            .require(["AUTHGATE_TEST_A", "AUTHGATE_TEST_B"])
+            .unwrap_err();
+        refusal
+            .to_string()
+            .replace(&*file.path.to_string_lossy(), ".env")
+    };
+    insta::assert_snapshot!(lines([
+        refusal("AUTHGATE_TEST_B=here\n\n# A secret\nAUTHGATE_TEST_A=#canary\n"),
+        refusal("AUTHGATE_TEST_A=''\nAUTHGATE_TEST_B= # canary\n"),
+        refusal("NOTHING=\nAUTHGATE_TEST_A=$NOTHING\nAUTHGATE_TEST_B=\"\n\"\n"),
+    ]), @"
+    not set: AUTHGATE_TEST_A. Export it, or write it into a file .env in the current directory (.env.example shows how). .env gives an empty value to AUTHGATE_TEST_A (line 4): put a value with $ or # in single quotes
+    not set: AUTHGATE_TEST_A, AUTHGATE_TEST_B. Export them, or write them into a file .env in the current directory (.env.example shows how). .env gives an empty value to AUTHGATE_TEST_A (line 1), AUTHGATE_TEST_B (line 2): put a value with $ or # in single quotes
+    not set: AUTHGATE_TEST_A, AUTHGATE_TEST_B. Export them, or write them into a file .env in the current directory (.env.example shows how). .env gives an empty value to AUTHGATE_TEST_A (line 2), AUTHGATE_TEST_B (line 3): put a value with $ or # in single quotes
+    ");
+}
+
+#[test]
+fn a_shells_default_value_is_refused_by_its_form() {
+    for value in [
+        "${NOPE:-canary}",
+        "${ONE:-canary}",
+        "\"a${ONE-canary}\"",
+        "${NOPE:?canary}",
+        "${ONE%canary}",
+        "${canary+canary}",
+    ] {
+        let refusal = EnvironmentFile::with(format!("ONE=1\nTWO={value}\n")).refusal();
+        insta::allow_duplicates!(
+            insta::assert_snapshot!(refusal, @".env: line 2 has a ${...} with more than a name in it, such as a shell's ${NAME:-DEFAULT}, which is not supported. Write the value itself, and put a value with $ in single quotes")
+        );
+    }
+}
+
+#[test]
 fn values_do_not_show_in_debug_output() {
     let environment = EnvironmentFile::with("CLIENT_SECRET=canary\n")
         .load()

@@ -46,6 +46,8 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
         " https://auth.example.com",
         "https://auth.example.com\u{1b}[2J",
         "https://auth.example.com\n",
+        "\"https://auth.example.com\"",
+        "'https://auth.example.com'",
     ];
     let refusals = lines(refused.map(|url| parse(url).unwrap_err()));
     assert!(!refusals.contains("canary"), "{refusals}");
@@ -68,6 +70,8 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     AUTHGATE_URL is refused: it contains white space or a control character. Remove it
     AUTHGATE_URL is refused: it contains white space or a control character. Remove it
     AUTHGATE_URL is refused: it contains white space or a control character. Remove it
+    AUTHGATE_URL is refused: it is in quotes. Remove them
+    AUTHGATE_URL is refused: it is in quotes. Remove them
     ");
 }
 

@@ -318,6 +318,90 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
 }
 
 #[tokio::test]
+async fn credentials_with_a_line_break_or_an_invisible_character_are_not_sent() {
+    let service = Service::start().await;
+    let mut refusals = Vec::new();
+    for (id, secret) in [
+        ("dev-cli\r", "canary"),
+        (" dev-cli", "canary"),
+        ("dev-\u{200b}cli", "canary"),
+        ("dev-cli", "canary\n"),
+        ("dev-cli", "\u{a0}canary"),
+        ("dev-cli", "can\u{1b}ary"),
+        ("dev-cli", "\u{feff}canary"),
+    ] {
+        let endpoints = service.client.endpoints().clone();
+        let client = OAuthClient::new(id, endpoints, HttpClient::default())
+            .with_secret(Secret::from(secret));
+        refusals.push(client.client_credentials(&[], &[]).await.unwrap_err());
+    }
+    service.server.assert_requests([]);
+    let refusals = lines(refusals);
+    assert!(!refusals.contains("canary") && !refusals.contains("dev-cli"));
+    insta::assert_snapshot!(refusals, @"
+    the client ID begins or ends with a blank or a line break. Remove it
+    the client ID begins or ends with a blank or a line break. Remove it
+    the client ID contains a control character or an invisible character. Remove it
+    the client secret begins or ends with a blank or a line break. Remove it
+    the client secret begins or ends with a blank or a line break. Remove it
+    the client secret contains a control character or an invisible character. Remove it
+    the client secret contains a control character or an invisible character. Remove it
+    ");
+}
+
+#[tokio::test]
+async fn everything_that_a_server_says_of_a_token_is_returned() {
+    let Service { server, client, .. } = Service::start().await;
+    let answer = json!({
+        "active": true,
+        "scope": "read write",
+        "client_id": "billing",
+        "username": "jane",
+        "token_type": "Bearer",
+        "exp": 1_700_003_600,
+        "iat": 1_700_000_000,
+        "nbf": "soon",
+        "sub": "42",
+        "aud": ["https://api.example", "https://other.example"],
+        "iss": "https://auth.example",
+        "jti": "7",
+        "tenant": {"id": 3},
+    });
+    server.inject(
+        Endpoint::Introspection,
+        Fault::json(200, &answer),
+        Times::Once,
+    );
+    let known = client.introspect(&Secret::from("token")).await.unwrap();
+    assert_eq!(known.scope.as_deref(), Some("read write"));
+    assert_eq!(known.client_id.as_deref(), Some("billing"));
+    assert_eq!(known.username.as_deref(), Some("jane"));
+    assert_eq!(known.token_type.as_deref(), Some("Bearer"));
+    assert_eq!(
+        (known.exp, known.iat, known.nbf),
+        (Some(1_700_003_600), Some(1_700_000_000), None)
+    );
+    assert_eq!(known.sub.as_deref(), Some("42"));
+    assert_eq!(known.aud, ["https://api.example", "https://other.example"]);
+    assert_eq!(known.iss.as_deref(), Some("https://auth.example"));
+    assert_eq!(known.jti.as_deref(), Some("7"));
+    assert_eq!(
+        Value::from(known.other),
+        json!({"nbf": "soon", "tenant": {"id": 3}})
+    );
+
+    let one_audience = json!({"active": true, "aud": "https://api.example", "scope": ["a", "b"]});
+    server.inject(
+        Endpoint::Introspection,
+        Fault::json(200, &one_audience),
+        Times::Once,
+    );
+    let known = client.introspect(&Secret::from("token")).await.unwrap();
+    assert_eq!(known.aud, ["https://api.example"]);
+    assert_eq!(known.scope.as_deref(), Some("a b"));
+}
+
+#[tokio::test]
 async fn a_token_is_introspected_and_revoked() {
     let Service { server, client, .. } = Service::start().await;
     let token = client

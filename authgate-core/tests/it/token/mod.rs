@@ -3,6 +3,7 @@
 mod bearer_auth; // calls that carry a token
 mod clocks; // clocks that are wrong, jump or panic
 mod endpoint; // requests to the token endpoint, and answers that contain tokens
+mod other_servers; // answers that AuthGate does not give
 mod outage; // a server that is down for longer than a token's lifetime
 mod refusals; // answers that contain no token
 mod secret; // how secrets and tokens are shown

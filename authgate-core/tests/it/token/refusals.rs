@@ -20,8 +20,8 @@ async fn a_refused_client_or_scope_is_explained() {
         .unwrap_err();
     assert!(!wrong_secret.is_transient() && !unknown_scope.is_transient());
     insta::assert_snapshot!(lines([wrong_secret, unknown_scope]), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). Check the client ID and the secret; a client with a secret must be registered as confidential
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted)). Request only scopes that the server knows and grants to this client
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted); asked for no-such-scope). Request only scopes that the server knows and grants to this client
     ");
     server.assert_requests([Endpoint::Token; 2]);
 }
@@ -37,6 +37,7 @@ async fn a_refresh_is_sent_once_and_only_a_refusal_ends_the_login() {
         Fault::DropAfter,
         Fault::Drop,
         Fault::Truncated,
+        Fault::status(408),
         Fault::status(503),
     ];
     for fault in faults
@@ -76,11 +77,11 @@ async fn a_redirected_grant_is_not_followed() {
 }
 
 #[tokio::test]
-async fn only_a_200_without_an_error_in_it_is_a_grant() {
+async fn only_a_200_or_201_without_an_error_in_it_is_a_grant() {
     let service = Service::start().await;
     let token = json!({"access_token": "a", "token_type": "Bearer"});
+    service.grant_after(Fault::json(201, &token)).await.unwrap();
     let faults = [
-        Fault::json(201, &token),
         Fault::json(202, &token),
         Fault::json(206, &token),
         Fault::status(204),
@@ -103,9 +104,8 @@ async fn only_a_200_without_an_error_in_it_is_a_grant() {
     );
     refusals.push(error);
     insta::assert_snapshot!(lines(refusals), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 201, which is not an OAuth answer
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 202, which is not an OAuth answer
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 206, which is not an OAuth answer
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 202, which is not an OAuth answer (application/json; a body that is not shown)
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 206, which is not an OAuth answer (application/json; a body that is not shown)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 204, which is not a JSON object (no content type; an empty body)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <html>blocked by the firewall</html>)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200 invalid_scope. Request only scopes that the server knows and grants to this client
@@ -222,8 +222,8 @@ async fn an_answer_that_repeats_a_secret_is_not_shown() {
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). Check the client ID and the secret; a client with a secret must be registered as confidential
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). Check the client ID and the secret; a client with a secret must be registered as confidential
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is one that is not known here, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [not shown] (the rest is not shown, because it may repeat a secret of the request)
     ");
