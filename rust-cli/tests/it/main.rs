@@ -12,8 +12,10 @@ mod concurrency; // several runs at once: one refreshes, the others use its toke
 mod crash; // a run that is killed: it leaves a whole file, and no later run waits for it
 mod flags; // each flag, in --help and the README
 mod flows; // a login by each flow, and which flow is chosen
+#[cfg(target_os = "linux")]
+mod limits; // few threads or open files
 mod logout; // `--logout`
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod logout_unread; // `--logout` where a login is, or may be, that cannot be read
 mod output; // what the program prints
 #[cfg(unix)]

@@ -10,9 +10,7 @@ use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Run, Started};
 use insta::assert_snapshot;
 
-use crate::support::{
-    denied_at, logged_in, logged_in_with_rotation, refreshes, run, server, stored,
-};
+use crate::support::{denied_at, logged_in_with_rotation, refreshes, run, server, stored};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -477,25 +475,8 @@ async fn a_folder_in_place_of_the_file_is_left_alone() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs strace: run with --include-ignored"]
-async fn a_login_is_saved_where_no_thread_can_be_started() {
-    let (server, home) = (server().await, Home::new());
-    let run = run(&home, &server).refusing("clone3,clone", "EAGAIN");
-    run.approved_at(&server).await.shows_stored(&home, &server);
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn too_few_open_files_are_an_error_and_no_panic() {
-    let (server, home) = (server().await, Home::new());
-    let run = run(&home, &server).under("prlimit", &["--nofile=6"]);
-    assert_snapshot!(run.end().await.failure(1), @"error: only 6 files may be open at once, and at least 16 are needed: ulimit -n 16");
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-#[ignore = "needs strace: run with --include-ignored"]
 async fn a_file_that_cannot_be_closed_to_others_is_not_said_to_be() {
-    let (server, home) = logged_in(600).await;
+    let (server, home) = crate::support::logged_in(600).await;
     fs::set_permissions(home.file(""), Permissions::from_mode(0o644)).unwrap();
     // As on a file system without permissions: the call succeeds and does nothing.
     let without_effect = "inject=fchmod:retval=0";
