@@ -154,8 +154,9 @@ fn certificate(
             "The server's operator must get a certificate with the extended key usage serverAuth",
         ),
         CertificateError::BadSignature => (
-            "its signature is wrong, or made with an RSA key of less than 2048 bits".to_owned(),
-            WHAT_WE_VERIFY,
+            "its signature does not fit its authority's key, or that is an RSA key of less than 2048 bits"
+                .to_owned(),
+            "If the authority has a new certificate, put that into the file that SSL_CERT_FILE names",
         ),
         CertificateError::UnsupportedSignatureAlgorithm => (unsupported(&[]), WHAT_WE_VERIFY),
         CertificateError::UnsupportedSignatureAlgorithmContext {
