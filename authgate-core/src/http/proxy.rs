@@ -84,10 +84,10 @@ impl Proxies {
 
 /// Returns whether an entry of `NO_PROXY` covers this server.
 ///
-/// `curl`, Go and Python agree on names and on `*`. For the rest we take what one of them
-/// understands, and no more than the narrowest of them: a server that is reached through the proxy
-/// against somebody's wish is an error that names the proxy, while one that is reached past the
-/// proxy goes unnoticed.
+/// `curl`, Go and Python agree on names, on addresses, and on `*`. For the rest we take what `curl` or
+/// Go understands, and where these two differ in how much an entry covers, the smaller part: a proxy
+/// that is used against somebody's wish fails with an error that names it, or sees only encrypted
+/// data, while nobody notices that a secret goes past a proxy.
 fn covers(entry: &str, server: &Url) -> bool {
     if entry == "*" {
         return true;
@@ -116,18 +116,19 @@ fn names(host: &str, server: &Url) -> bool {
     matcher.intercept(&uri).is_none()
 }
 
-/// Splits an entry into a host, without the brackets of an IPv6 address, and a port.
+/// Splits an entry into a host and a port. Only with a port, an IPv6 address has brackets.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
-    let with_port = entry.rsplit_once(':').and_then(|(host, port)| {
+    let with_port = entry
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match with_port {
+        Some((host, port)) if !host.contains(':') => (host, Some(port)),
+        Some((host, port)) if host.starts_with('[') && host.ends_with(']') => {
+            (&host[1..host.len() - 1], Some(port))
+        }
         // In an IPv6 address without brackets, a colon separates no port.
-        let is_host = !host.contains(':') || host.ends_with(']');
-        is_host.then_some((host, port.parse().ok()?))
-    });
-    let (host, port) = with_port.map_or((entry, None), |(host, port)| (host, Some(port)));
-    let address = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    (address.unwrap_or(host), port)
+        _ => (entry, None),
+    }
 }
 
 /// Explains why a proxy does not let us through, where it would not the next time either.
