@@ -5,6 +5,7 @@ Pictures of all pages, light, dark and narrow, are written to the folder that SC
 """
 
 import contextlib
+import html
 import http.server
 import json
 import os
@@ -301,6 +302,40 @@ def test_a_second_answer_is_told_that_it_comes_second(browser, server, start, la
     assert "Login failed" in first.succeeds().printed
     run.fails()
     assert not file.path.exists()
+
+
+@pytest.fixture
+def page_that_prefetches():
+    """Serves a page that lets the browser load an address ahead of time."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            _, _, address = self.path.partition("?")
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<h1>Page</h1><link rel="prefetch" href="{html.escape(address)}">'.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_a_response_loaded_ahead_of_time_does_not_finish_the_login(browser, start, launcher, page_that_prefetches):
+    run = start("browser")
+    address = answer(launcher.address(), code="bogus")
+    browser.visit(f"{page_that_prefetches}?{address}")
+    # The browser lists each address that it has loaded.
+    loaded = "return performance.getEntriesByType('resource').some(entry => entry.name == arguments[0])"
+    support.until("the prefetch", lambda: browser.driver.execute_script(loaded, address))
+    assert run.is_running()
+    browser.visit(address)
+    browser.sees("Login failed")
+    assert "Finishing the login" in run.fails().said
 
 
 SCRIPT = "The%20database%20is%20down%3Cscript%3Ealert(1)%3C/script%3E"

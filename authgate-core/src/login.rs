@@ -4,6 +4,7 @@ mod logout;
 mod next_token;
 mod options;
 mod origins;
+mod other_login;
 mod refresh;
 mod session;
 mod stores;
@@ -57,7 +58,8 @@ pub enum FlowMode {
 ///
 /// Uses a stored token again if this server issued it, and refreshes it if it is about to expire.
 /// Processes refresh one at a time, so that one asks the server and the others use its token. If no
-/// stored token can be used, a flow runs, and the new token is stored.
+/// stored token can be used, a flow runs, and the new token is stored. If another process logs in
+/// while the flow waits for the person, its login is used, and the flow ends.
 ///
 /// A network failure never ends a login, and a stored token that is still valid is used although the
 /// server cannot be reached. Only the server ends one, with `invalid_grant` for its
@@ -85,8 +87,7 @@ pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
-    let token = login.run_flow().await?;
-    Ok(Session::new(login, token))
+    login.run_flow().await
 }
 
 /// One client at one server, with everything that a login needs.
@@ -204,10 +205,26 @@ impl Login {
         (!missing.is_empty()).then(|| missing.join(" "))
     }
 
-    /// Runs a flow and stores its token, unless a login at another server would be replaced.
-    async fn run_flow(&self) -> Result<Token> {
-        self.options
-            .refuse_to_replace(&self.issuer, &self.stores.load_all().await)?;
+    /// Runs a flow and stores its token, unless a login at another server would be replaced. If
+    /// another run logs in first, uses its login.
+    async fn run_flow(&self) -> Result<Session> {
+        let known = self.stores.load_all().await;
+        self.options.refuse_to_replace(&self.issuer, &known)?;
+        tokio::select! {
+            // Poll the flow first, so that it is not dropped between a request and its outcome.
+            biased;
+            token = self.run_flow_of_mode() => match token {
+                Ok(token) => Ok(Session::new(self.clone(), token)),
+                Err(error) => {
+                    let other = self.find_other_login(&known).await;
+                    other.map(|other| self.take_over(other)).ok_or(error)
+                }
+            },
+            other = self.wait_for_other_login(&known) => Ok(self.take_over(other)),
+        }
+    }
+
+    async fn run_flow_of_mode(&self) -> Result<Token> {
         let outcome = match self.options.flow_mode {
             FlowMode::Device => self.run_device().await,
             FlowMode::Browser => self.run_browser().await,

@@ -94,6 +94,9 @@ pub struct FoundTokens {
     /// The reasons why we cannot read or understand something that is there, or may be there. A
     /// logout does not change it.
     pub unread: Vec<Error>,
+    /// Whether our own record is there without a token, as another client's logout leaves it. It may
+    /// have an ID token.
+    pub has_orphan: bool,
     /// Why the store does not exist in this session. It may exist in another one.
     pub no_store: Option<Error>,
 }

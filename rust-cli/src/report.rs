@@ -127,11 +127,10 @@ pub(crate) fn logged_out(logout: &Logout, keyring: bool) -> Result<ExitCode> {
             Settings::explain(error)
         ));
     }
-    for (token, error) in &logout.not_revoked {
-        say(format_args!(
-            "warning: the {token} was not revoked, and the server may accept it until it expires: {}",
-            Settings::explain(error)
-        ));
+    let is_same_reason =
+        |one: &NotRevoked, other: &NotRevoked| one.1.to_string() == other.1.to_string();
+    for tokens in logout.not_revoked.chunk_by(is_same_reason) {
+        say(format_args!("warning: {}", not_revoked(tokens)));
     }
     for error in &logout.not_deleted {
         say(format_args!(
@@ -153,6 +152,27 @@ pub(crate) fn logged_out(logout: &Logout, keyring: bool) -> Result<ExitCode> {
         (false, false) => "Not logged out.",
     };
     super::print(said, status)
+}
+
+type NotRevoked = (&'static str, Error);
+
+/// Describes tokens that were not revoked for the same reason.
+fn not_revoked(tokens: &[NotRevoked]) -> String {
+    let has = |wanted| tokens.iter().any(|(name, _)| *name == wanted);
+    let (names, verb, pronoun) = match (has("refresh token"), has("access token")) {
+        (true, true) => (
+            "refresh and access tokens",
+            "were",
+            "them until they expire",
+        ),
+        (true, false) => ("refresh token", "was", "it until it expires"),
+        _ => ("access token", "was", "it until it expires"),
+    };
+    let reason = tokens.first().map(|(_, error)| Settings::explain(error));
+    format!(
+        "the {names} {verb} not revoked, and the server may accept {pronoun}: {}",
+        reason.unwrap_or_default()
+    )
 }
 
 /// Returns `Jane Doe (jane@example.com)`, or the known part of it.

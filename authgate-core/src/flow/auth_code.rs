@@ -188,9 +188,9 @@ async fn wait(
         tokio::select! {
             request = server.next_request() => match request {
                 CallbackRequest::Response(response) => return Ok(response),
-                CallbackRequest::WrongState => prompt.notice(&Notice::new(
-                    "Ignored a request to the callback address that was not part of this login",
-                )),
+                CallbackRequest::NearMiss(near_miss) => {
+                    prompt.notice(&near_miss.notice(&options.redirect_uri));
+                }
             },
             result = &mut opening, if !opened => {
                 opened = true;

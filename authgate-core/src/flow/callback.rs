@@ -5,6 +5,7 @@
 
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
+mod near_miss;
 
 use std::future::poll_fn;
 use std::io;
@@ -17,8 +18,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use http::Method;
 use http::header::HOST;
+use http::{HeaderMap, Method};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -34,14 +35,18 @@ use crate::error::{Cause, Error, Result};
 use crate::secret::Secret;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
+pub(super) use near_miss::NearMiss;
 
 /// How long a browser may take to send its headers. Browsers open spare connections and send
 /// nothing on them.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
 /// How many connections are open at a time. A new one closes the oldest that has sent no request.
 const MAX_CONNECTIONS: usize = 32;
-/// Room for the longest URL that the parser accepts, and its headers.
-const BUFFER_SIZE: usize = 96 * 1024;
+/// Room for the longest URL that the parser accepts, and for the cookies of every program that serves
+/// pages on this host: a browser sends them to each port, up to 180 of 4 KiB.
+const BUFFER_SIZE: usize = 1024 * 1024;
+/// The first byte of a TLS connection (RFC 8446 section 5.1). No HTTP request begins with it.
+const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a browser may take to read its page once the login is over.
 pub(super) const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -55,8 +60,9 @@ pub(super) struct CallbackServer {
 
 /// A request to the redirect URI that concerns the login.
 pub(super) enum CallbackRequest {
-    /// A request without this login's state. Only the first one is reported.
-    WrongState,
+    /// A request that was nearly the authorization response, or claims to be. Only the first one of
+    /// each kind is reported, because repeated requests must not fill the terminal.
+    NearMiss(NearMiss),
     /// The authorization response of this login. There is at most one.
     Response(AuthorizationResponse),
 }
@@ -160,7 +166,15 @@ impl Connections {
             self.open.remove(idle).task.abort();
         }
         let has_sent_request = Arc::new(AtomicBool::new(false));
-        let served = serve_connection(stream, handler, has_sent_request.clone());
+        let served = {
+            let has_sent_request = has_sent_request.clone();
+            async move {
+                if begins_with_tls(&stream).await {
+                    handler.report(NearMiss::Https);
+                }
+                serve_connection(stream, handler, has_sent_request).await;
+            }
+        };
         self.open.push(Connection {
             task: self.tasks.spawn(served),
             has_sent_request,
@@ -180,6 +194,13 @@ impl Connections {
             .retain(|connection| !connection.task.is_finished());
         Some(())
     }
+}
+
+/// Waits for the first byte, and returns whether a browser that uses https has sent it.
+async fn begins_with_tls(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    let peeked = timeout(HEADER_LIMIT, stream.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first[0] == TLS_HANDSHAKE
 }
 
 /// Serves one request on one connection. Sets `has_sent_request` when its headers have arrived.
@@ -213,7 +234,7 @@ struct RequestHandler {
     redirect_uri: RedirectUri,
     expected: ExpectedResponse,
     requests: mpsc::Sender<CallbackRequest>,
-    wrong_state_is_reported: AtomicBool,
+    reported: Mutex<Vec<NearMiss>>,
     response_has_arrived: AtomicBool,
 }
 
@@ -222,13 +243,13 @@ impl RequestHandler {
         redirect_uri: RedirectUri,
         expected: ExpectedResponse,
     ) -> (Self, mpsc::Receiver<CallbackRequest>) {
-        // We send at most two: one request with a wrong state, and the authorization response.
-        let (requests, receiver) = mpsc::channel(2);
+        // We send at most one near miss of each kind, and the authorization response.
+        let (requests, receiver) = mpsc::channel(NearMiss::KINDS + 1);
         let handler = Self {
             redirect_uri,
             expected,
             requests,
-            wrong_state_is_reported: AtomicBool::new(false),
+            reported: Mutex::default(),
             response_has_arrived: AtomicBool::new(false),
         };
         (handler, receiver)
@@ -251,26 +272,41 @@ impl RequestHandler {
             .and_then(|host| host.to_str().ok())
             .filter(|_| hosts.next().is_none());
         // A request that also names its host in the request line is meant for a proxy.
-        if request.uri().authority().is_some()
-            || !host.is_some_and(|host| self.redirect_uri.matches_host(host))
-        {
-            return Err(Page::BadRequest);
-        }
-        if request.uri().path() != self.redirect_uri.path() {
-            return Err(Page::NotFound);
+        let is_our_host = request.uri().authority().is_none()
+            && host.is_some_and(|host| self.redirect_uri.matches_host(host));
+        let response = (self.expected).check(request.uri().query().unwrap_or_default());
+        if !is_our_host || request.uri().path() != self.redirect_uri.path() {
+            if response.is_some() {
+                self.report(NearMiss::OtherAddress);
+            }
+            return Err(if is_our_host {
+                Page::NotFound
+            } else {
+                Page::BadRequest
+            });
         }
         if request.method() != Method::GET {
+            if request.method() == Method::POST {
+                self.report(NearMiss::Post);
+            }
             return Err(Page::MethodNotAllowed);
         }
-        self.expected
-            .check(request.uri().query().unwrap_or_default())
-            .ok_or_else(|| {
-                // Report only the first one, because repeated requests must not fill the terminal.
-                if !self.wrong_state_is_reported.swap(true, Ordering::SeqCst) {
-                    let _ = self.requests.try_send(CallbackRequest::WrongState);
-                }
-                Page::BadRequest
-            })
+        let response = response.ok_or_else(|| {
+            self.report(NearMiss::WrongState);
+            Page::BadRequest
+        })?;
+        if is_prefetch(request.headers()) {
+            return Err(Page::NotOpened);
+        }
+        Ok(response)
+    }
+
+    fn report(&self, near_miss: NearMiss) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reported.contains(&near_miss) {
+            reported.push(near_miss);
+            let _ = self.requests.try_send(CallbackRequest::NearMiss(near_miss));
+        }
     }
 
     /// Passes the authorization response to the login, and waits for the page that shows how the
@@ -294,6 +330,15 @@ impl RequestHandler {
         }
         outcome.await.unwrap_or(Page::Unfinished)
     }
+}
+
+/// Returns whether the browser loads the page ahead of time. The person has not opened it and perhaps
+/// never will, so it must not use up the code.
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"].iter().any(|name| {
+        let purpose = headers.get(*name).and_then(|value| value.to_str().ok());
+        purpose.is_some_and(|purpose| purpose.starts_with("prefetch"))
+    })
 }
 
 /// One or two listeners that can be closed while another task waits for a connection. The port is

@@ -51,6 +51,9 @@ pub(super) enum Page {
     NotFound,
     /// The method is not GET.
     MethodNotAllowed,
+    /// The browser loads the response ahead of time. It does not show this page, but asks again when
+    /// the person opens the address.
+    NotOpened,
 }
 
 /// The drawing above the headline.
@@ -161,6 +164,13 @@ impl Page {
                 "Method not allowed",
                 "This page accepts GET requests only.",
                 OPEN_ADDRESS,
+            ),
+            Self::NotOpened => content(
+                StatusCode::SERVICE_UNAVAILABLE,
+                Icon::Exclamation,
+                "Login not finished",
+                "The browser loaded this page before you opened it.",
+                "Reload this page to finish the login.",
             ),
         }
     }

@@ -173,8 +173,7 @@ impl Session {
     }
 
     async fn log_in_again(&mut self) -> Result<()> {
-        self.token = self.login.run_flow().await?;
-        self.is_over = false;
+        *self = self.login.run_flow().await?;
         Ok(())
     }
 

@@ -41,6 +41,16 @@ impl Stores {
         self.run(FallbackStore::load_all).await
     }
 
+    /// Reads the stores while the person is busy: shows nothing, even if a keyring does not answer.
+    pub(super) async fn peek(&self) -> Vec<StoredLogin> {
+        if !can_start_a_thread() {
+            return Vec::new();
+        }
+        let store = Arc::clone(&self.store);
+        let reading = tokio::task::spawn_blocking(move || store.load_all());
+        reading.await.unwrap_or_default()
+    }
+
     /// Returns whether a token of this issuer is stored that needs no refresh.
     pub(super) async fn has_fresh_login(&self, issuer: &Issuer) -> bool {
         self.load_all()
@@ -142,7 +152,7 @@ impl LockedStores {
 
     /// See [`FallbackStore::find_all`].
     pub(super) async fn find_all(&self) -> FoundLogins {
-        self.run(|store, _| store.find_all()).await
+        self.run(FallbackStore::find_all).await
     }
 
     /// See [`FallbackStore::delete`].

@@ -142,11 +142,12 @@ impl FallbackStore {
         logins
     }
 
-    /// Finds every login of the client for a logout. A store that cannot be read may have one too.
+    /// Finds every login of the client for a logout, and deletes records that belong to none. A store
+    /// that cannot be read may have a login too.
     ///
     /// A session without a keyring (SSH, a container) is normal where a login is in the file. Where
     /// there is none, the person may have logged in from the desktop.
-    pub fn find_all(&self) -> FoundLogins {
+    pub fn find_all(&self, guard: &LoginGuard) -> FoundLogins {
         let mut logins = FoundLogins {
             stored: Vec::from_iter(self.unsaved_login()),
             unread: Vec::from_iter(self.missing.clone()),
@@ -158,8 +159,13 @@ impl FallbackStore {
                 tokens,
                 set_aside,
                 unread,
+                has_orphan,
                 no_store,
             } = store.find_all(&self.client_id);
+            if has_orphan {
+                // Nobody is logged in with a record, so a logout does not fail because of it.
+                let _ = store.put(&self.client_id, None, None, guard);
+            }
             for token in tokens {
                 add(&mut logins.stored, index, token);
             }

@@ -246,11 +246,11 @@ impl FileStore {
     }
 
     /// Finds what the file has for this client. Fails if something there cannot be read.
-    fn find_in_file(&self, client_id: &str, tokens: &mut Vec<StoredToken>) -> Result<()> {
+    fn find_in_file(&self, client_id: &str, found: &mut FoundTokens) -> Result<()> {
         let content = self.read(&self.path)?;
         let Some(document) = Document::parse(&content) else {
-            tokens.extend(salvage::tokens(&content, client_id));
-            return Err(self.unread(if tokens.is_empty() {
+            found.tokens = salvage::tokens(&content, client_id);
+            return Err(self.unread(if found.tokens.is_empty() {
                 "is damaged, so a login in it can be neither revoked nor deleted: repair or delete the file"
             } else {
                 "is damaged, so the login in it cannot be deleted: repair or delete the file"
@@ -258,9 +258,11 @@ impl FileStore {
         };
         let entry = document.entry(client_id);
         match (&entry, read(&document, client_id)) {
-            (_, Some(token)) => tokens.push(token),
+            (_, Some(token)) => found.tokens.push(token),
             (Some(entry), None) if format::has_no_token(entry) => {}
-            (None, None) if !document.has_entry(client_id) => {}
+            (None, None) if !document.has_entry(client_id) => {
+                found.has_orphan = document.record(client_id).is_some();
+            }
             (_, None) => {
                 return Err(self.unread(
                     "has an entry for this client that cannot be understood, so it is neither revoked nor deleted: delete the entry by hand",
@@ -357,7 +359,7 @@ impl TokenStore for FileStore {
 
     fn find_all(&self, client_id: &str) -> FoundTokens {
         let mut found = FoundTokens::default();
-        let in_file = self.find_in_file(client_id, &mut found.tokens);
+        let in_file = self.find_in_file(client_id, &mut found);
         found.unread.extend(in_file.err());
         let copies = self.copies().unwrap_or_else(|error| {
             found.unread.push(error);

@@ -180,7 +180,10 @@ impl TokenStore for KeyringStore {
             Ok(found) => found,
             Err(trouble) => return FoundTokens::from(trouble),
         };
-        let mut found = FoundTokens::default();
+        let mut found = FoundTokens {
+            has_orphan: texts.is_empty() && !records.is_empty(),
+            ..FoundTokens::default()
+        };
         for text in texts {
             let token = text.as_deref().and_then(|text| {
                 format::read_with_any(text, records.iter().flatten().map(|record| record.as_str()))

@@ -158,14 +158,14 @@ fn change(store: &FallbackStore, guard: &LoginGuard, order: &[&str]) -> String {
         }
         ["delete"] => {
             let failure = store
-                .find_all()
+                .find_all(guard)
                 .stored
                 .iter()
                 .find_map(|login| store.delete(login, guard).pop());
             failure.map_or("deleted".to_owned(), |error| format!("error: {error}"))
         }
         ["find-all"] => {
-            let found = store.find_all();
+            let found = store.find_all(guard);
             let stored = found.stored.iter().map(|login| line(&login.token));
             let set_aside = found.set_aside.iter().map(line);
             let unread = found.unread.iter().map(ToString::to_string);

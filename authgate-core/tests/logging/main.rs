@@ -11,6 +11,8 @@ mod log;
 mod secrecy; // a service's requests and errors
 #[cfg(feature = "login")]
 mod secrecy_login; // a person's login
+#[cfg(unix)]
+mod secrecy_tls; // certificates and encrypted requests
 #[allow(dead_code, reason = "the other binary uses the rest")]
 #[path = "../it/support/mod.rs"]
 mod support;

@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use authgate_core::{DeviceAuth, Error, HttpClient, OAuthClient, Result, Secret, Token};
+use authgate_core::{
+    DeviceAuth, DiscoveryClient, Error, HttpClient, OAuthClient, Result, Secret, Token,
+};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,11 +14,14 @@ use crate::log::{Log, log};
 use crate::support::service::Service;
 
 /// A secret with characters that each encoding represents in another way.
-const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
+pub(crate) const CLIENT_SECRET: &str = "canary-secret %+&\"\\;";
 const DEVICE_CODE: &str = "canary-device";
 
 /// A part of every secret here, which no encoding changes.
-const CANARY: &str = "canary";
+pub(crate) const CANARY: &str = "canary";
+
+/// Characters that reorder the text on a terminal or control it.
+pub(crate) const CONTROLS: [&str; 3] = ["\u{202e}", "\u{2066}", "\u{1b}"];
 
 /// The methods that send a secret.
 const METHODS: [&str; 8] = [
@@ -153,10 +158,17 @@ fn spellings(request: &str) -> [String; 4] {
 }
 
 /// Returns every text of an error.
-fn all_texts(error: &Error) -> String {
+pub(crate) fn all_texts(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let causes: Vec<_> = causes.map(|cause| format!("{cause} {cause:?}")).collect();
     format!("{error} {error:?} {error:#?} {}", causes.join(" "))
+}
+
+#[track_caller]
+pub(crate) fn assert_escaped(shown: &str) {
+    for control in CONTROLS {
+        assert!(!shown.contains(control), "{shown:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,6 +209,38 @@ async fn no_error_shows_what_was_sent_or_what_came() {
         }
     }
     Log::has_no(CANARY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_from_a_server_is_shown_escaped() {
+    log();
+    let hostile = CONTROLS.concat();
+    let description = json!({"error": hostile, "error_description": hostile, "iss": hostile});
+    for method in METHODS {
+        let sender = Sender::start().await;
+        let (endpoint, _) = sender.send(method).await;
+        for fault in [
+            Fault::json(400, &description),
+            Fault::json(401, &description),
+            Fault::json(503, &description),
+            Fault::body(500, "text/plain", hostile.clone()),
+            Fault::set_member("token_type", hostile.as_str()),
+            Fault::set_member("scope", hostile.as_str()),
+        ] {
+            sender.server.clear_faults();
+            sender.server.inject(endpoint, fault, Times::Always);
+            if let (_, Err(error)) = sender.send(method).await {
+                assert_escaped(&all_texts(&error));
+            }
+        }
+    }
+    let server = DevServer::start().await;
+    server.set_discovery_member("issuer", format!("https://example.com/{hostile}"));
+    let client = DiscoveryClient::new(server.url(), HttpClient::default()).unwrap();
+    assert_escaped(&all_texts(&client.fetch().await.unwrap_err()));
+    for control in CONTROLS {
+        Log::has_no(control);
+    }
 }
 
 #[tokio::test]

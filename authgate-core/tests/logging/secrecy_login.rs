@@ -1,14 +1,17 @@
 //! Looks for the secrets of a person's login in all its output.
 
 use authgate_core::Token;
+use authgate_core::test_util::run_auth_code_flow;
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::Port;
 use authgate_test_support::http::get;
 use serde_json::json;
 use url::Url;
 
 use crate::log::{Log, log};
+use crate::secrecy::{CONTROLS, all_texts, assert_escaped};
 use crate::support::device;
-use crate::support::flow::{Recorder, begin_login, parameter};
+use crate::support::flow::{Recorder, TestBrowser, begin_login, client, options, parameter};
 
 /// Returns all secret parts of a token.
 fn secrets_of(token: &Token) -> Vec<String> {
@@ -122,4 +125,22 @@ async fn a_login_with_a_device_code_shows_none_of_its_secrets() {
     let token = running.success().await;
     let secrets: Vec<_> = secrets.into_iter().chain(secrets_of(&token)).collect();
     assert_unseen(&secrets, &format!("{token:?} {token:#?} {}", shown(prompt)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_uri_is_shown_escaped() {
+    log();
+    let server = DevServer::start().await;
+    let client = client(&server, server.public_client()).await;
+    let (port, prompt) = (Port::free(), Recorder::default());
+    // It may come from a file in a strange folder.
+    let redirect_uri = port.redirect_uri("127.0.0.1") + "\u{202e}\u{2066}";
+    let options = options(&redirect_uri);
+    let error = run_auth_code_flow(&client, &[], &options, &TestBrowser::Fails, &prompt)
+        .await
+        .unwrap_err();
+    assert_escaped(&format!("{} {}", all_texts(&error), prompt.text()));
+    for control in CONTROLS {
+        Log::has_no(control);
+    }
 }

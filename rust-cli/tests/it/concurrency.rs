@@ -101,6 +101,30 @@ async fn a_token_refreshed_by_another_program_is_used() {
 }
 
 #[tokio::test]
+async fn several_runs_share_one_login_of_a_person() {
+    let (server, home) = logged_in_with_rotation(-60).await;
+    server.revoke_everything();
+    let runs = [(); 4].map(|()| run(&home, &server).arg("--print-access-token").start());
+    until("four codes", || {
+        server.count(Endpoint::DeviceAuthorization) == 4
+    })
+    .await;
+    let code = server.latest_user_code().unwrap();
+    assert!(server.approve_device(&code));
+    let mut told = 0;
+    for run in runs {
+        let ended = run.end().await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert_eq!(ended.stdout.trim(), stored(&home, &server).access_token);
+        let notices = ended.notices();
+        told += notices
+            .matches("Another run has logged in, so this one uses that login.")
+            .count();
+    }
+    assert_eq!(told, 3);
+}
+
+#[tokio::test]
 async fn a_refresh_does_not_undo_a_logout() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let refresh = server.hold(Endpoint::Token);

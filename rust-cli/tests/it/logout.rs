@@ -1,8 +1,9 @@
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
+use authgate_test_support::session::Session;
 use authgate_test_support::{Ended, Home};
 use insta::assert_snapshot;
 
-use crate::support::{logged_in, run, server};
+use crate::support::{PROGRAM, logged_in, run, server};
 
 async fn log_out(home: &Home, server: &DevServer) -> Ended {
     run(home, server).arg("--logout").end().await
@@ -75,9 +76,51 @@ async fn tokens_whose_revocation_fails_are_deleted_with_a_warning() {
 
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
-    warning: the access token was not revoked, and the server may accept it until it expires: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: revocation: http://127.0.0.1:[port]/oauth/revoke answered 500, which is not a JSON object (no content type; an empty body)
     ");
+}
+
+#[tokio::test]
+async fn what_another_clients_logout_leaves_of_our_record_is_deleted() {
+    let (server, home) = (server().await, Home::new());
+    run(&home, &server).approved_at(&server).await;
+    // bash-cli deletes its entry, and keeps what it does not know.
+    let mut document = home.document().unwrap();
+    let id = &server.public_client().id;
+    assert!(document["authgate-rust"][id].is_object());
+    document["data"].as_object_mut().unwrap().remove(id);
+    home.replace(&document.to_string());
+    let ended = log_out(&home, &server).await;
+    assert_eq!(
+        (
+            ended.status,
+            home.document().unwrap()["authgate-rust"].as_object()
+        ),
+        (Some(0), None)
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
+async fn no_record_stays_in_the_keyring() {
+    let (server, session) = (server().await, Session::unlocked());
+    let id = &server.public_client().id;
+    let run = || session.run(PROGRAM).as_person_at(&server);
+    for is_deleted_by_another_client in [false, true] {
+        let ended = run().args("--flow device").approved_at(&server).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert_ne!(session.items("authgate-rust", id), "");
+        if is_deleted_by_another_client {
+            let clear = ["clear", "service", "authgate", "username", id];
+            let status = session.command("secret-tool").args(clear).status();
+            assert!(status.unwrap().success());
+        }
+        let ended = run().arg("--logout").end().await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        for service in ["authgate", "authgate-rust"] {
+            assert_eq!(session.items(service, id), "", "{service}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -99,8 +142,7 @@ async fn without_a_server_the_login_is_deleted_with_a_warning() {
     assert_snapshot!(failure(&run.end().await), @"
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
-    warning: the access token was not revoked, and the server may accept it until it expires: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: discovery: cannot reach http://127.0.0.1:[port]/.well-known/openid-configuration (Connection refused (os error 111)). Check that the server is running at this address
     ");
     assert_eq!(home.stored(&client), None);
 }
@@ -125,8 +167,7 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
     assert_snapshot!(failure(&ended), @"
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
-    warning: the access token was not revoked, and the server may accept it until it expires: it is a login at http://127.0.0.1:[port], which was not asked
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: it is a login at http://127.0.0.1:[port], which was not asked
     ");
     assert_eq!(home.stored(server.public_client()), None);
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));

@@ -250,6 +250,74 @@ async fn only_a_get_request_to_the_redirect_uri_is_accepted() {
     log_in(&server, &mut begun).await;
 }
 
+#[tokio::test]
+async fn what_was_nearly_the_response_is_told_once_of_each_kind() {
+    let (server, mut begun) = begin_login().await;
+    let (host, query) = (begun.address(), format!("code=a&state={}", begun.state()));
+    let port = begun.port.number();
+    for _ in 0..2 {
+        for request in [
+            "\u{16}\u{3}\u{1}\0\u{1}\0".to_owned(),
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
+            format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            format!("POST /callback HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"),
+            format!("GET /callback?code=a HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            // Nothing of this login is in these.
+            format!("GET /callback?code=a HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
+            format!("GET /favicon.ico HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        ] {
+            let answer = http::send(&host, &request).await;
+            assert!((400..500).contains(&answer.status), "{request}: {answer:?}");
+        }
+    }
+    log_in(&server, &mut begun).await;
+    assert_snapshot!(begun.prompt.notices(), @"
+    notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
+    notice: The browser opened the callback address with https. If it shows an error, change https to http in its address bar.
+    notice: The browser came back to another host or path. Change the beginning of its address to http://127.0.0.1:[port]/callback and load the page again.
+    notice: Ignored a POST request to the callback address. The server must send the browser back with GET (response_mode=query).
+    notice: Ignored a request to the callback address that was not part of this login.
+    notice: Finishing the login.
+    ");
+}
+
+#[tokio::test]
+async fn a_page_loaded_ahead_of_time_does_not_finish_the_login() {
+    let (server, mut begun) = begin_login().await;
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let mut pages = Vec::new();
+    for header in [
+        ("purpose", "prefetch"),
+        ("sec-purpose", "prefetch"),
+        ("sec-purpose", "prefetch;prerender"),
+    ] {
+        pages.push(shown(&http::get_with(&back, &[header]).await));
+    }
+    pages.dedup();
+    assert_snapshot!(pages.join("\n\n"), @"
+    503 Login not finished
+    The browser loaded this page before you opened it.
+    Reload this page to finish the login.
+    ");
+    assert_eq!(server.count(Endpoint::Token), 0);
+    let opened = tokio::spawn(async move { http::get(&back).await });
+    let (_token, page) = (&mut begun.login).await.unwrap().unwrap();
+    page.saved().await;
+    assert_eq!(opened.await.unwrap().status, 200);
+    assert_eq!(begun.prompt.count("Ignored"), 0);
+}
+
+#[tokio::test]
+async fn the_cookies_of_other_programs_on_this_host_do_not_matter() {
+    let (server, mut begun) = begin_login().await;
+    let back = server.approve_authorization(begun.url.as_str()).unwrap();
+    let cookies = format!("a={}; ", "b".repeat(4000)).repeat(180);
+    let opened = tokio::spawn(async move { http::get_with(&back, &[("cookie", &cookies)]).await });
+    let (_token, page) = (&mut begun.login).await.unwrap().unwrap();
+    page.saved().await;
+    assert_eq!(opened.await.unwrap().status, 200);
+}
+
 #[tokio::test(start_paused = true)]
 async fn idle_and_slow_connections_do_not_keep_the_browser_out() {
     let (server, mut begun) = begin_login().await;
@@ -350,7 +418,7 @@ async fn a_browser_that_waits_for_its_page_is_not_closed_to_make_room() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_too_long_is_not_read_to_its_end() {
     let (server, mut begun) = begin_login().await;
-    let endless = "a".repeat(1024 * 1024);
+    let endless = "a".repeat(4 * 1024 * 1024);
     assert!(matches!(
         begun.respond(&endless).await.status,
         0 | 414 | 431

@@ -6,6 +6,8 @@ mod issuer; // which server a stored login belongs to
 #[cfg(unix)]
 mod mix_up; // a server that names endpoints of another one
 #[cfg(unix)]
+mod other_login; // a login of another run while this one waits
+#[cfg(unix)]
 mod processes; // two processes with one expired login
 #[cfg(unix)]
 mod scopes; // whether a stored login has the scopes that are requested now

@@ -356,14 +356,14 @@ fn a_store_that_fails_after_it_was_read_loses_no_token() {
 #[test]
 fn a_logout_is_tried_everywhere_and_says_where_it_failed() {
     let stores = Stores::with([Some(1), Some(1)]);
-    let found = stores.both.find_all().stored;
+    let found = stores.both.find_all(&stores.guard).stored;
     assert_eq!(found.len(), 1);
     stores.first.fail(ALL);
     assert_eq!(stores.both.delete(&found[0], &stores.guard).len(), 1);
     assert_eq!(stores.second.content(), None);
 
     stores.second.put(&token(1));
-    let found = stores.both.find_all();
+    let found = stores.both.find_all(&stores.guard);
     assert_eq!((found.stored.len(), found.unread.len()), (1, 1));
 }
 
