@@ -165,7 +165,7 @@ async fn each_certificate_and_server_that_we_refuse_gets_its_own_advice() {
     ] {
         let server = Server::start(&home, certificate, options).await;
         let said = said(&home, &server, &format!("{authority}.pem")).await;
-        table += &format!("{certificate}, {authority}, {options}: {said}");
+        table += &[certificate, ", ", authority, ", ", options, ": ", &said].concat();
         let connections = server.connections.load(Ordering::SeqCst);
         assert_eq!(connections, 1, "{certificate} {options}");
     }
@@ -253,7 +253,7 @@ async fn trust_settings_of_openssl_are_followed() {
         let file = fs::read_to_string(home.path().join("trusted.pem")).unwrap();
         assert!(file.contains("BEGIN TRUSTED CERTIFICATE"), "{file}");
         let said = said(&home, &server, "trusted.pem").await;
-        table += &format!("{settings}: {said}");
+        table += &[settings, ": ", &said].concat();
     }
     assert_snapshot!(table, @"
     -trustout: trusted

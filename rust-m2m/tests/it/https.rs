@@ -1,3 +1,5 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use authgate_dev_server::{Certificate, DevServer, Endpoint};
@@ -124,7 +126,7 @@ async fn a_file_of_authorities_that_has_grown_is_read_again() {
     let run = service(&home, &first).start();
     discovery.arrived().await;
     let bundle = [&first, &second].map(|server| server.certificate_authority().unwrap());
-    home.place("authority.pem", &bundle.concat());
+    home.place("authority.pem", bundle.concat());
     discovery.release();
     let ended = run.end().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
@@ -308,8 +310,11 @@ async fn a_failed_tls_handshake_is_told() {
     const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40]; // RFC 8446 section 6
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
+    let connections = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&connections);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
             let _gone = stream.write_all(&HANDSHAKE_FAILURE).await;
         }
     });
@@ -319,5 +324,6 @@ async fn a_failed_tls_handshake_is_told() {
         .end()
         .await;
     ended.fails_with(1, &[&url]);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
     assert_snapshot!(ended.said(), @"error: discovery: the TLS handshake failed with https://127.0.0.1:[port]/.well-known/openid-configuration (received fatal alert: HandshakeFailure). The server's operator must allow TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, use an RSA, P-256, P-384 or Ed25519 key, and require no client certificate");
 }

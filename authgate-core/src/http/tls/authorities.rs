@@ -68,19 +68,17 @@ impl Authorities {
 
     fn of_the_system() -> Result<Self> {
         let mut found = Found::default();
-        let place = match BUNDLES.iter().map(Path::new).find(|path| path.is_file()) {
-            Some(bundle) => {
-                found.read_file(bundle);
-                text::printable_path(bundle)
+        let place = if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file())
+        {
+            found.read_file(bundle);
+            text::printable_path(bundle)
+        } else {
+            let loaded = load_native_certs();
+            found.certificates = loaded.certs;
+            if !loaded.errors.is_empty() {
+                found.fail("the system cannot list them");
             }
-            None => {
-                let loaded = load_native_certs();
-                found.certificates = loaded.certs;
-                if !loaded.errors.is_empty() {
-                    found.fail("the system cannot list them");
-                }
-                "this system".to_owned()
-            }
+            "this system".to_owned()
         };
         found.trust(&place, false).map_err(|reason| {
             Error::permanent(format!(
@@ -105,22 +103,22 @@ impl Authorities {
     /// Says that none of these authorities issued a certificate, and what to do.
     pub(super) fn none_issued_it(&self) -> (String, &'static str) {
         let place = &self.place;
-        let mut message = match self.roots.len() {
+        let trusted = match self.roots.len() {
             1 => format!("the authority in {place} did not issue it"),
             number => format!("none of the {number} authorities in {place} issued it"),
         };
-        match self.unusable {
-            0 => {}
-            1 => message += "; 1 certificate there cannot be used",
-            number => message += &format!("; {number} certificates there cannot be used"),
-        }
+        let unusable = match self.unusable {
+            0 => String::new(),
+            1 => "; 1 certificate there cannot be used".to_owned(),
+            number => format!("; {number} certificates there cannot be used"),
+        };
         let advice = if self.is_named {
             "Add the certificate of the authority that issued it. If it is there, the server's operator must make the \
              server send its intermediate certificates"
         } else {
             super::UNKNOWN_ISSUER
         };
-        (message, advice)
+        (trusted + &unusable, advice)
     }
 }
 
