@@ -319,7 +319,19 @@ impl Error {
 
     fn advice(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Transport { failure, proxy, .. } => Some(failure.advice(proxy.is_some()).into()),
+            Self::Transport {
+                failure,
+                proxy,
+                source,
+                ..
+            } => {
+                let advice = source.advice();
+                Some(
+                    advice
+                        .unwrap_or_else(|| failure.advice(proxy.is_some()))
+                        .into(),
+                )
+            }
             Self::OAuth {
                 code, retry_after, ..
             } => match (advice_for(code), wait(*retry_after)) {

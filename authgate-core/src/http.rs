@@ -13,13 +13,13 @@ mod tls;
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use rustls::InvalidMessage;
+use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -34,6 +34,7 @@ use loopback::LoopbackOnly;
 use proxy::Proxies;
 pub(crate) use retry::Retry;
 use sent_secrets::SentSecrets;
+use tls::Authorities;
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
@@ -60,15 +61,17 @@ pub struct HttpClient {
 /// The routes to a server, each built on first use.
 #[derive(Default)]
 struct Routes {
-    loopback: OnceLock<Route>,
-    loopback_tls: OnceLock<Route>,
-    remote: OnceLock<Route>,
-    remote_tls: OnceLock<Route>,
+    loopback: Mutex<Option<Arc<Route>>>,
+    loopback_tls: Mutex<Option<Arc<Route>>>,
+    remote: Mutex<Option<Arc<Route>>>,
+    remote_tls: Mutex<Option<Arc<Route>>>,
 }
 
 struct Route {
     client: reqwest::Client,
-    proxies: Proxies,
+    proxies: Arc<Proxies>,
+    /// `None` without encryption.
+    authorities: Option<Authorities>,
 }
 
 impl HttpClient {
@@ -110,12 +113,18 @@ impl HttpClient {
             return Ok(answer);
         }
         let route = self.route(&url)?;
-        let proxy = route.proxies.between_us_and(&url)?;
-        route
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| transport_error(operation, &url, proxy, &error))
+        let again = route.authorities.is_some().then(|| request.try_clone());
+        let outcome = route.execute(operation, &url, request).await;
+        if let Err(Error::Transport {
+            failure: TransportFailure::Certificate,
+            ..
+        }) = outcome
+            && let Some(again) = again.flatten()
+            && let Some(route) = self.route_with_other_authorities(&url, &route)
+        {
+            return route.execute(operation, &url, again).await;
+        }
+        outcome
     }
 
     /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer if its status
@@ -148,24 +157,81 @@ impl HttpClient {
         Answer::read(operation, &url, response, sent).await
     }
 
-    fn route(&self, url: &Url) -> Result<&Route> {
-        let (loopback, encrypted) = (is_loopback(url), url.scheme() == "https");
-        let cell = match (loopback, encrypted) {
-            (true, false) => &self.routes.loopback,
-            (true, true) => &self.routes.loopback_tls,
-            (false, false) => &self.routes.remote,
-            (false, true) => &self.routes.remote_tls,
-        };
-        if let Some(route) = cell.get() {
-            return Ok(route);
+    fn route(&self, url: &Url) -> Result<Arc<Route>> {
+        let mut current = self.current_route(url);
+        if let Some(route) = &*current {
+            return Ok(Arc::clone(route));
         }
-        let client = build(loopback, encrypted)?;
-        let proxies = if loopback {
+        let authorities = match url.scheme() {
+            "https" => Some(Authorities::read()?),
+            _ => None,
+        };
+        let route = Arc::new(Route::new(is_loopback(url), authorities)?);
+        *current = Some(Arc::clone(&route));
+        Ok(route)
+    }
+
+    /// Reads the authorities again after a certificate was refused, because a server may move to a
+    /// new authority while a service runs. Returns a new route if they differ from those of `used`.
+    fn route_with_other_authorities(&self, url: &Url, used: &Arc<Route>) -> Option<Arc<Route>> {
+        // A file that is just being written may be unreadable. Then the failure stays.
+        let authorities = Authorities::read().ok()?;
+        if used.authorities.as_ref()?.are_those_of(&authorities) {
+            return None;
+        }
+        let mut current = self.current_route(url);
+        match &*current {
+            // Another request has read them too.
+            Some(route) if !Arc::ptr_eq(route, used) => Some(Arc::clone(route)),
+            _ => {
+                let route = Arc::new(Route::new(is_loopback(url), Some(authorities)).ok()?);
+                *current = Some(Arc::clone(&route));
+                Some(route)
+            }
+        }
+    }
+
+    fn current_route(&self, url: &Url) -> MutexGuard<'_, Option<Arc<Route>>> {
+        let route = match (is_loopback(url), url.scheme()) {
+            (true, "https") => &self.routes.loopback_tls,
+            (true, _) => &self.routes.loopback,
+            (false, "https") => &self.routes.remote_tls,
+            (false, _) => &self.routes.remote,
+        };
+        route.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Route {
+    fn new(is_loopback: bool, authorities: Option<Authorities>) -> Result<Self> {
+        let trust = match &authorities {
+            Some(authorities) => authorities.configuration()?,
+            None => tls::trusting_nobody()?,
+        };
+        let proxies = Arc::new(if is_loopback {
             Proxies::none()
         } else {
-            Proxies::from_environment(encrypted)
-        };
-        Ok(cell.get_or_init(|| Route { client, proxies }))
+            Proxies::from_environment(authorities.is_some())
+        });
+        let client = build(is_loopback, trust, &proxies)?;
+        Ok(Self {
+            client,
+            proxies,
+            authorities,
+        })
+    }
+
+    async fn execute(
+        &self,
+        operation: &'static str,
+        url: &Url,
+        request: reqwest::Request,
+    ) -> Result<reqwest::Response> {
+        let proxy = self.proxies.between_us_and(url)?;
+        let sent = self.client.execute(request).await;
+        sent.map_err(|error| {
+            transport_error(operation, url, proxy, self.authorities.as_ref(), &error)
+        })
     }
 }
 
@@ -178,22 +244,27 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
-    let trust = if encrypted {
-        tls::trusting_the_system()?
-    } else {
-        tls::trusting_nobody()?
-    };
+fn build(
+    is_loopback: bool,
+    trust: ClientConfig,
+    proxies: &Arc<Proxies>,
+) -> Result<reqwest::Client> {
+    let proxies = Arc::clone(proxies);
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(trust)
+        // This turns off the HTTP client's own reading of the variables.
+        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_LIMIT)
         .timeout(REQUEST_LIMIT)
         .http1_max_headers(HEADER_COUNT_LIMIT)
         .user_agent(USER_AGENT);
-    if loopback {
-        builder = builder.no_proxy().dns_resolver(LoopbackOnly);
+    if is_loopback {
+        builder = builder.dns_resolver(LoopbackOnly);
+    } else {
+        let proxy = reqwest::Proxy::custom(move |url| proxies.url_for(url).map(str::to_owned));
+        builder = builder.proxy(proxy);
     }
     builder.build().map_err(|error| {
         Error::permanent(format!(
@@ -203,19 +274,24 @@ fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
     })
 }
 
-pub(crate) fn transport_error(
+fn transport_error(
     operation: &'static str,
     url: &Url,
     proxy: Option<String>,
+    authorities: Option<&Authorities>,
     error: &reqwest::Error,
 ) -> Error {
-    let failure = failure_of(error, url);
+    let (failure, source) = match causes(error).find_map(|cause| cause.downcast_ref()) {
+        Some(cause) => tls::explain(cause, error.is_connect(), authorities),
+        None => proxy::explain(error)
+            .unwrap_or_else(|| (failure_of(error, url), Cause::innermost(error))),
+    };
     Error::Transport {
         operation,
         url: text::printable_url(url),
         proxy,
         failure,
-        source: Cause::innermost(error),
+        source,
     }
 }
 
@@ -227,14 +303,7 @@ fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
     match (error.is_connect(), error.is_timeout()) {
         (true, true) => TransportFailure::ConnectTimedOut,
         (true, false) if refused => TransportFailure::Refused,
-        (true, false) => match causes(error).find_map(|cause| cause.downcast_ref()) {
-            Some(rustls::Error::InvalidCertificate(_)) => TransportFailure::Certificate,
-            Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-                TransportFailure::NotTls
-            }
-            Some(_) => TransportFailure::Handshake,
-            None => TransportFailure::Unreachable,
-        },
+        (true, false) => TransportFailure::Unreachable,
         (false, true) => TransportFailure::AnswerTimedOut,
         (false, false) if not_http => TransportFailure::NotHttp,
         (false, false) => TransportFailure::Broken,

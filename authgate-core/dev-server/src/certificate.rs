@@ -29,7 +29,7 @@ const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 #[must_use]
 pub struct Certificate {
     names: Vec<String>,
-    expired: bool,
+    validity: Option<(SystemTime, SystemTime)>,
 }
 
 impl Default for Certificate {
@@ -39,7 +39,7 @@ impl Default for Certificate {
             names: ["127.0.0.1", "::1", "localhost"]
                 .map(str::to_owned)
                 .to_vec(),
-            expired: false,
+            validity: None,
         }
     }
 }
@@ -49,14 +49,20 @@ impl Certificate {
     pub fn for_name(name: &str) -> Self {
         Self {
             names: vec![name.to_owned()],
-            expired: false,
+            validity: None,
         }
     }
 
     /// Returns the same certificate, but valid until yesterday.
     pub fn expired(self) -> Self {
+        let now = SystemTime::now();
+        self.valid_between(now - LIFETIME, now - DAY)
+    }
+
+    /// Returns the same certificate, but valid only between these times.
+    pub fn valid_between(self, from: SystemTime, until: SystemTime) -> Self {
         Self {
-            expired: true,
+            validity: Some((from, until)),
             ..self
         }
     }
@@ -97,11 +103,7 @@ impl Certificate {
         // OpenSSL's strict checks, which Python uses since 3.13, require the identifier of the signing key.
         parameters.use_authority_key_identifier_extension = true;
         let now = SystemTime::now();
-        let (from, until) = if self.expired {
-            (now - LIFETIME, now - DAY)
-        } else {
-            (now - DAY, now + LIFETIME)
-        };
+        let (from, until) = self.validity.unwrap_or((now - DAY, now + LIFETIME));
         parameters.not_before = from.into();
         parameters.not_after = until.into();
         Ok(parameters)

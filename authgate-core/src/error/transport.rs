@@ -16,10 +16,15 @@ pub enum TransportFailure {
     Unreachable,
     /// The URL begins with `https`, but the program at that address does not speak TLS.
     NotTls,
-    /// The two sides could not agree on how to encrypt the connection.
+    /// The server broke off the TLS handshake.
     Handshake,
+    /// The server requires what we do not support, such as an older cipher suite or a client
+    /// certificate.
+    Incompatible,
     /// This machine does not trust the server's certificate.
     Certificate,
+    /// The proxy does not let us through: it requires a user name and a password.
+    ProxyRefused,
     /// We could not connect in time.
     ConnectTimedOut,
     /// We connected, but the answer did not arrive in time.
@@ -40,7 +45,14 @@ impl TransportFailure {
     /// Returns whether the next attempt would fail in the same way until somebody changes
     /// something.
     pub(crate) fn is_lasting(self) -> bool {
-        matches!(self, Self::NotTls | Self::Certificate | Self::NotHttp)
+        matches!(
+            self,
+            Self::NotTls
+                | Self::Incompatible
+                | Self::Certificate
+                | Self::ProxyRefused
+                | Self::NotHttp
+        )
     }
 
     pub(super) fn advice(self, through_proxy: bool) -> &'static str {
@@ -54,13 +66,13 @@ impl TransportFailure {
                 "Check the address and the network. If a proxy is needed, name it in HTTPS_PROXY"
             }
             Self::NotTls => "Check the port, or begin the URL with http://",
-            Self::Handshake => {
-                "Check the address. The server must accept TLS 1.2 or 1.3 without a client certificate"
+            Self::Handshake => "Check the address, and try again",
+            Self::Incompatible => {
+                "The server's operator must allow TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, use \
+                 an RSA, P-256, P-384 or Ed25519 key, and require no client certificate"
             }
-            Self::Certificate => {
-                "Check the server's name, and that its certificate has not expired. If a private authority issued it, \
-                 name that authority's certificate file in SSL_CERT_FILE"
-            }
+            Self::Certificate => "The server's operator must replace the certificate",
+            Self::ProxyRefused => "Check the user name and the password in the proxy's URL",
             Self::ConnectTimedOut | Self::AnswerTimedOut => "Try again later",
             Self::Broken => "Try again",
             Self::NotHttp => "Check the port, or begin the URL with https://",
@@ -71,9 +83,9 @@ impl TransportFailure {
 impl fmt::Display for TransportFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Refused | Self::Unreachable => "cannot reach",
+            Self::Refused | Self::Unreachable | Self::ProxyRefused => "cannot reach",
             Self::NotTls => "the server does not use TLS at",
-            Self::Handshake => "the TLS handshake failed with",
+            Self::Handshake | Self::Incompatible => "the TLS handshake failed with",
             Self::Certificate => "this machine does not trust the certificate of",
             Self::ConnectTimedOut => "timed out while connecting to",
             Self::AnswerTimedOut => "timed out while waiting for an answer from",
@@ -83,12 +95,16 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-/// The innermost message of a failure of the system or the TLS library, made safe to print.
+/// The innermost message of a failure of the system or the TLS library, made safe to print, and the
+/// advice for this cause, if there is one.
 ///
 /// We do not keep the error itself: the HTTP client's error carries the URL with its query, and the
 /// TLS library's error quotes names from the server's certificate.
 #[derive(Debug, Clone)]
-pub struct Cause(Arc<str>);
+pub struct Cause {
+    message: Arc<str>,
+    advice: Option<&'static str>,
+}
 
 impl Cause {
     pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> Self {
@@ -96,13 +112,28 @@ impl Cause {
             .last()
             .map(ToString::to_string)
             .unwrap_or_default();
-        Self(text::excerpt(&innermost, text::EXPLANATION_LENGTH).into())
+        Self {
+            message: text::excerpt(&innermost, text::EXPLANATION_LENGTH).into(),
+            advice: None,
+        }
+    }
+
+    /// Creates a cause whose advice replaces the one for this kind of failure.
+    pub(crate) fn with_advice(message: &str, advice: &'static str) -> Self {
+        Self {
+            message: text::excerpt(message, text::EXPLANATION_LENGTH).into(),
+            advice: Some(advice),
+        }
+    }
+
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        self.advice
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.message)
     }
 }
 

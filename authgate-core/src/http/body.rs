@@ -55,7 +55,13 @@ async fn read(operation: &'static str, mut response: reqwest::Response, limit: u
             }
             Ok(None) => break BodyEnd::Complete,
             Err(error) => {
-                break BodyEnd::Lost(transport_error(operation, response.url(), None, &error));
+                break BodyEnd::Lost(transport_error(
+                    operation,
+                    response.url(),
+                    None,
+                    None,
+                    &error,
+                ));
             }
         }
     };

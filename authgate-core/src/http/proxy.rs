@@ -1,5 +1,4 @@
-//! Finds the proxy between us and a server. The HTTP client reads the same variables with the same
-//! code, but it does not name a proxy that fails, and it ignores one that it does not understand.
+//! Finds the proxy between us and a server, from the variables that `curl`, Go and Python read.
 
 use std::env;
 
@@ -7,93 +6,167 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result, TransportFailure, causes};
 
-/// The proxies that the environment names for URLs of one scheme.
+/// The proxy that the environment names for URLs of one scheme.
 pub(super) struct Proxies {
-    matcher: Matcher,
-    /// The variable whose value is not a usable proxy.
-    unusable: Option<&'static str>,
+    /// The variable that names the proxy, and its value.
+    named: Option<(&'static str, String)>,
+    /// The servers to reach without it.
+    bypassed: String,
 }
 
 impl Proxies {
     pub(super) fn none() -> Self {
         Self {
-            matcher: Matcher::builder().build(),
-            unusable: None,
+            named: None,
+            bypassed: String::new(),
         }
     }
 
-    pub(super) fn from_environment(encrypted: bool) -> Self {
-        let for_scheme = if encrypted {
-            ["HTTPS_PROXY", "https_proxy"]
-        } else {
-            ["HTTP_PROXY", "http_proxy"]
+    pub(super) fn from_environment(is_encrypted: bool) -> Self {
+        // A web server that runs us as a CGI program sets `HTTP_PROXY` to a header of the request,
+        // so whoever sends the request could choose the proxy. It sets no other of these variables.
+        let is_cgi = env::var_os("REQUEST_METHOD").is_some();
+        let for_scheme: &[&str] = match (is_encrypted, is_cgi) {
+            (true, _) => &["HTTPS_PROXY", "https_proxy"],
+            (false, false) => &["HTTP_PROXY", "http_proxy"],
+            // Windows does not distinguish the two spellings.
+            (false, true) if cfg!(windows) => &[],
+            (false, true) => &["http_proxy"],
         };
-        let named = first_set(for_scheme).or_else(|| first_set(["ALL_PROXY", "all_proxy"]));
-        match named.filter(|(_, value)| !is_usable(value)) {
-            None => Self {
-                matcher: Matcher::from_env(),
-                unusable: None,
-            },
-            Some((variable, _)) => {
-                // Any proxy will do here: we only need to know which URLs would have used the
-                // unusable one.
-                let no_proxy = first_set(["NO_PROXY", "no_proxy"])
-                    .map(|(_, hosts)| hosts)
-                    .unwrap_or_default();
-                Self {
-                    matcher: Matcher::builder().all("http://proxy").no(no_proxy).build(),
-                    unusable: Some(variable),
-                }
-            }
+        let named = first_set(for_scheme).or_else(|| first_set(&["ALL_PROXY", "all_proxy"]));
+        let bypassed = first_set(&["NO_PROXY", "no_proxy"]).map(|(_, servers)| servers);
+        Self {
+            named,
+            bypassed: bypassed.unwrap_or_default(),
         }
     }
 
-    /// Returns the proxy for this URL, without its credentials.
+    /// Returns the URL of the proxy for this server, with its credentials.
+    pub(super) fn url_for(&self, server: &Url) -> Option<&str> {
+        self.variable_for(server).map(|(_, value)| value)
+    }
+
+    /// Returns the proxy for this server, without its credentials.
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when this URL needs a proxy that cannot be used. We do not go around the
+    /// [`Error::Other`] when this server needs a proxy that cannot be used. We do not go around the
     /// proxy, because it may be there to prevent direct connections.
-    pub(super) fn between_us_and(&self, url: &Url) -> Result<Option<String>> {
-        let Some(proxy) = url
-            .as_str()
-            .parse()
-            .ok()
-            .and_then(|uri: Uri| self.matcher.intercept(&uri))
-        else {
+    pub(super) fn between_us_and(&self, server: &Url) -> Result<Option<String>> {
+        let Some((variable, value)) = self.variable_for(server) else {
             return Ok(None);
         };
-        match self.unusable {
-            None => Ok(Some(
+        match usable(value) {
+            Some(proxy) => Ok(Some(
                 proxy.uri().to_string().trim_end_matches('/').to_owned(),
             )),
-            Some(variable) => Err(Error::permanent(format!(
+            None => Err(Error::permanent(format!(
                 "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
                  with %40 for an @ in the password (SOCKS is not supported). To bypass the proxy, name the \
                  server in NO_PROXY"
             ))),
         }
     }
+
+    fn variable_for(&self, server: &Url) -> Option<(&'static str, &str)> {
+        let (variable, value) = self.named.as_ref()?;
+        let mut entries = self
+            .bypassed
+            .split(|character: char| character == ',' || character.is_whitespace());
+        if entries.any(|entry| covers(entry, server)) {
+            return None;
+        }
+        Some((variable, value))
+    }
+}
+
+/// Returns whether an entry of `NO_PROXY` covers this server.
+///
+/// `curl`, Go and Python agree on names, on addresses, and on `*`. For the rest we take what `curl` or
+/// Go understands, and where these two differ in how much an entry covers, the smaller part: a proxy
+/// that is used against somebody's wish fails with an error that names it, or sees only encrypted
+/// data, while nobody notices that a secret goes past a proxy.
+fn covers(entry: &str, server: &Url) -> bool {
+    if entry == "*" {
+        return true;
+    }
+    let (host, port) = split_port(entry);
+    if port.is_some_and(|port| server.port_or_known_default() != Some(port)) {
+        return false;
+    }
+    let host = match host.strip_prefix('*') {
+        Some(domain) if domain.starts_with('.') => domain,
+        _ => host,
+    };
+    // As in Go, a leading dot covers subdomains only.
+    let is_the_domain_itself = host
+        .strip_prefix('.')
+        .is_some_and(|domain| server.domain() == Some(domain));
+    !is_the_domain_itself && names(host, server)
+}
+
+/// Returns whether this is the server's name, a domain above it, its address, or its network.
+fn names(host: &str, server: &Url) -> bool {
+    let Some(uri) = server.as_str().parse().ok() else {
+        return false;
+    };
+    let matcher = Matcher::builder().all("http://proxy").no(host).build();
+    matcher.intercept(&uri).is_none()
+}
+
+/// Splits an entry into a host and a port. Only with a port, an IPv6 address has brackets.
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    let with_port = entry
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match with_port {
+        Some((host, port)) if !host.contains(':') => (host, Some(port)),
+        Some((host, port)) if host.starts_with('[') && host.ends_with(']') => {
+            (&host[1..host.len() - 1], Some(port))
+        }
+        // In an IPv6 address without brackets, a colon separates no port.
+        _ => (entry, None),
+    }
+}
+
+/// Explains why a proxy does not let us through, where it would not the next time either.
+///
+/// The HTTP client does not export this error, so we go by its message.
+pub(super) fn explain(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
+    let cause = causes(error).last()?;
+    let advice = match cause.to_string().as_str() {
+        "tunnel error: proxy authorization required" => {
+            "Check the user name and the password in the proxy's URL"
+        }
+        "tunnel error: proxy response headers too long" => {
+            "The proxy's operator must let it answer CONNECT with at most 8 KB of headers. To bypass the proxy, name \
+             this host in NO_PROXY"
+        }
+        _ => return None,
+    };
+    let cause = Cause::with_advice(&cause.to_string(), advice);
+    Some((TransportFailure::ProxyRefused, cause))
 }
 
 /// Returns the spelling that wins and its value, unless the value is empty.
-fn first_set(spellings: [&'static str; 2]) -> Option<(&'static str, String)> {
+fn first_set(spellings: &[&'static str]) -> Option<(&'static str, String)> {
     let set = spellings
-        .into_iter()
-        .find_map(|name| Some((name, env::var_os(name)?)));
+        .iter()
+        .find_map(|name| Some((*name, env::var_os(name)?)));
     set.map(|(name, value)| (name, value.to_string_lossy().into_owned()))
         .filter(|(_, value)| !value.is_empty())
 }
 
-fn is_usable(value: &str) -> bool {
+/// Reads the value of a variable that names a proxy.
+fn usable(value: &str) -> Option<Intercept> {
     let anywhere = Uri::from_static("http://host");
     Matcher::builder()
         .all(value)
         .build()
         .intercept(&anywhere)
-        .is_some_and(|proxy| is_http(&proxy) && is_place(&proxy))
+        .filter(|proxy| is_http(proxy) && is_place(proxy))
 }
 
 fn is_http(proxy: &Intercept) -> bool {
@@ -112,3 +185,6 @@ fn is_place(proxy: &Intercept) -> bool {
             None => authority.as_str() == authority.host(),
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,8 @@
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
-use authgate_test_support::session::Session;
 use authgate_test_support::{Ended, Home};
 use insta::assert_snapshot;
 
-use crate::support::{PROGRAM, logged_in, run, server};
+use crate::support::{logged_in, run, server};
 
 async fn log_out(home: &Home, server: &DevServer) -> Ended {
     run(home, server).arg("--logout").end().await
@@ -100,9 +99,14 @@ async fn what_another_clients_logout_leaves_of_our_record_is_deleted() {
     );
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "needs a session bus and gnome-keyring: run with --include-ignored"]
 async fn no_record_stays_in_the_keyring() {
+    use authgate_test_support::session::Session;
+
+    use crate::support::PROGRAM;
+
     let (server, session) = (server().await, Session::unlocked());
     let id = &server.public_client().id;
     let run = || session.run(PROGRAM).as_person_at(&server);

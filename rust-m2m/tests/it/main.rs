@@ -7,6 +7,8 @@
 )]
 
 #[cfg(target_os = "linux")]
+mod certificates; // certificates and servers that TLS libraries differ about, made with openssl
+#[cfg(target_os = "linux")]
 mod hosts; // a hosts file that lies
 mod https; // certificates and authorities
 mod program; // the six steps, the settings, and failures

@@ -87,7 +87,14 @@ async fn proxy_credentials_go_to_nobody_but_the_proxy() {
 #[tokio::test]
 async fn no_proxy_bypasses_the_proxy() {
     let (server, proxy, home) = server_behind_proxy().await;
-    for no_proxy in ["auth.example.test", "example.test", ".example.test", "*"] {
+    for no_proxy in [
+        "auth.example.test",
+        "auth.example.test:443",
+        "example.test",
+        ".example.test",
+        "*.example.test",
+        "*",
+    ] {
         let run = service(&home, &server)
             .with("HTTPS_PROXY", &proxy.url())
             .with("NO_PROXY", no_proxy);
@@ -103,7 +110,8 @@ async fn no_proxy_bypasses_the_proxy() {
 async fn a_proxy_that_refuses_is_named_without_its_credentials() {
     let (server, home) = (server().await, Home::new());
     let mut errors = String::new();
-    for status in [403, 407, 502] {
+    // A password that is sent again and again may lock the account.
+    for (status, requests) in [(403, 3), (407, 1), (502, 3)] {
         let proxy = ConnectProxy::refusing_with(status).await;
         let url = format!("http://user:canary@{}", proxy.place());
         let ended = service(&home, &server)
@@ -111,14 +119,49 @@ async fn a_proxy_that_refuses_is_named_without_its_credentials() {
             .end()
             .await;
         ended.fails_with(1, &[&proxy.place()]);
+        assert_eq!(proxy.requests().len(), requests, "{status}");
         errors += &ended.said();
     }
     assert_snapshot!(errors, @"
     error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] (tunnel error: unsuccessful). Check the address and the proxy's name and credentials. To bypass the proxy, name this host in NO_PROXY
-    error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] (tunnel error: proxy authorization required). Check the address and the proxy's name and credentials. To bypass the proxy, name this host in NO_PROXY
+    error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] (tunnel error: proxy authorization required). Check the user name and the password in the proxy's URL
     error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] (tunnel error: unsuccessful). Check the address and the proxy's name and credentials. To bypass the proxy, name this host in NO_PROXY
     ");
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_may_answer_with_long_headers_up_to_a_limit_that_is_told() {
+    let (server, home) = (server().await, Home::new());
+    let run = |proxy: &ConnectProxy| service(&home, &server).with("HTTPS_PROXY", &proxy.url());
+    let proxy = ConnectProxy::with_header(&server, 8000).await;
+    assert_eq!(run(&proxy).end().await.status, Some(0));
+    let proxy = ConnectProxy::with_header(&server, 12_000).await;
+    let ended = run(&proxy).end().await;
+    assert_snapshot!(error(&ended), @"error: discovery: cannot reach https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] (tunnel error: proxy response headers too long). The proxy's operator must let it answer CONNECT with at most 8 KB of headers. To bypass the proxy, name this host in NO_PROXY");
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cgi_program_ignores_only_the_variable_that_a_request_can_set() {
+    for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let (server, proxy, home) = server_behind_proxy().await;
+        let run = service(&home, &server).with("REQUEST_METHOD", "GET");
+        let ended = run.with(variable, &proxy.url()).end().await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert_eq!(proxy.requests().len(), 1, "{variable}");
+    }
+    for (variable, is_used) in [("HTTP_PROXY", false), ("http_proxy", true)] {
+        let (server, home) = (server().await, Home::new());
+        let proxy = ConnectProxy::refusing_with(403).await;
+        let run = service(&home, &server)
+            .with("AUTHGATE_URL", "http://auth.example.test")
+            .with("AUTHGATE_ALLOW_HTTP", "1")
+            .with("REQUEST_METHOD", "GET");
+        let ended = run.with(variable, &proxy.url()).end().await;
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert_eq!(proxy.requests().is_empty(), !is_used, "{ended:?}");
+    }
 }
 
 #[tokio::test]
@@ -143,7 +186,7 @@ async fn the_error_about_a_certificate_names_the_proxy() {
         .with("HTTPS_PROXY", &proxy.url())
         .end()
         .await;
-    assert_snapshot!(without_cause(&ended), @"error: discovery: this machine does not trust the certificate of https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] ([cause]). Check the server's name, and that its certificate has not expired. If a private authority issued it, name that authority's certificate file in SSL_CERT_FILE");
+    assert_snapshot!(without_cause(&ended), @"error: discovery: this machine does not trust the certificate of https://auth.example.test/.well-known/openid-configuration through the proxy http://127.0.0.1:[port] ([cause]). If the authority has a new certificate, put that into the file that SSL_CERT_FILE names");
     ended.says(&[&proxy.url()]);
     assert_eq!(server.count(Endpoint::Any), 0);
 }

@@ -1,16 +1,17 @@
 //! Reads the certificate authorities that we trust.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustls::RootCertStore;
-use rustls_native_certs::{
-    CertificateResult, Error as LoadError, ErrorKind, load_certs_from_paths, load_native_certs,
-};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::load_native_certs;
 
+use super::pem;
 use crate::error::{Cause, Error, Result};
 use crate::text;
 
@@ -23,28 +24,102 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",                  // Alpine, the BSDs
 ];
 
-/// Reads the authorities in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set, as OpenSSL does, otherwise
-/// the system's.
-pub(super) fn read() -> Result<RootCertStore> {
-    let file = set("SSL_CERT_FILE").map(PathBuf::from);
-    let directories: Vec<PathBuf> =
-        set("SSL_CERT_DIR").map_or_else(Vec::new, |list| env::split_paths(&list).collect());
-    if file.is_none() && directories.is_empty() {
-        return of_the_system();
+/// The authorities that we trust, and where we read them.
+pub(in crate::http) struct Authorities {
+    roots: RootCertStore,
+    /// The number of certificates that we could not use.
+    unusable: usize,
+    place: String,
+    /// Whether the user named the place.
+    is_named: bool,
+}
+
+impl Authorities {
+    /// Reads the authorities in `SSL_CERT_FILE` and `SSL_CERT_DIR` if set, as OpenSSL does,
+    /// otherwise the system's.
+    pub(in crate::http) fn read() -> Result<Self> {
+        let file = set("SSL_CERT_FILE").map(PathBuf::from);
+        let directories: Vec<PathBuf> =
+            set("SSL_CERT_DIR").map_or_else(Vec::new, |list| env::split_paths(&list).collect());
+        if file.is_none() && directories.is_empty() {
+            return Self::of_the_system();
+        }
+        let mut found = Found::default();
+        if let Some(file) = &file {
+            found.read_file(file);
+        }
+        for directory in &directories {
+            found.read_directory(directory);
+        }
+        let places: Vec<String> = file
+            .iter()
+            .chain(&directories)
+            .map(|path| text::printable_path(path))
+            .collect();
+        let place = places.join(", ");
+        found.trust(&place, true).map_err(|reason| {
+            Error::permanent(format!(
+                "there is no certificate authority in {place}{reason}. Name a file of PEM certificates in \
+                 SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's \
+                 authorities"
+            ))
+        })
     }
-    let from_file = file.iter().map(|file| load_file(file));
-    let from_directories = directories
-        .iter()
-        .map(|directory| load_certs_from_paths(None, Some(directory)));
-    trusting(from_file.chain(from_directories)).map_err(|reason| {
-        let places: Vec<String> =
-            file.iter().chain(&directories).map(|path| text::printable(&path.to_string_lossy())).collect();
-        Error::permanent(format!(
-            "there is no certificate authority in {}{reason}. Name a file of PEM certificates in SSL_CERT_FILE, or a \
-             folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities",
-            places.join(", ")
-        ))
-    })
+
+    fn of_the_system() -> Result<Self> {
+        let mut found = Found::default();
+        let place = if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file())
+        {
+            found.read_file(bundle);
+            text::printable_path(bundle)
+        } else {
+            let loaded = load_native_certs();
+            found.certificates = loaded.certs;
+            if !loaded.errors.is_empty() {
+                found.fail("the system cannot list them");
+            }
+            "this system".to_owned()
+        };
+        found.trust(&place, false).map_err(|reason| {
+            Error::permanent(format!(
+                "this system has no certificate authorities{reason}. Install them (package ca-certificates), or name a \
+                 file of PEM certificates in SSL_CERT_FILE"
+            ))
+        })
+    }
+
+    /// Builds the configuration for https: it trusts these authorities and nobody else.
+    pub(in crate::http) fn configuration(&self) -> Result<ClientConfig> {
+        Ok(super::builder()?
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth())
+    }
+
+    /// Returns whether these are the same authorities, wherever we read them.
+    pub(in crate::http) fn are_those_of(&self, other: &Self) -> bool {
+        self.roots.roots == other.roots.roots
+    }
+
+    /// Says that none of these authorities issued a certificate, and what to do.
+    pub(super) fn none_issued_it(&self) -> (String, &'static str) {
+        let place = &self.place;
+        let trusted = match self.roots.len() {
+            1 => format!("the authority in {place} did not issue it"),
+            number => format!("none of the {number} authorities in {place} issued it"),
+        };
+        let unusable = match self.unusable {
+            0 => String::new(),
+            1 => "; 1 certificate there cannot be used".to_owned(),
+            number => format!("; {number} certificates there cannot be used"),
+        };
+        let advice = if self.is_named {
+            "Add the certificate of the authority that issued it. If it is there, the server's operator must make the \
+             server send its intermediate certificates"
+        } else {
+            super::UNKNOWN_ISSUER
+        };
+        (trusted + &unusable, advice)
+    }
 }
 
 /// Returns a variable's value, unless it is empty.
@@ -52,58 +127,87 @@ fn set(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
 }
 
-fn of_the_system() -> Result<RootCertStore> {
-    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.is_file());
-    let loaded = bundle.map_or_else(load_native_certs, |bundle| {
-        load_certs_from_paths(Some(bundle), None)
-    });
-    trusting([loaded]).map_err(|reason| {
-        Error::permanent(format!(
-            "this system has no certificate authorities{reason}. Install them (package ca-certificates), or name a \
-             file of PEM certificates in SSL_CERT_FILE"
-        ))
-    })
+/// The certificates that we found in files.
+#[derive(Default)]
+struct Found {
+    certificates: Vec<CertificateDer<'static>>,
+    unusable: usize,
+    /// The reason why the first one that failed cannot be used.
+    reason: Option<String>,
+    /// The files that we have read. A folder made by `openssl rehash` links to each file twice.
+    files: BTreeSet<PathBuf>,
 }
 
-/// Opens only a regular file, because opening a pipe would wait for its writer.
-fn load_file(path: &Path) -> CertificateResult {
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let kind = ErrorKind::Io {
-            inner: io::Error::other("not a regular file"),
-            path: path.to_owned(),
+impl Found {
+    fn read_directory(&mut self, directory: &Path) {
+        let files = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        match files {
+            Ok(files) => {
+                for file in files.iter().map(fs::DirEntry::path) {
+                    // A broken link or another folder is no error.
+                    if file.is_file() {
+                        self.read_file(&file);
+                    }
+                }
+            }
+            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
+        }
+    }
+
+    fn read_file(&mut self, path: &Path) {
+        match self.read_new(path) {
+            Ok(content) => {
+                for certificate in pem::certificates(&content) {
+                    match certificate {
+                        Ok(certificate) => self.certificates.push(certificate),
+                        Err(reason) => {
+                            self.unusable += 1;
+                            self.fail(reason);
+                        }
+                    }
+                }
+            }
+            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
+        }
+    }
+
+    /// Reads a file, unless we have read it before. Opens only a regular file, because opening a
+    /// pipe would wait for its writer.
+    fn read_new(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let path = fs::canonicalize(path)?;
+        if !fs::metadata(&path)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let content = if self.files.contains(&path) {
+            Vec::new()
+        } else {
+            fs::read(&path)?
         };
-        let mut refused = CertificateResult::default();
-        refused.errors.push(LoadError {
-            context: "not opened",
-            kind,
-        });
-        return refused;
+        self.files.insert(path);
+        Ok(content)
     }
-    load_certs_from_paths(Some(path), None)
-}
 
-/// Collects every certificate that was read. If there is none, returns the reason in brackets.
-fn trusting(loaded: impl IntoIterator<Item = CertificateResult>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let mut errors = Vec::new();
-    for part in loaded {
-        roots.add_parsable_certificates(part.certs);
-        errors.extend(part.errors);
+    fn fail(&mut self, reason: &str) {
+        self.reason.get_or_insert_with(|| reason.to_owned());
     }
-    if roots.is_empty() {
-        return Err(errors
-            .first()
-            .map_or_else(String::new, |error| format!(" ({})", reason(&error.kind))));
-    }
-    Ok(roots)
-}
 
-/// Says why a file was not read. We do not show the parser's message, because it quotes the file,
-/// which may hold a private key.
-fn reason(kind: &ErrorKind) -> String {
-    match kind {
-        ErrorKind::Io { inner, .. } => Cause::innermost(inner).to_string(),
-        ErrorKind::Pem(_) => super::MALFORMED_PEM.to_owned(),
-        _ => "the system cannot list them".to_owned(),
+    /// Returns the authorities that can be used. If there is none, returns the reason in brackets.
+    fn trust(mut self, place: &str, is_named: bool) -> Result<Authorities, String> {
+        self.certificates
+            .sort_unstable_by(|one, other| one.as_ref().cmp(other));
+        self.certificates.dedup();
+        let mut roots = RootCertStore::empty();
+        let (_, unparsable) = roots.add_parsable_certificates(self.certificates);
+        if roots.is_empty() {
+            return Err(self
+                .reason
+                .map_or_else(String::new, |reason| format!(" ({reason})")));
+        }
+        Ok(Authorities {
+            roots,
+            unusable: self.unusable + unparsable,
+            place: place.to_owned(),
+            is_named,
+        })
     }
 }

@@ -17,22 +17,27 @@ pub(crate) struct ConnectProxy {
 impl ConnectProxy {
     /// Starts a proxy that connects every name to this server.
     pub(crate) async fn to(server: &DevServer) -> Self {
-        Self::start(Ok(server.address())).await
+        Self::start(Ok(server.address()), 0).await
+    }
+
+    /// The same with a header of this size in the answer.
+    pub(crate) async fn with_header(server: &DevServer, size: usize) -> Self {
+        Self::start(Ok(server.address()), size).await
     }
 
     pub(crate) async fn refusing_with(status: u16) -> Self {
-        Self::start(Err(status)).await
+        Self::start(Err(status), 0).await
     }
 
     /// Gives every client a tunnel to this address, or refuses it with this status.
-    async fn start(answer: Result<SocketAddr, u16>) -> Self {
+    async fn start(answer: Result<SocketAddr, u16>, header_size: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer, Arc::clone(&seen)));
+                tokio::spawn(serve(stream, answer, header_size, Arc::clone(&seen)));
             }
         });
         Self {
@@ -66,6 +71,7 @@ impl ConnectProxy {
 async fn serve(
     mut client: TcpStream,
     answer: Result<SocketAddr, u16>,
+    header_size: usize,
     requests: Arc<Mutex<Vec<String>>>,
 ) {
     let mut head = Vec::new();
@@ -83,9 +89,9 @@ async fn serve(
     match answer {
         Ok(server) => {
             let mut server = TcpStream::connect(server).await.unwrap();
-            let _gone = client
-                .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                .await;
+            let header = "x".repeat(header_size);
+            let established = format!("HTTP/1.1 200 Connection established\r\nx: {header}\r\n\r\n");
+            let _gone = client.write_all(established.as_bytes()).await;
             let _gone = tokio::io::copy_bidirectional(&mut client, &mut server).await;
         }
         Err(status) => {
