@@ -3,6 +3,7 @@
 mod answer;
 mod authorization;
 mod body;
+mod connections;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod loopback;
@@ -17,9 +18,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use rustls::InvalidMessage;
+use http::HeaderValue;
+use rustls::{ClientConfig, InvalidMessage};
+use tokio::time::Instant;
+use tower::util::MapFutureLayer;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -30,22 +33,27 @@ use crate::text;
 pub(crate) use answer::{Answer, seconds, string};
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
+use connections::{Connection, Pools};
 use loopback::LoopbackOnly;
 use proxy::Proxies;
 pub(crate) use retry::Retry;
 use sent_secrets::SentSecrets;
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Connecting includes steps with waits of their own: where the first name server is dead, the
+/// system asks the second one after 5 s, for a name perhaps twice, and a proxy connects in its turn.
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// For our own requests. How long an API takes, only its caller knows.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client made for tokens; clones share their connections.
 ///
 /// It follows no redirect (the token would go along), sends nothing to a URL that
-/// [`parse_url`](crate::parse_url) refuses, gives up after 5 s without a connection and
-/// 30 s without a whole answer, stores no cookies, and sends no referrer. It connects `localhost` to
-/// 127.0.0.1 or `[::1]` without asking the system, and never uses a proxy for loopback; for other
-/// hosts it honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+/// [`parse_url`](crate::parse_url) refuses, gives up after 15 s without a connection and, for OAuth
+/// requests, 30 s without a whole answer, asks for answers that are not compressed, stores no
+/// cookies, and sends no referrer. It connects `localhost` to 127.0.0.1 or `[::1]` without asking the
+/// system, and never uses a proxy for loopback; for other hosts it honours `HTTPS_PROXY`,
+/// `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 ///
 /// Creating a client costs nothing. We build what a URL needs on the first request to such a URL,
 /// so that a run over http reads no certificates.
@@ -65,8 +73,10 @@ struct Routes {
 }
 
 struct Route {
-    client: reqwest::Client,
+    is_loopback: bool,
+    trust: ClientConfig,
     proxies: Proxies,
+    pools: Pools,
 }
 
 impl HttpClient {
@@ -89,7 +99,11 @@ impl HttpClient {
         self.plain_http
     }
 
-    /// Sends a request once, unchanged, and returns any answer, with its body still unread.
+    /// Sends a request, unchanged, and returns any answer, with its body still unread.
+    ///
+    /// A server may close a connection in the pool at the moment at which we use it. If it did, and
+    /// the request is idempotent, we send it once more on a new connection (RFC 9110 section 9.2.2,
+    /// RFC 9112 section 9.3.1).
     ///
     /// # Errors
     ///
@@ -100,20 +114,10 @@ impl HttpClient {
         operation: &'static str,
         request: reqwest::Request,
     ) -> Result<reqwest::Response> {
-        let url = request.url().clone();
-        check_url(&url, self.plain_http)
-            .map_err(|refusal| refusal.of(&format!("{operation}: the URL")))?;
-        #[cfg(feature = "fuzzing")]
-        if let Some(answer) = fuzzing::answer() {
-            return Ok(answer);
-        }
-        let route = self.route(&url)?;
-        let proxy = route.proxies.between_us_and(&url)?;
-        route
-            .client
-            .execute(request)
+        let is_idempotent = request.method().is_idempotent();
+        let again = is_idempotent.then(|| request.try_clone()).flatten();
+        self.exchange(operation, request, Connection::Pooled, again)
             .await
-            .map_err(|error| transport_error(operation, &url, proxy, &error))
     }
 
     /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer if its status
@@ -124,29 +128,68 @@ impl HttpClient {
         request: reqwest::Request,
         retry: Retry,
     ) -> Result<Answer> {
-        retry.run(|| self.send_once(operation, &request)).await
+        retry
+            .run(|connection| self.send_once(operation, &request, connection))
+            .await
     }
 
     async fn send_once(
         &self,
         operation: &'static str,
         request: &reqwest::Request,
+        connection: Connection,
     ) -> Result<Answer> {
         let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and our bodies are in memory.
-        let Some(request) = request.try_clone() else {
+        let Some(mut request) = request.try_clone() else {
             return Err(Error::permanent(format!(
                 "{operation}: the request has a streamed body, which can be sent only once"
             )));
         };
+        *request.timeout_mut() = Some(REQUEST_LIMIT);
         let url = request.url().clone();
-        let response = self.execute(operation, request).await?;
+        let response = self.exchange(operation, request, connection, None).await?;
         Answer::read(operation, &url, response, sent).await
     }
 
+    /// Sends a request, and then `again` on a new connection if the first one came from the pool and
+    /// died before an answer.
+    async fn exchange(
+        &self,
+        operation: &'static str,
+        request: reqwest::Request,
+        connection: Connection,
+        again: Option<reqwest::Request>,
+    ) -> Result<reqwest::Response> {
+        let url = request.url().clone();
+        check_url(&url, self.plain_http)
+            .map_err(|refusal| refusal.of(&format!("{operation}: the URL")))?;
+        #[cfg(feature = "fuzzing")]
+        if let Some(answer) = fuzzing::answer() {
+            return Ok(answer);
+        }
+        let route = self.route(&url)?;
+        let proxy = route.proxies.between_us_and(&url)?;
+
+        let begun = Instant::now();
+        let sending = route.client(connection)?.execute(request);
+        let (mut outcome, is_new) = connections::observe(sending).await;
+        let was_dead = !is_new && outcome.as_ref().is_err_and(connections::has_died);
+        if let Some(mut again) = again
+            && was_dead
+        {
+            // A limit that the caller has set is for both.
+            if let Some(limit) = again.timeout_mut() {
+                *limit = limit.saturating_sub(begun.elapsed());
+            }
+            outcome = route.client(Connection::New)?.execute(again).await;
+        }
+        outcome.map_err(|error| transport_error(operation, &url, proxy, &error))
+    }
+
     fn route(&self, url: &Url) -> Result<&Route> {
-        let (loopback, encrypted) = (is_loopback(url), url.scheme() == "https");
-        let cell = match (loopback, encrypted) {
+        let (is_loopback, is_encrypted) = (is_loopback(url), url.scheme() == "https");
+        let cell = match (is_loopback, is_encrypted) {
             (true, false) => &self.routes.loopback,
             (true, true) => &self.routes.loopback_tls,
             (false, false) => &self.routes.remote,
@@ -155,13 +198,51 @@ impl HttpClient {
         if let Some(route) = cell.get() {
             return Ok(route);
         }
-        let client = build(loopback, encrypted)?;
-        let proxies = if loopback {
+        let route = Route::new(is_loopback, is_encrypted)?;
+        Ok(cell.get_or_init(|| route))
+    }
+}
+
+impl Route {
+    fn new(is_loopback: bool, is_encrypted: bool) -> Result<Self> {
+        let trust = if is_encrypted {
+            tls::trusting_the_system()?
+        } else {
+            tls::trusting_nobody()?
+        };
+        let proxies = if is_loopback {
             Proxies::none()
         } else {
-            Proxies::from_environment(encrypted)
+            Proxies::from_environment(is_encrypted)
         };
-        Ok(cell.get_or_init(|| Route { client, proxies }))
+        Ok(Self {
+            is_loopback,
+            trust,
+            proxies,
+            pools: Pools::default(),
+        })
+    }
+
+    fn client(&self, connection: Connection) -> Result<reqwest::Client> {
+        match connection {
+            Connection::Pooled => self.pools.current(|| build(self.builder())),
+            Connection::New => build(self.builder().pool_max_idle_per_host(0)),
+        }
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.trust.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_LIMIT)
+            .connector_layer(MapFutureLayer::new(connections::recorded))
+            .user_agent(USER_AGENT);
+        if self.is_loopback {
+            builder.no_proxy().dns_resolver(LoopbackOnly)
+        } else {
+            builder
+        }
     }
 }
 
@@ -174,22 +255,7 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-fn build(loopback: bool, encrypted: bool) -> Result<reqwest::Client> {
-    let trust = if encrypted {
-        tls::trusting_the_system()?
-    } else {
-        tls::trusting_nobody()?
-    };
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(trust)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(REQUEST_LIMIT)
-        .user_agent(USER_AGENT);
-    if loopback {
-        builder = builder.no_proxy().dns_resolver(LoopbackOnly);
-    }
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
     builder.build().map_err(|error| {
         Error::permanent(format!(
             "cannot create the HTTP client: {}",

@@ -9,6 +9,7 @@
 #[cfg(target_os = "linux")]
 mod hosts; // a hosts file that lies
 mod https; // certificates and authorities
+mod networks; // slow names and proxies, and connections that are closed
 mod program; // the six steps, the settings, and failures
 mod proxy; // proxies, used, bypassed and refused
 mod support;
