@@ -18,8 +18,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::HeaderValue;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use rustls::{ClientConfig, InvalidMessage};
 use tokio::time::Instant;
 use tower::util::MapFutureLayer;
@@ -231,12 +231,14 @@ impl Route {
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
+        let uncompressed = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.trust.clone())
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_LIMIT)
             .connector_layer(MapFutureLayer::new(connections::recorded))
+            .default_headers(HeaderMap::from_iter([uncompressed]))
             .user_agent(USER_AGENT);
         if self.is_loopback {
             builder.no_proxy().dns_resolver(LoopbackOnly)
