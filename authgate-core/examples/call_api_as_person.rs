@@ -19,17 +19,29 @@ use authgate_core::{BearerAuth, Environment, LoginOptions, Settings, authenticat
 
 const CALLS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long an API may take for its answer. Without a limit, a call could wait forever.
+const API_LIMIT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 1024 * 1024;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", Settings::explain(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs on one thread, which is enough for one request after the other.
+fn start() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(run());
+    // Do not wait for a name server that does not answer.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run() -> Result<()> {
@@ -58,7 +70,7 @@ async fn run() -> Result<()> {
         .or(userinfo)
         .context("set API_URL to the API to call")?;
     for call in 1..=CALLS {
-        let response = api.get(&url).send().await?;
+        let response = api.get(&url).timeout(API_LIMIT).send().await?;
         let status = response.status();
         println!(
             "Call {call}: {status} {}",

@@ -10,6 +10,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use authgate_core::{
@@ -18,6 +19,8 @@ use authgate_core::{
 };
 use url::Url;
 
+/// How long an API may take for its answer. Without a limit, a call could wait forever.
+const API_LIMIT: Duration = Duration::from_secs(30);
 /// How many bytes of an API's answer we read.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// How many characters of an error's answer we show.
@@ -31,15 +34,25 @@ struct Configuration {
     http: HttpClient,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(status) => status,
         Err(error) => {
             eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs on one thread, which is enough for one request after the other.
+fn start() -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(run());
+    // Do not wait for a name server that does not answer.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run() -> Result<ExitCode> {
@@ -120,6 +133,7 @@ async fn call_protected_api(tokens: TokenSource, url: Url) -> Option<String> {
     let response = match api
         .get(url)
         .header("Content-Type", "application/json")
+        .timeout(API_LIMIT)
         .send()
         .await
     {

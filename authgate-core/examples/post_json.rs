@@ -27,15 +27,25 @@ struct NewUser {
     email: &'static str,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs on one thread, which is enough for one request after the other.
+fn start() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(run());
+    // Do not wait for a name server that does not answer.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run() -> Result<()> {

@@ -19,17 +19,29 @@ use authgate_core::{
 use reqwest::header::DATE;
 use url::Url;
 
+/// How long an API may take for its answer. Without a limit, a call could wait forever.
+const API_LIMIT: Duration = Duration::from_secs(30);
 const BODY_LIMIT: usize = 1024 * 1024;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", in_one_line(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs on one thread, which is enough for one request after the other.
+fn start() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(run());
+    // Do not wait for a name server that does not answer.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run() -> Result<()> {
@@ -135,6 +147,7 @@ async fn call_protected_resource(api: &BearerAuth, url: Url) -> Result<(String, 
     let response = api
         .get(url)
         .header("Accept", "application/json")
+        .timeout(API_LIMIT)
         .send()
         .await?;
     let response = response

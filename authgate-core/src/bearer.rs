@@ -31,9 +31,12 @@ const OPERATION: &str = "API call";
 /// ```
 ///
 /// It sends a token only to a URL that is https, or http on this machine. It follows no redirect
-/// with a token, but returns a 3xx as it is. A call takes as long as the API does, unless
-/// [`RequestBuilder::timeout`] limits it. It uses the connections of the token source, so a call to
-/// the server that issued the token opens no new one.
+/// with a token, but returns a 3xx as it is. It uses the connections of the token source, so a call
+/// to the server that issued the token opens no new one.
+///
+/// It gives up after 15 s without a connection. Only the API's caller knows how long an upload or a
+/// stream of events takes, so there is no other limit until you set one with
+/// [`timeout`](RequestBuilder::timeout).
 #[derive(Debug, Clone)]
 pub struct BearerAuth {
     tokens: TokenSource,
@@ -93,10 +96,15 @@ impl BearerAuth {
     /// there is no new token, or when the token was fetched for this very call: the API would
     /// refuse another token too, so we do not ask for one during the next 30 s.
     ///
+    /// A server may close an idle connection at the moment at which we use it. We send the request
+    /// once more on a new connection if its method is idempotent (RFC 9110 section 9.2.2), such as
+    /// GET or PUT, its body can be sent again, and no answer has begun.
+    ///
     /// # Errors
     ///
     /// [`Error::Other`](crate::Error::Other) for a URL that no token may go to, before anything is sent;
-    /// [`Error::Transport`](crate::Error::Transport) when no answer arrives; otherwise as for [`TokenSource::token`].
+    /// [`Error::Transport`](crate::Error::Transport) when no answer arrives, or not in the time that the
+    /// request allows; otherwise as for [`TokenSource::token`].
     pub async fn execute(&self, request: Request) -> Result<Response> {
         // Refuse the URL before a token is fetched for it. `HttpClient::execute` checks every URL
         // once more.

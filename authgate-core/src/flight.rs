@@ -5,14 +5,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 
-/// Longer than any request with all its retries takes.
-const LONGEST_FLIGHT: Duration = Duration::from_secs(45);
+/// How long a caller waits before it checks whether another runtime still runs its tasks, and how
+/// long that check may take.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// Lets concurrent callers share one task.
 ///
@@ -31,6 +33,7 @@ type ResultReceiver<T> = watch::Receiver<Option<Result<T>>>;
 struct Flight<T> {
     result: ResultReceiver<T>,
     task: AbortHandle,
+    runtime: Handle,
 }
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
@@ -61,23 +64,22 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         for _ in 0..2 {
-            let mut receiver = {
+            let (mut receiver, runtime) = {
                 let mut current = self.lock();
                 if let Some(flight) = current.as_ref().filter(|flight| flight.is_in_progress()) {
-                    flight.result.clone()
+                    (flight.result.clone(), flight.runtime.clone())
                 } else if let Some(result) = cached() {
                     return result;
                 } else {
-                    current.insert(Flight::start(work())).result.clone()
+                    let flight = current.insert(Flight::start(work()));
+                    (flight.result.clone(), flight.runtime.clone())
                 }
             };
-            let result = timeout(LONGEST_FLIGHT, receiver.wait_for(Option::is_some)).await;
-            match result.map(|result| result.ok().and_then(|result| result.clone())) {
-                Ok(Some(result)) => return result,
-                Ok(None) => {}
-                // Timed out: the task belongs to a runtime that no thread is polling. Abandon it
+            match result(&mut receiver, &runtime).await {
+                Some(result) => return result,
+                // The task has died, or belongs to a runtime that no thread is polling. Abandon it
                 // and start over here.
-                Err(_) => self.abandon(&receiver),
+                None => self.abandon(&receiver),
             }
         }
         Err(Error::interrupted(self.operation))
@@ -116,6 +118,27 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     }
 }
 
+/// Waits for the result of a flight; returns `None` if there will be none.
+async fn result<T: Clone>(receiver: &mut ResultReceiver<T>, runtime: &Handle) -> Option<Result<T>> {
+    loop {
+        let result = timeout(CHECK, receiver.wait_for(Option::is_some)).await;
+        match result.map(|result| result.ok().and_then(|result| result.clone())) {
+            Ok(result) => return result,
+            Err(_) if is_polled(runtime).await => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Returns whether a thread polls the tasks of this runtime. If so, a task that does nothing ends
+/// soon. Our own runtime is polled, as it polls us.
+async fn is_polled(runtime: &Handle) -> bool {
+    runtime.id() == Handle::current().id()
+        || timeout(CHECK, runtime.spawn(async {}))
+            .await
+            .is_ok_and(|ended| ended.is_ok())
+}
+
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
     fn start(work: impl Future<Output = Result<T>> + Send + 'static) -> Self {
         let (sender, result) = watch::channel(None);
@@ -127,6 +150,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         Self {
             result,
             task: task.abort_handle(),
+            runtime: Handle::current(),
         }
     }
 
@@ -139,5 +163,32 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
 impl<T> Drop for Flight<T> {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn only_a_runtime_that_a_thread_polls_is_polled() {
+        let mut builder = Builder::new_current_thread();
+        let own = builder.enable_all().start_paused(true).build().unwrap();
+        let stalled = builder.build().unwrap();
+        let driven = Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        assert!(own.block_on(is_polled(own.handle())));
+        assert!(!own.block_on(is_polled(stalled.handle())));
+
+        // In real time, because the other runtime needs some.
+        let real = Builder::new_current_thread().enable_all().build().unwrap();
+        assert!(real.block_on(is_polled(driven.handle())));
+        let ended = driven.handle().clone();
+        driven.shutdown_background();
+        assert!(!real.block_on(is_polled(&ended)));
     }
 }

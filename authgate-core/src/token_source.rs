@@ -54,8 +54,9 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 ///   the server asked for.
 /// * A caller who stops waiting cancels the request of no other caller.
 ///
-/// It must be used within a tokio runtime. A request and its connection belong to the runtime that
-/// needed them first; when that runtime is shut down, the next caller starts a new request.
+/// It must be used within a tokio runtime. A request belongs to the runtime that needed it first;
+/// when that runtime is shut down or no thread polls it, the next caller starts a new request. Each
+/// runtime has connections of its own.
 #[derive(Debug, Clone)]
 pub struct TokenSource {
     shared: Arc<Shared>,

@@ -30,6 +30,8 @@ Options:
 /// The scopes to request, unless SCOPE names others.
 const SCOPES: &str = "profile email";
 
+/// How long the API may take for its answer.
+const API_LIMIT: Duration = Duration::from_secs(30);
 /// How many bytes of the answer we read and print.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -102,7 +104,7 @@ async fn run() -> Result<ExitCode> {
         .context(
             "the server names no userinfo endpoint. Set API_URL to an API that accepts its tokens",
         )?;
-    let response = api.get(url).send().await?;
+    let response = api.get(url).timeout(API_LIMIT).send().await?;
     let status = response.status();
     let body = read_body(response, BODY_LIMIT).await;
 

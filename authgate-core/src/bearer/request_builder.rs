@@ -90,7 +90,8 @@ impl<'a> RequestBuilder<'a> {
         })
     }
 
-    /// Limits the time from the start of the request to the end of the answer's body.
+    /// Limits the time from the start of the request to the end of the answer's body. By default,
+    /// only the time to connect is limited, to 15 s.
     pub fn timeout(self, limit: Duration) -> Self {
         self.change(|request| {
             *request.timeout_mut() = Some(limit);

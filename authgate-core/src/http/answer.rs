@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_auth::ChallengeParser;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -219,14 +219,21 @@ impl Answer {
             None => "no content type".to_owned(),
         };
         let body = String::from_utf8_lossy(&self.body);
-        let body = match body.trim() {
-            "" => "an empty body".to_owned(),
+        let coding = self
+            .header(&CONTENT_ENCODING)
+            .filter(|coding| !coding.eq_ignore_ascii_case("identity"));
+        let body = match (body.trim(), coding) {
+            ("", _) => "an empty body".to_owned(),
+            (_, Some(coding)) => format!(
+                "a body with Content-Encoding {}, which we did not ask for",
+                text::excerpt(coding, 100)
+            ),
             // An answer that was meant to carry a token may still contain one, so we do not show
             // it.
             _ if self.status.is_success() && !self.sent.asked_in_public() => {
                 "a body that is not shown".to_owned()
             }
-            body => format!(
+            (body, None) => format!(
                 "a body that begins: {}",
                 text::excerpt(body, EXCERPT_LENGTH)
             ),

@@ -6,12 +6,14 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 use tokio::time::Instant;
 
+use super::connections::Connection;
 use crate::error::{Error, Result, TransportFailure};
 
 const ATTEMPTS: u32 = 3;
 /// A refused connection fails at once, so a third attempt so soon tells us nothing new.
 const REFUSED_ATTEMPTS: u32 = 2;
-/// No attempt begins later than this after the first, because somebody is waiting.
+/// No attempt begins later than this after the first had its connection, because somebody is
+/// waiting.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BASE: Duration = Duration::from_millis(500);
 /// AuthGate counts requests by the minute, so coming back sooner is of no use.
@@ -35,19 +37,26 @@ impl Retry {
     pub(super) async fn run<T, F>(
         self,
         operation: &'static str,
-        attempt: impl Fn() -> F,
+        attempt: impl Fn(Connection) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let started = Instant::now();
+        let mut started = Instant::now();
+        let mut connection = self.first_connection();
         let mut failures = 0;
         loop {
-            let error = match attempt().await {
+            let error = match attempt(connection).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             failures += 1;
+            // Connecting has a limit of its own, which is longer than our patience. There must be
+            // time for a second attempt after it.
+            if failures == 1 && is_before_sending(&error) {
+                started = Instant::now();
+            }
+            connection = Connection::New;
             match self.pause(&error, failures) {
                 Some(pause) if started.elapsed() + pause <= PATIENCE => {
                     tracing::debug!(
@@ -61,6 +70,15 @@ impl Retry {
                 }
                 _ => return Err(error),
             }
+        }
+    }
+
+    /// Returns the connection for the first attempt: one from the pool only if the request may be
+    /// repeated, because the server may have closed it already.
+    fn first_connection(self) -> Connection {
+        match self {
+            Self::Idempotent => Connection::Pooled,
+            Self::OnlyUnsent | Self::Never => Connection::New,
         }
     }
 
@@ -90,13 +108,17 @@ impl Retry {
         match (self, error) {
             (Self::Idempotent, Error::Transport { failure, .. }) => !failure.is_lasting(),
             (Self::OnlyUnsent, Error::Transport { failure, .. }) => {
-                failure.is_before_sending() && !failure.is_lasting()
+                is_before_sending(error) && !failure.is_lasting()
             }
             // 408: the server closes an idle connection just as we use it (RFC 9110 section 15.5.9).
             (Self::Idempotent, error) => matches!(error.status(), Some(408 | 429 | 502..=504)),
             (Self::OnlyUnsent | Self::Never, _) => false,
         }
     }
+}
+
+fn is_before_sending(error: &Error) -> bool {
+    matches!(error, Error::Transport { failure, .. } if failure.is_before_sending())
 }
 
 /// Returns how long the server asks us to wait: `Retry-After` in seconds or as a date (RFC 9110
@@ -129,7 +151,7 @@ pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::RefCell;
     use std::io;
 
     use super::*;
@@ -156,17 +178,22 @@ mod tests {
         }
     }
 
-    /// Returns how often a request is sent that always fails with `error`.
-    async fn attempts(retry: Retry, error: &Error) -> u32 {
-        let attempts = Cell::new(0);
+    /// Returns the connections of a request that fails with `error` after this long each time.
+    async fn connections(retry: Retry, error: &Error, after: Duration) -> Vec<Connection> {
+        let connections = RefCell::new(Vec::new());
         let outcome: Result<()> = retry
-            .run("a test", async || {
-                attempts.set(attempts.get() + 1);
+            .run("a test", async |connection| {
+                connections.borrow_mut().push(connection);
+                tokio::time::sleep(after).await;
                 Err(error.clone())
             })
             .await;
         assert!(outcome.is_err());
-        attempts.get()
+        connections.into_inner()
+    }
+
+    async fn attempts(retry: Retry, error: &Error) -> usize {
+        connections(retry, error, Duration::ZERO).await.len()
     }
 
     #[tokio::test(start_paused = true)]
@@ -199,6 +226,37 @@ mod tests {
                 "{error:?}: {sent}"
             );
             assert_eq!(attempts(Retry::Never, &error).await, 1, "{error:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_time_for_another_attempt_after_a_connection_that_took_too_long() {
+        use TransportFailure::{AnswerTimedOut, ConnectTimedOut};
+
+        for (failure, seconds, expected) in [
+            (ConnectTimedOut, 4, 3),
+            (ConnectTimedOut, 15, 2),
+            (AnswerTimedOut, 4, 3),
+            (AnswerTimedOut, 30, 1),
+        ] {
+            let after = Duration::from_secs(seconds);
+            let connections = connections(Retry::Idempotent, &lost(failure), after).await;
+            assert_eq!(connections.len(), expected, "{failure:?} after {after:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_request_that_may_be_repeated_takes_a_connection_that_may_be_closed() {
+        use Connection::{New, Pooled};
+
+        let refused = lost(TransportFailure::Refused);
+        for (retry, expected) in [
+            (Retry::Idempotent, vec![Pooled, New]),
+            (Retry::OnlyUnsent, vec![New, New]),
+            (Retry::Never, vec![New]),
+        ] {
+            let connections = connections(retry, &refused, Duration::ZERO).await;
+            assert_eq!(connections, expected);
         }
     }
 }

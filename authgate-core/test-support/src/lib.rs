@@ -19,10 +19,13 @@
 )]
 
 pub mod browser;
+mod closing_server; // a server that closes connections which are still in use
 pub mod files;
 mod home; // a home folder and the login that is stored in it
 pub mod http;
 mod login_block; // the output of rust-cli: its 16 lines, and its notices
+#[cfg(target_os = "linux")]
+mod name_servers; // name servers that fail
 mod port; // ports that no other test takes
 mod program; // runs of a built program
 pub mod python;
@@ -33,8 +36,11 @@ pub mod session;
 mod terminal; // a terminal of a given size
 mod waiting; // waits for a condition
 
+pub use closing_server::ClosingServer;
 pub use home::Home;
 pub use login_block::{StoredLogin, masked};
+#[cfg(target_os = "linux")]
+pub use name_servers::{NameServers, NameTrouble};
 pub use port::Port;
 pub use program::{Ended, Run, Started};
 pub use redaction::redact;

@@ -86,6 +86,15 @@ impl Run {
         )
     }
 
+    /// Lets the run ask these name servers instead of the system's. Needs root and unshare.
+    #[cfg(target_os = "linux")]
+    pub fn asking(self, names: &crate::NameServers) -> Self {
+        let configuration = self.home.join("resolv.conf");
+        std::fs::write(configuration, names.configuration()).unwrap();
+        let mount = r#"mount --bind "$HOME/resolv.conf" /etc/resolv.conf && exec "$0" "$@""#;
+        self.under("unshare", &["--mount", "/bin/sh", "-c", mount])
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self

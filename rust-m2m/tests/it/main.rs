@@ -11,6 +11,7 @@ mod certificates; // certificates and servers that TLS libraries differ about, m
 #[cfg(target_os = "linux")]
 mod hosts; // a hosts file that lies
 mod https; // certificates and authorities
+mod networks; // slow names and proxies, and connections that are closed
 mod program; // the six steps, the settings, and failures
 mod proxy; // proxies, used, bypassed and refused
 mod support;

@@ -1,5 +1,6 @@
 //! Requests and answers in general.
 
+mod compression; // answers that are compressed
 mod discovery; // discovery documents that are accepted
 mod discovery_refusals; // discovery documents that are refused
 mod https; // failures before a connection is encrypted

@@ -272,3 +272,39 @@ async fn an_example_tells_that_the_file_decides_where_an_exported_secret_goes() 
         );
     }
 }
+
+/// Each example waits for a connection twice, and the system's question for the name takes longer.
+#[cfg(target_os = "linux")]
+#[ignore = "needs root and unshare, and takes 30 s: run with --include-ignored"]
+#[tokio::test]
+async fn as_root_an_example_ends_without_waiting_for_dead_name_servers() {
+    use std::time::Duration;
+
+    use authgate_test_support::{LIMIT, NameServers, NameTrouble};
+    use tokio::time::{sleep, timeout};
+
+    let (server, names) = (
+        server().await,
+        NameServers::start(NameTrouble::BothDead).await,
+    );
+    let ends = async |example| {
+        let home = Home::new();
+        let run = service(example, &home, &server)
+            .with("TOKEN_URL", "https://auth.example.test/oauth/token")
+            .asking(&names)
+            .start();
+        let failure = async {
+            while !(run.printed() + &run.said()).contains("timed out while connecting") {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(LIMIT * 2, failure).await.expect(example);
+        let ended = timeout(Duration::from_secs(3), run.end()).await;
+        assert_eq!(ended.expect(example).status, Some(1));
+    };
+    tokio::join!(
+        ends("client_credentials"),
+        ends("token_provider"),
+        ends("post_json")
+    );
+}

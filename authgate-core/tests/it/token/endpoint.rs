@@ -15,8 +15,9 @@ use crate::support::service::Service;
 use crate::support::{discover, lines};
 
 /// All headers that a request may carry. None is a cookie, or names the user or the machine.
-const KNOWN_HEADERS: [&str; 5] = [
+const KNOWN_HEADERS: [&str; 6] = [
     "accept",
+    "accept-encoding",
     "content-length",
     "content-type",
     "host",

@@ -2,6 +2,7 @@
 
 mod bearer_auth; // calls that carry a token
 mod clocks; // clocks that are wrong, jump or panic
+mod connections; // connections that the server closes, or that another runtime has opened
 mod endpoint; // requests to the token endpoint, and answers that contain tokens
 mod other_servers; // answers that AuthGate does not give
 mod outage; // a server that is down for longer than a token's lifetime

@@ -111,7 +111,8 @@ where
 
 /// Calls an API and returns the status.
 async fn call((bearer, url): (BearerAuth, Url)) -> Result<u16> {
-    Ok(bearer.get(url).send().await?.status().as_u16())
+    let call = bearer.get(url).timeout(REQUEST_LIMIT);
+    Ok(call.send().await?.status().as_u16())
 }
 
 /// Starts a server of short-lived tokens at this port, and a source that has one, on paused time.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use authgate_dev_server::DevServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,27 +18,32 @@ pub(crate) struct ConnectProxy {
 impl ConnectProxy {
     /// Starts a proxy that connects every name to this server.
     pub(crate) async fn to(server: &DevServer) -> Self {
-        Self::start(Ok(server.address()), 0).await
+        Self::start(Ok(server.address()), 0, Duration::ZERO).await
     }
 
     /// The same with a header of this size in the answer.
     pub(crate) async fn with_header(server: &DevServer, size: usize) -> Self {
-        Self::start(Ok(server.address()), size).await
+        Self::start(Ok(server.address()), size, Duration::ZERO).await
+    }
+
+    /// The same, but the proxy takes this long for each connection.
+    pub(crate) async fn slow_to(server: &DevServer, delay: Duration) -> Self {
+        Self::start(Ok(server.address()), 0, delay).await
     }
 
     pub(crate) async fn refusing_with(status: u16) -> Self {
-        Self::start(Err(status), 0).await
+        Self::start(Err(status), 0, Duration::ZERO).await
     }
 
     /// Gives every client a tunnel to this address, or refuses it with this status.
-    async fn start(answer: Result<SocketAddr, u16>, header_size: usize) -> Self {
+    async fn start(answer: Result<SocketAddr, u16>, header_size: usize, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let seen = Arc::clone(&requests);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer, header_size, Arc::clone(&seen)));
+                tokio::spawn(serve(stream, answer, header_size, delay, Arc::clone(&seen)));
             }
         });
         Self {
@@ -72,6 +78,7 @@ async fn serve(
     mut client: TcpStream,
     answer: Result<SocketAddr, u16>,
     header_size: usize,
+    delay: Duration,
     requests: Arc<Mutex<Vec<String>>>,
 ) {
     let mut head = Vec::new();
@@ -85,6 +92,7 @@ async fn serve(
         .lock()
         .unwrap()
         .push(String::from_utf8(head).unwrap());
+    tokio::time::sleep(delay).await;
     // Ignore an error: the client may have closed the connection.
     match answer {
         Ok(server) => {
