@@ -25,12 +25,8 @@ pub(crate) struct Terminal {
 
 /// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let _ = match window::size(&io::stderr()) {
-        Some((columns, _)) => {
-            writeln!(io::stderr(), "{}", window::wrap(&text.to_string(), columns))
-        }
-        None => writeln!(io::stderr(), "{text}"),
-    };
+    let text = window::wrap(&text.to_string(), window::size(&io::stderr()));
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Moves the cursor back to the beginning of the line and clears the line.
@@ -52,10 +48,7 @@ impl Terminal {
 
     /// Wraps the text at the width of the window.
     fn wrapped(&self, text: &str) -> String {
-        match self.output.window_size() {
-            Some((columns, _)) => window::wrap(text, columns),
-            None => text.to_owned(),
-        }
+        window::wrap(text, self.output.window_size())
     }
 
     /// Returns the sequence that clears a line of this length. If the window is narrower than when
