@@ -174,12 +174,12 @@ def launcher(home):
 
 @pytest.fixture
 def start(rust, launcher):
-    """Starts rust-cli in a terminal of a desktop, when port 8088 is free."""
+    """Starts rust-cli on a desktop, when port 8088 is free."""
 
-    def start(flow, **variables):
+    def start(flow, on_terminal=True, **variables):
         support.until(f"port {PORT} to be free", lambda: is_free(PORT), limit=60)
         desktop = {"PATH": f"{launcher.folder}:/usr/bin:/bin", "DISPLAY": ":0", "TERM": "xterm"}
-        return rust.start("--flow", flow, on_terminal=True, **desktop, **variables)
+        return rust.start("--flow", flow, on_terminal=on_terminal, **desktop, **variables)
 
     return start
 
@@ -237,6 +237,17 @@ def test_an_allowed_login_prints_the_block(browser, allowed, file):
     allowed.prints_block()
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert is_free(PORT)
+
+
+def test_a_run_without_a_terminal_logs_in_with_the_browser(browser, start, launcher, file):
+    run = start("auto", on_terminal=False)  # as from an editor's run button
+    browser.visit(launcher.address())
+    browser.logs_in()
+    browser.sees("asks for access")
+    browser.clicks("Allow")
+    browser.sees("You are logged in")
+    run.prints_block()
+    assert file.entry()
 
 
 def test_a_reload_does_not_show_success_again(browser, allowed):

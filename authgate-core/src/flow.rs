@@ -18,7 +18,7 @@ mod prompt;
 mod redirect_uri;
 
 pub use auth_code::{AuthCodeOptions, OutcomePage, run_auth_code_flow};
-pub use browser::{Browser, SystemBrowser};
+pub use browser::{Browser, Launcher, SystemBrowser};
 #[cfg(feature = "fuzzing")]
 pub use callback::Callback;
 pub use device::run_device_flow;

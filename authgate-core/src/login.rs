@@ -26,6 +26,9 @@ use refresh::Refresh;
 pub use session::Session;
 use stores::Stores;
 
+/// How often we check whether the prompt of a login can still be seen.
+const VISIBILITY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The flow that logs a person in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlowMode {
@@ -251,6 +254,24 @@ impl Login {
                  hand, ask for the device flow by name, or use the client credentials grant for a machine",
             ));
         }
+        tokio::select! {
+            biased;
+            () = self.prompt_is_invisible() => Err(Error::permanent(
+                "nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by \
+                 name, or use the client credentials grant for a machine",
+            )),
+            outcome = self.run_available() => outcome,
+        }
+    }
+
+    /// Waits until nobody can see the prompt, and no token would be lost if the flow ended.
+    async fn prompt_is_invisible(&self) {
+        while self.options.prompt.is_visible() || !self.options.in_flight.is_idle() {
+            tokio::time::sleep(VISIBILITY_INTERVAL).await;
+        }
+    }
+
+    async fn run_available(&self) -> Result<Token> {
         if !self.options.platform.browser().is_available() {
             return self.run_device().await;
         }
@@ -258,7 +279,7 @@ impl Login {
             Err(because) if because.is_browser_failure() => {
                 tracing::debug!(error = %because, "falling back to the device flow");
                 self.notice(format!(
-                    "{}, so this login uses a device code instead",
+                    "{}. This login uses a device code instead",
                     because.happened()
                 ));
                 self.run_device().await
@@ -275,6 +296,9 @@ impl Login {
             ..
         } = &self.options;
         let browser = self.options.browser_or_default();
+        if let Some(reason) = self.options.problem_with_browser_variable() {
+            self.notice(format!("BROWSER is not used, because {reason}"));
+        }
         let flow = AuthCodeOptions {
             redirect_uri: self.options.redirect_uri.clone(),
             // In auto mode, the device flow takes over.

@@ -8,7 +8,7 @@ pub use crate::clock::{Clock, Moment, SystemClock};
 pub use crate::config::parse_url_without_query;
 #[cfg(feature = "login")]
 pub use crate::flow::{
-    AuthCodeOptions, OutcomePage, Platform, System, SystemBrowser, run_auth_code_flow,
+    AuthCodeOptions, Launcher, OutcomePage, Platform, System, SystemBrowser, run_auth_code_flow,
     run_device_flow,
 };
 #[cfg(feature = "login")]

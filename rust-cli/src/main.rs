@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use authgate_core::{Environment, Error, InFlight, LoginOptions, Settings, authenticate, logout};
+use authgate_core::{
+    Environment, Error, InFlight, LoginOptions, Prompt as _, Settings, authenticate, logout,
+};
 use clap::Parser;
 
 use arguments::{Arguments, with_advice};
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
     interrupt::run(&in_flight, &terminal, work).unwrap_or_else(|error| {
         match error.downcast_ref::<clap::Error>() {
             Some(wrong_usage) => wrong_usage.exit(),
-            None => say(format_args!("error: {}", Settings::explain(&*error))),
+            None => terminal.show(&format!("error: {}", Settings::explain(&*error))),
         }
         ExitCode::FAILURE
     })

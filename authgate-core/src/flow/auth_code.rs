@@ -128,7 +128,15 @@ pub async fn run_auth_code_flow(
         code,
         page,
         connection,
-    } = wait(client, &request, &mut server, options, browser, prompt).await?;
+    } = wait(client, &request, &mut server, options, browser, prompt)
+        .await
+        .map_err(|error| {
+            if options.browser_required {
+                with_closed_address(error)
+            } else {
+                error
+            }
+        })?;
     let page = OutcomePage {
         page,
         connection,
@@ -243,6 +251,15 @@ async fn exchange(
         )));
     }
     Ok(token.or_asked_for(scopes))
+}
+
+/// Says that the address that was shown is closed, because another flow follows and the person might
+/// still use it.
+fn with_closed_address(mut error: Error) -> Error {
+    if let Error::BrowserUnavailable { reason, .. } | Error::LoginExpired { reason } = &mut error {
+        reason.push_str(", so the address above is closed");
+    }
+    error
 }
 
 fn page_for(error: &Error) -> Page {

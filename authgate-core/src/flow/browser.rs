@@ -1,8 +1,6 @@
 //! Opens a URL in the person's browser.
 
-#[cfg(feature = "test-util")]
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -31,63 +29,82 @@ pub trait Browser: Send + Sync {
     }
 }
 
-/// The browser of this machine, opened by a launcher program such as `xdg-open`.
-/// [`Platform::browser`](super::Platform::browser) finds it.
+/// The browser of this machine, opened by a launcher program such as `xdg-open`. If one fails, the
+/// next is tried. [`Platform::browser`](super::Platform::browser) finds them.
 ///
-/// The launcher runs by itself: its output is discarded, a Ctrl-C at the terminal does not reach
-/// it, and `CLIENT_SECRET` is not in its environment. The URL is one of its arguments, and no shell
+/// A launcher runs by itself: its output is discarded, a Ctrl-C at the terminal does not reach it,
+/// and `CLIENT_SECRET` is not in its environment. The URL is in one of its arguments, and no shell
 /// is involved.
 ///
 /// We do not use the `webbrowser` crate, because it passes on the whole environment, waits for text
 /// browsers, and does not limit how long a launcher takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemBrowser {
-    /// The launcher, or the reason why there is none.
-    launcher: Result<Launcher, &'static str>,
+    /// The launchers to try in turn, or the reason why there is none.
+    launchers: Result<Vec<Launcher>, &'static str>,
 }
 
+/// A program that opens a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Launcher {
+pub struct Launcher {
     program: PathBuf,
     arguments: Vec<String>,
 }
 
-impl SystemBrowser {
-    /// Creates a browser that is opened by `program`. The URL follows after `arguments`.
+impl Launcher {
+    /// Creates a launcher. `%s` in an argument stands for the URL; without one, the URL follows
+    /// after `arguments`.
     pub fn new(
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
         Self {
-            launcher: Ok(Launcher {
-                program: program.into(),
-                arguments: arguments.into_iter().map(Into::into).collect(),
-            }),
+            program: program.into(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Returns the program and the arguments that open `url`.
+    pub fn command_line(&self, url: &str) -> (&Path, Vec<String>) {
+        let mut arguments: Vec<String> = self
+            .arguments
+            .iter()
+            .map(|argument| argument.replace("%s", url))
+            .collect();
+        if arguments == self.arguments {
+            arguments.push(url.to_owned());
+        }
+        (&self.program, arguments)
+    }
+}
+
+impl SystemBrowser {
+    /// Creates a browser that is opened by the first of these launchers that succeeds.
+    pub fn new(launchers: impl Into<Vec<Launcher>>) -> Self {
+        Self {
+            launchers: Ok(launchers.into()),
         }
     }
 
     /// Creates a browser that cannot be opened, for this reason.
     pub fn unavailable(reason: &'static str) -> Self {
         Self {
-            launcher: Err(reason),
+            launchers: Err(reason),
         }
     }
 
-    /// Returns the launcher program, or `None` if the browser cannot be opened.
+    /// Returns the launchers, of which there are none if the browser cannot be opened.
     #[cfg(feature = "test-util")]
-    pub fn program(&self) -> Option<&Path> {
-        self.launcher
-            .as_ref()
-            .ok()
-            .map(|launcher| launcher.program.as_path())
+    pub fn launchers(&self) -> &[Launcher] {
+        self.launchers.as_deref().unwrap_or_default()
     }
 }
 
 impl Browser for SystemBrowser {
     fn open<'a>(&'a self, url: &'a Url) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(async move {
-            let launcher = self
-                .launcher
+            let launchers = self
+                .launchers
                 .as_ref()
                 .map_err(|reason| unavailable(reason))?;
             // A launcher opens every URL, and on some systems `file:` runs programs. Besides, a URL
@@ -95,21 +112,29 @@ impl Browser for SystemBrowser {
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(unavailable("only http and https addresses are opened"));
             }
-            launch(launcher, url).await
+            let mut failures = Vec::new();
+            for launcher in launchers {
+                match launch(launcher, url).await {
+                    Ok(()) => return Ok(()),
+                    Err(failure) => failures.push(failure),
+                }
+            }
+            Err(unavailable(&failures.join(", and ")))
         })
     }
 
     fn is_available(&self) -> bool {
-        self.launcher.is_ok()
+        self.launchers.is_ok()
     }
 }
 
-async fn launch(launcher: &Launcher, url: &Url) -> Result<()> {
-    let name = launcher.program.display();
-    let mut command = Command::new(&launcher.program);
+/// Runs the launcher. Returns why it failed, if it did.
+async fn launch(launcher: &Launcher, url: &Url) -> Result<(), String> {
+    let (program, arguments) = launcher.command_line(url.as_str());
+    let name = program.display();
+    let mut command = Command::new(program);
     command
-        .args(&launcher.arguments)
-        .arg(url.as_str())
+        .args(arguments)
         .env_remove("CLIENT_SECRET")
         // xdg-open would read BROWSER again, and less carefully than we have.
         .env_remove("BROWSER")
@@ -120,20 +145,24 @@ async fn launch(launcher: &Launcher, url: &Url) -> Result<()> {
     #[cfg(unix)]
     command.process_group(0);
 
-    let mut child = command.spawn().map_err(|error| {
-        unavailable(&format!(
-            "{name} cannot be run: {}",
-            Cause::innermost(&error)
-        ))
-    })?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| format!("{name} cannot be run: {}", Cause::innermost(&error)))?;
     match timeout(LAUNCH_LIMIT, child.wait()).await {
-        Ok(Ok(status)) if !status.success() => Err(unavailable(&format!(
-            "{name} ended with {}",
-            exit_status(status)
-        ))),
+        Ok(Ok(status)) if !status.success() && !is_explorer(program) => {
+            Err(format!("{name} ended with {}", exit_status(status)))
+        }
         // The launcher succeeded, or it still runs and may be the browser itself.
         _ => Ok(()),
     }
+}
+
+/// Returns whether this is the Explorer of Windows, which ends with status 1 although it opens the
+/// browser. WSL users name it in `BROWSER`.
+fn is_explorer(program: &Path) -> bool {
+    program
+        .file_name()
+        .is_some_and(|name| name.eq_ignore_ascii_case("explorer.exe"))
 }
 
 fn exit_status(status: ExitStatus) -> String {

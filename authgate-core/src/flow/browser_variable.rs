@@ -1,8 +1,8 @@
-//! The variable `BROWSER`: programs to try, separated by colons, with `%s` for the URL.
+//! The variable `BROWSER`: command lines to try in turn, separated by colons, with `%s` for the URL.
 
 use std::path::{Path, PathBuf};
 
-use super::browser::SystemBrowser;
+use super::browser::Launcher;
 
 /// Text browsers, which would take over the terminal that shows the login.
 const TEXT_BROWSERS: [&str; 8] = [
@@ -16,7 +16,7 @@ const TEXT_BROWSERS: [&str; 8] = [
     "www-browser",
 ];
 /// Programs that would read the URL, or an argument that contains it, as commands.
-const INTERPRETERS: [&str; 20] = [
+const INTERPRETERS: [&str; 19] = [
     "sh",
     "bash",
     "dash",
@@ -26,7 +26,6 @@ const INTERPRETERS: [&str; 20] = [
     "csh",
     "tcsh",
     "busybox",
-    "env",
     "xargs",
     "python",
     "python3",
@@ -39,47 +38,72 @@ const INTERPRETERS: [&str; 20] = [
     "su",
 ];
 
-/// Returns the first browser of `BROWSER` that can be used.
+/// Returns the launchers that `BROWSER` names, or why it names none that can be used.
 ///
-/// The URL becomes the last argument, and no shell ever sees it. An entry that needs more than that
-/// (quotes, `%s` inside an argument, a shell) is skipped.
-pub(super) fn browser(
+/// An entry is split into words as a shell would split it, but no shell ever sees it.
+pub(super) fn launchers(
     variable: &str,
     find_program: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Option<SystemBrowser> {
-    variable
-        .split(':')
-        .find_map(|entry| from_entry(entry.trim(), find_program))
+) -> Result<Vec<Launcher>, String> {
+    let (mut launchers, mut problems) = (Vec::new(), Vec::new());
+    for entry in entries(variable) {
+        match launcher(entry.trim(), find_program) {
+            Ok(launcher) => launchers.push(launcher),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !launchers.is_empty() {
+        return Ok(launchers);
+    }
+    if problems.is_empty() {
+        return Err("it names no program".to_owned());
+    }
+    Err(problems.join(", and "))
 }
 
-fn from_entry(
+/// Splits the variable at its colons, except at those in quotes.
+fn entries(variable: &str) -> Vec<String> {
+    let (mut entries, mut entry) = (Vec::new(), String::new());
+    for part in variable.split(':') {
+        entry.push_str(part);
+        if shlex::split(&entry).is_some() {
+            entries.push(std::mem::take(&mut entry));
+        } else {
+            entry.push(':');
+        }
+    }
+    entries.push(entry);
+    entries.retain(|entry| !entry.trim().is_empty());
+    entries
+}
+
+fn launcher(
     entry: &str,
     find_program: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Option<SystemBrowser> {
-    // A path may contain spaces, so try the whole entry first.
-    if let Some(program) = find_program(entry).filter(|program| is_browser(program)) {
-        return Some(SystemBrowser::new(program, [""; 0]));
-    }
-    let mut words = entry.split_whitespace();
-    let program = find_program(words.next()?).filter(|program| is_browser(program))?;
-    let mut arguments: Vec<&str> = words.collect();
-    if arguments.last() == Some(&"%s") {
-        arguments.pop();
-    }
-    // A program may start another one, as nohup and setsid do, so check the arguments as well.
-    let is_plain = |argument: &&str| {
-        !argument.contains(['%', '"', '\'', '\\', '`', '$']) && is_browser(Path::new(argument))
+) -> Result<Launcher, String> {
+    // A path may contain blanks that are not quoted, so try the whole entry first.
+    let mut words = match find_program(entry) {
+        Some(_) => vec![entry.to_owned()],
+        None => shlex::split(entry).ok_or("a quote in it is not closed")?,
     };
-    arguments
-        .iter()
-        .all(is_plain)
-        .then(|| SystemBrowser::new(program, arguments))
-}
-
-fn is_browser(program: &Path) -> bool {
-    let name = program
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    !name.is_empty() && !TEXT_BROWSERS.contains(&name) && !INTERPRETERS.contains(&name)
+    // A shell would start the program in the background, which we do anyway.
+    words.pop_if(|word| word == "&");
+    if entry.contains(['$', '`']) {
+        return Err("only a shell could replace the $ or ` in it".to_owned());
+    }
+    // A program may start another one, as env and nohup do, perhaps from a command line in a single
+    // argument. So check every word.
+    for word in words.iter().flat_map(|word| word.split_whitespace()) {
+        let name = Path::new(word).file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| INTERPRETERS.contains(&name)) {
+            return Err(format!("{word} could run the address as a command"));
+        }
+        if name.is_some_and(|name| TEXT_BROWSERS.contains(&name)) {
+            return Err(format!("{word} is a text browser"));
+        }
+    }
+    let mut words = words.into_iter();
+    let program = words.next().ok_or("it names no program")?;
+    let path = find_program(&program).ok_or_else(|| format!("{program} was not found"))?;
+    Ok(Launcher::new(path, words))
 }

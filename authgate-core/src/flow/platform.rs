@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::browser::SystemBrowser;
+use super::browser::{Launcher, SystemBrowser};
 use super::browser_variable;
 
 /// The facts about this machine that decide which flow can work. [`Platform::current`] looks them
@@ -64,9 +64,9 @@ impl Platform {
         }
     }
 
-    /// Returns the browser that the person at the terminal can see. It is unavailable, with the
-    /// first reason that applies, over SSH, in a remote container, in CI, without a terminal,
-    /// without a display, and where no program opens URLs.
+    /// Returns the browser that a person at this machine can see. It is unavailable, with the first
+    /// reason that applies, over SSH, in a remote container, in CI, without a display, and where no
+    /// program opens URLs. An editor's run button has no terminal, so none is needed.
     pub fn browser(&self) -> SystemBrowser {
         if self.is_set("SSH_CONNECTION") || self.is_set("SSH_TTY") {
             // The browser would open on the remote machine, even with a DISPLAY.
@@ -82,12 +82,34 @@ impl Platform {
         if self.is_true("CI") {
             return SystemBrowser::unavailable("CI is set, so nobody is there to log in");
         }
-        if !self.terminal {
+        // wslview opens the browser of the Windows host, which needs no display.
+        let has_display = self.is_set("DISPLAY") || self.is_set("WAYLAND_DISPLAY");
+        if self.system == System::Unix && !has_display && self.wslview().is_none() {
             return SystemBrowser::unavailable(
-                "there is no terminal, so nobody is there to log in",
+                "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
             );
         }
-        self.launcher()
+        self.requested_browser()
+    }
+
+    /// Returns the browser for a person who has asked for it by name: any launcher will do, because
+    /// the person knows what it opens, such as a browser over `ssh -X`.
+    pub fn requested_browser(&self) -> SystemBrowser {
+        let launchers = match self.browser_variable() {
+            Some(Ok(launchers)) => launchers,
+            _ => self.system_launchers(),
+        };
+        if launchers.is_empty() {
+            return SystemBrowser::unavailable(
+                "no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER)",
+            );
+        }
+        SystemBrowser::new(launchers)
+    }
+
+    /// Returns why `BROWSER` is set and yet not used, if that is so.
+    pub fn problem_with_browser_variable(&self) -> Option<String> {
+        self.browser_variable()?.err()
     }
 
     /// Returns whether no flow can work, because no person is there to see it: `CI` is set and
@@ -96,46 +118,37 @@ impl Platform {
         self.is_true("CI") && !self.terminal
     }
 
-    fn launcher(&self) -> SystemBrowser {
-        let found = |name: &str| {
-            (self.find_program)(name).map(|program| SystemBrowser::new(program, [""; 0]))
-        };
-        let launcher = match self.system {
+    fn system_launchers(&self) -> Vec<Launcher> {
+        let found = |name| (self.find_program)(name);
+        let programs = match self.system {
             // Windows would search the current folder as well, so use the whole path.
             System::Windows => {
                 let root = self
                     .value("SystemRoot")
                     .unwrap_or_else(|| r"C:\Windows".to_owned());
                 let program = format!(r"{root}\System32\rundll32.exe");
-                Some(SystemBrowser::new(program, ["url.dll,FileProtocolHandler"]))
+                return vec![Launcher::new(program, ["url.dll,FileProtocolHandler"])];
             }
-            System::MacOs => self.chosen_browser().or_else(|| found("open")),
-            // wslview opens the browser of the Windows host, which needs no display.
-            System::Unix if self.is_wsl() && (self.find_program)("wslview").is_some() => {
-                self.chosen_browser().or_else(|| found("wslview"))
-            }
-            System::Unix if self.is_set("DISPLAY") || self.is_set("WAYLAND_DISPLAY") => {
-                self.chosen_browser().or_else(|| found("xdg-open"))
-            }
-            System::Unix => {
-                return SystemBrowser::unavailable(
-                    "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-                );
-            }
+            System::MacOs => vec![found("open")],
+            System::Unix => vec![self.wslview(), found("xdg-open")],
         };
-        launcher.unwrap_or_else(|| {
-            SystemBrowser::unavailable(
-                "no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER)",
-            )
-        })
+        let programs = programs.into_iter().flatten();
+        programs
+            .map(|program| Launcher::new(program, [""; 0]))
+            .collect()
     }
 
-    fn chosen_browser(&self) -> Option<SystemBrowser> {
-        browser_variable::browser(&self.value("BROWSER")?, &self.find_program)
+    /// Returns the launchers that `BROWSER` names, or why it names none. Windows has no such
+    /// variable.
+    fn browser_variable(&self) -> Option<Result<Vec<Launcher>, String>> {
+        let variable = self.value("BROWSER")?;
+        (self.system != System::Windows)
+            .then(|| browser_variable::launchers(&variable, &self.find_program))
     }
 
-    fn is_wsl(&self) -> bool {
-        self.is_set("WSL_DISTRO_NAME") || self.is_set("WSL_INTEROP")
+    fn wslview(&self) -> Option<PathBuf> {
+        let is_wsl = self.is_set("WSL_DISTRO_NAME") || self.is_set("WSL_INTEROP");
+        is_wsl.then(|| (self.find_program)("wslview"))?
     }
 
     fn is_set(&self, name: &str) -> bool {

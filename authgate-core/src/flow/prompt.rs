@@ -61,6 +61,13 @@ pub trait Prompt: Send + Sync {
     fn countdown(&self, remaining: Option<Duration>) {
         let _ = remaining;
     }
+
+    /// Returns whether a person may see the prompt. If this returns `false`, nobody would log in, so
+    /// [`FlowMode::Auto`](crate::FlowMode::Auto) fails at once, or within a second while it waits.
+    /// Default: `true`.
+    fn is_visible(&self) -> bool {
+        true
+    }
 }
 
 /// Lets a caller share the prompt that it passes to a login.
@@ -83,6 +90,10 @@ impl<P: Prompt + ?Sized> Prompt for Arc<P> {
 
     fn countdown(&self, remaining: Option<Duration>) {
         (**self).countdown(remaining);
+    }
+
+    fn is_visible(&self) -> bool {
+        (**self).is_visible()
     }
 }
 
@@ -126,7 +137,8 @@ pub struct DevicePrompt<'a> {
     pub user_code: &'a str,
     /// The page where the person enters it.
     pub verification_uri: &'a Url,
-    /// The URL for a QR code, if there is one.
+    /// The URL for a QR code, if there is one. A page on this machine has none, because no other
+    /// device can open it.
     pub verification_uri_complete: Option<&'a Url>,
     /// The authorization server: its issuer, or its address if the issuer is unknown.
     pub server: String,
@@ -158,7 +170,10 @@ impl<'a> DevicePrompt<'a> {
         Self {
             user_code: &device.user_code,
             verification_uri: &device.verification_uri,
-            verification_uri_complete: device.verification_uri_complete.as_ref(),
+            verification_uri_complete: device
+                .verification_uri_complete
+                .as_ref()
+                .filter(|url| !is_loopback(url)),
             server: text::printable(&server),
             is_on_other_site: device.verification_uri.origin() != server_origin,
             client_id: text::printable(client.client_id()),

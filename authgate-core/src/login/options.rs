@@ -252,15 +252,25 @@ impl LoginOptions {
     }
 
     pub(super) fn browser_or_default(&self) -> Arc<dyn Browser> {
-        self.browser
-            .clone()
-            .unwrap_or_else(|| Arc::new(self.platform.browser()))
+        self.browser.clone().unwrap_or_else(|| {
+            Arc::new(match self.flow_mode {
+                FlowMode::Browser => self.platform.requested_browser(),
+                FlowMode::Auto | FlowMode::Device => self.platform.browser(),
+            })
+        })
+    }
+
+    pub(super) fn problem_with_browser_variable(&self) -> Option<String> {
+        if self.browser.is_some() {
+            return None;
+        }
+        self.platform.problem_with_browser_variable()
     }
 
     pub(super) fn store_or_default(&self) -> Arc<FallbackStore> {
         self.store.clone().unwrap_or_else(|| {
             // If a person can unlock the keyring, give them the time for it.
-            let can_be_unlocked = self.platform.browser().is_available();
+            let can_be_unlocked = self.platform.terminal && self.platform.browser().is_available();
             let limit = if can_be_unlocked {
                 KeyringStore::LIMIT_FOR_A_PERSON
             } else {

@@ -1,6 +1,6 @@
-//! A program from `BROWSER` is started only if it is a browser, and with plain arguments.
+//! A program from `BROWSER` is started only if it is a browser, and with the whole URL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use authgate_core::test_util::{Platform, System};
 
@@ -17,24 +17,25 @@ pub(crate) fn check(variable: &str) {
         }),
         find_program: Box::new(|name| (!name.is_empty()).then(|| PathBuf::from(name))),
     };
-    let launcher = platform.browser();
-    let program = launcher.program().expect("there is always xdg-open");
-    let program = program.to_str().expect("it was named in UTF-8");
-    assert!(
-        program == "xdg-open" || variable.contains(program),
-        "{launcher:?}"
-    );
-    let name = program
-        .rsplit('/')
-        .find(|part| !part.is_empty())
-        .unwrap_or_default();
-    assert!(
-        !["sh", "bash", "env", "python3", "w3m", "lynx"].contains(&name),
-        "{launcher:?}"
-    );
-    let shown = format!("{launcher:?}");
-    let (_, arguments) = shown
-        .split_once("arguments: ")
-        .expect("a launcher has arguments");
-    assert!(!arguments.contains(['%', '\'', '`', '$']), "{launcher:?}");
+    const URL: &str = "https://auth.example.com/$(id)";
+    let browser = platform.browser();
+    assert!(!browser.launchers().is_empty(), "there is always xdg-open");
+    let is_used = platform.problem_with_browser_variable().is_none();
+    for launcher in browser.launchers() {
+        let (program, arguments) = launcher.command_line(URL);
+        assert!(is_used || program == Path::new("xdg-open"), "{launcher:?}");
+        assert!(arguments.concat().contains(URL), "{launcher:?}");
+        let program = program.to_str().expect("it was named in UTF-8");
+        for word in arguments.iter().map(String::as_str).chain([program]) {
+            let names = word
+                .split_whitespace()
+                .filter_map(|word| word.rsplit('/').next());
+            for name in names {
+                assert!(
+                    !["sh", "bash", "python3", "w3m", "lynx"].contains(&name),
+                    "{launcher:?}"
+                );
+            }
+        }
+    }
 }

@@ -3,24 +3,23 @@
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-use super::window;
-
 /// White on black, in every colour scheme of the terminal, because some scanners cannot read a
 /// picture with the two colours exchanged.
 const WHITE_ON_BLACK: &str = "\u{1b}[1;37;40m";
 const DEFAULT_COLOURS: &str = "\u{1b}[0m";
 
-/// The rows that we need below the picture: the code and the page, which may take two, between two
-/// empty ones, and the countdown.
-const ROWS_BELOW: usize = 5;
+const HEADING: &str = "Or scan this QR code, and check that the page shows the same code:";
 
-/// Returns the URL as a QR code if standard error can show it: it must be a terminal, large enough,
-/// and able to show the block characters and the colours.
-pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String> {
+/// The rows that we need besides the picture: the heading and the countdown, each with an empty one.
+const OTHER_ROWS: usize = 4;
+
+/// Returns the URL as a QR code with a heading, if a terminal with this space can show it: large
+/// enough, and able to show the block characters and the colours.
+pub(super) fn picture(url: &impl AsRef<str>, columns: usize, rows: usize) -> Option<String> {
     // Without colours, the terminal's own decide whether the picture is light on dark or the
     // reverse, which some scanners cannot read.
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if !is_terminal || no_colour || !uses_utf8() {
+    if no_colour || !uses_utf8() {
         return None;
     }
     // A screen has no scratches or stains, so use the least redundancy, which makes the smallest
@@ -37,15 +36,14 @@ pub(super) fn picture(url: &impl AsRef<str>, is_terminal: bool) -> Option<String
         picture.lines().next()?.chars().count(),
         picture.lines().count(),
     );
-    let (columns, rows) = window::size()?;
-    if columns < width || rows < height + ROWS_BELOW {
+    if columns < width.max(HEADING.len()) || rows < height + OTHER_ROWS {
         return None;
     }
     let lines: Vec<String> = picture
         .lines()
         .map(|line| format!("{WHITE_ON_BLACK}{line}{DEFAULT_COLOURS}\n"))
         .collect();
-    Some(lines.concat())
+    Some(format!("{HEADING}\n\n{}\n", lines.concat()))
 }
 
 fn uses_utf8() -> bool {

@@ -35,7 +35,7 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
         http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
 
     Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    no browser can be opened here: there is no terminal, so nobody is there to log in. Open the address above yourself.
+    no browser can be opened here: no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER). Open the address above yourself.
     Finishing the login.
     The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.
     ");
@@ -152,7 +152,7 @@ async fn a_port_in_use_is_an_error_that_names_the_device_flow() {
 }
 
 #[tokio::test]
-async fn without_a_terminal_auto_takes_the_device_flow() {
+async fn without_a_launcher_auto_takes_the_device_flow() {
     let (server, home) = (server().await, Home::new());
     let run = || run_without_flow(&home, &server).with("DISPLAY", ":0");
     for run in [

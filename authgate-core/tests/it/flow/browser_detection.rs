@@ -1,41 +1,35 @@
 //! Whether a browser can be opened, and what happens when it is.
 
-use authgate_core::Browser;
-use authgate_core::test_util::System::{MacOs, Unix, Windows};
-use authgate_core::test_util::SystemBrowser;
-use insta::assert_snapshot;
-use url::Url;
+use std::fmt::Write;
+use std::path::PathBuf;
 
-use crate::support::flow::described;
+use authgate_core::test_util::System::{MacOs, Unix, Windows};
+use authgate_core::test_util::{Launcher, Platform, SystemBrowser};
+use insta::assert_snapshot;
+
 use crate::support::logins::platform;
 
 const SSH: &str = "this is an SSH session, so the browser would open on the remote machine";
 const REMOTE_CONTAINER: &str =
     "this is a remote container, which a browser on your machine cannot reach";
 const CI: &str = "CI is set, so nobody is there to log in";
-const NO_TERMINAL: &str = "there is no terminal, so nobody is there to log in";
 const NO_DISPLAY: &str = "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)";
 const NO_LAUNCHER: &str =
     "no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER)";
+
+/// The browser that this program in `/usr/bin` opens.
+fn launcher(name: &str) -> SystemBrowser {
+    SystemBrowser::new([Launcher::new(format!("/usr/bin/{name}"), [""; 0])])
+}
 
 #[test]
 fn a_browser_is_found_or_the_reason_is_told() {
     const WSL: &str = "WSL_DISTRO_NAME=Debian";
     for (system, variables, program, expected) in [
-        (
-            Unix,
-            &["DISPLAY=:0"] as &[&str],
-            "xdg-open",
-            Ok("/usr/bin/xdg-open"),
-        ),
+        (Unix, &["DISPLAY=:0"] as &[&str], "xdg-open", Ok("xdg-open")),
         (Unix, &["DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
         (Unix, &["DISPLAY="], "xdg-open", Err(NO_DISPLAY)),
-        (
-            Unix,
-            &["WAYLAND_DISPLAY=:0"],
-            "xdg-open",
-            Ok("/usr/bin/xdg-open"),
-        ),
+        (Unix, &["WAYLAND_DISPLAY=:0"], "xdg-open", Ok("xdg-open")),
         (Unix, &["WAYLAND_DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
         (Unix, &["WAYLAND_DISPLAY="], "xdg-open", Err(NO_DISPLAY)),
         (Unix, &[], "xdg-open", Err(NO_DISPLAY)),
@@ -48,22 +42,17 @@ fn a_browser_is_found_or_the_reason_is_told() {
         (Unix, &["SSH_TTY=x", "DISPLAY=:10"], "xdg-open", Err(SSH)),
         (MacOs, &["SSH_CONNECTION=x"], "open", Err(SSH)),
         (MacOs, &["SSH_TTY=x"], "open", Err(SSH)),
-        (MacOs, &[], "open", Ok("/usr/bin/open")),
-        (Unix, &[WSL], "wslview", Ok("/usr/bin/wslview")),
+        (MacOs, &[], "open", Ok("open")),
+        (Unix, &[WSL], "wslview", Ok("wslview")),
         (Unix, &[WSL], "xdg-open", Err(NO_DISPLAY)),
-        (
-            Unix,
-            &[WSL, "DISPLAY=:0"],
-            "xdg-open",
-            Ok("/usr/bin/xdg-open"),
-        ),
+        (Unix, &[WSL, "DISPLAY=:0"], "xdg-open", Ok("xdg-open")),
         (Unix, &[WSL, "DISPLAY=:0"], "none", Err(NO_LAUNCHER)),
         (Unix, &["DISPLAY=:0", "CI=true"], "xdg-open", Err(CI)),
         (
             Unix,
             &["DISPLAY=:0", "CI=false"],
             "xdg-open",
-            Ok("/usr/bin/xdg-open"),
+            Ok("xdg-open"),
         ),
         (
             Unix,
@@ -81,9 +70,7 @@ fn a_browser_is_found_or_the_reason_is_told() {
         let found = platform(system, true, variables, &[program]).browser();
         assert_eq!(
             found,
-            expected.map_or_else(SystemBrowser::unavailable, |path| SystemBrowser::new(
-                path, [""; 0]
-            )),
+            expected.map_or_else(SystemBrowser::unavailable, launcher),
             "{system:?} {variables:?} {program}"
         );
     }
@@ -96,90 +83,175 @@ fn a_browser_is_found_or_the_reason_is_told() {
     .browser();
     assert_eq!(
         windows,
-        SystemBrowser::new(
+        SystemBrowser::new([Launcher::new(
             r"D:\Win\System32\rundll32.exe",
             ["url.dll,FileProtocolHandler"]
-        )
+        )])
     );
 }
 
-#[tokio::test]
-async fn without_a_terminal_no_browser_is_opened() {
+#[test]
+fn a_browser_needs_no_terminal() {
     let at = |terminal, variables: &[&str]| platform(Unix, terminal, variables, &["xdg-open"]);
-    let browser = at(false, &["DISPLAY=:0"]).browser();
-    assert_eq!(browser, SystemBrowser::unavailable(NO_TERMINAL));
-    assert!(!browser.is_available());
+    assert_eq!(at(false, &["DISPLAY=:0"]).browser(), launcher("xdg-open"));
     assert!(!at(false, &["DISPLAY=:0"]).is_unattended());
     assert!(at(false, &["CI=1"]).is_unattended());
     assert!(!at(true, &["CI=1"]).is_unattended());
-    let url = Url::parse("https://auth.example.com/authorize").unwrap();
-    let error = browser.open(&url).await.unwrap_err();
-    assert_snapshot!(described(&error), @"BrowserUnavailable: no browser can be opened here: there is no terminal, so nobody is there to log in");
 }
 
 #[test]
-fn the_url_stays_one_argument_whatever_browser_says() {
-    let chosen = |value: &str| {
-        let programs = [
-            "firefox",
-            "my browser",
-            "w3m",
-            "lynx",
-            "sh",
-            "env",
-            "nohup",
-            "xdg-open",
-        ];
-        platform(
+fn a_browser_asked_for_by_name_is_any_launcher() {
+    for (system, variables, program) in [
+        (
             Unix,
-            true,
-            &["DISPLAY=:0", &format!("BROWSER={value}")],
-            &programs,
-        )
-        .browser()
-    };
-    let program = |name: &str, arguments: &[&str]| {
-        SystemBrowser::new(format!("/usr/bin/{name}"), arguments.iter().copied())
-    };
-    for (value, arguments) in [
-        ("firefox", &[] as &[&str]),
-        ("/opt/firefox", &[]),
-        ("firefox %s", &[]),
-        ("firefox --new-window %s", &["--new-window"]),
-        ("firefox --new-window", &["--new-window"]),
-        ("missing:firefox", &[]),
-        ("w3m:firefox", &[]),
+            &["SSH_CONNECTION=x", "DISPLAY=:10"] as &[&str],
+            "xdg-open",
+        ),
+        (Unix, &["CODESPACES=true", "BROWSER=helper"], "helper"),
+        (Unix, &["CI=true", "DISPLAY=:0"], "xdg-open"),
+        (Unix, &[], "xdg-open"),
+        (MacOs, &["SSH_TTY=x"], "open"),
     ] {
-        assert_eq!(chosen(value), program("firefox", arguments), "{value}");
+        let browser = platform(system, false, variables, &[program]).requested_browser();
+        assert_eq!(browser, launcher(program), "{system:?} {variables:?}");
     }
-    assert_eq!(chosen("/opt/my browser"), program("my browser", &[]));
+    let none = platform(Unix, true, &["DISPLAY=:0"], &[]).requested_browser();
+    assert_eq!(none, SystemBrowser::unavailable(NO_LAUNCHER));
+}
+
+#[test]
+fn in_wsl_xdg_open_follows_after_wslview() {
+    let variables = ["WSL_DISTRO_NAME=Debian"];
+    let platform = platform(Unix, true, &variables, &["xdg-open", "wslview"]);
+    let names = ["wslview", "xdg-open"];
+    let launchers = names.map(|name| Launcher::new(PathBuf::from("/usr/bin").join(name), [""; 0]));
+    assert_eq!(platform.browser(), SystemBrowser::new(launchers));
+}
+
+const URL: &str = "https://auth.example.com/authorize?a=1&b=$(id)";
+
+/// Describes a desktop where `BROWSER` has this value.
+fn with_browser_variable(value: &str) -> Platform {
+    let programs = [
+        "firefox",
+        "chrome",
+        "my browser",
+        "w3m",
+        "lynx",
+        "sh",
+        "env",
+        "nohup",
+        "xdg-open",
+    ];
+    platform(
+        Unix,
+        true,
+        &["DISPLAY=:0", &format!("BROWSER={value}")],
+        &programs,
+    )
+}
+
+/// Returns the words of each command line that opens `URL`.
+fn command_lines(value: &str) -> Vec<Vec<String>> {
+    let browser = with_browser_variable(value).browser();
+    let words = |launcher: &Launcher| {
+        let (program, arguments) = launcher.command_line(URL);
+        let program = program.strip_prefix("/usr/bin").unwrap();
+        [vec![program.to_str().unwrap().to_owned()], arguments].concat()
+    };
+    browser.launchers().iter().map(words).collect()
+}
+
+#[test]
+fn browser_is_read_as_a_shell_reads_it() {
+    let profile = "--profile-directory=Profile 2";
+    let with_equals_sign = format!("--url={URL}");
+    for (value, words) in [
+        ("firefox", &["firefox", URL] as &[&str]),
+        ("/opt/firefox", &["firefox", URL]),
+        ("/opt/my browser", &["my browser", URL]),
+        ("'/opt/my browser' %s", &["my browser", URL]),
+        ("firefox %s", &["firefox", URL]),
+        ("firefox '%s'", &["firefox", URL]),
+        ("firefox %s &", &["firefox", URL]),
+        ("firefox --url=%s", &["firefox", &with_equals_sign]),
+        ("firefox --new-window %s", &["firefox", "--new-window", URL]),
+        ("firefox --new-window", &["firefox", "--new-window", URL]),
+        ("firefox %s --quiet", &["firefox", URL, "--quiet"]),
+        (
+            r#"chrome --profile-directory="Profile 2" %s"#,
+            &["chrome", profile, URL],
+        ),
+        (
+            r"chrome --profile-directory=Profile\ 2",
+            &["chrome", profile, URL],
+        ),
+        ("env X=1 chrome", &["env", "X=1", "chrome", URL]),
+        (
+            r#"chrome --proxy-server="http://proxy:3128""#,
+            &["chrome", "--proxy-server=http://proxy:3128", URL],
+        ),
+        ("missing:firefox", &["firefox", URL]),
+        ("w3m:firefox", &["firefox", URL]),
+    ] {
+        assert_eq!(command_lines(value), [words], "{value}");
+        let problem = with_browser_variable(value).problem_with_browser_variable();
+        assert_eq!(problem, None, "{value}");
+    }
+    let in_turn = [["firefox", URL], ["chrome", URL]];
+    assert_eq!(command_lines("firefox: chrome %s"), in_turn);
+}
+
+#[test]
+fn browser_is_no_shell_and_its_problem_is_told() {
+    let mut problems = String::new();
     for value in [
         r#"sh -c "curl %s""#,
         "sh -c %s",
         "sh",
         "nohup sh -c %s",
         "nohup /bin/bash -c",
-        "env firefox",
-        "firefox --url=%s",
-        "firefox '%s'",
+        r#"env -S "sh -c %s""#,
         "firefox $(id)",
         "w3m",
         "/usr/bin/lynx %s",
         "missing",
+        "missing:w3m",
+        "'firefox",
+        "'firefox:chrome",
         ":",
     ] {
-        assert_eq!(chosen(value), program("xdg-open", &[]), "{value}");
+        assert_eq!(command_lines(value), [["xdg-open", URL]], "{value}");
+        let problem = with_browser_variable(value).problem_with_browser_variable();
+        writeln!(problems, "{value} -> {}", problem.unwrap()).unwrap();
     }
+    assert_snapshot!(problems, @r#"
+    sh -c "curl %s" -> sh could run the address as a command
+    sh -c %s -> sh could run the address as a command
+    sh -> sh could run the address as a command
+    nohup sh -c %s -> sh could run the address as a command
+    nohup /bin/bash -c -> /bin/bash could run the address as a command
+    env -S "sh -c %s" -> sh could run the address as a command
+    firefox $(id) -> only a shell could replace the $ or ` in it
+    w3m -> w3m is a text browser
+    /usr/bin/lynx %s -> /usr/bin/lynx is a text browser
+    missing -> missing was not found
+    missing:w3m -> missing was not found, and w3m is a text browser
+    'firefox -> a quote in it is not closed
+    'firefox:chrome -> a quote in it is not closed
+    : -> it names no program
+    "#);
 }
 
 #[cfg(unix)]
 mod launching {
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
     use std::process::Command;
     use std::time::Duration;
 
-    use authgate_core::test_util::SystemBrowser;
+    use authgate_core::test_util::{Launcher, SystemBrowser};
     use authgate_core::{Browser, Result};
     use authgate_test_support::{Home, until};
     use tokio::time::{Instant, resume};
@@ -195,7 +267,11 @@ mod launching {
 
     /// Creates a launcher that runs this shell script, with a path in the folder as its `$0`.
     fn script(folder: &Path, text: &str) -> SystemBrowser {
-        SystemBrowser::new(
+        SystemBrowser::new([script_launcher(folder, text)])
+    }
+
+    fn script_launcher(folder: &Path, text: &str) -> Launcher {
+        Launcher::new(
             "sh",
             [
                 "-c",
@@ -238,7 +314,7 @@ mod launching {
             return;
         };
         let text = r#"exec 3>"$0.part"
-printf '%s\n' "$#" "$@" -- >&3
+for word in "$#" "$@" --; do echo "$word"; done >&3
 env | grep -E 'canary|^BROWSER=' >&3
 cat | grep . >&3 || echo 'stdin is empty' >&3
 echo 'a line from the launcher'
@@ -260,10 +336,45 @@ mv "$0.part" "$0.seen""#;
             "BrowserUnavailable: no browser can be opened here: sh ended with status 3"
         );
 
-        let missing = SystemBrowser::new(home.path().join("missing"), [""; 0]);
-        assert!(reason(open(missing, URL).await).contains("cannot be run"));
+        let missing = Launcher::new(home.path().join("missing"), [""; 0]);
+        let browser = SystemBrowser::new([missing.clone()]);
+        assert!(reason(open(browser, URL).await).contains("cannot be run"));
+        let browser = SystemBrowser::new([missing, script_launcher(home.path(), "exit 3")]);
+        let failures = reason(open(browser, URL).await);
+        assert!(
+            failures.contains("cannot be run: ")
+                && failures.ends_with(", and sh ended with status 3"),
+            "{failures}"
+        );
         let none = SystemBrowser::unavailable(super::SSH);
         assert!(reason(open(none, URL).await).contains("SSH session"));
+    }
+
+    #[tokio::test]
+    async fn the_next_launcher_is_tried_after_one_that_fails() {
+        let home = Home::new();
+        let missing = Launcher::new(home.path().join("missing"), [""; 0]);
+        let scripts = ["exit 3", "touch \"$0.ran\"", "touch \"$0.too many\""];
+        let [failing, working, another] = scripts.map(|text| script_launcher(home.path(), text));
+        let launchers = [missing, failing, working, another];
+        open(SystemBrowser::new(launchers), URL).await.unwrap();
+        assert!(home.path().join("launcher.ran").exists());
+        assert!(!home.path().join("launcher.too many").exists());
+    }
+
+    #[tokio::test]
+    async fn the_status_of_explorer_says_nothing() {
+        let home = Home::new();
+        for (name, is_open) in [
+            ("explorer.exe", true),
+            ("Explorer.EXE", true),
+            ("wslview", false),
+        ] {
+            let program = home.place(name, "#!/bin/sh\nexit 1\n");
+            fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+            let browser = SystemBrowser::new([Launcher::new(program, [""; 0])]);
+            assert_eq!(open(browser, URL).await.is_ok(), is_open, "{name}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ async fn a_person_approves_on_another_device() {
             running.prompt.text().matches(&page).count(),
             running.prompt.text().matches(&user_code).count()
         ),
-        (2, 2)
+        (1, 1)
     );
     assert_snapshot!(running.prompt.said(), @"
     device: To log in, open this page on this machine:
@@ -45,7 +45,6 @@ async fn a_person_approves_on_another_device() {
     and enter the code:  [code]   (valid for 30 minutes)
 
     This gives dev-cli access to: profile, email. Enter the code only if you started this login.
-    QR: http://127.0.0.1:[port]/device?user_code=[code]
     ");
     assert!(
         running.prompt.count("waiting: 17") > 10,
@@ -61,12 +60,16 @@ async fn a_person_approves_on_another_device() {
 async fn the_prompt_names_another_site_and_needs_no_scopes() {
     let server = DevServer::start().await;
     let client = client(&server, server.public_client()).await;
-    let page = json!("https://login.example.net/device");
+    let page = "https://login.example.net/device";
+    let complete = format!("{page}?user_code=BDWP-HQPK");
     server.inject(
         Endpoint::DeviceAuthorization,
         Fault::Members(vec![
-            ("verification_uri".to_owned(), Some(page)),
-            ("verification_uri_complete".to_owned(), None),
+            ("verification_uri".to_owned(), Some(page.into())),
+            (
+                "verification_uri_complete".to_owned(),
+                Some(complete.into()),
+            ),
         ]),
         Times::Once,
     );
@@ -88,6 +91,7 @@ async fn the_prompt_names_another_site_and_needs_no_scopes() {
 
     The page is on https://login.example.net, another site than the server http://127.0.0.1:[port].
     This gives dev-cli access to your account. Enter the code only if you started this login.
+    QR: https://login.example.net/device?user_code=[code]
     ");
 }
 

@@ -77,6 +77,9 @@ fn word() -> impl Strategy<Value = String> {
         "sh",
         "/bin/bash",
         "env",
+        "nohup",
+        "'Profile 2'",
+        "\"",
         "w3m",
         "-c",
         "%s",
@@ -152,7 +155,7 @@ fn any_text_is_a_url_that_is_allowed_or_refused() {
 }
 
 #[test]
-fn only_a_browser_is_started_and_with_plain_arguments() {
+fn only_a_browser_is_started_and_with_the_whole_url() {
     for_any(
         512,
         (vec(word(), 0..8), select(&[" ", ":", "\t"][..])),
