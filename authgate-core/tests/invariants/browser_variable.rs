@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use authgate_core::test_util::{Platform, System};
 
+const URL: &str = "https://auth.example.com/$(id)";
+
 /// Checks any value of `BROWSER`, on a machine where every program exists.
 pub(crate) fn check(variable: &str) {
     let browser = variable.to_owned();
@@ -17,7 +19,6 @@ pub(crate) fn check(variable: &str) {
         }),
         find_program: Box::new(|name| (!name.is_empty()).then(|| PathBuf::from(name))),
     };
-    const URL: &str = "https://auth.example.com/$(id)";
     let browser = platform.browser();
     assert!(!browser.launchers().is_empty(), "there is always xdg-open");
     let is_used = platform.problem_with_browser_variable().is_none();

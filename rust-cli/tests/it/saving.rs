@@ -80,6 +80,7 @@ async fn start_and_fill_disk(home: &Home, server: &DevServer) -> Started {
 }
 
 /// Checks that a person can log in again, and that the login is saved.
+#[cfg(target_os = "linux")]
 async fn logs_in_again(home: &Home, server: &DevServer) {
     run(home, server)
         .approved_at(server)
