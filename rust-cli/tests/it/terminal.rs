@@ -99,8 +99,9 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
 
     [countdown]
     ");
-    let wrapped_where_it_is_wider =
-        prompts[1].replace("if you started this login.", "if you started\nthis login.");
+    let wrapped_where_it_is_wider = prompts[1]
+        .replace("the server http:", "the server\nhttp:")
+        .replace("if you started this login.", "if you started\nthis login.");
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
 }
