@@ -2,11 +2,12 @@
 //! connections.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use tower::util::MapFutureLayer;
 use url::Url;
 

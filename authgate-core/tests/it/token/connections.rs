@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use authgate_core::{BearerAuth, DiscoveryClient, Error, HttpClient, OAuthClient, Secret};
+use authgate_core::{
+    BearerAuth, DiscoveryClient, Error, HttpClient, OAuthClient, Secret, TokenSource,
+};
 use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::{ClosingServer, LIMIT};
 use reqwest::{Body, Method, Request};
@@ -140,13 +142,13 @@ fn runtimes_in_turn_have_connections_of_their_own() {
         .enable_all()
         .build()
         .unwrap();
-    let (service, url, api) = servers.block_on(async {
-        let service = Service::start().await;
-        let url = format!("{}/api/things", service.server.url());
-        let api = BearerAuth::new(service.tokens.clone());
-        api.get(&url).send().await.unwrap();
-        (service, url, api)
-    });
+    let service = servers.block_on(Service::start());
+    let url = format!("{}/api/things", service.server.url());
+    let registered = service.server.confidential_client();
+    let endpoints = service.client.endpoints().clone();
+    let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())
+        .with_secret(registered.secret.as_deref().map(Secret::from));
+    let api = BearerAuth::new(TokenSource::builder(client).build());
     let connections = service.server.connections();
     let [first, second] = [runtime(), runtime()];
     for _ in 0..3 {
