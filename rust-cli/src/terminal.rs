@@ -25,7 +25,7 @@ pub(crate) struct Terminal {
 
 /// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let text = window::wrap_in(window::size(&io::stderr()), &text.to_string());
+    let text = window::wrap(&text.to_string(), window::size(&io::stderr()));
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -48,7 +48,7 @@ impl Terminal {
 
     /// Wraps the text at the width of the window.
     fn wrapped(&self, text: &str) -> String {
-        window::wrap_in(self.output.window_size(), text)
+        window::wrap(text, self.output.window_size())
     }
 
     /// Returns the sequence that clears a line of this length. If the window is narrower than when

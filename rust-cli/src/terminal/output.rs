@@ -60,7 +60,7 @@ impl Output {
         if written.is_err()
             && let Some(mut terminal) = open_terminal()
         {
-            let text = window::wrap_in(window::size(&terminal), text);
+            let text = window::wrap(text, window::size(&terminal));
             let _ = terminal.write_all(text.as_bytes());
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn rows(text: &str, columns: usize) -> usize {
 
 /// Breaks lines between words, because a narrow window would break them within a word. An indented
 /// line is a URL to be copied, so it stays in one piece. Without a window, returns the text as it is.
-pub(super) fn wrap_in(window: Option<(usize, usize)>, text: &str) -> String {
+pub(super) fn wrap(text: &str, window: Option<(usize, usize)>) -> String {
     let Some((columns, _)) = window else {
         return text.to_owned();
     };

@@ -100,8 +100,8 @@ async fn a_terminal_shows_the_code_as_a_qr_code_and_the_time_left() {
     [countdown]
     ");
     let wrapped_where_it_is_wider = prompts[1]
-        .replace("the server http:", "the server\nhttp:")
-        .replace("if you started this login.", "if you started\nthis login.");
+        .replace("if you started this login.", "if you started\nthis login.")
+        .replace("than the server http", "than the server\nhttp");
     assert_eq!(wrapped_where_it_is_wider, prompts[0]);
     assert_ne!(prompts[1], prompts[0]);
 }
@@ -418,11 +418,15 @@ async fn the_hint_goes_to_the_terminal_when_the_reader_has_gone() {
     let (server, home) = (server().await, Home::new());
     let run = run_without_flow(&home, &server);
     let ended = redirected(run, &["--ctty"], "2>&1 | head -1")
-        .start_in(Terminal::of_size(200, 40))
+        .start_in(Terminal::of_size(80, 24))
         .end()
         .await;
     assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
-    assert_snapshot!(ended.said(), @"error: nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by name, or use the client credentials grant for a machine");
+    assert_snapshot!(ended.said(), @"
+    error: nobody is logged in, and nobody can see the prompt: log in once in a
+    terminal, ask for a flow by name, or use the client credentials grant for a
+    machine
+    ");
 }
 
 #[tokio::test]
