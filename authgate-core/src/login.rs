@@ -272,7 +272,10 @@ impl Login {
     }
 
     async fn run_available(&self) -> Result<Token> {
-        if !self.options.platform.browser().is_available() {
+        if let Some(obstacle) = self.options.platform.browser().obstacle() {
+            self.notice(format!(
+                "No browser can be opened here: {obstacle}. This login uses a device code instead"
+            ));
             return self.run_device().await;
         }
         match self.run_browser().await {

@@ -93,6 +93,11 @@ impl SystemBrowser {
         }
     }
 
+    /// Returns why the browser cannot be opened, if that is so.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        self.launchers.as_ref().err().copied()
+    }
+
     /// Returns the launchers, of which there are none if the browser cannot be opened.
     #[cfg(feature = "test-util")]
     pub fn launchers(&self) -> &[Launcher] {

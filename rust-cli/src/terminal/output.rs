@@ -3,41 +3,36 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::window;
 
 /// The output that a person sees.
 ///
-/// Until a login needs the person, this is standard error. Then we look whether it reaches anybody.
-/// If not, as with `2>/dev/null`, the prompt goes to the controlling terminal, as that of ssh does.
+/// This is standard error. If a login needs the person and standard error reaches nobody, as with
+/// `2>/dev/null`, it is the controlling terminal, as for the prompt of ssh.
 #[derive(Default)]
 pub(super) struct Output {
-    /// The controlling terminal if the prompt goes there. Empty until the first prompt.
-    terminal: OnceLock<Option<File>>,
+    needs_person: AtomicBool,
+    terminal: OnceLock<File>,
 }
 
 impl Output {
-    /// Chooses the output for the prompts, unless that has been done before.
-    pub(super) fn choose(&self) {
-        self.terminal.get_or_init(|| {
-            if reaches_somebody(&io::stderr()) {
-                None
-            } else {
-                open_terminal()
-            }
-        });
+    /// Says that the person must see what follows.
+    pub(super) fn needs_person(&self) {
+        self.needs_person.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether a person may read the output.
     pub(super) fn is_visible(&self) -> bool {
-        match self.chosen_terminal() {
+        match self.terminal() {
             Some(terminal) => reaches_somebody(terminal),
             None => reaches_somebody(&io::stderr()),
         }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
-        match self.chosen_terminal() {
+        match self.terminal() {
             Some(terminal) => terminal.is_terminal(),
             None => io::stderr().is_terminal(),
         }
@@ -45,28 +40,30 @@ impl Output {
 
     /// Returns the columns and rows of the window, or `None` if there is none.
     pub(super) fn window_size(&self) -> Option<(usize, usize)> {
-        match self.chosen_terminal() {
+        match self.terminal() {
             Some(terminal) => window::size(terminal),
             None => window::size(&io::stderr()),
         }
     }
 
-    /// Writes the text as it is, at once. If standard error cannot be written, tries the terminal.
+    /// Writes the text as it is, at once.
     pub(super) fn write(&self, text: &str) {
-        let written = match self.chosen_terminal() {
+        let _ = match self.terminal() {
             Some(mut terminal) => terminal.write_all(text.as_bytes()),
             None => io::stderr().write_all(text.as_bytes()),
         };
-        if written.is_err()
-            && let Some(mut terminal) = open_terminal()
-        {
-            let text = window::wrap(text, window::size(&terminal));
-            let _ = terminal.write_all(text.as_bytes());
-        }
     }
 
-    fn chosen_terminal(&self) -> Option<&File> {
-        self.terminal.get()?.as_ref()
+    /// Returns the controlling terminal if it takes the place of standard error.
+    fn terminal(&self) -> Option<&File> {
+        if self.terminal.get().is_none()
+            && self.needs_person.load(Ordering::Relaxed)
+            && !reaches_somebody(&io::stderr())
+            && let Some(terminal) = open_terminal()
+        {
+            let _ = self.terminal.set(terminal);
+        }
+        self.terminal.get()
     }
 }
 
