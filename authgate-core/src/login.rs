@@ -15,7 +15,7 @@ use crate::client::OAuthClient;
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
-use crate::flow::{AuthCodeOptions, Browser, OutcomePage, run_auth_code_flow, run_device_flow};
+use crate::flow::{AuthCodeOptions, OutcomePage, run_auth_code_flow, run_device_flow};
 use crate::notice::Notice;
 use crate::store::{StoredLogin, StoredToken, seconds_since_1970};
 use crate::token::{Freshness, Token, missing_scopes};
