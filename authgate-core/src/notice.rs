@@ -13,9 +13,13 @@ use crate::text;
 pub struct Notice(String);
 
 impl Notice {
-    /// Makes `line` safe to print, and ends it with a full stop unless it has an end of its own.
+    /// Makes `line` safe to print and a sentence: an error's text, with which a line may begin, has
+    /// neither a capital letter nor a full stop.
     pub(crate) fn new(line: impl AsRef<str>) -> Self {
         let mut line = text::printable(line.as_ref());
+        if let Some(first) = line.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
         if !line.ends_with(['.', '?', ':']) {
             line.push('.');
         }

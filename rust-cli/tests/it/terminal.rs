@@ -232,7 +232,7 @@ async fn a_silent_keyring_has_longer_where_a_person_can_unlock_it() {
     let alone = run(&other).approved_at(&server).await;
     alone.shows_stored(other.home(), &server);
     assert_snapshot!(alone.notices(), @"
-    keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again.
+    Keyring: no answer within 3 s; it may be locked and wait for its password: unlock it and try again.
     [prompt]
     An older login may still be in the keyring (service authgate).
     ");

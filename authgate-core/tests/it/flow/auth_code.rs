@@ -293,7 +293,7 @@ async fn a_login_keeps_waiting_when_the_launcher_fails() {
     assert_eq!(prompt.count("url: "), 1, "the address is still shown");
     assert_snapshot!(format!("{}\n{}", prompt.notices(), described(&error)), @"
     notice: Waiting 90 seconds for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    notice: no browser can be opened here: xdg-open ended with status 3. Open the address above yourself.
+    notice: No browser can be opened here: xdg-open ended with status 3. Open the address above yourself.
     LoginExpired: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 90 seconds
     ");
 }

@@ -213,16 +213,16 @@ async fn a_failed_poll_only_slows_the_polling_down() {
         running.success().await;
     }
     assert_snapshot!(notices.join("\n"), @"
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 429 rate_limit_exceeded. Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 500 server_error. Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 502, which is not a JSON object (text/html; a body that begins: <h1>Bad gateway</h1>). Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/html; a body that is not shown). Polling again in 11 seconds.
-    notice: device code grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>Blocked</h1>). Polling again in 11 seconds.
-    notice: device code grant: lost the connection to http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
-    notice: device code grant: timed out while waiting for an answer from http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
-    notice: device code grant: lost the connection to http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 429 rate_limit_exceeded. Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 500, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 500 server_error. Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 502, which is not a JSON object (text/html; a body that begins: <h1>Bad gateway</h1>). Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 503, which is not a JSON object (no content type; an empty body). Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (text/html; a body that is not shown). Polling again in 11 seconds.
+    notice: Device code grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (text/html; a body that begins: <h1>Blocked</h1>). Polling again in 11 seconds.
+    notice: Device code grant: lost the connection to http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
+    notice: Device code grant: timed out while waiting for an answer from http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
+    notice: Device code grant: lost the connection to http://127.0.0.1:[port]/oauth/token. Polling again in 11 seconds.
     ");
 }
 

@@ -39,13 +39,13 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
         person.success().await;
     }
     assert_snapshot!(notices.join("\n\n"), @"
-    notice: cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port. This login uses a device code instead.
+    notice: Cannot listen on 127.0.0.1:[port]: another program, perhaps another login, uses this port. This login uses a device code instead.
 
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    notice: no browser can be opened here: xdg-open ended with status 3, so the address above is closed. This login uses a device code instead.
+    notice: No browser can be opened here: xdg-open ended with status 3, so the address above is closed. This login uses a device code instead.
 
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    notice: the login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes, so the address above is closed. This login uses a device code instead.
+    notice: The login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes, so the address above is closed. This login uses a device code instead.
     ");
 }
 

@@ -99,7 +99,7 @@ fn a_login_that_one_store_refuses_goes_to_the_next() {
     stores.first.fail(&["save"]);
     assert!(stores.save_login(2));
     assert_eq!(stores.contents(), [None, Some(2)]);
-    assert_snapshot!(stores.notices(), @"fragile: cannot save. The login is saved unencrypted in fragile.");
+    assert_snapshot!(stores.notices(), @"Fragile: cannot save. The login is saved unencrypted in fragile.");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_reason_that_was_already_given_is_not_repeated() {
     assert_eq!(stores.load(), None);
     assert!(stores.save_login(1));
     assert_snapshot!(stores.notices(), @"
-    fragile: unavailable.
+    Fragile: unavailable.
     The login is saved unencrypted in fragile.
     An older login may still be in the fragile.
     ");
@@ -161,7 +161,7 @@ fn a_failing_store_is_named_once() {
     stores.save_login(2);
     stores.save_login(2);
     assert_snapshot!(stores.notices(), @"
-    fragile: cannot save. The login is saved unencrypted in fragile.
+    Fragile: cannot save. The login is saved unencrypted in fragile.
     An older login may still be in the fragile.
     ");
     assert_eq!((stores.load(), stores.notices()), (Some(2), String::new()));
@@ -282,7 +282,7 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     let stores = Stores::with([Some(1), Some(1)]);
     stores.first.fail(&["save"]);
     assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
-    assert_snapshot!(stores.notices(), @"fragile: cannot save. The old token there no longer works, so it is deleted.");
+    assert_snapshot!(stores.notices(), @"Fragile: cannot save. The old token there no longer works, so it is deleted.");
 
     // The token was only in a store that has failed, so any other store may save it.
     stores.second.fail(&["save", "delete"]);
@@ -333,7 +333,7 @@ fn a_save_that_loses_the_old_token_keeps_the_new_one() {
     };
     stores.first.follow(loses);
     assert_eq!(stores.refresh(2), (true, [None, Some(2)]));
-    assert_snapshot!(stores.notices(), @"fragile: cannot save. The login is saved unencrypted in fragile.");
+    assert_snapshot!(stores.notices(), @"Fragile: cannot save. The login is saved unencrypted in fragile.");
     // No other store can save it.
     stores.first.put(&token(2));
     stores.second.remove();

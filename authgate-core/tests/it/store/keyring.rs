@@ -110,7 +110,7 @@ async fn a_keyring_that_was_never_set_up_opens_no_window() {
         file_in(session.home()).load(CLIENT).unwrap(),
         Some(token(1))
     );
-    assert_snapshot!(shown(&stores.ask("notices").await, session.home()), @"keyring: it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program. The login is saved unencrypted in file [home]/.authgate-tokens.json.");
+    assert_snapshot!(shown(&stores.ask("notices").await, session.home()), @"Keyring: it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program. The login is saved unencrypted in file [home]/.authgate-tokens.json.");
     assert!(!session.home().path().join("keyrings/default").exists());
 }
 
@@ -122,7 +122,7 @@ async fn a_locked_keyring_is_given_up_for_the_file() {
     session.lock();
     let mut stores = in_session(&session, "keyring-and-file");
     assert_eq!(stores.ask("load").await, "none");
-    assert_snapshot!(shown(&stores.ask("notices").await, session.home()), @"keyring: it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program.");
+    assert_snapshot!(shown(&stores.ask("notices").await, session.home()), @"Keyring: it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program.");
 
     assert_eq!(stores.ask("save-login 2").await, "saved");
     assert_eq!(
