@@ -174,16 +174,15 @@ impl fmt::Debug for Settings {
 }
 
 fn client_authentication(environment: &Environment) -> Result<Option<ClientAuthentication>> {
-    const NAME: &str = "AUTHGATE_CLIENT_AUTHENTICATION";
-
-    match environment.get(NAME)?.as_ref().map(Secret::expose) {
+    let value = environment.get("AUTHGATE_CLIENT_AUTHENTICATION")?;
+    match value.as_ref().map(Secret::expose) {
         None => Ok(None),
         Some("basic") => Ok(Some(ClientAuthentication::Basic)),
         Some("post") => Ok(Some(ClientAuthentication::Body)),
-        Some(_) => Err(Error::permanent(format!(
-            "{NAME} is neither basic nor post. Set it to basic to send the secret in a header, or to post to send it \
-             in the body"
-        ))),
+        Some(_) => Err(Error::permanent(
+            "AUTHGATE_CLIENT_AUTHENTICATION is neither basic nor post. Set it to basic to send the secret in a \
+             header, or to post to send it in the body",
+        )),
     }
 }
 

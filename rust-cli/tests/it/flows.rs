@@ -35,7 +35,7 @@ async fn a_browser_login_prints_the_block_and_shows_a_page() {
         http://127.0.0.1:[port]/oauth/authorize?response_type=code&client_id=dev-cli&state=[random]&code_challenge=[random]&code_challenge_method=S256&redirect_uri=http%3A%2F%2F127.0.0.1%3A[port]%2Fcallback&scope=profile+email
 
     Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
-    no browser can be opened here: no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER). Open the address above yourself.
+    No browser can be opened here: no program that opens URLs was found (xdg-open, wslview, or one named in BROWSER). Open the address above yourself.
     Finishing the login.
     The login is saved unencrypted in file [home]/.authgate-tokens.json. An older login may still be in the keyring.
     ");
@@ -198,7 +198,7 @@ async fn in_ci_only_a_flow_asked_for_by_name_runs() {
         .with("AUTHGATE_REDIRECT_URI", &redirect_uri)
         .start();
     let url = authorization_url(&by_name).await;
-    by_name.says("no browser can be opened here").await;
+    by_name.says("No browser can be opened here").await;
     approve(&server, &url).await;
     assert_eq!(by_name.end().await.status, Some(0));
 }

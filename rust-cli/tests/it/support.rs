@@ -55,7 +55,7 @@ pub(crate) async fn waiting_browser_login(
     let (port, redirect_uri) = redirect_uri(server);
     let run = run_in_browser(home, server, &redirect_uri).start();
     let url = authorization_url(&run).await;
-    run.says("no browser can be opened here").await;
+    run.says("No browser can be opened here").await;
     (run, url, port)
 }
 

@@ -1,14 +1,15 @@
 //! Which flow logs a person in, and which one follows if it fails.
 
-use authgate_core::FlowMode;
+use authgate_core::{FlowMode, LoginOptions, Prompt, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
-use authgate_test_support::{Port, http};
+use authgate_test_support::{Home, Port, http};
 use insta::assert_snapshot;
 use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
 use crate::support::flow::{TestBrowser, described, port_in_use, shown};
 use crate::support::logins::Person;
+use crate::support::stores::only_file;
 
 #[tokio::test(start_paused = true)]
 async fn the_device_flow_takes_over_when_the_browser_fails() {
@@ -47,6 +48,29 @@ async fn the_device_flow_takes_over_when_the_browser_fails() {
     notice: Waiting 5 minutes for the browser. If it shows an error, register exactly http://127.0.0.1:[port]/callback as a redirect URI of this client, or use the device flow.
     notice: The login timed out: the browser did not come back to http://127.0.0.1:[port]/callback within 5 minutes, so the address above is closed. This login uses a device code instead.
     ");
+}
+
+#[tokio::test]
+async fn nothing_starts_where_nobody_can_see_the_prompt() {
+    struct Unseen;
+
+    impl Prompt for Unseen {
+        fn show(&self, text: &str) {
+            panic!("nobody can see: {text}");
+        }
+
+        fn is_visible(&self) -> bool {
+            false
+        }
+    }
+
+    let (server, home) = (DevServer::start().await, Home::new());
+    let options = LoginOptions::new(server.url(), &server.public_client().id)
+        .store(only_file(&home))
+        .prompt(Unseen);
+    let error = authenticate(options).await.unwrap_err();
+    assert_snapshot!(error, @"nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by name, or use the client credentials grant for a machine");
+    server.assert_requests([Endpoint::Discovery]);
 }
 
 #[tokio::test(start_paused = true)]

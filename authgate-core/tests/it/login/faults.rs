@@ -155,7 +155,7 @@ async fn a_login_outlives_a_keyring_that_cannot_be_read() {
         );
         assert_eq!(
             (
-                machine.prompt.count("fragile: cannot load"),
+                machine.prompt.count("Fragile: cannot load"),
                 machine.prompt.count("revoked")
             ),
             (1, 0)
