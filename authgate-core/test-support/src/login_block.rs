@@ -112,7 +112,7 @@ impl Ended {
         let unsaid = [
             "The login is saved unencrypted in ",
             "Waiting for the stored login",
-            "no browser can be opened",
+            "No browser can be opened",
         ];
         let said = self.said();
         let lines = said

@@ -288,7 +288,7 @@ fn an_old_token_that_cannot_be_replaced_is_deleted() {
     stores.second.fail(&["save", "delete"]);
     stores.first.fail(&[]);
     assert_eq!(stores.refresh(3), (true, [Some(3), Some(2)]));
-    assert_snapshot!(stores.notices(), @"fragile: cannot save. An old token remains there: if a program sends it, the server may end the login.");
+    assert_snapshot!(stores.notices(), @"Fragile: cannot save. An old token remains there: if a program sends it, the server may end the login.");
 
     // Now no store works.
     stores.first.fail(&["save", "delete"]);
