@@ -1,5 +1,6 @@
 //! Which flow logs a person in, and which one follows if it fails.
 
+use authgate_core::test_util::System;
 use authgate_core::{FlowMode, LoginOptions, Prompt, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Port, http};
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
 use crate::support::flow::{TestBrowser, described, port_in_use, shown};
-use crate::support::logins::Person;
+use crate::support::logins::{Person, platform};
 use crate::support::stores::only_file;
 
 #[tokio::test(start_paused = true)]
@@ -66,6 +67,7 @@ async fn nothing_starts_where_nobody_can_see_the_prompt() {
 
     let (server, home) = (DevServer::start().await, Home::new());
     let options = LoginOptions::new(server.url(), &server.public_client().id)
+        .platform(platform(System::Unix, true, &[], &[]))
         .store(only_file(&home))
         .prompt(Unseen);
     let error = authenticate(options).await.unwrap_err();
