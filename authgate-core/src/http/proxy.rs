@@ -103,7 +103,8 @@ fn covers(entry: &str, server: &Url) -> bool {
     // As in Go, a leading dot covers subdomains only.
     let is_the_domain_itself = host
         .strip_prefix('.')
-        .is_some_and(|domain| server.domain() == Some(domain));
+        .zip(server.domain())
+        .is_some_and(|(domain, name)| name.eq_ignore_ascii_case(domain));
     !is_the_domain_itself && names(host, server)
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 /// `NO_PROXY`, a server, whether `curl` 7.88, Go 1.26 and the Python SDK (httpx 0.28) bypass the
 /// proxy (`y`, `n`), and whether we do.
-const TABLE: [(&str, &str, &str, bool); 32] = [
+const TABLE: [(&str, &str, &str, bool); 34] = [
     // They agree.
     ("", "https://auth.example.test", "nnn", false),
     ("*", "https://auth.example.test", "yyy", true),
@@ -75,7 +75,9 @@ const TABLE: [(&str, &str, &str, bool); 32] = [
     ("*.example.test", "https://auth.example.test", "nyn", true),
     ("*.example.test", "https://example.test", "nnn", false),
     (".example.test", "https://example.test", "ynn", false),
-    // Nobody knows other patterns.
+    (".EXAMPLE.test", "https://example.test", "ynn", false),
+    ("*.EXAMPLE.test", "https://example.test", "nnn", false),
+    // No tool knows other patterns.
     ("auth.*", "https://auth.example.test", "nnn", false),
     (
         "auth.example.test:https",
