@@ -186,8 +186,8 @@ fn client_authentication(environment: &Environment) -> Result<Option<ClientAuthe
     }
 }
 
-/// Refuses the values of `.env.example`, because a request to that server would only tell that it
-/// cannot be found.
+/// Refuses the values of `.env.example`, because a request to that server would fail
+/// with an unknown host.
 fn refuse_placeholders(values: [Option<&Secret>; PLACEHOLDERS.len()]) -> Result<()> {
     let unchanged: Vec<&str> = PLACEHOLDERS
         .iter()

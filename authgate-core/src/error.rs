@@ -104,8 +104,7 @@ pub enum Error {
     LoginRefused {
         /// The `error` code, such as `invalid_scope`.
         code: String,
-        /// The server's explanation, if it gave one, and what of the request it is about: the scopes
-        /// or the redirect URI.
+        /// The server's explanation, if it gave one, and the refused scopes or redirect URI.
         description: Option<String>,
     },
 

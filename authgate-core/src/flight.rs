@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// How long a caller waits before it checks whether another runtime still runs its tasks, and how
 /// long that check may take.
-const CHECK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Lets concurrent callers share one task.
 ///
@@ -121,7 +121,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 /// Waits for the result of a flight; returns `None` if there will be none.
 async fn result<T: Clone>(receiver: &mut ResultReceiver<T>, runtime: &Handle) -> Option<Result<T>> {
     loop {
-        let result = timeout(CHECK, receiver.wait_for(Option::is_some)).await;
+        let result = timeout(CHECK_INTERVAL, receiver.wait_for(Option::is_some)).await;
         match result.map(|result| result.ok().and_then(|result| result.clone())) {
             Ok(result) => return result,
             Err(_) if is_polled(runtime).await => {}
@@ -134,7 +134,7 @@ async fn result<T: Clone>(receiver: &mut ResultReceiver<T>, runtime: &Handle) ->
 /// soon. Our own runtime is polled, as it polls us.
 async fn is_polled(runtime: &Handle) -> bool {
     runtime.id() == Handle::current().id()
-        || timeout(CHECK, runtime.spawn(async {}))
+        || timeout(CHECK_INTERVAL, runtime.spawn(async {}))
             .await
             .is_ok_and(|ended| ended.is_ok())
 }

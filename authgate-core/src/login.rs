@@ -256,7 +256,7 @@ impl Login {
         }
         tokio::select! {
             biased;
-            () = self.prompt_is_invisible() => Err(Error::permanent(
+            () = self.wait_until_nobody_sees_the_prompt() => Err(Error::permanent(
                 "nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by \
                  name, or use the client credentials grant for a machine",
             )),
@@ -265,7 +265,7 @@ impl Login {
     }
 
     /// Waits until nobody can see the prompt, and no token would be lost if the flow ended.
-    async fn prompt_is_invisible(&self) {
+    async fn wait_until_nobody_sees_the_prompt(&self) {
         while self.options.prompt.is_visible() || !self.options.in_flight.is_idle() {
             tokio::time::sleep(VISIBILITY_INTERVAL).await;
         }

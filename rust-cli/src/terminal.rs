@@ -83,12 +83,12 @@ impl Prompt for Terminal {
     }
 
     fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-        self.output.needs_person();
+        self.output.require_person();
         self.show(&format!("{prompt}\n"));
     }
 
     fn device_code(&self, prompt: &DevicePrompt<'_>) {
-        self.output.needs_person();
+        self.output.require_person();
         let text = format!("{prompt}\n");
         self.show(&text);
         // The prompt warns of codes that others have sent (RFC 8628 section 5.4), so a picture must
@@ -115,7 +115,7 @@ impl Prompt for Terminal {
     }
 
     fn is_visible(&self) -> bool {
-        self.output.needs_person();
+        self.output.require_person();
         self.output.is_visible()
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct AuthorizationCode {
 /// The way in which the server refuses a request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// On a page with this text, so that the client hears nothing.
+    /// On a page with this text, so that the client gets no response.
     Page(&'static str),
     /// With a redirect to this URL.
     Redirect(String),

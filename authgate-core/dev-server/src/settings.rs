@@ -34,7 +34,7 @@ pub struct Settings {
     /// with `sub` and `client_id`. Default: off.
     pub user_not_found_for_machines: bool,
     /// Whether a wrong `client_id` or `redirect_uri` at the authorization endpoint gets an error page, so that the
-    /// client hears nothing (RFC 6749 section 4.1.2.1). Default: off, as with AuthGate, which redirects with the error
+    /// client gets no response (RFC 6749 section 4.1.2.1). Default: off, as with AuthGate, which redirects with the error
     /// to whatever URI was asked for.
     pub authorization_error_pages: bool,
     /// Whether a public client that sends a secret is refused with `invalid_client`. Default: off, as with AuthGate,

@@ -17,9 +17,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] without a secret, and for a parameter that the request sets itself; [`Error::OAuth`] when the server refuses
-    /// (`invalid_client`, `unauthorized_client`, `invalid_scope`); [`Error::Other`] when the
-    /// token cannot be used; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
+    /// [`Error::Other`] without a secret, for a parameter that the request sets itself, and when the
+    /// token cannot be used; [`Error::OAuth`] when the server refuses (`invalid_client`,
+    /// `unauthorized_client`, `invalid_scope`); [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
     pub async fn client_credentials(
         &self,
         scopes: &[String],

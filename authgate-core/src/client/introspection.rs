@@ -16,7 +16,7 @@ pub struct Introspection {
     pub scope: Option<String>,
     /// The client that the token was issued to.
     pub client_id: Option<String>,
-    /// A name for people of the person who authorized the token.
+    /// The readable name of the user who authorized the token.
     pub username: Option<String>,
     /// The token's type, such as `Bearer`.
     pub token_type: Option<String>,

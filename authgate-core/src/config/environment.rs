@@ -245,7 +245,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// What a file defines.
+/// The names and values that a file defines.
 #[derive(Default)]
 struct Entries {
     variables: HashMap<String, Secret>,

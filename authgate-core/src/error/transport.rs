@@ -18,12 +18,12 @@ pub enum TransportFailure {
     NotTls,
     /// The server broke off the TLS handshake.
     Handshake,
-    /// The server requires what we do not support, such as an older cipher suite or a client
-    /// certificate.
+    /// The server requires a feature that we do not support, such as an older cipher suite or a
+    /// client certificate.
     Incompatible,
     /// This machine does not trust the server's certificate.
     Certificate,
-    /// The proxy does not let us through: it requires a user name and a password.
+    /// The proxy requires a user name and a password, or its answer is too long for us.
     ProxyRefused,
     /// We could not connect in time.
     ConnectTimedOut,

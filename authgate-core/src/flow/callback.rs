@@ -60,8 +60,8 @@ pub(super) struct CallbackServer {
 
 /// A request to the redirect URI that concerns the login.
 pub(super) enum CallbackRequest {
-    /// A request that was nearly the authorization response, or claims to be. Only the first one of
-    /// each kind is reported, because repeated requests must not fill the terminal.
+    /// A request that resembles the authorization response. Only the first one of each kind is
+    /// reported, because repeated requests must not fill the terminal.
     NearMiss(NearMiss),
     /// The authorization response of this login. There is at most one.
     Response(AuthorizationResponse),

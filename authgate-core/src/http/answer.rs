@@ -106,7 +106,7 @@ impl Answer {
             object
                 .as_ref()?
                 .get(name)
-                .filter(|value| !is_nothing(value))
+                .filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error") {
@@ -279,7 +279,7 @@ impl Answer {
 
 /// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
 /// with a token.
-fn is_nothing(value: &Value) -> bool {
+fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(is_set) => !is_set,

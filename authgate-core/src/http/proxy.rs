@@ -26,7 +26,7 @@ impl Proxies {
 
     pub(super) fn from_environment(is_encrypted: bool) -> Self {
         // A web server that runs us as a CGI program sets `HTTP_PROXY` to a header of the request,
-        // so whoever sends the request could choose the proxy. It sets no other of these variables.
+        // so the sender of the request could choose the proxy. It sets no other of these variables.
         let is_cgi = env::var_os("REQUEST_METHOD").is_some();
         let for_scheme: &[&str] = match (is_encrypted, is_cgi) {
             (true, _) => &["HTTPS_PROXY", "https_proxy"],
@@ -58,7 +58,7 @@ impl Proxies {
         let Some((variable, value)) = self.variable_for(server) else {
             return Ok(None);
         };
-        match usable(value) {
+        match parse(value) {
             Some(proxy) => Ok(Some(
                 proxy.uri().to_string().trim_end_matches('/').to_owned(),
             )),
@@ -84,10 +84,10 @@ impl Proxies {
 
 /// Returns whether an entry of `NO_PROXY` covers this server.
 ///
-/// `curl`, Go and Python agree on names, on addresses, and on `*`. For the rest we take what `curl` or
-/// Go understands, and where these two differ in how much an entry covers, the smaller part: a proxy
-/// that is used against somebody's wish fails with an error that names it, or sees only encrypted
-/// data, while nobody notices that a secret goes past a proxy.
+/// `curl`, Go and Python agree on names, on addresses, and on `*`. We also take an entry that only
+/// `curl` or Go understands. Where these two differ in how much it covers, we take the smaller part: a
+/// proxy that is used by mistake causes an error that names it, or sees only encrypted data, but
+/// nobody would notice a secret that bypasses a proxy.
 fn covers(entry: &str, server: &Url) -> bool {
     if entry == "*" {
         return true;
@@ -136,18 +136,16 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
 ///
 /// The HTTP client does not export this error, so we go by its message.
 pub(super) fn explain(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
-    let cause = causes(error).last()?;
-    let advice = match cause.to_string().as_str() {
-        "tunnel error: proxy authorization required" => {
-            "Check the user name and the password in the proxy's URL"
-        }
-        "tunnel error: proxy response headers too long" => {
+    let innermost = causes(error).last()?.to_string();
+    let cause = match innermost.as_str() {
+        "tunnel error: proxy authorization required" => Cause::innermost(error),
+        message @ "tunnel error: proxy response headers too long" => Cause::with_advice(
+            message,
             "The proxy's operator must let it answer CONNECT with at most 8 KB of headers. To bypass the proxy, name \
-             this host in NO_PROXY"
-        }
+             this host in NO_PROXY",
+        ),
         _ => return None,
     };
-    let cause = Cause::with_advice(&cause.to_string(), advice);
     Some((TransportFailure::ProxyRefused, cause))
 }
 
@@ -161,7 +159,7 @@ fn first_set(spellings: &[&'static str]) -> Option<(&'static str, String)> {
 }
 
 /// Reads the value of a variable that names a proxy.
-fn usable(value: &str) -> Option<Intercept> {
+fn parse(value: &str) -> Option<Intercept> {
     let anywhere = Uri::from_static("http://host");
     Matcher::builder()
         .all(value)

@@ -59,7 +59,7 @@ impl Routes {
     ) -> Option<Arc<Route>> {
         // A file that is just being written may be unreadable. Then the failure stays.
         let authorities = Authorities::read().ok()?;
-        if used.authorities.as_ref()?.are_those_of(&authorities) {
+        if used.authorities.as_ref()?.are_the_same_as(&authorities) {
             return None;
         }
         let mut current = self.current(url);

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::store::{FallbackStore, KeyringStore, StoredLogin};
 use crate::text;
 
-/// A token should last for the run.
+/// Long enough for a short program to use the token before it expires.
 const DEFAULT_MIN_VALIDITY: Duration = Duration::from_secs(30);
 
 /// The options of a login. Everything but the server and the client has a default.
@@ -169,9 +169,9 @@ impl LoginOptions {
         }
     }
 
-    /// Sets how long a stored token must still be valid. One that has less left is refreshed once. If
-    /// the server's tokens do not live that long, the new token is used all the same, with what it has
-    /// left. So is the stored one, while it is valid, if it cannot be refreshed. Default: 30 s.
+    /// Refreshes a stored token that is valid for less than this. A new token is used even if its
+    /// whole life is shorter. If the refresh fails, the stored token is used while it is valid.
+    /// Default: 30 s.
     pub fn min_validity(self, min_validity: Duration) -> Self {
         Self {
             min_validity,

@@ -163,7 +163,7 @@ impl FallbackStore {
                 no_store,
             } = store.find_all(&self.client_id);
             if has_orphan {
-                // Nobody is logged in with a record, so a logout does not fail because of it.
+                // A record is no login, so a logout does not fail because of it.
                 let _ = store.put(&self.client_id, None, None, guard);
             }
             for token in tokens {

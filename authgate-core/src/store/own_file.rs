@@ -170,7 +170,7 @@ mod unix {
     }
 
     /// Returns whether the folder is neither ours nor root's. With `sudo`, `HOME` may be the user's,
-    /// and a file created there would lock them out. `/tmp` is a folder of root's.
+    /// and a file created there would lock them out. `/tmp` belongs to root.
     pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
         !is_ours(folder) && folder.uid() != 0
     }

@@ -1,4 +1,4 @@
-//! Where the person reads: standard error, or the terminal if standard error reaches nobody.
+//! The output for the person: standard error, or the terminal if nobody can read standard error.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Says that the person must see what follows.
-    pub(super) fn needs_person(&self) {
+    pub(super) fn require_person(&self) {
         self.needs_person.store(true, Ordering::Relaxed);
     }
 
@@ -67,7 +67,7 @@ impl Output {
     }
 }
 
-/// Opens the terminal of this process, which standard error need not be.
+/// Opens the controlling terminal.
 #[cfg(unix)]
 fn open_terminal() -> Option<File> {
     File::options().write(true).open("/dev/tty").ok()
@@ -78,8 +78,8 @@ fn open_terminal() -> Option<File> {
     None
 }
 
-/// Returns whether somebody may read what is written here: not to the null device, which replaces a
-/// closed standard error too, to a pipe without a reader, or to a terminal that has hung up.
+/// Returns whether somebody may read this output. Nobody reads the null device, which also replaces a
+/// closed standard error, a pipe without a reader, or a terminal that has hung up.
 #[cfg(unix)]
 fn reaches_somebody(output: &impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -96,7 +96,7 @@ impl Authorities {
     }
 
     /// Returns whether these are the same authorities, wherever we read them.
-    pub(in crate::http) fn are_those_of(&self, other: &Self) -> bool {
+    pub(in crate::http) fn are_the_same_as(&self, other: &Self) -> bool {
         self.roots.roots == other.roots.roots
     }
 

@@ -25,7 +25,7 @@ const UNSUPPORTED: [(&[u8], &str); 4] = [
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05", "RSA and SHA-1"),
 ];
 
-/// What is wrong, and what to do.
+/// A description of the fault, and the advice.
 type Explanation = (String, &'static str);
 
 /// Returns how a connection failed for this reason, before or after it was established.
@@ -184,8 +184,8 @@ fn certificate(
     })
 }
 
-/// A certificate that has expired long ago would have been missed by somebody else, so the clock is
-/// wrong more often than the certificate.
+/// Explains an expired certificate. Its operator would have replaced it within its longest lifetime,
+/// so after that the clock is more likely wrong than the certificate.
 fn expired(time: UnixTime, not_after: UnixTime) -> Explanation {
     let age = Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs()));
     let advice = if age > LONGEST_LIFETIME {

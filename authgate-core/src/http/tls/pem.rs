@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// What stands for a certificate here: a sequence with more than 255 bytes.
+    /// Returns a sequence of more than 255 bytes, in place of a certificate.
     fn certificate() -> Vec<u8> {
         let mut certificate = vec![0x30, 0x82, 0x01, 0x2c];
         certificate.resize(4 + 300, 0x05);

@@ -49,7 +49,7 @@ impl Authorities {
     }
 
     /// Returns whether these are the same authorities.
-    pub(in crate::http) fn are_those_of(&self, other: &Self) -> bool {
+    pub(in crate::http) fn are_the_same_as(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 

@@ -63,7 +63,7 @@ fn the_readmes_have_the_variables_that_the_programs_read() {
         "src/config/environment.rs",
     ] {
         let code = fs::read_to_string(file).unwrap();
-        // What is read stands behind a bracket or another name; clap's names stand behind `=`.
+        // The sources read a name that follows a bracket or a comma. The names of clap follow `=`.
         let literals = code.split(['(', '[', ',']).filter_map(|rest| {
             let (literal, _) = rest.trim().strip_prefix('"')?.split_once('"')?;
             Some(literal.to_owned())
