@@ -400,8 +400,7 @@ fn login_advice(code: &str, description: Option<&str>) -> Option<&'static str> {
 fn advice_for(code: &str) -> Option<&'static str> {
     match code {
         "invalid_client" => Some(
-            "A client with a secret must be registered as confidential, and a new client may have to be approved. Check \
-             the client ID and the secret",
+            "A new client may have to be approved. Check the client ID and, for a confidential client, the secret",
         ),
         "unauthorized_client" => Some("Enable this grant in the client's registration"),
         "invalid_scope" => {

@@ -272,6 +272,8 @@ impl Login {
     }
 
     async fn run_available(&self) -> Result<Token> {
+        // Without a client no flow starts, so say nothing about flows.
+        self.client()?;
         if let Some(obstacle) = self.options.platform.browser().obstacle() {
             self.notice(format!(
                 "No browser can be opened here: {obstacle}. This login uses a device code instead"

@@ -167,6 +167,24 @@ async fn without_a_launcher_auto_takes_the_device_flow() {
 }
 
 #[tokio::test]
+async fn auto_says_why_it_uses_a_device_code_if_the_server_is_there() {
+    const WHY: &str = "No browser can be opened here: there is no display";
+    let (server, home) = (server().await, Home::new());
+    let run = || run_without_flow(&home, &server);
+    let without_a_server = run().with("AUTHGATE_URL", "http://127.0.0.1:1").end().await;
+    assert!(
+        !without_a_server.said().contains(WHY),
+        "{without_a_server:?}"
+    );
+    without_a_server.fails_with(1, &["cannot reach"]);
+
+    let ended = run().approved_at(&server).await;
+    assert!(ended.said().starts_with(WHY), "{ended:?}");
+    let cached = run().end().await;
+    assert_eq!((cached.status, cached.said().as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
 async fn in_ci_only_a_flow_asked_for_by_name_runs() {
     let (server, home) = (server().await, Home::new());
     let run = || run_without_flow(&home, &server).with("CI", "true");

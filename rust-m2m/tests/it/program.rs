@@ -266,7 +266,7 @@ async fn a_wrong_secret_fails_with_a_hint() {
         .end()
         .await;
     ended.fails_with(1, &[]);
-    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
+    assert_snapshot!(ended.said(), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A new client may have to be approved. Check the client ID and, for a confidential client, the secret. They come from CLIENT_ID and CLIENT_SECRET; in .env, put a secret with $, # or spaces in single quotes");
     assert_eq!(server.count(Endpoint::Token), 1);
 }
 
@@ -302,7 +302,7 @@ async fn a_server_that_wants_the_secret_in_another_way_gets_it_by_the_variable()
     let refusal = Fault::body(401, "application/json", answer);
     server.inject(Endpoint::Token, refusal, Times::Once);
     let ended = service(&home, &server).end().await;
-    assert_snapshot!(error(&ended), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed (e.g., unknown client, no client authentication included, or unsupported authentication method). The OAuth 2.0 Client supports client authentication method 'client_secret_basic', but method 'client_secret_post' was requested.). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret. They come from CLIENT_ID and CLIENT_SECRET; to send the secret in the other way, set AUTHGATE_CLIENT_AUTHENTICATION to basic or post");
+    assert_snapshot!(error(&ended), @"error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed (e.g., unknown client, no client authentication included, or unsupported authentication method). The OAuth 2.0 Client supports client authentication method 'client_secret_basic', but method 'client_secret_post' was requested.). A new client may have to be approved. Check the client ID and, for a confidential client, the secret. They come from CLIENT_ID and CLIENT_SECRET; to send the secret in the other way, set AUTHGATE_CLIENT_AUTHENTICATION to basic or post");
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn client_credentials_tells_the_kinds_of_failure_apart() {
     };
 
     assert_snapshot!(failure(run().with("CLIENT_SECRET", "canary"), "/oauth/token\n").await, @"
-    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
+    HTTP Error: client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
     Response: invalid_client: Client authentication failed
     Failed to obtain OAuth token.
     ");

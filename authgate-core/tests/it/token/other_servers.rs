@@ -62,7 +62,7 @@ async fn a_code_of_the_standard_counts_under_another_name_too() {
         .failure(Fault::json(401, &answer))
         .await;
     assert!(!error.is_transient(), "{error:?}");
-    insta::assert_snapshot!(lines([error]), @"client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Invalid value for 'client_id' parameter.). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret");
+    insta::assert_snapshot!(lines([error]), @"client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Invalid value for 'client_id' parameter.). A new client may have to be approved. Check the client ID and, for a confidential client, the secret");
 }
 
 #[tokio::test]

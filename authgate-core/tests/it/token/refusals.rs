@@ -20,7 +20,7 @@ async fn a_refused_client_or_scope_is_explained() {
         .unwrap_err();
     assert!(!wrong_secret.is_transient() && !unknown_scope.is_transient());
     insta::assert_snapshot!(lines([wrong_secret, unknown_scope]), @"
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (Client authentication failed). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 invalid_scope (Requested scope exceeds client permissions or contains restricted scopes (openid, offline_access are not permitted); asked for no-such-scope). Request only scopes that the server knows and grants to this client
     ");
     server.assert_requests([Endpoint::Token; 2]);
@@ -222,8 +222,8 @@ async fn an_answer_that_repeats_a_secret_is_not_shown() {
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
-    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A client with a secret must be registered as confidential, and a new client may have to be approved. Check the client ID and the secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
+    client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is one that is not known here, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [not shown] (the rest is not shown, because it may repeat a secret of the request)
     ");
