@@ -142,7 +142,7 @@ impl DeviceAuth {
             .map_or(LONGEST_LIFETIME, |lifetime| lifetime.min(LONGEST_LIFETIME));
         let interval = positive("interval").unwrap_or(DEFAULT_INTERVAL.as_secs_f64());
         if interval >= expires_in.as_secs_f64() {
-            return Err("the polling interval is longer than the code is good for".to_owned());
+            return Err("the code expires before the first poll is allowed".to_owned());
         }
         Ok(Self {
             device_code: Secret::from(device_code),

@@ -66,7 +66,7 @@ pub(super) fn read(
             let known = ["DPoP", "PoP", "MAC", "N_A"]
                 .into_iter()
                 .find(|known| other.eq_ignore_ascii_case(known));
-            let other = known.unwrap_or("one that is not known here");
+            let other = known.unwrap_or("not one that we know");
             return refused(format!(
                 "the token's type is {other}, and this client can only use Bearer"
             ));

@@ -47,8 +47,9 @@ impl Metadata {
         document: &Map<String, Value>,
         issuer: &Issuer,
     ) -> Result<(), String> {
-        let named = string(document, "issuer")
-            .ok_or("the document names no issuer, so it is none of OpenID Connect discovery")?;
+        let named = string(document, "issuer").ok_or(
+            "the document names no issuer, so it is not an OpenID Connect discovery document",
+        )?;
         if !issuer.matches(named) && named.contains("{tenantid}") {
             return Err(format!(
                 "the document is for every tenant ({}). Put your tenant's ID into the URL, in place of common or \

@@ -139,9 +139,9 @@ fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
 fn other_server(issuer: Option<&str>) -> Error {
     Error::permanent(match issuer {
         Some(issuer) => format!(
-            "it is a login at {}, which was not asked",
+            "the login is for {}, another server",
             crate::text::excerpt(issuer, 200)
         ),
-        None => "it is not known which server it is a login at".to_owned(),
+        None => "the login does not say which server it is for".to_owned(),
     })
 }

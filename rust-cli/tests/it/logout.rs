@@ -171,7 +171,7 @@ async fn a_login_at_another_server_is_deleted_only_with_replace() {
     assert_snapshot!(failure(&ended), @"
     Logged out.
     The keyring was not asked, so an older login may still be in it.
-    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: it is a login at http://127.0.0.1:[port], which was not asked
+    warning: the refresh and access tokens were not revoked, and the server may accept them until they expire: the login is for http://127.0.0.1:[port], another server
     ");
     assert_eq!(home.stored(server.public_client()), None);
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));

@@ -221,7 +221,7 @@ fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
         return Ok(());
     }
     Err(Trouble::passing(
-        "it did not keep what was written: look for damage with your keyring program",
+        "it did not keep what was written: check it with your keyring program",
     ))
 }
 
@@ -277,7 +277,7 @@ impl Trouble {
                 ));
             }
             Error::PlatformFailure(_) => "none is running in this session",
-            _ => "this system has none that is known here",
+            _ => "this system has none that is supported",
         };
         Self {
             reason: reason.to_owned(),
@@ -318,7 +318,7 @@ impl From<Error> for Trouble {
             Error::NoStorageAccess(_) => Self::lasting(
                 "it is locked, refuses access, or has no default keyring yet: unlock it or make one with your keyring program",
             ),
-            Error::NoDefaultStore => Self::lasting("this system has none that is known here"),
+            Error::NoDefaultStore => Self::lasting("this system has none that is supported"),
             Error::TooLong(_, limit) => Self::passing(format!(
                 "the token is longer than the {limit} characters that it takes"
             )),

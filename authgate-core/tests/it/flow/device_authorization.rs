@@ -116,7 +116,7 @@ async fn a_code_that_cannot_be_shown_is_an_error_before_the_prompt() {
     Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: http://example.com/device is plain http, which shows the token to everyone on the way. Use https
     Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is refused: it contains a user name or password. Remove them
     Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the verification_uri is longer than any address that a person can type
-    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the polling interval is longer than the code is good for
+    Other: device authorization: http://127.0.0.1:[port]/oauth/device/code: the code expires before the first poll is allowed
     ");
 }
 

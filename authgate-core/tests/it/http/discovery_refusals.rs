@@ -54,7 +54,7 @@ async fn a_document_that_breaks_a_rule_is_refused() {
     insta::assert_snapshot!(lines(refusals), @r"
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer https://evil.example, not for http://127.0.0.1:[port]. Check the server's URL
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer http://127.0.0.1:[port], not for http://127.0.0.1:[port]. Check the server's URL
-    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document names no issuer, so it is none of OpenID Connect discovery. Check the server's URL
+    discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document names no issuer, so it is not an OpenID Connect discovery document. Check the server's URL
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document is for the issuer \u{1b}[2Jevil, not for http://127.0.0.1:[port]. Check the server's URL
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document has no token_endpoint: this server cannot grant tokens
     discovery: http://127.0.0.1:[port]/.well-known/openid-configuration: the document has no token_endpoint: this server cannot grant tokens

@@ -224,7 +224,7 @@ async fn an_answer_that_repeats_a_secret_is_not_shown() {
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 200, which is not a JSON object (the rest is not shown, because it may repeat a secret of the request)
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 401 invalid_client (the rest is not shown, because it may repeat a secret of the request). A new client may have to be approved. Check the client ID and, for a confidential client, the secret
-    client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is one that is not known here, and this client can only use Bearer
+    client credentials grant: http://127.0.0.1:[port]/oauth/token: the token's type is not one that we know, and this client can only use Bearer
     client credentials grant: http://127.0.0.1:[port]/oauth/token answered 400 [not shown] (the rest is not shown, because it may repeat a secret of the request)
     ");
 }
