@@ -350,7 +350,10 @@ impl Login {
         stored.requested_scope = Some(self.options.scopes.join(" "));
         stored.requested_parameters = self.options.parameters.encoded();
         stored.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
-        let is_saved = locked.save_login(stored).await;
+        // Another run may have logged in at another server while this one waited.
+        let may_replace =
+            (self.options).refuse_to_replace(&self.issuer, &self.stores.load_all().await);
+        let is_saved = locked.save_login(stored, may_replace).await;
         drop(locked);
         if let Some(granted) = &token.scope {
             self.warn_of_missing_scopes(granted);
@@ -358,7 +361,7 @@ impl Login {
         match page {
             None => {}
             Some(page) if is_saved => page.saved().await,
-            Some(page) => page.not_saved("no store could be written").await,
+            Some(page) => page.not_saved("the terminal shows why").await,
         }
     }
 

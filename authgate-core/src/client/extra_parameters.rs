@@ -53,6 +53,17 @@ impl ExtraParameters {
         (!encoded.is_empty()).then_some(encoded)
     }
 
+    /// Returns the parameters that [`ExtraParameters::encoded`] has encoded.
+    #[cfg(feature = "login")]
+    pub(crate) fn decode(encoded: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(encoded.as_bytes());
+        Self(
+            pairs
+                .map(|(name, value)| (name.into_owned(), Secret::from(value.into_owned())))
+                .collect(),
+        )
+    }
+
     /// Returns the names of the parameters that `encoded` lacks or has with other values only.
     #[cfg(feature = "login")]
     pub(crate) fn missing_from(&self, encoded: &str) -> Vec<&str> {

@@ -117,6 +117,17 @@ pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), Refusal>
             )));
         }
     }
+    // The parser lets `$(id)` and `;` through. No server has such a name, and an error may show it in
+    // a command to be copied.
+    if let Some(Host::Domain(name)) = url.host()
+        && !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    {
+        return Err(refused(
+            "its host has a character that no host name has. Correct it",
+        ));
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("it contains a user name or password. Remove them"));
     }

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use super::browser::Launcher;
 
 /// Text browsers, which would take over the terminal that shows the login.
-const TEXT_BROWSERS: [&str; 8] = [
+const TEXT_BROWSERS: [&str; 7] = [
     "w3m",
     "lynx",
     "links",
-    "links2",
     "elinks",
     "browsh",
     "carbonyl",
     "www-browser",
 ];
 /// Programs that would read the URL, or an argument that contains it, as commands.
-const INTERPRETERS: [&str; 19] = [
+const INTERPRETERS: [&str; 21] = [
     "sh",
     "bash",
     "dash",
@@ -28,12 +27,14 @@ const INTERPRETERS: [&str; 19] = [
     "busybox",
     "xargs",
     "python",
-    "python3",
     "perl",
     "ruby",
     "node",
     "osascript",
     "pwsh",
+    "powershell",
+    "cmd",
+    "ssh",
     "eval",
     "su",
 ];
@@ -94,11 +95,11 @@ fn launcher(
     // A program may start another one, as env and nohup do, perhaps from a command line in a single
     // argument. So check every word.
     for word in words.iter().flat_map(|word| word.split_whitespace()) {
-        let name = Path::new(word).file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| INTERPRETERS.contains(&name)) {
+        let name = plain_name(word);
+        if INTERPRETERS.contains(&&*name) {
             return Err(format!("{word} could run the address as a command"));
         }
-        if name.is_some_and(|name| TEXT_BROWSERS.contains(&name)) {
+        if TEXT_BROWSERS.contains(&&*name) {
             return Err(format!("{word} is a text browser"));
         }
     }
@@ -106,4 +107,14 @@ fn launcher(
     let program = words.next().ok_or("it names no program")?;
     let path = find_program(&program).ok_or_else(|| format!("{program} was not found"))?;
     Ok(Launcher::new(path, words))
+}
+
+/// Returns the name of a program without its folder, `.exe` and version: `python` for
+/// `/usr/bin/python3.12`.
+fn plain_name(word: &str) -> String {
+    let name = Path::new(word).file_name().and_then(|name| name.to_str());
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    name.trim_end_matches(".exe")
+        .trim_end_matches(|character: char| character.is_ascii_digit() || character == '.')
+        .to_owned()
 }

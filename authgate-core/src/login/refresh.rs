@@ -2,6 +2,7 @@
 
 use super::stores::LockedStores;
 use super::{Login, is_valid, to_token};
+use crate::client::ExtraParameters;
 use crate::error::{Error, Result};
 use crate::store::{StoredLogin, StoredToken};
 
@@ -76,7 +77,12 @@ impl Login {
                 return Ok(Refresh::NotSavable(error));
             }
 
-            let client = self.client()?;
+            let mut client = self.client()?.clone();
+            // The record says what the login requested, so the new token must be for the same,
+            // although this run may request less.
+            if let Some(requested) = &current.token.requested_parameters {
+                client = client.with_parameters(ExtraParameters::decode(requested));
+            }
             let _asking = self.options.in_flight.enter();
             match client.refresh_token(&to_token(&current.token)).await {
                 Ok(token) => {

@@ -132,9 +132,12 @@ impl LockedStores {
     }
 
     /// See [`FallbackStore::save_login`].
-    pub(super) async fn save_login(&self, token: StoredToken) -> bool {
-        self.run(move |store, guard| store.save_login(&token, guard))
-            .await
+    pub(super) async fn save_login(&self, token: StoredToken, may_replace: Result<()>) -> bool {
+        self.run(move |store, guard| match may_replace {
+            Ok(()) => store.save_login(&token, guard),
+            Err(error) => store.keep_for_this_run(&token, &[error]),
+        })
+        .await
     }
 
     /// See [`FallbackStore::save_refreshed`].

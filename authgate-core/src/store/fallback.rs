@@ -370,17 +370,21 @@ impl FallbackStore {
                 }
             }
         }
-        let reasons: Vec<String> = failures
-            .iter()
-            .chain(&self.missing)
-            .map(ToString::to_string)
-            .collect();
+        failures.extend(self.missing.clone());
+        self.keep_for_this_run(token, &failures);
+        None
+    }
+
+    /// Keeps a token that cannot or must not be saved, for these reasons, and adds a notice. Returns
+    /// `false`, because no store has it.
+    pub(crate) fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) -> bool {
+        let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         self.notices.add(format!(
             "The login cannot be saved, so it lasts for this run only ({})",
             reasons.join("; ")
         ));
         *self.unsaved() = Some(token.clone());
-        None
+        false
     }
 
     /// Adds the notice that a login is not in the keyring, but in a file that is not encrypted.

@@ -212,6 +212,10 @@ fn browser_is_no_shell_and_its_problem_is_told() {
         "nohup sh -c %s",
         "nohup /bin/bash -c",
         r#"env -S "sh -c %s""#,
+        "python3.12 -c",
+        "/mnt/c/Windows/System32/cmd.exe /c start",
+        "powershell.exe -Command Start-Process",
+        "ssh laptop xdg-open",
         "firefox $(id)",
         "w3m",
         "/usr/bin/lynx %s",
@@ -232,6 +236,10 @@ fn browser_is_no_shell_and_its_problem_is_told() {
     nohup sh -c %s -> sh could run the address as a command
     nohup /bin/bash -c -> /bin/bash could run the address as a command
     env -S "sh -c %s" -> sh could run the address as a command
+    python3.12 -c -> python3.12 could run the address as a command
+    /mnt/c/Windows/System32/cmd.exe /c start -> /mnt/c/Windows/System32/cmd.exe could run the address as a command
+    powershell.exe -Command Start-Process -> powershell.exe could run the address as a command
+    ssh laptop xdg-open -> ssh could run the address as a command
     firefox $(id) -> only a shell could replace the $ or ` in it
     w3m -> w3m is a text browser
     /usr/bin/lynx %s -> /usr/bin/lynx is a text browser

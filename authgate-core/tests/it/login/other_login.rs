@@ -112,13 +112,13 @@ async fn a_login_that_this_run_cannot_use_does_not_end_its_wait() {
         login
     };
     for login in [
-        change(|login| login.expires_at = Some(LONG_AGO)),
-        change(|login| login.requested_scope = Some("profile".to_owned())),
         change(|login| {
             // The issuer of a token that is a JWT is in the token.
             login.access_token = Secret::from("opaque");
             login.issuer = Some("https://other.example.com".to_owned());
         }),
+        change(|login| login.expires_at = Some(LONG_AGO)),
+        change(|login| login.requested_scope = Some("profile".to_owned())),
     ] {
         waiting.store(&login);
         sleep(Duration::from_secs(20)).await;
@@ -240,4 +240,17 @@ async fn a_keyring_that_does_not_answer_does_not_stop_the_polling() {
     drop(open);
     assert!(server.approve_device(&server.latest_user_code().unwrap()));
     run.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_at_another_server_that_was_made_meanwhile_is_not_replaced() {
+    let mut waiting = Waiting::for_device().await;
+    let elsewhere = strict_server().await;
+    let other = login(&elsewhere, FAR_FUTURE);
+    waiting.store(&other);
+    assert!(waiting.server.approve_device(&waiting.user_code()));
+    let mut session = waiting.end().await.unwrap();
+    session.validate().await.unwrap();
+    assert_eq!(waiting.stored(), other);
+    assert_snapshot!(waiting.prompt.notices(), @"notice: The login cannot be saved, so it lasts for this run only (the stored login of this client is for http://127.0.0.1:[port], not for http://127.0.0.1:[port], so it is neither used nor replaced).");
 }

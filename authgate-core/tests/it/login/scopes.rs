@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use authgate_core::authenticate;
+use authgate_dev_server::Endpoint;
 use authgate_test_support::Home;
 use insta::assert_snapshot;
 
 use crate::support::flow::Recorder;
-use crate::support::logins::{FAR_FUTURE, login, strict_server, unattended};
+use crate::support::logins::{FAR_FUTURE, LONG_AGO, login, strict_server, unattended};
 use crate::support::stores::{CLIENT, UnderLock, file_in, only_file};
 
 #[tokio::test]
@@ -104,6 +105,27 @@ async fn a_stored_login_is_used_if_it_requested_all_parameters() {
     authenticate(options.parameter("audience", "a b"))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_sends_the_parameters_of_the_stored_login() {
+    let (server, home) = (strict_server().await, Home::new());
+    let mut stored = login(&server, LONG_AGO);
+    stored.requested_scope = Some("profile email".to_owned());
+    stored.requested_parameters = Some("audience=a+b&resource=1&resource=2".to_owned());
+    file_in(&home).save(CLIENT, &stored).unwrap();
+    let store = Arc::new(only_file(&home));
+    let options = unattended(server.url(), store, Recorder::default());
+    authenticate(options.parameter("resource", "2"))
+        .await
+        .unwrap();
+
+    let refresh = &server.requests_at(Endpoint::Token)[0];
+    let sent: Vec<_> = (refresh.form.iter())
+        .filter(|(name, _)| ["audience", "resource"].contains(&name.as_str()))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(sent, ["a b", "1", "2"]);
 }
 
 #[tokio::test]

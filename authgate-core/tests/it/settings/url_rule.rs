@@ -41,6 +41,9 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
         "javascript:alert(1)",
         "ftp://auth.example.com",
         "https://",
+        "https://$(id).example.com",
+        "https://a;id;b",
+        "https://a'b`id`",
         "auth.example.com",
         "https://auth example.com",
         " https://auth.example.com",
@@ -65,6 +68,9 @@ fn every_other_url_is_refused_by_the_name_of_its_variable() {
     AUTHGATE_URL is refused: it begins with javascript:, not with https://
     AUTHGATE_URL is refused: it begins with ftp:, not with https://
     AUTHGATE_URL is refused: it is not a URL (empty host). Write the whole URL, with its https:// or http://
+    AUTHGATE_URL is refused: its host has a character that no host name has. Correct it
+    AUTHGATE_URL is refused: its host has a character that no host name has. Correct it
+    AUTHGATE_URL is refused: its host has a character that no host name has. Correct it
     AUTHGATE_URL is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
     AUTHGATE_URL is refused: it contains white space or a control character. Remove it
     AUTHGATE_URL is refused: it contains white space or a control character. Remove it
