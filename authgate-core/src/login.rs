@@ -223,6 +223,7 @@ impl Login {
     async fn run_flow(&self) -> Result<Session> {
         let known = self.stores.load_all().await;
         self.options.refuse_to_replace(&self.issuer, &known)?;
+        self.stores.warn_if_not_savable().await;
         tokio::select! {
             // Poll the flow first, so that it is not dropped between a request and its outcome.
             biased;

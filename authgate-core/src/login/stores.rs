@@ -73,6 +73,11 @@ impl Stores {
         self.locked(guard)
     }
 
+    /// See [`FallbackStore::warn_if_not_savable`].
+    pub(super) async fn warn_if_not_savable(&self) {
+        self.run(FallbackStore::warn_if_not_savable).await;
+    }
+
     fn locked(&self, guard: LoginGuard) -> LockedStores {
         LockedStores {
             stores: self.clone(),

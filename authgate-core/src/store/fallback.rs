@@ -183,6 +183,20 @@ impl FallbackStore {
         logins
     }
 
+    /// Adds a notice if no store could take a new login now, so that a person knows it before logging
+    /// in. Does not wait for a process that holds the lock.
+    pub fn warn_if_not_savable(&self) {
+        let guard = self.lock_if_possible(Duration::ZERO);
+        let mut failures = Vec::new();
+        for store in &self.stores {
+            match store.get_ready(&guard) {
+                Ok(()) => return,
+                Err(error) => failures.push(error),
+            }
+        }
+        self.report_not_savable(&failures);
+    }
+
     /// Checks whether every store that has `login` can be written, before its token is used up. If
     /// the next token could not be saved, a program would use the old token a second time.
     ///
@@ -370,7 +384,6 @@ impl FallbackStore {
                 }
             }
         }
-        failures.extend(self.missing.clone());
         self.keep_for_this_run(token, &failures);
         None
     }
@@ -378,13 +391,21 @@ impl FallbackStore {
     /// Keeps a token that cannot or must not be saved, for these reasons, and adds a notice. Returns
     /// `false`, because no store has it.
     pub(crate) fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) -> bool {
-        let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        self.report_not_savable(reasons);
+        *self.unsaved() = Some(token.clone());
+        false
+    }
+
+    fn report_not_savable(&self, reasons: &[Error]) {
+        let reasons: Vec<String> = reasons
+            .iter()
+            .chain(&self.missing)
+            .map(ToString::to_string)
+            .collect();
         self.notices.add(format!(
             "The login cannot be saved, so it lasts for this run only ({})",
             reasons.join("; ")
         ));
-        *self.unsaved() = Some(token.clone());
-        false
     }
 
     /// Adds the notice that a login is not in the keyring, but in a file that is not encrypted.

@@ -166,6 +166,11 @@ impl TokenStore for KeyringStore {
         outcome.map_err(keyring_error)
     }
 
+    /// Checks that the keyring is there and, if it was asked before, that it answered.
+    fn get_ready(&self, _guard: &LoginGuard) -> Result<()> {
+        self.ask(|_| items::check_presence()).map_err(keyring_error)
+    }
+
     fn find_all(&self, client_id: &str) -> FoundTokens {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let found = self.ask(move |_| {

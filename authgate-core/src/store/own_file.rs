@@ -30,7 +30,11 @@ pub(super) fn io_error(path: &Path, action: &str, error: &io::Error) -> Error {
         }
         _ => "",
     };
-    store_error(path, format!("cannot be {action} ({error}){advice}"))
+    let error = error.to_string();
+    // The error of a temporary file ends with its random path, which helps nobody, and a notice that
+    // differs each time is shown each time.
+    let reason = error.split(" at path ").next().unwrap_or_default();
+    store_error(path, format!("cannot be {action} ({reason}){advice}"))
 }
 
 /// Opens `path` if it is a file of ours. Returns `None` if there is no file.

@@ -181,11 +181,11 @@ async fn a_read_only_folder_does_not_use_up_the_refresh_token() {
     }
     assert_snapshot!(said, @"
     The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
-    [prompt]
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    [prompt]
     The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
-    [prompt]
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    [prompt]
     ");
 }
 
@@ -220,12 +220,12 @@ async fn a_read_only_folder_does_not_refresh_a_refused_token() {
     // No text may say that the login expired or was revoked.
     assert_snapshot!(said, @"
     The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
-    [prompt]
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    [prompt]
     The login could not be refreshed: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. The stored token is still valid.
     The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours. Please log in again.
-    [prompt]
     The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json.lock: cannot be created (Permission denied (os error 13)): make it writable, or set HOME to a folder of yours).
+    [prompt]
     ");
 }
 
@@ -265,11 +265,11 @@ async fn a_full_disk_does_not_use_up_the_refresh_token() {
         );
     }
     assert_eq!(said[0], said[1]);
-    assert_snapshot!(said[0], @r#"
-    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. Please log in again.
+    assert_snapshot!(said[0], @"
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. Please log in again.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
     [prompt]
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn a_full_disk_keeps_a_token_that_expires_soon_in_use() {
     let before = stored(&home, &server);
     let ended = run(&home, &server).with_space_for("0").end().await;
     ended.shows(&before, &server);
-    assert_snapshot!(ended.notices(), @r#"The login could not be refreshed: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The stored token is still valid."#);
+    assert_snapshot!(ended.notices(), @"The login could not be refreshed: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. The stored token is still valid.");
     assert_eq!(
         (stored(&home, &server), server.count(Endpoint::Token)),
         (before, 0)
@@ -292,10 +292,10 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
         .with_space_for("0")
         .approved_at(&server)
         .await;
-    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
     [prompt]
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    "#);
+    ");
     assert_eq!(home.text(), None);
 }
 
@@ -304,10 +304,10 @@ async fn a_first_login_on_a_full_disk_serves_this_run() {
 async fn a_disk_filled_during_a_refresh_deletes_the_used_token() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let ended = start_and_fill_disk(&home, &server).await.end().await;
-    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @r#"
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. The old token there no longer works, so it is deleted.
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    "#);
+    assert_snapshot!(ended.goes_on_without_saving(&home, &server), @"
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. The old token there no longer works, so it is deleted.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
+    ");
     assert_eq!(home.text(), None, "nothing else was in the file");
     logs_in_again(&home, &server).await;
 }
@@ -333,17 +333,17 @@ async fn a_disk_filled_during_a_refresh_keeps_a_shared_file() {
     assert_eq!(home.text(), before);
     let said = [filled_up, still_full, filled_up_again]
         .map(|ended| ended.goes_on_without_saving(&home, &server));
-    assert_snapshot!(said.concat(), @r#"
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. Please log in again.
+    assert_snapshot!(said.concat(), @"
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
+    The stored login was not refreshed, because the new token could not be saved: [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. Please log in again.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
     [prompt]
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
+    [home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again. An old token remains there: if a program sends it, the server may end the login.
     Your stored login was revoked by the server. Please log in again.
+    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27)): free some space and try again).
     [prompt]
-    The login cannot be saved, so it lasts for this run only ([home]/.authgate-tokens.json: cannot be written (File too large (os error 27) at path "[home]/.authgate-tokens.json.authgate-rust-[random]"): free some space and try again).
-    "#);
+    ");
     logs_in_again(&home, &server).await;
     assert!(home.has_neighbour());
 }

@@ -159,8 +159,8 @@ async fn without_a_home_folder_the_login_serves_this_run() {
         "{ended:?}"
     );
     assert_snapshot!(ended.notices(), @"
-    [prompt]
     The login cannot be saved, so it lasts for this run only (~/.authgate-tokens.json: HOME does not name a folder: set it to your home folder).
+    [prompt]
     ");
 }
 

@@ -37,9 +37,7 @@ impl Item {
         newness: fn(&str) -> Option<Newness>,
         notices: Notices,
     ) -> Result<Self, Trouble> {
-        if let Err(error) = Entry::store_status() {
-            return Err(Trouble::unreachable(error));
-        }
+        check_presence()?;
         Ok(Self {
             entry: Entry::new(service, user)?,
             name: format!("service {service}, user {user}"),
@@ -211,6 +209,14 @@ fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(Error::BadEncoding(_) | Error::BadDataFormat(..)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Checks that this session has a keyring.
+pub(super) fn check_presence() -> Result<(), Trouble> {
+    match Entry::store_status() {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Trouble::unreachable(error)),
     }
 }
 

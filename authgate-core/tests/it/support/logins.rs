@@ -4,16 +4,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use authgate_core::test_util::{FallbackStore, LoginLock, Notices, Platform, StoredToken, System};
+use authgate_core::test_util::{FallbackStore, Platform, StoredToken, System};
 use authgate_core::{
     Browser, Error, FlowMode, LoginOptions, Prompt, RedirectUri, Result, Secret, Session,
     authenticate,
 };
 use authgate_dev_server::{DevServer, Endpoint};
+use authgate_test_support::Home;
 use tokio::task::JoinHandle;
 
 use super::flow::{Recorder, strings, while_it_runs};
-use super::stores::CLIENT;
+use super::stores::{CLIENT, only_file};
 
 const CLIENT_SECRET: &str = "client-secret";
 
@@ -82,8 +83,9 @@ pub(crate) fn unattended(
         .platform(platform(System::Unix, false, &["CI=1"], &[]))
 }
 
-/// A started login at a desktop, without a store.
+/// A started login at a desktop, with a token file.
 pub(crate) struct Person {
+    _home: Home,
     pub(crate) server: DevServer,
     pub(crate) prompt: Arc<Recorder>,
     login: JoinHandle<Result<Session>>,
@@ -114,17 +116,12 @@ impl Person {
     ) -> Self {
         server.register_redirect_uri(redirect_uri);
         let prompt = Arc::new(Recorder::default());
-        let no_store = FallbackStore::new(
-            CLIENT,
-            vec![],
-            LoginLock::Nowhere("a test needs none".to_owned()),
-            Notices::default(),
-        );
+        let home = Home::new();
         let options = LoginOptions::new(server.url(), &server.public_client().id)
             .scopes(["profile", "email"])
             .flow_mode(flow_mode)
             .redirect_uri(RedirectUri::parse(redirect_uri).unwrap())
-            .store(no_store)
+            .store(only_file(&home))
             .prompt(prompt.clone())
             .browser(browser)
             .platform(platform(
@@ -135,6 +132,7 @@ impl Person {
             ));
         let login = tokio::spawn(authenticate(options));
         Self {
+            _home: home,
             server,
             prompt,
             login,
