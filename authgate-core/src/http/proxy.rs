@@ -166,6 +166,9 @@ fn parse(value: &str) -> Option<Intercept> {
         .build()
         .intercept(&anywhere)
         .filter(|proxy| is_http(proxy) && is_place(proxy))
+        // The HTTP client reads the value as a URL, which has stricter rules. If it could not, it
+        // would silently bypass the proxy.
+        .filter(|_| reqwest::Proxy::all(value).is_ok())
 }
 
 fn is_http(proxy: &Intercept) -> bool {
