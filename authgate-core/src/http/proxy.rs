@@ -149,13 +149,13 @@ pub(super) fn explain(error: &reqwest::Error) -> Option<(TransportFailure, Cause
     Some((TransportFailure::ProxyRefused, cause))
 }
 
-/// Returns the spelling that wins and its value, unless the value is empty.
+/// Returns the spelling that wins and its value. An empty variable counts as unset.
 fn first_set(spellings: &[&'static str]) -> Option<(&'static str, String)> {
-    let set = spellings
+    spellings
         .iter()
-        .find_map(|name| Some((*name, env::var_os(name)?)));
-    set.map(|(name, value)| (name, value.to_string_lossy().into_owned()))
-        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|name| Some((*name, env::var_os(name)?)))
+        .find(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
 }
 
 /// Reads the value of a variable that names a proxy.

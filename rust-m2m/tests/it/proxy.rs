@@ -31,7 +31,9 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
         ("all_proxy", "http://"),
     ] {
         let (server, proxy, home) = server_behind_proxy().await;
+        // An empty variable is like one that is not set.
         let ended = service(&home, &server)
+            .with("HTTPS_PROXY", "")
             .with(variable, &(scheme.to_owned() + &proxy.place()))
             .end()
             .await;
