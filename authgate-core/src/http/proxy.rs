@@ -93,7 +93,9 @@ fn covers(entry: &str, server: &Url) -> bool {
         return true;
     }
     let (host, port) = split_port(entry);
-    if port.is_some_and(|port| server.port_or_known_default() != Some(port)) {
+    let is_other_port = port.is_some_and(|port| server.port_or_known_default() != Some(port));
+    // Nobody takes `*:443` for every host.
+    if is_other_port || host == "*" {
         return false;
     }
     let host = match host.strip_prefix('*') {
