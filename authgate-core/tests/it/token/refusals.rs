@@ -288,6 +288,20 @@ async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let faults =
         answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
     assert!(!lines(service.failures(faults).await).contains("canary"));
+    // A gateway that dislikes the server's answer may put it into its own error.
+    for name in ["access_token", "refresh_token", "id_token", "device_code"] {
+        for body in [
+            json!({ name: "canary" }).to_string(),
+            json!({"message": "bad upstream", "body": format!("{{\"{name}\":\"canary\"}}")})
+                .to_string(),
+            format!("{name}=canary&expires_in=60"),
+        ] {
+            let error = service
+                .failure(Fault::body(500, "text/plain", body.clone()))
+                .await;
+            assert!(!error.to_string().contains("canary"), "{body}: {error}");
+        }
+    }
 }
 
 #[tokio::test]
