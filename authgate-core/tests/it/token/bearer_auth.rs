@@ -10,7 +10,7 @@ use authgate_test_support::Port;
 use reqwest::{Method, Request};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, pause};
 use url::Url;
 
 use crate::support::lines;
@@ -232,6 +232,20 @@ async fn a_call_that_was_refused_late_is_not_repeated_with_a_token_that_is_over(
     api.server.revoke_everything();
     held.release();
     assert_eq!(call.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn the_callers_limit_includes_the_call_after_a_401() {
+    let api = Api::with_token().await;
+    api.server.revoke_everything();
+    for fault in [Fault::Delay(Duration::from_secs(4)), Fault::Hang] {
+        api.server.inject(Endpoint::Api, fault, Times::Once);
+    }
+    pause();
+    let begun = Instant::now();
+    let limited = api.bearer.get(&api.url).timeout(Duration::from_secs(5));
+    assert!(limited.send().await.is_err());
+    assert!(begun.elapsed() <= Duration::from_secs(6));
 }
 
 #[tokio::test]
