@@ -5,10 +5,11 @@ mod request_builder;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response};
+use tokio::time::Instant;
 
 use crate::config::{PlainHttp, check_url};
 use crate::error::Result;
-use crate::http::HttpClient;
+use crate::http::{HttpClient, shorten_limit};
 use crate::text::printable_url;
 use crate::token_source::{CachedToken, Obtained, TokenSource};
 pub use request_builder::RequestBuilder;
@@ -113,6 +114,7 @@ impl BearerAuth {
         let obtained = self.tokens.obtain().await?;
         let (Obtained::Cached(token) | Obtained::Fetched(token)) = &obtained;
         let again = request.try_clone();
+        let begun = Instant::now();
 
         let response = self.send_with(token, request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -122,7 +124,7 @@ impl BearerAuth {
             (Obtained::Fetched(_), _) => token.record_refusal(self.tokens.now()),
             (Obtained::Cached(_), _) if !token.allows_replacement(self.tokens.now()) => {}
             (Obtained::Cached(_), Some(again)) => {
-                return self.send_again(again, token, response).await;
+                return self.send_again(again, begun, token, response).await;
             }
             (Obtained::Cached(_), None) => self.tokens.invalidate(token.access_token()),
         }
@@ -133,7 +135,8 @@ impl BearerAuth {
     /// other token.
     async fn send_again(
         &self,
-        request: Request,
+        mut request: Request,
+        begun: Instant,
         refused: &CachedToken,
         refusal: Response,
     ) -> Result<Response> {
@@ -149,6 +152,7 @@ impl BearerAuth {
             url = printable_url(request.url()),
             "the API refused the token; sending the request again with a new one"
         );
+        shorten_limit(&mut request, begun);
         let response = self.send_with(&token, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             token.record_refusal(self.tokens.now());

@@ -34,6 +34,7 @@ pub use body::{Body, BodyEnd, read_body};
 use connections::Connection;
 pub(crate) use retry::Retry;
 use route::Routes;
+pub(crate) use route::shorten_limit;
 use sent_secrets::SentSecrets;
 use tls::Authorities;
 

@@ -266,13 +266,14 @@ impl Refresher {
         self.backoff.error_for_callers(self.clock.now()).is_some()
     }
 
-    /// Returns the token that another caller has fetched to replace `refused`, or an error that is too
-    /// recent to ask again.
+    /// Returns the valid token that another caller has fetched to replace `refused`, or an error that
+    /// is too recent to ask again.
     fn replacement_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
-        let replacement = self
-            .cached
-            .load_full()
-            .filter(|token| token.access_token() != refused.access_token());
+        let is_replacement = |token: &Arc<CachedToken>| {
+            let is_expired = matches!(token.freshness(self.clock.now()), Freshness::Expired(_));
+            token.access_token() != refused.access_token() && !is_expired
+        };
+        let replacement = self.cached.load_full().filter(is_replacement);
         replacement
             .map(Ok)
             .or_else(|| self.backoff.error_for_callers(self.clock.now()).map(Err))

@@ -43,6 +43,9 @@ const KNOWN_CODES: [&str; 16] = [
     "unsupported_token_type",
 ];
 
+/// The members of an answer that are secret.
+const GRANTED_SECRETS: [&str; 4] = ["access_token", "refresh_token", "id_token", "device_code"];
+
 /// An answer with status 200 or 201.
 pub(crate) struct Answer {
     operation: &'static str,
@@ -229,8 +232,10 @@ impl Answer {
                 text::excerpt(coding, 100)
             ),
             // An answer that was meant to carry a token may still contain one, so we do not show
-            // it.
-            _ if self.status.is_success() && !self.sent.asked_in_public() => {
+            // it. Neither do we show the error of a gateway that quotes such an answer.
+            _ if !self.sent.asked_in_public()
+                && (self.status.is_success() || names_a_granted_secret(&body)) =>
+            {
                 "a body that is not shown".to_owned()
             }
             (body, None) => format!(
@@ -275,6 +280,17 @@ impl Answer {
             retry_after: retry_after(self.status, &self.headers),
         }
     }
+}
+
+/// Returns whether a text has a secret that a server grants, as a member of JSON (quoted in another
+/// JSON, too) or as a parameter of a form.
+fn names_a_granted_secret(text: &str) -> bool {
+    GRANTED_SECRETS.iter().any(|name| {
+        let after_it = text.split(name).skip(1);
+        after_it
+            .map(|rest| rest.trim_start_matches('\\'))
+            .any(|rest| rest.starts_with(['"', '=']))
+    })
 }
 
 /// Returns whether a member says that there is nothing to tell: some servers send `"error": false`

@@ -93,7 +93,9 @@ fn covers(entry: &str, server: &Url) -> bool {
         return true;
     }
     let (host, port) = split_port(entry);
-    if port.is_some_and(|port| server.port_or_known_default() != Some(port)) {
+    let is_other_port = port.is_some_and(|port| server.port_or_known_default() != Some(port));
+    // Nobody takes `*:443` for every host.
+    if is_other_port || host == "*" {
         return false;
     }
     let host = match host.strip_prefix('*') {
@@ -149,13 +151,13 @@ pub(super) fn explain(error: &reqwest::Error) -> Option<(TransportFailure, Cause
     Some((TransportFailure::ProxyRefused, cause))
 }
 
-/// Returns the spelling that wins and its value, unless the value is empty.
+/// Returns the spelling that wins and its value. An empty variable counts as unset.
 fn first_set(spellings: &[&'static str]) -> Option<(&'static str, String)> {
-    let set = spellings
+    spellings
         .iter()
-        .find_map(|name| Some((*name, env::var_os(name)?)));
-    set.map(|(name, value)| (name, value.to_string_lossy().into_owned()))
-        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|name| Some((*name, env::var_os(name)?)))
+        .find(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
 }
 
 /// Reads the value of a variable that names a proxy.
@@ -166,6 +168,9 @@ fn parse(value: &str) -> Option<Intercept> {
         .build()
         .intercept(&anywhere)
         .filter(|proxy| is_http(proxy) && is_place(proxy))
+        // The HTTP client reads the value as a URL, which has stricter rules. If it could not, it
+        // would silently bypass the proxy.
+        .filter(|_| reqwest::Proxy::all(value).is_ok())
 }
 
 fn is_http(proxy: &Intercept) -> bool {

@@ -134,10 +134,7 @@ impl Route {
         if let Some(mut again) = again
             && was_dead
         {
-            // A limit that the caller has set is for both.
-            if let Some(limit) = again.timeout_mut() {
-                *limit = limit.saturating_sub(begun.elapsed());
-            }
+            shorten_limit(&mut again, begun);
             outcome = self.client(Connection::New)?.execute(again).await;
         }
         outcome.map_err(|error| {
@@ -172,6 +169,14 @@ impl Route {
         builder.proxy(reqwest::Proxy::custom(move |url| {
             proxies.url_for(url).map(str::to_owned)
         }))
+    }
+}
+
+/// Takes the time since `begun` off a limit that the caller has set, because the limit is for all
+/// requests of a call together.
+pub(crate) fn shorten_limit(request: &mut reqwest::Request, begun: Instant) {
+    if let Some(limit) = request.timeout_mut() {
+        *limit = limit.saturating_sub(begun.elapsed());
     }
 }
 

@@ -97,7 +97,9 @@ impl SentSecrets {
     /// Returns whether a text contains one of the secrets, as it is or encoded for a URL, a form,
     /// JSON or HTML or in base64, also in one another. If that takes too long to find out, says yes.
     pub(super) fn may_be_in(&self, text: &str) -> bool {
-        !self.secrets.is_empty() && self.is_found(text, LAYERS, &Cell::new(SEARCH_LIMIT))
+        // In UTF-16, every second byte of ASCII is zero.
+        let text = text.replace('\0', "");
+        !self.secrets.is_empty() && self.is_found(&text, LAYERS, &Cell::new(SEARCH_LIMIT))
     }
 
     fn is_found(&self, text: &str, layers: u32, budget: &Cell<usize>) -> bool {
@@ -166,17 +168,19 @@ fn replace_escapes(text: &str, mark: char, read: ReadEscape) -> Option<String> {
     has_escapes.then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
-/// Reads the rest of `%2F`.
+/// Reads the two digits of `%2F`.
 fn percent_escape(text: &str) -> Option<(Vec<u8>, &str)> {
     let (byte, rest) = hexadecimal(text, 2)?;
     Some((vec![u8::try_from(byte).ok()?], rest))
 }
 
-/// Reads the rest of `\/`, `\n` or `\u002f` (RFC 8259 section 7).
+/// Reads the rest of `\/`, `\n` or `\u002f` (RFC 8259 section 7), or of `\x2f`, which JavaScript, PHP
+/// and Python write.
 fn json_escape(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut characters = text.chars();
     let character = match characters.next()? {
         'u' => return utf16_escape(characters.as_str()),
+        'x' => return percent_escape(characters.as_str()),
         'b' => '\u{8}',
         'f' => '\u{c}',
         'n' => '\n',
@@ -203,23 +207,22 @@ fn utf16_escape(text: &str) -> Option<(Vec<u8>, &str)> {
 /// Reads the rest of `&amp;`, `&#47;` or `&#x2F;`.
 fn html_escape(text: &str) -> Option<(Vec<u8>, &str)> {
     const LONGEST: usize = 10;
+    /// Each name and its character.
+    const NAMED: &str = "amp& lt< gt> quot\" apos' plus+ sol/ equals= percnt% num# dollar$ excl! colon: semi; quest? \
+         commat@ lowbar_ lpar( rpar) lsqb[ rsqb] lcub{ rcub} comma, period. ast* bsol\\ Hat^ grave` vert|";
 
     let end = text.bytes().take(LONGEST).position(|byte| byte == b';')?;
     let (name, rest) = (&text[..end], &text[end + 1..]);
-    let character = match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let number = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => u32::from_str_radix(digits, 16),
-                None => number.parse(),
-            };
-            char::from_u32(number.ok()?)?
-        }
+    let character = if let Some(number) = name.strip_prefix('#') {
+        let number = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => number.parse(),
+        };
+        char::from_u32(number.ok()?)?
+    } else {
+        let named = NAMED.split(' ').filter_map(|one| one.strip_prefix(name));
+        let mut characters = named.filter_map(|character| character.parse().ok());
+        characters.next()?
     };
     Some((encoded(character), rest))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::{Login, Session, is_due, is_of};
+use super::{Login, Session, is_of, is_valid};
 use crate::store::{StoredLogin, StoredToken};
 
 /// How often the stores are read while a flow waits for the person.
@@ -40,7 +40,8 @@ impl Login {
         Session::resumed(self.clone(), other)
     }
 
-    /// Returns a stored login that is not `known` and can be used as it is.
+    /// Returns a stored login that is not `known` and can be used as it is. It is new, so the whole
+    /// life of its token may be shorter than `min_validity`.
     async fn other_login(&self, known: &[StoredLogin]) -> Option<StoredToken> {
         let is_known =
             |token: &StoredToken| known.iter().any(|login| login.token.is_same_grant(token));
@@ -48,7 +49,7 @@ impl Login {
         stored.map(|login| login.token).find(|token| {
             is_of(&self.issuer, token)
                 && !is_known(token)
-                && !is_due(token, self.options.min_validity)
+                && is_valid(token)
                 && self.not_requested(token).is_none()
         })
     }

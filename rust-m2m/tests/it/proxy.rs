@@ -31,7 +31,9 @@ async fn a_host_that_only_the_proxy_knows_is_reached_through_it() {
         ("all_proxy", "http://"),
     ] {
         let (server, proxy, home) = server_behind_proxy().await;
+        // An empty variable is like one that is not set.
         let ended = service(&home, &server)
+            .with("HTTPS_PROXY", "")
             .with(variable, &(scheme.to_owned() + &proxy.place()))
             .end()
             .await;
@@ -200,6 +202,10 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
         "http://127.0.0.1:99999",
         "http://127.0.0.1:port",
         "http://user:canary@canary@127.0.0.1:3128",
+        // The HTTP client cannot read these addresses.
+        "http://10.0.0.300:3128",
+        "squid.1:3128",
+        "http://[fe80::1%25eth0]:3128",
     ];
     let (server, home) = (server().await, Home::new());
     for value in unusable {

@@ -7,7 +7,7 @@ use super::*;
 
 /// `NO_PROXY`, a server, whether `curl` 7.88, Go 1.26 and the Python SDK (httpx 0.28) bypass the
 /// proxy (`y`, `n`), and whether we do.
-const TABLE: [(&str, &str, &str, bool); 34] = [
+const TABLE: [(&str, &str, &str, bool); 35] = [
     // They agree.
     ("", "https://auth.example.test", "nnn", false),
     ("*", "https://auth.example.test", "yyy", true),
@@ -79,6 +79,7 @@ const TABLE: [(&str, &str, &str, bool); 34] = [
     ("*.EXAMPLE.test", "https://example.test", "nnn", false),
     // No tool knows other patterns.
     ("auth.*", "https://auth.example.test", "nnn", false),
+    ("*:443", "https://auth.example.test", "nnn", false),
     (
         "auth.example.test:https",
         "https://auth.example.test",

@@ -1,7 +1,7 @@
 //! A login that another run has made while this one waits for the person.
 
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use authgate_core::test_util::{FallbackStore, LoginLock, Notices, StoredToken, TokenStore as _};
 use authgate_core::{Error, FlowMode, RedirectUri, Result, Secret, Session, authenticate};
@@ -128,6 +128,17 @@ async fn a_login_that_this_run_cannot_use_does_not_end_its_wait() {
     let session = waiting.end().await.unwrap();
     assert_eq!(session.token().access_token, waiting.stored().access_token);
     assert_eq!(waiting.prompt.count("Another run"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_login_of_another_run_is_used_even_if_its_life_is_short() {
+    let mut waiting = Waiting::for_device().await;
+    // The run wants 30 s.
+    let soon = SystemTime::now() + Duration::from_secs(20);
+    let since_1970 = soon.duration_since(UNIX_EPOCH).unwrap();
+    let other = login(&waiting.server, since_1970.as_secs());
+    waiting.store(&other);
+    waiting.uses(&other).await;
 }
 
 #[tokio::test(start_paused = true)]

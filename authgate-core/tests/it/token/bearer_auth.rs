@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::time::Duration;
 
-use authgate_core::{BearerAuth, Body, BodyEnd, Error, PlainHttp, read_body};
+use authgate_core::{BearerAuth, Body, BodyEnd, Error, PlainHttp, TokenSource, read_body};
 use authgate_dev_server::{DevServer, Endpoint, Fault, RecordedRequest, Times};
 use authgate_test_support::Port;
 use reqwest::{Method, Request};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, pause};
 use url::Url;
 
 use crate::support::lines;
@@ -18,6 +18,7 @@ use crate::support::service::Service;
 
 struct Api {
     server: DevServer,
+    tokens: TokenSource,
     bearer: BearerAuth,
     url: Url,
 }
@@ -30,7 +31,8 @@ impl Api {
             .unwrap();
         Self {
             server,
-            bearer: BearerAuth::new(tokens),
+            bearer: BearerAuth::new(tokens.clone()),
+            tokens,
             url,
         }
     }
@@ -117,6 +119,7 @@ async fn a_request_that_cannot_be_built_sends_nothing() {
         server,
         bearer,
         url,
+        ..
     } = Api::start().await;
     let unserializable = BTreeMap::from([((1, 2), 3)]);
     let refusals = [
@@ -213,6 +216,36 @@ async fn calls_that_are_refused_at_once_cause_one_refresh() {
         .collect();
     assert_eq!(calls.join_all().await, [200; 20]);
     assert_eq!(api.server.count(Endpoint::Token), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_late_is_not_repeated_with_a_token_that_is_over() {
+    let api = Api::with_token().await;
+    let held = api.server.hold(Endpoint::Api);
+    let call = tokio::spawn(status(api.bearer.clone(), api.url.clone()));
+    held.arrived().await;
+    // Meanwhile, another call's token replaces this call's token, and is refused too.
+    for _ in 0..2 {
+        let token = api.tokens.token().await.unwrap();
+        api.tokens.invalidate(&token.access_token);
+    }
+    api.server.revoke_everything();
+    held.release();
+    assert_eq!(call.await.unwrap(), 200);
+}
+
+#[tokio::test]
+async fn the_callers_limit_includes_the_call_after_a_401() {
+    let api = Api::with_token().await;
+    api.server.revoke_everything();
+    for fault in [Fault::Delay(Duration::from_secs(4)), Fault::Hang] {
+        api.server.inject(Endpoint::Api, fault, Times::Once);
+    }
+    pause();
+    let begun = Instant::now();
+    let limited = api.bearer.get(&api.url).timeout(Duration::from_secs(5));
+    assert!(limited.send().await.is_err());
+    assert!(begun.elapsed() <= Duration::from_secs(6));
 }
 
 #[tokio::test]

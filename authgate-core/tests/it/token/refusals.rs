@@ -243,6 +243,8 @@ async fn an_answer_that_repeats_a_secret_in_another_spelling_is_not_shown() {
         r"canary+/\u003c\u003Ex",
         "canary+&#x2F;&lt;&gt;x",
         "canary&#43;/<>x",
+        "canary&plus;&sol;&lt;&gt;x",
+        r"canary\x2b/\x3C>x",
         "%26%2343%3b canary&amp;#43;/<>x",
         &in_base64,
         &in_base64.replace('+', "-").replace('/', "_"),
@@ -263,6 +265,15 @@ async fn an_answer_that_repeats_a_secret_in_another_spelling_is_not_shown() {
             assert!(!error.to_string().contains("beside"), "{spelling}: {error}");
         }
     }
+    // In UTF-16, every second byte of ASCII is zero.
+    let in_utf16: Vec<u8> = "beside canary%2B/<>x"
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let error = service
+        .failure(Fault::body(400, "text/plain", in_utf16))
+        .await;
+    assert!(!error.to_string().contains(r"b\u{0}e"), "{error}");
     let other = Fault::body(400, "text/plain", "beside canary+/<> x");
     assert!(service.failure(other).await.to_string().contains("beside"));
 }
@@ -277,6 +288,20 @@ async fn a_token_in_an_unreadable_answer_is_not_shown() {
     let faults =
         answers.map(|answer| Fault::body(200, "application/x-www-form-urlencoded", answer));
     assert!(!lines(service.failures(faults).await).contains("canary"));
+    // A gateway that dislikes the server's answer may put it into its own error.
+    for name in ["access_token", "refresh_token", "id_token", "device_code"] {
+        for body in [
+            json!({ name: "canary" }).to_string(),
+            json!({"message": "bad upstream", "body": format!("{{\"{name}\":\"canary\"}}")})
+                .to_string(),
+            format!("{name}=canary&expires_in=60"),
+        ] {
+            let error = service
+                .failure(Fault::body(500, "text/plain", body.clone()))
+                .await;
+            assert!(!error.to_string().contains("canary"), "{body}: {error}");
+        }
+    }
 }
 
 #[tokio::test]
