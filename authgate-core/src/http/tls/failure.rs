@@ -96,15 +96,7 @@ fn certificate(
     authorities: Option<&Authorities>,
 ) -> Option<Explanation> {
     Some(match reason {
-        CertificateError::UnknownIssuer => authorities.map_or_else(
-            || {
-                (
-                    "this machine does not know its issuer".to_owned(),
-                    super::UNKNOWN_ISSUER,
-                )
-            },
-            Authorities::none_issued_it,
-        ),
+        CertificateError::UnknownIssuer => authorities?.none_issued_it(),
         CertificateError::ExpiredContext { time, not_after } => expired(*time, *not_after),
         CertificateError::NotValidYetContext { time, not_before } => (
             format!(
