@@ -187,6 +187,7 @@ fn transport_error(
     let (failure, source) = match causes(error).find_map(|cause| cause.downcast_ref()) {
         Some(cause) => tls::explain(cause, error.is_connect(), authorities),
         None => proxy::explain(error)
+            .or_else(|| explain_long_head(error))
             .unwrap_or_else(|| (failure_of(error, url), Cause::innermost(error))),
     };
     Error::Transport {
@@ -196,6 +197,17 @@ fn transport_error(
         failure,
         source,
     }
+}
+
+/// Explains why we gave up an answer that is HTTP.
+fn explain_long_head(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
+    any_cause(error, hyper::Error::is_parse_too_large).then(|| {
+        let cause = Cause::with_advice(
+            "its answer has too many or too long headers",
+            "The server's operator must make it send fewer",
+        );
+        (TransportFailure::Broken, cause)
+    })
 }
 
 fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
