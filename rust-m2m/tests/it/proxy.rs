@@ -194,6 +194,16 @@ async fn the_error_about_a_certificate_names_the_proxy() {
 }
 
 #[tokio::test]
+async fn a_proxy_without_tls_is_no_reason_to_give_up_that_of_the_server() {
+    let (server, proxy, home) = (server().await, DevServer::start().await, Home::new());
+    let ended = service(&home, &server)
+        .with("HTTPS_PROXY", &proxy.url().replace("http://", "https://"))
+        .end()
+        .await;
+    assert_snapshot!(without_cause(&ended), @"error: discovery: the server does not use TLS at https://auth.example.test/.well-known/openid-configuration through the proxy https://127.0.0.1:[port] ([cause]). Check the port. Unless the proxy itself uses TLS, begin its URL with http://");
+}
+
+#[tokio::test]
 async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
     let unusable = [
         "no url",
