@@ -212,6 +212,9 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
         "http://127.0.0.1:99999",
         "http://127.0.0.1:port",
         "http://user:canary@canary@127.0.0.1:3128",
+        // The beginning of these passwords looks like a port.
+        "http://user:12#canary@127.0.0.1:3128",
+        "http://user:12/canary@127.0.0.1:3128",
         // The HTTP client cannot read these addresses.
         "http://10.0.0.300:3128",
         "squid.1:3128",
@@ -222,7 +225,7 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
         for variable in ["HTTPS_PROXY", "all_proxy"] {
             let ended = service(&home, &server).with(variable, value).end().await;
             allow_duplicates! {
-                assert_snapshot!(error(&ended).replace(variable, "[variable]"), @"error: [variable] does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password (SOCKS is not supported). To bypass the proxy, name the server in NO_PROXY");
+                assert_snapshot!(error(&ended).replace(variable, "[variable]"), @"error: [variable] does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass the proxy, name the server in NO_PROXY");
             }
         }
     }
