@@ -15,12 +15,14 @@ mod tls;
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -39,7 +41,7 @@ use sent_secrets::SentSecrets;
 use tls::Authorities;
 
 /// For our own requests. How long an API takes, only its caller knows.
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+const REQUEST_LIMIT_SECONDS: u32 = 30;
 
 /// An HTTP client made for tokens; clones share their connections.
 ///
@@ -121,15 +123,31 @@ impl HttpClient {
     ) -> Result<Answer> {
         let sent = SentSecrets::of(request);
         // Only a streamed body cannot be cloned, and our bodies are in memory.
-        let Some(mut request) = request.try_clone() else {
+        let Some(request) = request.try_clone() else {
             return Err(Error::permanent(format!(
                 "{operation}: the request has a streamed body, which can be sent only once"
             )));
         };
-        *request.timeout_mut() = Some(REQUEST_LIMIT);
         let url = request.url().clone();
-        let response = self.exchange(operation, request, connection, false).await?;
-        Answer::read(operation, &url, response, sent).await
+        let mut answering = pin!(async {
+            let response = self.exchange(operation, request, connection, false).await?;
+            Answer::read(operation, &url, response, sent).await
+        });
+        // If the process is stopped, or nobody drives the runtime, an answer may arrive in the meantime,
+        // and with it the only copy of a refresh token. So we count the seconds in which we could
+        // have read it.
+        for _ in 0..REQUEST_LIMIT_SECONDS {
+            if let Ok(answer) = timeout(Duration::from_secs(1), &mut answering).await {
+                return answer;
+            }
+        }
+        Err(Error::Transport {
+            operation,
+            url: text::printable_url(&url),
+            proxy: self.routes.to(&url)?.proxy_to(&url)?,
+            failure: TransportFailure::AnswerTimedOut,
+            source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
+        })
     }
 
     /// Sends a request, and once more if we refused the server's certificate and trust other
@@ -187,6 +205,7 @@ fn transport_error(
     let (failure, source) = match causes(error).find_map(|cause| cause.downcast_ref()) {
         Some(cause) => tls::explain(cause, error.is_connect(), authorities),
         None => proxy::explain(error)
+            .or_else(|| explain_long_head(error))
             .unwrap_or_else(|| (failure_of(error, url), Cause::innermost(error))),
     };
     Error::Transport {
@@ -196,6 +215,17 @@ fn transport_error(
         failure,
         source,
     }
+}
+
+/// Explains why we gave up an answer that is HTTP.
+fn explain_long_head(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
+    any_cause(error, hyper::Error::is_parse_too_large).then(|| {
+        let cause = Cause::with_advice(
+            "its answer has too many or too long headers",
+            "The server's operator must make it send fewer",
+        );
+        (TransportFailure::Broken, cause)
+    })
 }
 
 fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {

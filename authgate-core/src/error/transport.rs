@@ -65,6 +65,9 @@ impl TransportFailure {
             Self::Unreachable => {
                 "Check the address and the network. If a proxy is needed, name it in HTTPS_PROXY"
             }
+            Self::NotTls if through_proxy => {
+                "Check the port. Unless the proxy itself uses TLS, begin its URL with http://"
+            }
             Self::NotTls => "Check the port, or begin the URL with http://",
             Self::Handshake => "Check the address, and try again",
             Self::Incompatible => {

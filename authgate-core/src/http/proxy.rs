@@ -64,8 +64,8 @@ impl Proxies {
             )),
             None => Err(Error::permanent(format!(
                 "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
-                 with %40 for an @ in the password (SOCKS is not supported). To bypass the proxy, name the \
-                 server in NO_PROXY"
+                 with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass \
+                 the proxy, name the server in NO_PROXY"
             ))),
         }
     }
@@ -168,6 +168,9 @@ fn parse(value: &str) -> Option<Intercept> {
         .build()
         .intercept(&anywhere)
         .filter(|proxy| is_http(proxy) && is_place(proxy))
+        // A `/`, `?` or `#` in the password ends the address. If digits precede it, they would be
+        // taken for the port and shown.
+        .filter(|proxy| proxy.basic_auth().is_some() || !value.contains('@'))
         // The HTTP client reads the value as a URL, which has stricter rules. If it could not, it
         // would silently bypass the proxy.
         .filter(|_| reqwest::Proxy::all(value).is_ok())

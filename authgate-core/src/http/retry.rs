@@ -1,5 +1,6 @@
 //! Decides when a request is sent again, and how long the pause before it is.
 
+use std::num::IntErrorKind;
 use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, RETRY_AFTER};
@@ -137,6 +138,7 @@ pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
     let wait = match text(&RETRY_AFTER) {
         Some(value) => match value.parse() {
             Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(LONGEST_WAIT),
             Err(_) => httpdate::parse_http_date(value).ok().map(until),
         },
         None if status != StatusCode::TOO_MANY_REQUESTS => None,

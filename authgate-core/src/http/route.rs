@@ -115,6 +115,11 @@ impl Route {
         })
     }
 
+    /// Returns the proxy for this server, without its credentials.
+    pub(super) fn proxy_to(&self, server: &Url) -> Result<Option<String>> {
+        self.proxies.between_us_and(server)
+    }
+
     /// Sends a request. If it `is_repeatable` and goes out on a connection from the pool that dies
     /// before an answer, sends it once more on a new connection.
     pub(super) async fn exchange(
@@ -125,7 +130,7 @@ impl Route {
         is_repeatable: bool,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        let proxy = self.proxies.between_us_and(&url)?;
+        let proxy = self.proxy_to(&url)?;
         let again = is_repeatable.then(|| request.try_clone()).flatten();
         let begun = Instant::now();
         let sending = self.client(connection)?.execute(request);

@@ -120,9 +120,10 @@ impl SentSecrets {
     }
 }
 
-/// A form writes a blank as `+`, so the two are the same to us.
+/// A form writes a blank as `+`, so the two are the same to us, and so are the cases of a letter: a
+/// server may print a GUID in its own case.
 fn comparable(text: &str) -> Secret {
-    Secret::from(text.replace('+', " "))
+    Secret::from(text.replace('+', " ").to_ascii_lowercase())
 }
 
 /// Reads the secret from Basic credentials, without the form-encoding of RFC 6749 section 2.3.1.

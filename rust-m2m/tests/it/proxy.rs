@@ -194,6 +194,16 @@ async fn the_error_about_a_certificate_names_the_proxy() {
 }
 
 #[tokio::test]
+async fn a_proxy_without_tls_is_no_reason_to_give_up_that_of_the_server() {
+    let (server, proxy, home) = (server().await, DevServer::start().await, Home::new());
+    let ended = service(&home, &server)
+        .with("HTTPS_PROXY", &proxy.url().replace("http://", "https://"))
+        .end()
+        .await;
+    assert_snapshot!(without_cause(&ended), @"error: discovery: the server does not use TLS at https://auth.example.test/.well-known/openid-configuration through the proxy https://127.0.0.1:[port] ([cause]). Check the port. Unless the proxy itself uses TLS, begin its URL with http://");
+}
+
+#[tokio::test]
 async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
     let unusable = [
         "no url",
@@ -202,6 +212,9 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
         "http://127.0.0.1:99999",
         "http://127.0.0.1:port",
         "http://user:canary@canary@127.0.0.1:3128",
+        // The beginning of these passwords looks like a port.
+        "http://user:12#canary@127.0.0.1:3128",
+        "http://user:12/canary@127.0.0.1:3128",
         // The HTTP client cannot read these addresses.
         "http://10.0.0.300:3128",
         "squid.1:3128",
@@ -212,7 +225,7 @@ async fn an_unusable_proxy_is_an_error_and_not_bypassed() {
         for variable in ["HTTPS_PROXY", "all_proxy"] {
             let ended = service(&home, &server).with(variable, value).end().await;
             allow_duplicates! {
-                assert_snapshot!(error(&ended).replace(variable, "[variable]"), @"error: [variable] does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password (SOCKS is not supported). To bypass the proxy, name the server in NO_PROXY");
+                assert_snapshot!(error(&ended).replace(variable, "[variable]"), @"error: [variable] does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass the proxy, name the server in NO_PROXY");
             }
         }
     }

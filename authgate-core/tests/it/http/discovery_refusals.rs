@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authgate_core::{DiscoveryClient, Error, HttpClient, PlainHttp};
+use authgate_core::{DiscoveryClient, Error, HttpClient, PlainHttp, in_one_line};
 use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 use serde_json::json;
 use tokio::time::Instant;
@@ -161,6 +161,17 @@ async fn a_body_without_end_is_given_up_at_the_limit() {
                 .contains("larger than 1 MiB")
         );
     }
+}
+
+#[tokio::test]
+async fn an_answer_with_more_headers_than_we_read_is_not_taken_for_another_protocol() {
+    let server = DevServer::start().await;
+    let names = (0..300).map(|number| format!("X-{number}"));
+    let fault = names.fold(Fault::status(503), |fault, name| {
+        fault.with_header(&name, "1")
+    });
+    let error = failure(&server, fault).await;
+    insta::assert_snapshot!(in_one_line(&error).replace(server.url(), "[server]"), @"discovery: lost the connection to [server]/.well-known/openid-configuration (its answer has too many or too long headers). The server's operator must make it send fewer");
 }
 
 #[tokio::test(start_paused = true)]

@@ -88,6 +88,8 @@ async fn a_wait_that_is_too_long_is_an_error_at_once_that_tells_it() {
         (unavailable("Wed, 21 Oct 2015 07:29:00 GMT"), 60),
         (unavailable("999999"), 24 * 60 * 60),
         (reset, 40),
+        // More than any number of seconds that we can read.
+        (unavailable("99999999999999999999"), 24 * 60 * 60),
     ] {
         let error = service.failure(fault).await;
         assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)));

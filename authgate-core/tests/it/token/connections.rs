@@ -131,6 +131,21 @@ async fn a_refresh_token_is_not_risked_on_a_connection_that_may_be_closed() {
     );
 }
 
+#[tokio::test]
+async fn an_answer_that_arrives_while_the_program_is_stopped_is_not_lost() {
+    let service = Service::start().await;
+    let held = service.server.hold(Endpoint::Token);
+    let client = service.client.clone();
+    let grant = tokio::spawn(async move { client.client_credentials(&[], &[]).await });
+    held.arrived().await;
+    held.release();
+    // The time passes while no task runs, as after Ctrl-Z or on a runtime that nobody drives.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    grant.await.unwrap().unwrap();
+}
+
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }

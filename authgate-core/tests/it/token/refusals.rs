@@ -245,6 +245,7 @@ async fn an_answer_that_repeats_a_secret_in_another_spelling_is_not_shown() {
         "canary&#43;/<>x",
         "canary&plus;&sol;&lt;&gt;x",
         r"canary\x2b/\x3C>x",
+        "CANARY+/<>X",
         "%26%2343%3b canary&amp;#43;/<>x",
         &in_base64,
         &in_base64.replace('+', "-").replace('/', "_"),
