@@ -119,11 +119,8 @@ pub async fn run_auth_code_flow(
     prompt: &dyn Prompt,
 ) -> Result<(Token, OutcomePage)> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
-    let mut server = CallbackServer::start(
-        &options.redirect_uri,
-        expected_response(client, &request, scopes, options),
-    )
-    .await?;
+    let expected = expected_response(client, &request, scopes, options);
+    let mut server = CallbackServer::start(expected).await?;
     let AuthorizationResponse {
         code,
         page,
@@ -171,7 +168,7 @@ fn expected_response(
         state: request.state.clone(),
         issuer: endpoints.issuer.clone(),
         issuer_required: endpoints.authorization_response_iss_parameter_supported,
-        redirect_uri: options.redirect_uri.to_string(),
+        redirect_uri: options.redirect_uri.clone(),
         scope: scopes.join(" "),
     }
 }
@@ -206,9 +203,7 @@ async fn wait(
         tokio::select! {
             request = server.next_request() => match request {
                 CallbackRequest::Response(response) => return Ok(response),
-                CallbackRequest::NearMiss(near_miss) => {
-                    prompt.notice(&near_miss.notice(&options.redirect_uri));
-                }
+                CallbackRequest::Ignored(notice) => prompt.notice(&notice),
             },
             result = &mut opening, if !opened => {
                 opened = true;

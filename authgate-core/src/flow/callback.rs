@@ -5,7 +5,6 @@
 
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
-mod near_miss;
 
 use std::future::poll_fn;
 use std::io;
@@ -32,10 +31,10 @@ use super::authorization_response::ExpectedResponse;
 use super::page::Page;
 use super::redirect_uri::RedirectUri;
 use crate::error::{Cause, Error, Result};
+use crate::notice::Notice;
 use crate::secret::Secret;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
-pub(super) use near_miss::NearMiss;
 
 /// How long a browser may take to send its headers. Browsers open spare connections and send
 /// nothing on them.
@@ -53,16 +52,16 @@ pub(super) const PAGE_LIMIT: Duration = Duration::from_secs(2);
 /// Listens at the redirect URI until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
     listeners: Arc<Listeners>,
-    requests: mpsc::Receiver<CallbackRequest>,
+    requests: mpsc::UnboundedReceiver<CallbackRequest>,
     /// Dropping this ends the serving task.
     _open: watch::Sender<()>,
 }
 
 /// A request to the redirect URI that concerns the login.
 pub(super) enum CallbackRequest {
-    /// A request that resembles the authorization response. Only the first one of each kind is
-    /// reported, because repeated requests must not fill the terminal.
-    NearMiss(NearMiss),
+    /// A request that we ignored although it resembles the authorization response. The notice says
+    /// why, and what to do if the login is to go on.
+    Ignored(Notice),
     /// The authorization response of this login. There is at most one.
     Response(AuthorizationResponse),
 }
@@ -79,12 +78,10 @@ pub(super) struct AuthorizationResponse {
 }
 
 impl CallbackServer {
-    pub(super) async fn start(
-        redirect_uri: &RedirectUri,
-        expected: ExpectedResponse,
-    ) -> Result<Self> {
-        let listeners = Arc::new(Listeners::bind(redirect_uri).await?);
-        let (handler, requests) = RequestHandler::new(redirect_uri.clone(), expected);
+    /// Listens at the redirect URI of the `expected` response.
+    pub(super) async fn start(expected: ExpectedResponse) -> Result<Self> {
+        let listeners = Arc::new(Listeners::bind(&expected.redirect_uri).await?);
+        let (handler, requests) = RequestHandler::new(expected);
         let (open, closed) = watch::channel(());
         tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
         Ok(Self {
@@ -170,7 +167,10 @@ impl Connections {
             let has_sent_request = has_sent_request.clone();
             async move {
                 if begins_with_tls(&stream).await {
-                    handler.report(NearMiss::Https);
+                    handler.report(
+                        "The browser opened the callback address with https. If it shows an error, \
+                         change https to http in its address bar",
+                    );
                 }
                 serve_connection(stream, handler, has_sent_request).await;
             }
@@ -231,22 +231,17 @@ async fn serve_connection(
 
 /// Answers the requests of all connections.
 struct RequestHandler {
-    redirect_uri: RedirectUri,
     expected: ExpectedResponse,
-    requests: mpsc::Sender<CallbackRequest>,
-    reported: Mutex<Vec<NearMiss>>,
+    requests: mpsc::UnboundedSender<CallbackRequest>,
+    reported: Mutex<Vec<Notice>>,
     response_has_arrived: AtomicBool,
 }
 
 impl RequestHandler {
-    fn new(
-        redirect_uri: RedirectUri,
-        expected: ExpectedResponse,
-    ) -> (Self, mpsc::Receiver<CallbackRequest>) {
-        // We send at most one near miss of each kind, and the authorization response.
-        let (requests, receiver) = mpsc::channel(NearMiss::KINDS + 1);
+    fn new(expected: ExpectedResponse) -> (Self, mpsc::UnboundedReceiver<CallbackRequest>) {
+        // No attacker can fill the channel: we send each notice and the response only once.
+        let (requests, receiver) = mpsc::unbounded_channel();
         let handler = Self {
-            redirect_uri,
             expected,
             requests,
             reported: Mutex::default(),
@@ -266,6 +261,7 @@ impl RequestHandler {
     /// Returns the code, or the error that ends the login, if the request is the authorization
     /// response of this login; otherwise the page that rejects the request.
     fn check(&self, request: &Request) -> Result<Result<Secret>, Page> {
+        let redirect_uri = &self.expected.redirect_uri;
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts
             .next()
@@ -273,11 +269,14 @@ impl RequestHandler {
             .filter(|_| hosts.next().is_none());
         // A request that also names its host in the request line is meant for a proxy.
         let is_our_host = request.uri().authority().is_none()
-            && host.is_some_and(|host| self.redirect_uri.matches_host(host));
+            && host.is_some_and(|host| redirect_uri.matches_host(host));
         let response = (self.expected).check(request.uri().query().unwrap_or_default());
-        if !is_our_host || request.uri().path() != self.redirect_uri.path() {
+        if !is_our_host || request.uri().path() != redirect_uri.path() {
             if response.is_some() {
-                self.report(NearMiss::OtherAddress);
+                self.report(format!(
+                    "The browser came back to another host or path. Change the beginning of its \
+                     address to {redirect_uri} and load the page again"
+                ));
             }
             return Err(if is_our_host {
                 Page::NotFound
@@ -287,12 +286,17 @@ impl RequestHandler {
         }
         if request.method() != Method::GET {
             if request.method() == Method::POST {
-                self.report(NearMiss::Post);
+                self.report(
+                    "Ignored a POST request to the callback address. The server must send the \
+                     browser back with GET (response_mode=query)",
+                );
             }
             return Err(Page::MethodNotAllowed);
         }
         let response = response.ok_or_else(|| {
-            self.report(NearMiss::WrongState);
+            self.report(
+                "Ignored a request to the callback address that was not part of this login",
+            );
             Page::BadRequest
         })?;
         if is_prefetch(request.headers()) {
@@ -301,11 +305,14 @@ impl RequestHandler {
         Ok(response)
     }
 
-    fn report(&self, near_miss: NearMiss) {
+    /// Passes the notice to the login, unless it was passed before: repeated requests must not fill
+    /// the terminal.
+    fn report(&self, line: impl AsRef<str>) {
+        let notice = Notice::new(line);
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if !reported.contains(&near_miss) {
-            reported.push(near_miss);
-            let _ = self.requests.try_send(CallbackRequest::NearMiss(near_miss));
+        if !reported.contains(&notice) {
+            reported.push(notice.clone());
+            let _ = self.requests.send(CallbackRequest::Ignored(notice));
         }
     }
 
@@ -321,13 +328,8 @@ impl RequestHandler {
             page,
             connection,
         };
-        if self
-            .requests
-            .try_send(CallbackRequest::Response(response))
-            .is_err()
-        {
-            return Page::Unfinished;
-        }
+        // If the login is over, this drops the response, and with it the sender of the page.
+        let _ = self.requests.send(CallbackRequest::Response(response));
         outcome.await.unwrap_or(Page::Unfinished)
     }
 }
