@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::sync::oneshot;
 
 use super::authorization_response::ExpectedResponse;
 use super::browser::Browser;
-use super::callback::{AuthorizationResponse, CallbackRequest, CallbackServer, PAGE_LIMIT};
+use super::callback::{AuthorizationResponse, CallbackRequest, CallbackServer};
 use super::deadline::{Deadline, format_duration};
 use super::in_flight::InFlight;
 use super::page::Page;
@@ -55,8 +54,6 @@ impl Default for AuthCodeOptions {
 #[must_use = "the browser waits for its page"]
 pub struct OutcomePage {
     page: oneshot::Sender<Page>,
-    /// Closed when the browser has read its page, or has gone.
-    connection: watch::Receiver<()>,
     /// Tells other requests that this login has already been handled.
     server: CallbackServer,
 }
@@ -75,14 +72,10 @@ impl OutcomePage {
         .await;
     }
 
-    /// Shows the page. Waits until the browser has read it, for at most `PAGE_LIMIT`.
-    async fn show(mut self, page: Page) {
-        // Free the port first, because the browser may be slow to read its page.
-        drop(self.server);
-        if self.page.send(page).is_ok() {
-            // This waits for an error: the other end is dropped when the connection ends.
-            let _ = timeout(PAGE_LIMIT, self.connection.changed()).await;
-        }
+    async fn show(self, page: Page) {
+        // If the browser has gone, nobody receives the page.
+        let _ = self.page.send(page);
+        self.server.finish().await;
     }
 }
 
@@ -121,24 +114,17 @@ pub async fn run_auth_code_flow(
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
     let expected = expected_response(client, &request, scopes, options);
     let mut server = CallbackServer::start(expected).await?;
-    let AuthorizationResponse {
-        code,
-        page,
-        connection,
-    } = wait(client, &request, &mut server, options, browser, prompt)
-        .await
-        .map_err(|error| {
-            if options.browser_required {
-                with_closed_address(error)
-            } else {
-                error
-            }
-        })?;
-    let page = OutcomePage {
-        page,
-        connection,
-        server,
-    };
+    let AuthorizationResponse { code, page } =
+        wait(client, &request, &mut server, options, browser, prompt)
+            .await
+            .map_err(|error| {
+                if options.browser_required {
+                    with_closed_address(error)
+                } else {
+                    error
+                }
+            })?;
+    let page = OutcomePage { page, server };
 
     let token = match code {
         Ok(code) => {

@@ -24,7 +24,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet, yield_now};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::authorization_response::ExpectedResponse;
@@ -47,14 +47,15 @@ const BUFFER_SIZE: usize = 1024 * 1024;
 /// The first byte of a TLS connection (RFC 8446 section 5.1). No HTTP request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a browser may take to read its page once the login is over.
-pub(super) const PAGE_LIMIT: Duration = Duration::from_secs(2);
+const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Listens at the redirect URI until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
     listeners: Arc<Listeners>,
     requests: mpsc::UnboundedReceiver<CallbackRequest>,
-    /// Dropping this ends the serving task.
-    _open: watch::Sender<()>,
+    /// Sending or dropping this tells the serving task to finish.
+    closing: watch::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 /// A request to the redirect URI that concerns the login.
@@ -73,8 +74,6 @@ pub(super) struct AuthorizationResponse {
     /// Sends the browser its page. If this is dropped, the browser shows that the login was not
     /// finished.
     pub(super) page: oneshot::Sender<Page>,
-    /// Closed when the browser has read its page, or has gone.
-    pub(super) connection: watch::Receiver<()>,
 }
 
 impl CallbackServer {
@@ -82,12 +81,13 @@ impl CallbackServer {
     pub(super) async fn start(expected: ExpectedResponse) -> Result<Self> {
         let listeners = Arc::new(Listeners::bind(&expected.redirect_uri).await?);
         let (handler, requests) = RequestHandler::new(expected);
-        let (open, closed) = watch::channel(());
-        tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
+        let (closing, closed) = watch::channel(());
+        let serving = tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
         Ok(Self {
             listeners,
             requests,
-            _open: open,
+            closing,
+            serving,
         })
     }
 
@@ -97,6 +97,13 @@ impl CallbackServer {
             // The serving task holds the sender for as long as this server exists.
             None => std::future::pending().await,
         }
+    }
+
+    /// Frees the port, and waits until the browser has read its page, for at most [`PAGE_LIMIT`].
+    pub(super) async fn finish(mut self) {
+        self.listeners.close();
+        let _ = self.closing.send(());
+        let _ = (&mut self.serving).await;
     }
 }
 
@@ -129,6 +136,7 @@ async fn serve(
         }
     }
     // Answer the pending requests for at most PAGE_LIMIT, then drop every connection.
+    connections.close_idle();
     let _ = timeout(PAGE_LIMIT, async {
         while connections.next_closed().await.is_some() {}
     })
@@ -181,6 +189,12 @@ impl Connections {
         });
     }
 
+    fn close_idle(&mut self) {
+        while let Some(idle) = self.oldest_idle() {
+            self.open.remove(idle).task.abort();
+        }
+    }
+
     fn oldest_idle(&self) -> Option<usize> {
         self.open
             .iter()
@@ -212,10 +226,9 @@ async fn serve_connection(
     handler: Arc<RequestHandler>,
     has_sent_request: Arc<AtomicBool>,
 ) {
-    let (connected, connection) = watch::channel(());
     let router = Router::new().fallback(move |request| async move {
         has_sent_request.store(true, Ordering::SeqCst);
-        handler.respond(request, connection).await
+        handler.respond(request).await
     });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -226,7 +239,6 @@ async fn serve_connection(
         .half_close(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
-    drop(connected);
 }
 
 /// Answers the requests of all connections.
@@ -250,9 +262,9 @@ impl RequestHandler {
         (handler, receiver)
     }
 
-    async fn respond(&self, request: Request, connection: watch::Receiver<()>) -> Response {
+    async fn respond(&self, request: Request) -> Response {
         let page = match self.check(&request) {
-            Ok(code) => self.outcome_page(code, connection).await,
+            Ok(code) => self.outcome_page(code).await,
             Err(page) => page,
         };
         page.response()
@@ -318,16 +330,12 @@ impl RequestHandler {
 
     /// Passes the authorization response to the login, and waits for the page that shows how the
     /// login ended.
-    async fn outcome_page(&self, code: Result<Secret>, connection: watch::Receiver<()>) -> Page {
+    async fn outcome_page(&self, code: Result<Secret>) -> Page {
         if self.response_has_arrived.swap(true, Ordering::SeqCst) {
             return Page::AlreadyHandled;
         }
         let (page, outcome) = oneshot::channel();
-        let response = AuthorizationResponse {
-            code,
-            page,
-            connection,
-        };
+        let response = AuthorizationResponse { code, page };
         // If the login is over, this drops the response, and with it the sender of the page.
         let _ = self.requests.send(CallbackRequest::Response(response));
         outcome.await.unwrap_or(Page::Unfinished)
