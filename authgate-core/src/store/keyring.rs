@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::items::{Item, Trouble, TroubleKind};
+use self::items::{Items, Trouble, TroubleKind};
 use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
@@ -115,13 +115,13 @@ impl TokenStore for KeyringStore {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let loaded = self.ask(move |permission| {
-            let text = token_item(&client_id, &notices)?.read(permission)?;
+            let text = token_items(&client_id, &notices)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
-            // The record is optional: a token works without it.
-            let record = record_item(&client_id, &notices)
-                .and_then(|item| item.read(permission))
+            // The records are optional: a token works without one.
+            let records = record_items(&client_id, &notices)
+                .and_then(|records| records.read_all())
                 .unwrap_or_default();
-            Ok(format::read(&text, record.as_deref().map(String::as_str)))
+            Ok(format::read(&text, texts(&records)))
         });
         match loaded {
             Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
@@ -144,22 +144,31 @@ impl TokenStore for KeyringStore {
         let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
         let notices = self.notices.clone();
         let outcome = self.ask(move |permission| {
-            let item = token_item(&client_id, &notices)?;
-            let record = record_item(&client_id, &notices)?;
-            match (only_if, new) {
-                (Some(old), Some(_)) if !is_stored(&old, &item, permission)? => return Ok(false),
-                (_, Some(new)) => write(&client_id, &new, &item, &record, permission)?,
-                (Some(old), None) => {
-                    let is_deleted = item.delete_where(|text| is_token(text, &old), permission)?;
-                    if item.read_all()?.is_empty() {
-                        record.delete(permission)?;
-                    }
-                    return Ok(is_deleted);
+            let tokens = token_items(&client_id, &notices)?;
+            let records = record_items(&client_id, &notices)?;
+            let Some(new) = new else {
+                let Some(old) = only_if else {
+                    tokens.delete(permission)?;
+                    records.delete(permission)?;
+                    return Ok(true);
+                };
+                let is_deleted = tokens.delete_where(|text| is_token(text, &old), permission)?;
+                if tokens.read_all()?.is_empty() {
+                    records.delete(permission)?;
                 }
-                (None, None) => {
-                    item.delete(permission)?;
-                    record.delete(permission)?;
-                }
+                return Ok(is_deleted);
+            };
+            let previous = tokens.read(permission)?;
+            let previous = previous.as_deref().map(String::as_str);
+            if let Some(old) = only_if
+                && !previous.is_some_and(|text| is_token(text, &old))
+            {
+                return Ok(false);
+            }
+            tokens.write(&format::write(&client_id, &new, previous), permission)?;
+            match format::write_record(&new) {
+                Some(text) => records.write(&text, permission)?,
+                None => records.delete(permission)?,
             }
             Ok(true)
         });
@@ -169,25 +178,25 @@ impl TokenStore for KeyringStore {
     fn find_all(&self, client_id: &str) -> FoundTokens {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let found = self.ask(move |_| {
-            let texts = token_item(&client_id, &notices)?.read_all()?;
+            let tokens = token_items(&client_id, &notices)?.read_all()?;
             // The records are optional: a token works without one.
-            let records = record_item(&client_id, &notices)
-                .and_then(|item| item.read_all())
+            let records = record_items(&client_id, &notices)
+                .and_then(|records| records.read_all())
                 .unwrap_or_default();
-            Ok((texts, records))
+            Ok((tokens, records))
         });
-        let (texts, records) = match found {
+        let (tokens, records) = match found {
             Ok(found) => found,
             Err(trouble) => return FoundTokens::from(trouble),
         };
         let mut found = FoundTokens {
-            has_orphan: texts.is_empty() && !records.is_empty(),
+            has_orphan: tokens.is_empty() && !records.is_empty(),
             ..FoundTokens::default()
         };
-        for text in texts {
-            let token = text.as_deref().and_then(|text| {
-                format::read_with_any(text, records.iter().flatten().map(|record| record.as_str()))
-            });
+        for text in tokens {
+            let token = text
+                .as_deref()
+                .and_then(|text| format::read(text, texts(&records)));
             let has_no_token = (text.as_deref()).is_some_and(|text| format::has_no_token(text));
             match token {
                 Some(token) => found.tokens.push(token),
@@ -239,29 +248,12 @@ impl From<Trouble> for FoundTokens {
     }
 }
 
+fn texts(items: &[Option<Text>]) -> impl Iterator<Item = &str> {
+    items.iter().flatten().map(|text| text.as_str())
+}
+
 fn is_token(text: &str, token: &StoredToken) -> bool {
     format::read(text, None).is_some_and(|stored| stored.is_same_grant(token))
-}
-
-fn is_stored(token: &StoredToken, item: &Item, permission: &Permission) -> Result<bool, Trouble> {
-    let stored = item.read(permission)?;
-    Ok(stored.is_some_and(|text| is_token(&text, token)))
-}
-
-fn write(
-    client_id: &str,
-    token: &StoredToken,
-    item: &Item,
-    record: &Item,
-    permission: &Permission,
-) -> Result<(), Trouble> {
-    let previous = item.read(permission)?;
-    let previous = previous.as_deref().map(String::as_str);
-    item.write(&format::write(client_id, token, previous), permission)?;
-    match format::write_record(token) {
-        Some(text) => record.write(&text, permission),
-        None => record.delete(permission),
-    }
 }
 
 /// The permission to change the keyring, valid while the caller still waits.
@@ -282,15 +274,15 @@ impl Permission {
     }
 }
 
-fn token_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
+fn token_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     let newness = |text: &str| format::read(text, None).map(|token| token.newness());
-    Item::new(SERVICE, client_id, newness, notices.clone())
+    Items::new(SERVICE, client_id, newness, notices.clone())
 }
 
-fn record_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
+fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
-    let newness = |_: &str| Some(Newness::OF_A_RECORD);
-    Item::new(RECORD_SERVICE, client_id, newness, notices.clone())
+    let newness = |_: &str| Some(Newness::default());
+    Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
 }
 
 /// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process
