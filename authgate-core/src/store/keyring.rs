@@ -4,7 +4,7 @@ mod items;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -25,22 +25,16 @@ const RECORD_SERVICE: &str = "authgate-rust";
 /// A store in the keyring: Secret Service on Linux and the BSDs, Keychain on macOS, Credential
 /// Manager on Windows.
 ///
-/// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on a
-/// thread of its own and for a limited time. If it does not answer in time, or is locked, this
+/// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on
+/// another thread and for a limited time. If it does not answer in time, or is locked, this
 /// store does not ask it again. We write nothing just to find out whether it works.
 pub struct KeyringStore {
     limit: Duration,
     notices: Notices,
-    state: Mutex<State>,
+    /// Why the keyring is not asked again. Locked during each question, so that only one is asked at
+    /// a time.
+    given_up: Mutex<Option<Trouble>>,
 }
-
-enum State {
-    NotAsked,
-    Working(Sender<Question>),
-    GivenUp(Trouble),
-}
-
-type Question = Box<dyn FnOnce() + Send>;
 
 impl KeyringStore {
     /// How long the keyring may take when no person is there to unlock it.
@@ -55,7 +49,7 @@ impl KeyringStore {
         Self {
             limit,
             notices: Notices::default(),
-            state: Mutex::new(State::NotAsked),
+            given_up: Mutex::default(),
         }
     }
 
@@ -64,7 +58,7 @@ impl KeyringStore {
         Self { notices, ..self }
     }
 
-    /// Runs `question` on the keyring's thread and returns the answer.
+    /// Runs `question` on another thread and returns the answer.
     ///
     /// A question must check [`Permission`] before each change. After a timeout, the caller has
     /// turned to another store, so a later write would leave an outdated token in the keyring.
@@ -72,40 +66,40 @@ impl KeyringStore {
         &self,
         question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Trouble> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let thread = match &*state {
-            State::GivenUp(trouble) => return Err(trouble.clone()),
-            State::Working(thread) => thread.clone(),
-            State::NotAsked => start_thread()?,
-        };
-        *state = State::Working(thread.clone());
-
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = &*given_up {
+            return Err(trouble.clone());
+        }
         let permission = Permission(Arc::new(AtomicBool::new(true)));
         let (reply, answer) = mpsc::sync_channel(1);
-        let question: Question = Box::new({
+        let work = {
             let permission = permission.clone();
             // The caller may have stopped waiting, so ignore a reply that cannot be sent.
             move || drop(reply.send(question(&permission)))
-        });
-        let trouble = match thread
-            .send(question)
-            .map(|()| answer.recv_timeout(self.limit))
-        {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
-            Ok(Ok(Err(trouble))) => trouble,
-            Ok(Err(RecvTimeoutError::Timeout)) => {
+        };
+        // If the thread hangs, it lives until the process ends, and no code waits for it.
+        thread::Builder::new()
+            .name("keyring".to_owned())
+            .spawn(work)
+            .map_err(|error| {
+                Trouble::passing(format!("no thread can be started for it ({error})"))
+            })?;
+        let trouble = match answer.recv_timeout(self.limit) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(trouble)) => trouble,
+            Err(RecvTimeoutError::Timeout) => {
                 permission.withdraw();
                 Trouble::lasting(format!(
                     "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
                     self.limit.as_secs_f64()
                 ))
             }
-            Ok(Err(RecvTimeoutError::Disconnected)) | Err(_) => {
+            Err(RecvTimeoutError::Disconnected) => {
                 Trouble::lasting("the connection to it broke down: try again")
             }
         };
         if trouble.kind != TroubleKind::Passing {
-            *state = State::GivenUp(trouble.clone());
+            *given_up = Some(trouble.clone());
         }
         Err(trouble)
     }
@@ -283,17 +277,6 @@ fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
     let newness = |_: &str| Some(Newness::default());
     Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
-}
-
-/// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process
-/// ends, and no code waits for it.
-fn start_thread() -> Result<Sender<Question>, Trouble> {
-    let (questions, inbox) = mpsc::channel::<Question>();
-    thread::Builder::new()
-        .name("keyring".to_owned())
-        .spawn(move || inbox.into_iter().for_each(|question| question()))
-        .map_err(|error| Trouble::passing(format!("no thread can be started for it ({error})")))?;
-    Ok(questions)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]

@@ -1,4 +1,4 @@
-//! The items that the keyring has for a client, used on the keyring's thread.
+//! The items that the keyring has for a client.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
