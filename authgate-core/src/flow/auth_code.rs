@@ -61,15 +61,12 @@ pub struct OutcomePage {
 impl OutcomePage {
     /// Shows that the person is logged in and the token is stored.
     pub async fn saved(self) {
-        self.show(Page::LoggedIn).await;
+        self.show(Page::LOGGED_IN).await;
     }
 
     /// Shows that the person is logged in for this run only, because the token could not be stored.
     pub async fn not_saved(self, reason: &str) {
-        self.show(Page::NotSaved {
-            reason: reason.to_owned(),
-        })
-        .await;
+        self.show(Page::NOT_SAVED.because(reason)).await;
     }
 
     async fn show(self, page: Page) {
@@ -245,22 +242,18 @@ fn with_closed_address(mut error: Error) -> Error {
 
 fn page_for(error: &Error) -> Page {
     match error {
-        Error::Denied { .. } => Page::Denied,
-        Error::LoginRefused { .. } => Page::Refused {
-            reason: error.to_string(),
-        },
-        Error::Callback { .. } => Page::InvalidResponse,
+        Error::Denied { .. } => Page::DENIED,
+        Error::LoginRefused { .. } => Page::REFUSED.because(error.to_string()),
+        Error::Callback { .. } => Page::INVALID_RESPONSE,
         // The reason of such an error may quote a proxy's page, which the terminal shows.
         Error::Response {
             operation,
             url,
             status,
             ..
-        } => Page::Failed {
-            reason: format!("{operation}: {url} answered {status} (the terminal shows more)"),
-        },
-        _ => Page::Failed {
-            reason: error.to_string(),
-        },
+        } => Page::FAILED.because(format!(
+            "{operation}: {url} answered {status} (the terminal shows more)"
+        )),
+        _ => Page::FAILED.because(error.to_string()),
     }
 }

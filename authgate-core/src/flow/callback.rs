@@ -291,9 +291,9 @@ impl RequestHandler {
                 ));
             }
             return Err(if is_our_host {
-                Page::NotFound
+                Page::NOT_FOUND
             } else {
-                Page::BadRequest
+                Page::BAD_REQUEST
             });
         }
         if request.method() != Method::GET {
@@ -303,16 +303,16 @@ impl RequestHandler {
                      browser back with GET (response_mode=query)",
                 );
             }
-            return Err(Page::MethodNotAllowed);
+            return Err(Page::METHOD_NOT_ALLOWED);
         }
         let response = response.ok_or_else(|| {
             self.report(
                 "Ignored a request to the callback address that was not part of this login",
             );
-            Page::BadRequest
+            Page::BAD_REQUEST
         })?;
         if is_prefetch(request.headers()) {
-            return Err(Page::NotOpened);
+            return Err(Page::NOT_OPENED);
         }
         Ok(response)
     }
@@ -332,13 +332,13 @@ impl RequestHandler {
     /// login ended.
     async fn outcome_page(&self, code: Result<Secret>) -> Page {
         if self.response_has_arrived.swap(true, Ordering::SeqCst) {
-            return Page::AlreadyHandled;
+            return Page::ALREADY_HANDLED;
         }
         let (page, outcome) = oneshot::channel();
         let response = AuthorizationResponse { code, page };
         // If the login is over, this drops the response, and with it the sender of the page.
         let _ = self.requests.send(CallbackRequest::Response(response));
-        outcome.await.unwrap_or(Page::Unfinished)
+        outcome.await.unwrap_or(Page::UNFINISHED)
     }
 }
 
