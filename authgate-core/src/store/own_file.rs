@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::config::belongs_to_another_user;
 use crate::error::{Error, Result};
 use crate::text::printable_path;
 
@@ -64,6 +65,7 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     if !metadata.is_dir() {
         return Err(store_error(folder, "is not a folder: set HOME to one"));
     }
+    // With `sudo`, HOME may be the user's, and a file created there would lock them out.
     if belongs_to_another_user(&metadata) {
         return Err(store_error(
             folder,
@@ -120,12 +122,12 @@ fn is_symlink(path: &Path) -> bool {
 #[cfg(unix)]
 pub(super) use unix::{Identity, is_ours};
 #[cfg(unix)]
-use unix::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
+use unix::{do_not_follow, is_open_to_others, objection};
 
 #[cfg(not(unix))]
 pub(super) use elsewhere::{Identity, is_ours};
 #[cfg(not(unix))]
-use elsewhere::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
+use elsewhere::{do_not_follow, is_open_to_others, objection};
 
 #[cfg(unix)]
 mod unix {
@@ -167,12 +169,6 @@ mod unix {
         } else {
             None
         }
-    }
-
-    /// Returns whether the folder is neither ours nor root's. With `sudo`, `HOME` may be the user's,
-    /// and a file created there would lock them out. `/tmp` belongs to root.
-    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
-        !is_ours(folder) && folder.uid() != 0
     }
 
     /// Returns whether other users can remove or replace our files in the folder.
@@ -218,10 +214,6 @@ mod elsewhere {
 
     pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
         (!metadata.is_file()).then_some("is not a regular file: remove it")
-    }
-
-    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
-        !is_ours(folder)
     }
 
     /// Always false, for the same reason.
