@@ -2,7 +2,7 @@
 
 mod items;
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,7 +119,7 @@ impl TokenStore for KeyringStore {
         });
         match loaded {
             Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
-            loaded => loaded.map_err(keyring_error),
+            loaded => loaded.map_err(|trouble| keyring_error(trouble.reason)),
         }
     }
 
@@ -133,7 +133,7 @@ impl TokenStore for KeyringStore {
         _guard: &LoginGuard,
     ) -> Result<bool> {
         if new.is_some() && client_id.is_empty() {
-            return Err(keyring_error(Trouble::passing("the client ID is empty")));
+            return Err(keyring_error("the client ID is empty"));
         }
         let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
         let notices = self.notices.clone();
@@ -166,7 +166,7 @@ impl TokenStore for KeyringStore {
             }
             Ok(true)
         });
-        outcome.map_err(keyring_error)
+        outcome.map_err(|trouble| keyring_error(trouble.reason))
     }
 
     fn find_all(&self, client_id: &str) -> FoundTokens {
@@ -195,9 +195,9 @@ impl TokenStore for KeyringStore {
             match token {
                 Some(token) => found.tokens.push(token),
                 None if has_no_token => {}
-                None => found.unread.push(keyring_error(Trouble::passing(format!(
+                None => found.unread.push(keyring_error(format!(
                     "an item (service {SERVICE}) cannot be understood, so it is neither revoked nor deleted: delete it with your keyring program"
-                )))),
+                ))),
             }
         }
         found
@@ -218,27 +218,18 @@ impl fmt::Debug for KeyringStore {
 }
 
 impl From<Trouble> for FoundTokens {
-    fn from(trouble: Trouble) -> Self {
-        let has_keyring = trouble.kind != TroubleKind::NoKeyring;
-        let consequence = if has_keyring {
-            "A login there is neither revoked nor deleted"
+    fn from(Trouble { reason, kind }: Trouble) -> Self {
+        let mut found = Self::default();
+        if kind == TroubleKind::NoKeyring {
+            found.no_store = Some(keyring_error(format!(
+                "{reason}. If you logged in from your desktop, log out there"
+            )));
         } else {
-            "If you logged in from your desktop, log out there"
-        };
-        let error = keyring_error(Trouble {
-            reason: format!("{}. {consequence}", trouble.reason),
-            ..trouble
-        });
-        let (unread, no_store) = if has_keyring {
-            (vec![error], None)
-        } else {
-            (Vec::new(), Some(error))
-        };
-        Self {
-            unread,
-            no_store,
-            ..Self::default()
+            found.unread.push(keyring_error(format!(
+                "{reason}. A login there is neither revoked nor deleted"
+            )));
         }
+        found
     }
 }
 
@@ -279,9 +270,8 @@ fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]
-fn keyring_error(trouble: Trouble) -> Error {
-    Error::transient(format!("keyring: {}", trouble.reason))
+fn keyring_error(reason: impl Display) -> Error {
+    Error::transient(format!("keyring: {reason}"))
 }
 
 /// The text of an item.
