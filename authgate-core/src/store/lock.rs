@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::own_file::{self, Identity};
+use super::own_file;
 use crate::error::{Error, Result};
 use crate::text;
 
@@ -73,7 +73,7 @@ impl LoginLock {
                 Err(error) => return Ok(LoginGuard::Unlocked(error.to_string())),
             };
             match file.try_lock() {
-                Ok(()) if is_at(&path, &file) => {
+                Ok(()) if cfg!(not(unix)) || own_file::is_at(&path, &file) => {
                     sign(&mut file);
                     remove_what_crashes_left(store_file);
                     return Ok(LoginGuard::Locked(file));
@@ -128,13 +128,6 @@ fn open(path: &Path) -> Result<File> {
         );
     let (file, _) = opened?.ok_or_else(|| own_file::store_error(path, "cannot be made"))?;
     Ok(file)
-}
-
-fn is_at(path: &Path, file: &File) -> bool {
-    match (path.symlink_metadata(), file.metadata()) {
-        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours) || cfg!(not(unix)),
-        _ => false,
-    }
 }
 
 /// Writes our process ID for the processes that wait. The lock does not depend on it.

@@ -114,6 +114,14 @@ pub(super) fn folder(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// Returns whether `file` is the file at `path`, and not one that was there before.
+pub(super) fn is_at(path: &Path, file: &File) -> bool {
+    match (path.symlink_metadata(), file.metadata()) {
+        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours),
+        _ => false,
+    }
+}
+
 fn is_symlink(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|metadata| metadata.is_symlink())
