@@ -16,6 +16,8 @@ use crate::text::printable_url;
 pub use client_authentication::ClientAuthentication;
 pub(crate) use client_authentication::check_credential;
 pub use environment::Environment;
+#[cfg(feature = "login")]
+pub(crate) use environment::belongs_to_another_user;
 use url::Refusal;
 pub use url::{PlainHttp, parse_url, parse_url_without_query};
 pub(crate) use url::{check_url, is_loopback};

@@ -232,19 +232,13 @@ impl StoredToken {
 /// Unknown times count as the newest, because only the server can tell whether such a token still
 /// works. We use it until the server refuses it and then delete it, which uncovers the token in
 /// another store. If it counted as the oldest, we could skip or delete a login that still works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Newness {
     made_at: u64,
     expires_at: u64,
 }
 
 impl Newness {
-    /// The key of records, which belong to one token each, so that none is newer than another.
-    const OF_A_RECORD: Self = Self {
-        made_at: 0,
-        expires_at: 0,
-    };
-
     fn has_known_expiry(self) -> bool {
         self.expires_at != u64::MAX
     }

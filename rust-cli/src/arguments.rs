@@ -1,6 +1,5 @@
 //! The command-line flags, and the variables that can be set instead.
 
-use std::convert::Infallible;
 use std::fmt::Display;
 
 use anyhow::{Result, anyhow};
@@ -82,9 +81,8 @@ impl Arguments {
             self.flow = variable(environment, "AUTHGATE_FLOW", flow_mode)?;
         }
         if self.scope.is_none() {
-            self.scope = variable(environment, "SCOPE", |scope| {
-                Ok::<_, Infallible>(scope.to_owned())
-            })?;
+            let scope = environment.get("SCOPE").map_err(wrong)?;
+            self.scope = scope.map(|scope| scope.expose().to_owned());
         }
         if self.redirect_uri.is_none() {
             self.redirect_uri = variable(environment, "AUTHGATE_REDIRECT_URI", RedirectUri::parse)?;

@@ -24,7 +24,7 @@ use clap::Parser;
 
 use arguments::{Arguments, with_advice};
 use report::Report;
-use terminal::{Terminal, say};
+use terminal::Terminal;
 
 /// The scopes to request, unless the person names others.
 const SCOPES: &str = "profile email";
@@ -50,7 +50,7 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
     let arguments = arguments.or_variables(&environment)?;
     let settings = Settings::for_person(&environment)?;
     for warning in settings.warnings() {
-        say(format_args!("warning: {warning}"));
+        terminal.show(&format!("warning: {warning}"));
     }
     let flow_mode = arguments.flow.unwrap_or_default();
     let advise = |error| with_advice(error, flow_mode);
@@ -63,7 +63,7 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
         .replace_other_login(arguments.replace)
         .min_validity(Duration::from_secs(arguments.min_validity))
         .check_limit(arguments.print_access_token.then_some(CHECK_LIMIT))
-        .prompt(terminal)
+        .prompt(terminal.clone())
         .in_flight(in_flight);
     for (name, value) in arguments.parameter {
         options = options.parameter(name, value);
@@ -71,7 +71,7 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
     let keyring = !arguments.no_keyring;
     if arguments.logout {
         let logout = logout(options.keyring(keyring)).await.map_err(advise)?;
-        return report::logged_out(&logout, keyring);
+        return report::logged_out(&logout, keyring, &terminal);
     }
 
     anyhow::ensure!(
@@ -108,7 +108,7 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
             // The token is valid as far as we know, and its user may reach a server that we cannot,
             // so print it.
             Err(error) if is_outage(&error) => {
-                say(format_args!("warning: {}", Settings::explain(&error)));
+                terminal.show(&format!("warning: {}", Settings::explain(&error)));
             }
             // Another client stored this token without its scopes, so only the server knows what it
             // lacks. The session tells the person.

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use authgate_core::{Error, Logout, Settings, Token, TokenInfo, UserInfo, excerpt, mask};
+use authgate_core::{
+    Error, Logout, Prompt as _, Settings, Token, TokenInfo, UserInfo, excerpt, mask,
+};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::terminal::say;
+use crate::terminal::Terminal;
 
 /// A login, printed safely: tokens are masked, and text from the server is escaped.
 pub(crate) struct Report<'a> {
@@ -120,23 +122,18 @@ impl Display for Report<'_> {
 
 /// Reports what `--logout` did, and what it could not do. `keyring` says whether the keyring was
 /// asked.
-pub(crate) fn logged_out(logout: &Logout, keyring: bool) -> Result<ExitCode> {
+pub(crate) fn logged_out(logout: &Logout, keyring: bool, terminal: &Terminal) -> Result<ExitCode> {
+    let warn = |warning: &str| terminal.show(&format!("warning: {warning}"));
     for error in &logout.not_read {
-        say(format_args!(
-            "warning: not logged out: {}",
-            Settings::explain(error)
-        ));
+        warn(&format!("not logged out: {}", Settings::explain(error)));
     }
     let is_same_reason =
         |one: &NotRevoked, other: &NotRevoked| one.1.to_string() == other.1.to_string();
     for tokens in logout.not_revoked.chunk_by(is_same_reason) {
-        say(format_args!("warning: {}", not_revoked(tokens)));
+        warn(&not_revoked(tokens));
     }
     for error in &logout.not_deleted {
-        say(format_args!(
-            "warning: not deleted: {}",
-            Settings::explain(error)
-        ));
+        warn(&format!("not deleted: {}", Settings::explain(error)));
     }
     let is_deleted = logout.not_deleted.is_empty() && logout.not_read.is_empty();
     let status = if is_deleted && logout.not_revoked.is_empty() {

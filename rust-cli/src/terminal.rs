@@ -5,8 +5,6 @@ mod output;
 mod qr_code;
 mod window;
 
-use std::fmt;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,12 +19,6 @@ pub(crate) struct Terminal {
     output: Arc<Output>,
     /// The length of the countdown that is shown, in columns; 0 if none is.
     countdown_length: Arc<AtomicUsize>,
-}
-
-/// Writes to standard error and ignores failures, because `eprintln!` would panic if it is closed.
-pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let text = window::wrap(&text.to_string(), window::size(&io::stderr()));
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Moves the cursor back to the beginning of the line and clears the line.

@@ -324,8 +324,9 @@ fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
     })
 }
 
+/// Returns whether a file or folder is neither ours nor root's.
 #[cfg(unix)]
-fn belongs_to_another_user(metadata: &Metadata) -> bool {
+pub(crate) fn belongs_to_another_user(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     let owner = metadata.uid();
@@ -348,7 +349,7 @@ fn is_writable_by_others(metadata: &Metadata) -> bool {
 
 /// Always false, because the profile folder keeps other users out here.
 #[cfg(not(unix))]
-fn belongs_to_another_user(_: &Metadata) -> bool {
+pub(crate) fn belongs_to_another_user(_: &Metadata) -> bool {
     false
 }
 

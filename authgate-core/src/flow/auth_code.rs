@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::sync::oneshot;
 
 use super::authorization_response::ExpectedResponse;
 use super::browser::Browser;
-use super::callback::{AuthorizationResponse, CallbackRequest, CallbackServer, PAGE_LIMIT};
+use super::callback::{AuthorizationResponse, CallbackRequest, CallbackServer};
 use super::deadline::{Deadline, format_duration};
 use super::in_flight::InFlight;
 use super::page::Page;
@@ -55,8 +54,6 @@ impl Default for AuthCodeOptions {
 #[must_use = "the browser waits for its page"]
 pub struct OutcomePage {
     page: oneshot::Sender<Page>,
-    /// Closed when the browser has read its page, or has gone.
-    connection: watch::Receiver<()>,
     /// Tells other requests that this login has already been handled.
     server: CallbackServer,
 }
@@ -64,25 +61,18 @@ pub struct OutcomePage {
 impl OutcomePage {
     /// Shows that the person is logged in and the token is stored.
     pub async fn saved(self) {
-        self.show(Page::LoggedIn).await;
+        self.show(Page::LOGGED_IN).await;
     }
 
     /// Shows that the person is logged in for this run only, because the token could not be stored.
     pub async fn not_saved(self, reason: &str) {
-        self.show(Page::NotSaved {
-            reason: reason.to_owned(),
-        })
-        .await;
+        self.show(Page::NOT_SAVED.because(reason)).await;
     }
 
-    /// Shows the page. Waits until the browser has read it, for at most `PAGE_LIMIT`.
-    async fn show(mut self, page: Page) {
-        // Free the port first, because the browser may be slow to read its page.
-        drop(self.server);
-        if self.page.send(page).is_ok() {
-            // This waits for an error: the other end is dropped when the connection ends.
-            let _ = timeout(PAGE_LIMIT, self.connection.changed()).await;
-        }
+    async fn show(self, page: Page) {
+        // If the browser has gone, nobody receives the page.
+        let _ = self.page.send(page);
+        self.server.finish().await;
     }
 }
 
@@ -119,29 +109,19 @@ pub async fn run_auth_code_flow(
     prompt: &dyn Prompt,
 ) -> Result<(Token, OutcomePage)> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
-    let mut server = CallbackServer::start(
-        &options.redirect_uri,
-        expected_response(client, &request, scopes, options),
-    )
-    .await?;
-    let AuthorizationResponse {
-        code,
-        page,
-        connection,
-    } = wait(client, &request, &mut server, options, browser, prompt)
-        .await
-        .map_err(|error| {
-            if options.browser_required {
-                with_closed_address(error)
-            } else {
-                error
-            }
-        })?;
-    let page = OutcomePage {
-        page,
-        connection,
-        server,
-    };
+    let expected = expected_response(client, &request, scopes, options);
+    let mut server = CallbackServer::start(expected).await?;
+    let AuthorizationResponse { code, page } =
+        wait(client, &request, &mut server, options, browser, prompt)
+            .await
+            .map_err(|error| {
+                if options.browser_required {
+                    with_closed_address(error)
+                } else {
+                    error
+                }
+            })?;
+    let page = OutcomePage { page, server };
 
     let token = match code {
         Ok(code) => {
@@ -171,7 +151,7 @@ fn expected_response(
         state: request.state.clone(),
         issuer: endpoints.issuer.clone(),
         issuer_required: endpoints.authorization_response_iss_parameter_supported,
-        redirect_uri: options.redirect_uri.to_string(),
+        redirect_uri: options.redirect_uri.clone(),
         scope: scopes.join(" "),
     }
 }
@@ -206,9 +186,7 @@ async fn wait(
         tokio::select! {
             request = server.next_request() => match request {
                 CallbackRequest::Response(response) => return Ok(response),
-                CallbackRequest::NearMiss(near_miss) => {
-                    prompt.notice(&near_miss.notice(&options.redirect_uri));
-                }
+                CallbackRequest::Ignored(notice) => prompt.notice(&notice),
             },
             result = &mut opening, if !opened => {
                 opened = true;
@@ -264,22 +242,18 @@ fn with_closed_address(mut error: Error) -> Error {
 
 fn page_for(error: &Error) -> Page {
     match error {
-        Error::Denied { .. } => Page::Denied,
-        Error::LoginRefused { .. } => Page::Refused {
-            reason: error.to_string(),
-        },
-        Error::Callback { .. } => Page::InvalidResponse,
+        Error::Denied { .. } => Page::DENIED,
+        Error::LoginRefused { .. } => Page::REFUSED.because(error.to_string()),
+        Error::Callback { .. } => Page::INVALID_RESPONSE,
         // The reason of such an error may quote a proxy's page, which the terminal shows.
         Error::Response {
             operation,
             url,
             status,
             ..
-        } => Page::Failed {
-            reason: format!("{operation}: {url} answered {status} (the terminal shows more)"),
-        },
-        _ => Page::Failed {
-            reason: error.to_string(),
-        },
+        } => Page::FAILED.because(format!(
+            "{operation}: {url} answered {status} (the terminal shows more)"
+        )),
+        _ => Page::FAILED.because(error.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use url::form_urlencoded;
 
+use super::redirect_uri::RedirectUri;
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -18,8 +19,8 @@ pub(super) struct ExpectedResponse {
     pub(super) issuer: Option<Issuer>,
     /// Whether the server has promised to name its issuer (RFC 9207 section 3).
     pub(super) issuer_required: bool,
-    /// The redirect URI of the request, which an error names.
-    pub(super) redirect_uri: String,
+    /// The redirect URI of the request.
+    pub(super) redirect_uri: RedirectUri,
     /// The scopes of the request, which an error names.
     pub(super) scope: String,
 }
@@ -90,7 +91,7 @@ impl ExpectedResponse {
                 code: text::excerpt(code, 100),
                 // AuthGate's "invalid redirect_uri" does not say which one it got.
                 description: explanation.map(|text| {
-                    if text.contains("redirect") && !text.contains(&self.redirect_uri) {
+                    if text.contains("redirect") && !text.contains(self.redirect_uri.as_str()) {
                         format!("{text}: {}", self.redirect_uri)
                     } else {
                         text

@@ -5,7 +5,6 @@
 
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
-mod near_miss;
 
 use std::future::poll_fn;
 use std::io;
@@ -25,17 +24,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet, yield_now};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::authorization_response::ExpectedResponse;
 use super::page::Page;
 use super::redirect_uri::RedirectUri;
 use crate::error::{Cause, Error, Result};
+use crate::notice::Notice;
 use crate::secret::Secret;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
-pub(super) use near_miss::NearMiss;
 
 /// How long a browser may take to send its headers. Browsers open spare connections and send
 /// nothing on them.
@@ -48,21 +47,22 @@ const BUFFER_SIZE: usize = 1024 * 1024;
 /// The first byte of a TLS connection (RFC 8446 section 5.1). No HTTP request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// How long a browser may take to read its page once the login is over.
-pub(super) const PAGE_LIMIT: Duration = Duration::from_secs(2);
+const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Listens at the redirect URI until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
     listeners: Arc<Listeners>,
-    requests: mpsc::Receiver<CallbackRequest>,
-    /// Dropping this ends the serving task.
-    _open: watch::Sender<()>,
+    requests: mpsc::UnboundedReceiver<CallbackRequest>,
+    /// Sending or dropping this tells the serving task to finish.
+    closing: watch::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 /// A request to the redirect URI that concerns the login.
 pub(super) enum CallbackRequest {
-    /// A request that resembles the authorization response. Only the first one of each kind is
-    /// reported, because repeated requests must not fill the terminal.
-    NearMiss(NearMiss),
+    /// A request that we ignored although it resembles the authorization response. The notice says
+    /// why, and what to do if the login is to go on.
+    Ignored(Notice),
     /// The authorization response of this login. There is at most one.
     Response(AuthorizationResponse),
 }
@@ -74,23 +74,20 @@ pub(super) struct AuthorizationResponse {
     /// Sends the browser its page. If this is dropped, the browser shows that the login was not
     /// finished.
     pub(super) page: oneshot::Sender<Page>,
-    /// Closed when the browser has read its page, or has gone.
-    pub(super) connection: watch::Receiver<()>,
 }
 
 impl CallbackServer {
-    pub(super) async fn start(
-        redirect_uri: &RedirectUri,
-        expected: ExpectedResponse,
-    ) -> Result<Self> {
-        let listeners = Arc::new(Listeners::bind(redirect_uri).await?);
-        let (handler, requests) = RequestHandler::new(redirect_uri.clone(), expected);
-        let (open, closed) = watch::channel(());
-        tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
+    /// Listens at the redirect URI of the `expected` response.
+    pub(super) async fn start(expected: ExpectedResponse) -> Result<Self> {
+        let listeners = Arc::new(Listeners::bind(&expected.redirect_uri).await?);
+        let (handler, requests) = RequestHandler::new(expected);
+        let (closing, closed) = watch::channel(());
+        let serving = tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
         Ok(Self {
             listeners,
             requests,
-            _open: open,
+            closing,
+            serving,
         })
     }
 
@@ -100,6 +97,13 @@ impl CallbackServer {
             // The serving task holds the sender for as long as this server exists.
             None => std::future::pending().await,
         }
+    }
+
+    /// Frees the port, and waits until the browser has read its page, for at most [`PAGE_LIMIT`].
+    pub(super) async fn finish(mut self) {
+        self.listeners.close();
+        let _ = self.closing.send(());
+        let _ = (&mut self.serving).await;
     }
 }
 
@@ -132,6 +136,7 @@ async fn serve(
         }
     }
     // Answer the pending requests for at most PAGE_LIMIT, then drop every connection.
+    connections.close_idle();
     let _ = timeout(PAGE_LIMIT, async {
         while connections.next_closed().await.is_some() {}
     })
@@ -170,7 +175,10 @@ impl Connections {
             let has_sent_request = has_sent_request.clone();
             async move {
                 if begins_with_tls(&stream).await {
-                    handler.report(NearMiss::Https);
+                    handler.report(
+                        "The browser opened the callback address with https. If it shows an error, \
+                         change https to http in its address bar",
+                    );
                 }
                 serve_connection(stream, handler, has_sent_request).await;
             }
@@ -179,6 +187,12 @@ impl Connections {
             task: self.tasks.spawn(served),
             has_sent_request,
         });
+    }
+
+    fn close_idle(&mut self) {
+        while let Some(idle) = self.oldest_idle() {
+            self.open.remove(idle).task.abort();
+        }
     }
 
     fn oldest_idle(&self) -> Option<usize> {
@@ -212,10 +226,9 @@ async fn serve_connection(
     handler: Arc<RequestHandler>,
     has_sent_request: Arc<AtomicBool>,
 ) {
-    let (connected, connection) = watch::channel(());
     let router = Router::new().fallback(move |request| async move {
         has_sent_request.store(true, Ordering::SeqCst);
-        handler.respond(request, connection).await
+        handler.respond(request).await
     });
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -226,27 +239,21 @@ async fn serve_connection(
         .half_close(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .await;
-    drop(connected);
 }
 
 /// Answers the requests of all connections.
 struct RequestHandler {
-    redirect_uri: RedirectUri,
     expected: ExpectedResponse,
-    requests: mpsc::Sender<CallbackRequest>,
-    reported: Mutex<Vec<NearMiss>>,
+    requests: mpsc::UnboundedSender<CallbackRequest>,
+    reported: Mutex<Vec<Notice>>,
     response_has_arrived: AtomicBool,
 }
 
 impl RequestHandler {
-    fn new(
-        redirect_uri: RedirectUri,
-        expected: ExpectedResponse,
-    ) -> (Self, mpsc::Receiver<CallbackRequest>) {
-        // We send at most one near miss of each kind, and the authorization response.
-        let (requests, receiver) = mpsc::channel(NearMiss::KINDS + 1);
+    fn new(expected: ExpectedResponse) -> (Self, mpsc::UnboundedReceiver<CallbackRequest>) {
+        // No attacker can fill the channel: we send each notice and the response only once.
+        let (requests, receiver) = mpsc::unbounded_channel();
         let handler = Self {
-            redirect_uri,
             expected,
             requests,
             reported: Mutex::default(),
@@ -255,9 +262,9 @@ impl RequestHandler {
         (handler, receiver)
     }
 
-    async fn respond(&self, request: Request, connection: watch::Receiver<()>) -> Response {
+    async fn respond(&self, request: Request) -> Response {
         let page = match self.check(&request) {
-            Ok(code) => self.outcome_page(code, connection).await,
+            Ok(code) => self.outcome_page(code).await,
             Err(page) => page,
         };
         page.response()
@@ -266,6 +273,7 @@ impl RequestHandler {
     /// Returns the code, or the error that ends the login, if the request is the authorization
     /// response of this login; otherwise the page that rejects the request.
     fn check(&self, request: &Request) -> Result<Result<Secret>, Page> {
+        let redirect_uri = &self.expected.redirect_uri;
         let mut hosts = request.headers().get_all(HOST).iter();
         let host = hosts
             .next()
@@ -273,62 +281,64 @@ impl RequestHandler {
             .filter(|_| hosts.next().is_none());
         // A request that also names its host in the request line is meant for a proxy.
         let is_our_host = request.uri().authority().is_none()
-            && host.is_some_and(|host| self.redirect_uri.matches_host(host));
+            && host.is_some_and(|host| redirect_uri.matches_host(host));
         let response = (self.expected).check(request.uri().query().unwrap_or_default());
-        if !is_our_host || request.uri().path() != self.redirect_uri.path() {
+        if !is_our_host || request.uri().path() != redirect_uri.path() {
             if response.is_some() {
-                self.report(NearMiss::OtherAddress);
+                self.report(format!(
+                    "The browser came back to another host or path. Change the beginning of its \
+                     address to {redirect_uri} and load the page again"
+                ));
             }
             return Err(if is_our_host {
-                Page::NotFound
+                Page::NOT_FOUND
             } else {
-                Page::BadRequest
+                Page::BAD_REQUEST
             });
         }
         if request.method() != Method::GET {
             if request.method() == Method::POST {
-                self.report(NearMiss::Post);
+                self.report(
+                    "Ignored a POST request to the callback address. The server must send the \
+                     browser back with GET (response_mode=query)",
+                );
             }
-            return Err(Page::MethodNotAllowed);
+            return Err(Page::METHOD_NOT_ALLOWED);
         }
         let response = response.ok_or_else(|| {
-            self.report(NearMiss::WrongState);
-            Page::BadRequest
+            self.report(
+                "Ignored a request to the callback address that was not part of this login",
+            );
+            Page::BAD_REQUEST
         })?;
         if is_prefetch(request.headers()) {
-            return Err(Page::NotOpened);
+            return Err(Page::NOT_OPENED);
         }
         Ok(response)
     }
 
-    fn report(&self, near_miss: NearMiss) {
+    /// Passes the notice to the login, unless it was passed before: repeated requests must not fill
+    /// the terminal.
+    fn report(&self, line: impl AsRef<str>) {
+        let notice = Notice::new(line);
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if !reported.contains(&near_miss) {
-            reported.push(near_miss);
-            let _ = self.requests.try_send(CallbackRequest::NearMiss(near_miss));
+        if !reported.contains(&notice) {
+            reported.push(notice.clone());
+            let _ = self.requests.send(CallbackRequest::Ignored(notice));
         }
     }
 
     /// Passes the authorization response to the login, and waits for the page that shows how the
     /// login ended.
-    async fn outcome_page(&self, code: Result<Secret>, connection: watch::Receiver<()>) -> Page {
+    async fn outcome_page(&self, code: Result<Secret>) -> Page {
         if self.response_has_arrived.swap(true, Ordering::SeqCst) {
-            return Page::AlreadyHandled;
+            return Page::ALREADY_HANDLED;
         }
         let (page, outcome) = oneshot::channel();
-        let response = AuthorizationResponse {
-            code,
-            page,
-            connection,
-        };
-        if self
-            .requests
-            .try_send(CallbackRequest::Response(response))
-            .is_err()
-        {
-            return Page::Unfinished;
-        }
-        outcome.await.unwrap_or(Page::Unfinished)
+        let response = AuthorizationResponse { code, page };
+        // If the login is over, this drops the response, and with it the sender of the page.
+        let _ = self.requests.send(CallbackRequest::Response(response));
+        outcome.await.unwrap_or(Page::UNFINISHED)
     }
 }
 

@@ -18,58 +18,22 @@ const POLICY: &str = "default-src 'none'; style-src 'sha256-LKWGqa++0D9nzurfeFsU
 const REASON_LENGTH: usize = 600;
 
 /// The page that answers a request to the redirect URI.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Page {
-    /// The person is logged in, and the token is stored.
-    LoggedIn,
-    /// The person is logged in for this run only, because the token could not be stored.
-    NotSaved {
-        /// Why.
-        reason: String,
-    },
-    /// The person denied access.
-    Denied,
-    /// The server refused the login.
-    Refused {
-        /// The server's error.
-        reason: String,
-    },
-    /// The person approved the login, but a later step failed.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-    /// The program ended before the login was finished.
-    Unfinished,
-    /// The response belongs to the login but cannot be used, so the login has ended.
-    InvalidResponse,
-    /// The request does not belong to the login.
-    BadRequest,
-    /// Another request has already ended the login.
-    AlreadyHandled,
-    /// There is no such page.
-    NotFound,
-    /// The method is not GET.
-    MethodNotAllowed,
-    /// The browser loads the response ahead of time. It does not show this page, but asks again when
-    /// the person opens the address.
-    NotOpened,
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    status: StatusCode,
+    icon: Icon,
+    headline: &'static str,
+    text: &'static str,
+    reason: Option<String>,
+    next_step: &'static str,
 }
 
 /// The drawing above the headline.
+#[derive(Debug, Clone, Copy)]
 enum Icon {
     Check,
     Cross,
     Exclamation,
-}
-
-struct Content<'a> {
-    status: StatusCode,
-    icon: Icon,
-    headline: &'a str,
-    text: &'a str,
-    reason: Option<&'a str>,
-    next_step: &'a str,
 }
 
 const RETURN: &str = "You can close this tab and return to the terminal.";
@@ -78,118 +42,126 @@ const TRY_AGAIN: &str =
 const OPEN_ADDRESS: &str = "To log in, open the address that the terminal shows.";
 
 impl Page {
-    fn content(&self) -> Content<'_> {
-        let content = |status, icon, headline, text, next_step| Content {
+    pub(super) const LOGGED_IN: Self = Self::new(
+        StatusCode::OK,
+        Icon::Check,
+        "You are logged in",
+        "The program in your terminal now has access.",
+        RETURN,
+    );
+    pub(super) const NOT_SAVED: Self = Self::new(
+        StatusCode::OK,
+        Icon::Check,
+        "You are logged in, for now",
+        "The login could not be saved, so the program will ask you again next time.",
+        RETURN,
+    );
+    pub(super) const DENIED: Self = Self::new(
+        StatusCode::OK,
+        Icon::Cross,
+        "Access denied",
+        "The login request was declined, so the program got no access.",
+        RETURN,
+    );
+    pub(super) const REFUSED: Self = Self::new(
+        StatusCode::OK,
+        Icon::Cross,
+        "The server refused the login",
+        "It returned an error, so the program got no access.",
+        TRY_AGAIN,
+    );
+    pub(super) const FAILED: Self = Self::new(
+        StatusCode::BAD_GATEWAY,
+        Icon::Cross,
+        "Login failed",
+        "You allowed the login, but the program could not finish it.",
+        TRY_AGAIN,
+    );
+    pub(super) const UNFINISHED: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Icon::Exclamation,
+        "Login not finished",
+        "The program ended before the login was finished.",
+        TRY_AGAIN,
+    );
+    /// The response belongs to the login but cannot be used, so the login has ended.
+    pub(super) const INVALID_RESPONSE: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        Icon::Cross,
+        "Login failed",
+        "The browser came back with a response that cannot be used, so the login has ended.",
+        TRY_AGAIN,
+    );
+    /// The request does not belong to the login.
+    pub(super) const BAD_REQUEST: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        Icon::Exclamation,
+        "This page is not part of a login",
+        "The address that brought you here does not belong to the login in progress, so it was ignored.",
+        OPEN_ADDRESS,
+    );
+    /// Another request has already ended the login.
+    pub(super) const ALREADY_HANDLED: Self = Self::new(
+        StatusCode::CONFLICT,
+        Icon::Exclamation,
+        "This login has already been handled",
+        "This page was opened a second time, which changed nothing.",
+        "You can close this tab. The terminal shows how the login ended.",
+    );
+    pub(super) const NOT_FOUND: Self = Self::new(
+        StatusCode::NOT_FOUND,
+        Icon::Exclamation,
+        "Page not found",
+        "A program on this machine is waiting here for a login to finish.",
+        OPEN_ADDRESS,
+    );
+    pub(super) const METHOD_NOT_ALLOWED: Self = Self::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Icon::Exclamation,
+        "Method not allowed",
+        "This page accepts GET requests only.",
+        OPEN_ADDRESS,
+    );
+    /// The browser loads the response ahead of time. It does not show this page, but asks again when
+    /// the person opens the address.
+    pub(super) const NOT_OPENED: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Icon::Exclamation,
+        "Login not finished",
+        "The browser loaded this page before you opened it.",
+        "Reload this page to finish the login.",
+    );
+
+    const fn new(
+        status: StatusCode,
+        icon: Icon,
+        headline: &'static str,
+        text: &'static str,
+        next_step: &'static str,
+    ) -> Self {
+        Self {
             status,
             icon,
             headline,
             text,
-            reason: self.reason(),
+            reason: None,
             next_step,
-        };
-        match self {
-            Self::LoggedIn => content(
-                StatusCode::OK,
-                Icon::Check,
-                "You are logged in",
-                "The program in your terminal now has access.",
-                RETURN,
-            ),
-            Self::NotSaved { .. } => content(
-                StatusCode::OK,
-                Icon::Check,
-                "You are logged in, for now",
-                "The login could not be saved, so the program will ask you again next time.",
-                RETURN,
-            ),
-            Self::Denied => content(
-                StatusCode::OK,
-                Icon::Cross,
-                "Access denied",
-                "The login request was declined, so the program got no access.",
-                RETURN,
-            ),
-            Self::Refused { .. } => content(
-                StatusCode::OK,
-                Icon::Cross,
-                "The server refused the login",
-                "It returned an error, so the program got no access.",
-                TRY_AGAIN,
-            ),
-            Self::Failed { .. } => content(
-                StatusCode::BAD_GATEWAY,
-                Icon::Cross,
-                "Login failed",
-                "You allowed the login, but the program could not finish it.",
-                TRY_AGAIN,
-            ),
-            Self::Unfinished => content(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Icon::Exclamation,
-                "Login not finished",
-                "The program ended before the login was finished.",
-                TRY_AGAIN,
-            ),
-            Self::InvalidResponse => content(
-                StatusCode::BAD_REQUEST,
-                Icon::Cross,
-                "Login failed",
-                "The browser came back with a response that cannot be used, so the login has ended.",
-                TRY_AGAIN,
-            ),
-            Self::BadRequest => content(
-                StatusCode::BAD_REQUEST,
-                Icon::Exclamation,
-                "This page is not part of a login",
-                "The address that brought you here does not belong to the login in progress, so it was ignored.",
-                OPEN_ADDRESS,
-            ),
-            Self::AlreadyHandled => content(
-                StatusCode::CONFLICT,
-                Icon::Exclamation,
-                "This login has already been handled",
-                "This page was opened a second time, which changed nothing.",
-                "You can close this tab. The terminal shows how the login ended.",
-            ),
-            Self::NotFound => content(
-                StatusCode::NOT_FOUND,
-                Icon::Exclamation,
-                "Page not found",
-                "A program on this machine is waiting here for a login to finish.",
-                OPEN_ADDRESS,
-            ),
-            Self::MethodNotAllowed => content(
-                StatusCode::METHOD_NOT_ALLOWED,
-                Icon::Exclamation,
-                "Method not allowed",
-                "This page accepts GET requests only.",
-                OPEN_ADDRESS,
-            ),
-            Self::NotOpened => content(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Icon::Exclamation,
-                "Login not finished",
-                "The browser loaded this page before you opened it.",
-                "Reload this page to finish the login.",
-            ),
         }
     }
 
-    fn reason(&self) -> Option<&str> {
-        match self {
-            Self::NotSaved { reason } | Self::Refused { reason } | Self::Failed { reason } => {
-                Some(reason)
-            }
-            _ => None,
+    /// Adds the reason, which the page shows.
+    pub(super) fn because(self, reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..self
         }
     }
 
     /// Builds the response. The address of the page contains a code, so the headers keep the page
     /// private.
     pub(super) fn response(&self) -> Response {
-        let content = self.content();
-        let mut response = Response::new(Body::from(content.html()));
-        *response.status_mut() = content.status;
+        let mut response = Response::new(Body::from(self.html()));
+        *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
@@ -199,14 +171,12 @@ impl Page {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if content.status == StatusCode::METHOD_NOT_ALLOWED {
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("GET"));
         }
         response
     }
-}
 
-impl Content<'_> {
     fn html(&self) -> String {
         let (class, drawing) = match self.icon {
             Icon::Check => ("good", r#"<path d="M7.5 12.4l3 3 6-6.6"/>"#),
@@ -214,7 +184,7 @@ impl Content<'_> {
             Icon::Exclamation => ("", r#"<path d="M12 7.2v5.6M12 16.4v.1"/>"#),
         };
         // An error's text is safe to show, but the reason may be a caller's.
-        let reason = self.reason.map_or_else(String::new, |reason| {
+        let reason = self.reason.as_deref().map_or_else(String::new, |reason| {
             let safe = text::excerpt(reason, REASON_LENGTH);
             format!("<p class=\"detail\">{}</p>\n", escape_html(&safe))
         });

@@ -51,10 +51,8 @@ impl RedirectUri {
         else {
             return refuse("is not http to this machine");
         };
-        match url
-            .port()
-            .or_else(|| written_port(uri).filter(|port| *port == HTTP_PORT))
-        {
+        let port_80 = names_port_80(uri).then_some(HTTP_PORT);
+        match url.port().or(port_80) {
             None => refuse("has no port"),
             Some(0) => refuse("has port 0"),
             Some(port) => Ok(Self {
@@ -117,15 +115,8 @@ impl fmt::Display for RedirectUri {
     }
 }
 
-/// Returns the port as it is written. The URL parser drops an explicit `:80`, which this function
-/// finds. Do not use it for more, because the parser accepts more notations.
-fn written_port(uri: &str) -> Option<u16> {
-    let (_, rest) = uri.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let (host, port) = authority.rsplit_once(':')?;
-    // A colon inside the brackets of an IPv6 address separates no port.
-    if host.starts_with('[') && !host.ends_with(']') {
-        return None;
-    }
-    port.parse().ok()
+/// Returns whether the URI names port 80, which the URL parser drops because it is the default.
+fn names_port_80(uri: &str) -> bool {
+    let authority = uri.split('/').nth(2);
+    authority.is_some_and(|authority| authority.ends_with(":80"))
 }

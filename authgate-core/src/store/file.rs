@@ -108,13 +108,10 @@ impl FileStore {
             }
             let text = document.to_text();
             if text.len() as u64 > SIZE_LIMIT {
-                return Err(own_file::store_error(
-                    &self.path,
-                    format!(
-                        "would become larger than {} MiB, which no client reads: remove entries that are not needed",
-                        SIZE_LIMIT / 1024 / 1024
-                    ),
-                ));
+                return Err(self.error(format!(
+                    "would become larger than {} MiB, which no client reads: remove entries that are not needed",
+                    SIZE_LIMIT / 1024 / 1024
+                )));
             }
             let replacement = match self.prepare(&text) {
                 Ok(replacement) => replacement,
@@ -129,10 +126,7 @@ impl FileStore {
                 return self.put_in_place(replacement, is_damaged);
             }
         }
-        Err(own_file::store_error(
-            &self.path,
-            "other programs keep changing it: try again",
-        ))
+        Err(self.error("other programs keep changing it: try again"))
     }
 
     /// Returns the content of the file at `path`, which is the token file or a copy of it; empty if
@@ -156,7 +150,7 @@ impl FileStore {
 
     #[cfg(unix)]
     fn repair_permissions(&self, path: &Path, file: &File, metadata: &std::fs::Metadata) {
-        if is_open_to_others(metadata) {
+        if is_accessible_to_others(metadata) {
             let place = text::printable_path(path);
             self.notices.add(match close_to_others(file) {
                 Ok(true) => format!(
@@ -250,7 +244,7 @@ impl FileStore {
         let content = self.read(&self.path)?;
         let Some(document) = Document::parse(&content) else {
             found.tokens = salvage::tokens(&content, client_id);
-            return Err(self.unread(if found.tokens.is_empty() {
+            return Err(self.error(if found.tokens.is_empty() {
                 "is damaged, so a login in it can be neither revoked nor deleted: repair or delete the file"
             } else {
                 "is damaged, so the login in it cannot be deleted: repair or delete the file"
@@ -264,7 +258,7 @@ impl FileStore {
                 found.has_orphan = document.record(client_id).is_some();
             }
             (_, None) => {
-                return Err(self.unread(
+                return Err(self.error(
                     "has an entry for this client that cannot be understood, so it is neither revoked nor deleted: delete the entry by hand",
                 ));
             }
@@ -288,7 +282,7 @@ impl FileStore {
         Ok(tokens)
     }
 
-    fn unread(&self, reason: &str) -> Error {
+    fn error(&self, reason: impl Into<String>) -> Error {
         own_file::store_error(&self.path, reason)
     }
 
@@ -335,7 +329,7 @@ impl TokenStore for FileStore {
         guard: &LoginGuard,
     ) -> Result<bool> {
         if new.is_some() && client_id.is_empty() {
-            return Err(own_file::store_error(&self.path, "the client ID is empty"));
+            return Err(self.error("the client ID is empty"));
         }
         if new.is_none() && self.is_missing() {
             return Ok(only_if.is_none());
@@ -401,11 +395,11 @@ fn close_to_others(file: &File) -> std::io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
 
     file.set_permissions(PermissionsExt::from_mode(0o600))?;
-    Ok(!is_open_to_others(&file.metadata()?))
+    Ok(!is_accessible_to_others(&file.metadata()?))
 }
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     metadata.permissions().mode() & 0o077 != 0

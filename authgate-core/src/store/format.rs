@@ -18,9 +18,12 @@ use crate::secret::Secret;
 /// The time that Go writes if no time was set.
 const UNSET_TIME_OF_GO: &str = "0001-01-01T00:00:00Z";
 
-/// Parses the token in `text` and completes it from `record`. Returns `None` if there is no usable
-/// token.
-pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
+/// Parses the token in `text`, and completes it from the one of `records` that belongs to it, if any.
+/// Returns `None` if there is no usable token.
+pub(super) fn read<'a>(
+    text: &str,
+    records: impl IntoIterator<Item = &'a str>,
+) -> Option<StoredToken> {
     let entry = Object::parse(text)?;
     let access_token = entry.string("access_token").map(Secret::from)?;
     if !access_token.is_visible_ascii() {
@@ -32,8 +35,9 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
     if !token_type.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let record = record
-        .and_then(|record| read_record(record, &access_token))
+    let record = records
+        .into_iter()
+        .find_map(|record| read_record(record, &access_token))
         .unwrap_or_default();
     let from_either = |name| record.string(name).or_else(|| entry.string(name));
     Some(StoredToken {
@@ -52,18 +56,6 @@ pub(super) fn read(text: &str, record: Option<&str>) -> Option<StoredToken> {
         logged_in_at: record.get("logged_in_at").and_then(time),
         access_token,
     })
-}
-
-/// Parses the token in `text` and completes it from the one of `records` that belongs to it, if any.
-pub(super) fn read_with_any<'a>(
-    text: &str,
-    mut records: impl Iterator<Item = &'a str>,
-) -> Option<StoredToken> {
-    let access_token = read(text, None)?.access_token;
-    read(
-        text,
-        records.find(|record| read_record(record, &access_token).is_some()),
-    )
 }
 
 /// Returns whether `text` is an object that certainly has no token.

@@ -2,16 +2,16 @@
 
 mod items;
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::items::{Item, Trouble, TroubleKind};
+use self::items::{Items, Trouble, TroubleKind};
 use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
@@ -25,22 +25,16 @@ const RECORD_SERVICE: &str = "authgate-rust";
 /// A store in the keyring: Secret Service on Linux and the BSDs, Keychain on macOS, Credential
 /// Manager on Windows.
 ///
-/// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on a
-/// thread of its own and for a limited time. If it does not answer in time, or is locked, this
+/// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on
+/// another thread and for a limited time. If it does not answer in time, or is locked, this
 /// store does not ask it again. We write nothing just to find out whether it works.
 pub struct KeyringStore {
     limit: Duration,
     notices: Notices,
-    state: Mutex<State>,
+    /// Why the keyring is not asked again. Locked during each question, so that only one is asked at
+    /// a time.
+    given_up: Mutex<Option<Trouble>>,
 }
-
-enum State {
-    NotAsked,
-    Working(Sender<Question>),
-    GivenUp(Trouble),
-}
-
-type Question = Box<dyn FnOnce() + Send>;
 
 impl KeyringStore {
     /// How long the keyring may take when no person is there to unlock it.
@@ -55,7 +49,7 @@ impl KeyringStore {
         Self {
             limit,
             notices: Notices::default(),
-            state: Mutex::new(State::NotAsked),
+            given_up: Mutex::default(),
         }
     }
 
@@ -64,7 +58,7 @@ impl KeyringStore {
         Self { notices, ..self }
     }
 
-    /// Runs `question` on the keyring's thread and returns the answer.
+    /// Runs `question` on another thread and returns the answer.
     ///
     /// A question must check [`Permission`] before each change. After a timeout, the caller has
     /// turned to another store, so a later write would leave an outdated token in the keyring.
@@ -72,40 +66,40 @@ impl KeyringStore {
         &self,
         question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Trouble> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let thread = match &*state {
-            State::GivenUp(trouble) => return Err(trouble.clone()),
-            State::Working(thread) => thread.clone(),
-            State::NotAsked => start_thread()?,
-        };
-        *state = State::Working(thread.clone());
-
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(trouble) = &*given_up {
+            return Err(trouble.clone());
+        }
         let permission = Permission(Arc::new(AtomicBool::new(true)));
         let (reply, answer) = mpsc::sync_channel(1);
-        let question: Question = Box::new({
+        let work = {
             let permission = permission.clone();
             // The caller may have stopped waiting, so ignore a reply that cannot be sent.
             move || drop(reply.send(question(&permission)))
-        });
-        let trouble = match thread
-            .send(question)
-            .map(|()| answer.recv_timeout(self.limit))
-        {
-            Ok(Ok(Ok(answer))) => return Ok(answer),
-            Ok(Ok(Err(trouble))) => trouble,
-            Ok(Err(RecvTimeoutError::Timeout)) => {
+        };
+        // If the thread hangs, it lives until the process ends, and no code waits for it.
+        thread::Builder::new()
+            .name("keyring".to_owned())
+            .spawn(work)
+            .map_err(|error| {
+                Trouble::passing(format!("no thread can be started for it ({error})"))
+            })?;
+        let trouble = match answer.recv_timeout(self.limit) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(trouble)) => trouble,
+            Err(RecvTimeoutError::Timeout) => {
                 permission.withdraw();
                 Trouble::lasting(format!(
                     "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
                     self.limit.as_secs_f64()
                 ))
             }
-            Ok(Err(RecvTimeoutError::Disconnected)) | Err(_) => {
+            Err(RecvTimeoutError::Disconnected) => {
                 Trouble::lasting("the connection to it broke down: try again")
             }
         };
         if trouble.kind != TroubleKind::Passing {
-            *state = State::GivenUp(trouble.clone());
+            *given_up = Some(trouble.clone());
         }
         Err(trouble)
     }
@@ -115,17 +109,17 @@ impl TokenStore for KeyringStore {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let loaded = self.ask(move |permission| {
-            let text = token_item(&client_id, &notices)?.read(permission)?;
+            let text = token_items(&client_id, &notices)?.read(permission)?;
             let Some(text) = text else { return Ok(None) };
-            // The record is optional: a token works without it.
-            let record = record_item(&client_id, &notices)
-                .and_then(|item| item.read(permission))
+            // The records are optional: a token works without one.
+            let records = record_items(&client_id, &notices)
+                .and_then(|records| records.read_all())
                 .unwrap_or_default();
-            Ok(format::read(&text, record.as_deref().map(String::as_str)))
+            Ok(format::read(&text, texts(&records)))
         });
         match loaded {
             Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
-            loaded => loaded.map_err(keyring_error),
+            loaded => loaded.map_err(|trouble| keyring_error(trouble.reason)),
         }
     }
 
@@ -139,67 +133,77 @@ impl TokenStore for KeyringStore {
         _guard: &LoginGuard,
     ) -> Result<bool> {
         if new.is_some() && client_id.is_empty() {
-            return Err(keyring_error(Trouble::passing("the client ID is empty")));
+            return Err(keyring_error("the client ID is empty"));
         }
         let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
         let notices = self.notices.clone();
         let outcome = self.ask(move |permission| {
-            let item = token_item(&client_id, &notices)?;
-            let record = record_item(&client_id, &notices)?;
-            match (only_if, new) {
-                (Some(old), Some(_)) if !is_stored(&old, &item, permission)? => return Ok(false),
-                (_, Some(new)) => write(&client_id, &new, &item, &record, permission)?,
-                (Some(old), None) => {
-                    let is_deleted = item.delete_where(|text| is_token(text, &old), permission)?;
-                    if item.read_all()?.is_empty() {
-                        record.delete(permission)?;
-                    }
-                    return Ok(is_deleted);
+            let tokens = token_items(&client_id, &notices)?;
+            let records = record_items(&client_id, &notices)?;
+            let Some(new) = new else {
+                let Some(old) = only_if else {
+                    tokens.delete(permission)?;
+                    records.delete(permission)?;
+                    return Ok(true);
+                };
+                let is_deleted = tokens.delete_where(|text| is_token(text, &old), permission)?;
+                if tokens.read_all()?.is_empty() {
+                    records.delete(permission)?;
                 }
-                (None, None) => {
-                    item.delete(permission)?;
-                    record.delete(permission)?;
-                }
+                return Ok(is_deleted);
+            };
+            let previous = tokens.read(permission)?;
+            let previous = previous.as_deref().map(String::as_str);
+            if let Some(old) = only_if
+                && !previous.is_some_and(|text| is_token(text, &old))
+            {
+                return Ok(false);
+            }
+            tokens.write(&format::write(&client_id, &new, previous), permission)?;
+            match format::write_record(&new) {
+                Some(text) => records.write(&text, permission)?,
+                None => records.delete(permission)?,
             }
             Ok(true)
         });
-        outcome.map_err(keyring_error)
+        outcome.map_err(|trouble| keyring_error(trouble.reason))
     }
 
     /// Checks that the keyring is there and, if it was asked before, that it answered.
     fn get_ready(&self, _guard: &LoginGuard) -> Result<()> {
-        self.ask(|_| items::check_presence()).map_err(keyring_error)
+        self.ask(|_| items::check_presence())
+            .map_err(|trouble| keyring_error(trouble.reason))
     }
 
     fn find_all(&self, client_id: &str) -> FoundTokens {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         let found = self.ask(move |_| {
-            let texts = token_item(&client_id, &notices)?.read_all()?;
+            let tokens = token_items(&client_id, &notices)?.read_all()?;
             // The records are optional: a token works without one.
-            let records = record_item(&client_id, &notices)
-                .and_then(|item| item.read_all())
+            let records = record_items(&client_id, &notices)
+                .and_then(|records| records.read_all())
                 .unwrap_or_default();
-            Ok((texts, records))
+            Ok((tokens, records))
         });
-        let (texts, records) = match found {
+        let (tokens, records) = match found {
             Ok(found) => found,
             Err(trouble) => return FoundTokens::from(trouble),
         };
         let mut found = FoundTokens {
-            has_orphan: texts.is_empty() && !records.is_empty(),
+            has_orphan: tokens.is_empty() && !records.is_empty(),
             ..FoundTokens::default()
         };
-        for text in texts {
-            let token = text.as_deref().and_then(|text| {
-                format::read_with_any(text, records.iter().flatten().map(|record| record.as_str()))
-            });
+        for text in tokens {
+            let token = text
+                .as_deref()
+                .and_then(|text| format::read(text, texts(&records)));
             let has_no_token = (text.as_deref()).is_some_and(|text| format::has_no_token(text));
             match token {
                 Some(token) => found.tokens.push(token),
                 None if has_no_token => {}
-                None => found.unread.push(keyring_error(Trouble::passing(format!(
+                None => found.unread.push(keyring_error(format!(
                     "an item (service {SERVICE}) cannot be understood, so it is neither revoked nor deleted: delete it with your keyring program"
-                )))),
+                ))),
             }
         }
         found
@@ -220,53 +224,27 @@ impl fmt::Debug for KeyringStore {
 }
 
 impl From<Trouble> for FoundTokens {
-    fn from(trouble: Trouble) -> Self {
-        let has_keyring = trouble.kind != TroubleKind::NoKeyring;
-        let consequence = if has_keyring {
-            "A login there is neither revoked nor deleted"
+    fn from(Trouble { reason, kind }: Trouble) -> Self {
+        let mut found = Self::default();
+        if kind == TroubleKind::NoKeyring {
+            found.no_store = Some(keyring_error(format!(
+                "{reason}. If you logged in from your desktop, log out there"
+            )));
         } else {
-            "If you logged in from your desktop, log out there"
-        };
-        let error = keyring_error(Trouble {
-            reason: format!("{}. {consequence}", trouble.reason),
-            ..trouble
-        });
-        let (unread, no_store) = if has_keyring {
-            (vec![error], None)
-        } else {
-            (Vec::new(), Some(error))
-        };
-        Self {
-            unread,
-            no_store,
-            ..Self::default()
+            found.unread.push(keyring_error(format!(
+                "{reason}. A login there is neither revoked nor deleted"
+            )));
         }
+        found
     }
+}
+
+fn texts(items: &[Option<Text>]) -> impl Iterator<Item = &str> {
+    items.iter().flatten().map(|text| text.as_str())
 }
 
 fn is_token(text: &str, token: &StoredToken) -> bool {
     format::read(text, None).is_some_and(|stored| stored.is_same_grant(token))
-}
-
-fn is_stored(token: &StoredToken, item: &Item, permission: &Permission) -> Result<bool, Trouble> {
-    let stored = item.read(permission)?;
-    Ok(stored.is_some_and(|text| is_token(&text, token)))
-}
-
-fn write(
-    client_id: &str,
-    token: &StoredToken,
-    item: &Item,
-    record: &Item,
-    permission: &Permission,
-) -> Result<(), Trouble> {
-    let previous = item.read(permission)?;
-    let previous = previous.as_deref().map(String::as_str);
-    item.write(&format::write(client_id, token, previous), permission)?;
-    match format::write_record(token) {
-        Some(text) => record.write(&text, permission),
-        None => record.delete(permission),
-    }
 }
 
 /// The permission to change the keyring, valid while the caller still waits.
@@ -287,31 +265,19 @@ impl Permission {
     }
 }
 
-fn token_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
+fn token_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     let newness = |text: &str| format::read(text, None).map(|token| token.newness());
-    Item::new(SERVICE, client_id, newness, notices.clone())
+    Items::new(SERVICE, client_id, newness, notices.clone())
 }
 
-fn record_item(client_id: &str, notices: &Notices) -> Result<Item, Trouble> {
+fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
-    let newness = |_: &str| Some(Newness::OF_A_RECORD);
-    Item::new(RECORD_SERVICE, client_id, newness, notices.clone())
+    let newness = |_: &str| Some(Newness::default());
+    Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
 }
 
-/// Starts the keyring's thread. It ends with its store. If it hangs, it lives until the process
-/// ends, and no code waits for it.
-fn start_thread() -> Result<Sender<Question>, Trouble> {
-    let (questions, inbox) = mpsc::channel::<Question>();
-    thread::Builder::new()
-        .name("keyring".to_owned())
-        .spawn(move || inbox.into_iter().for_each(|question| question()))
-        .map_err(|error| Trouble::passing(format!("no thread can be started for it ({error})")))?;
-    Ok(questions)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]
-fn keyring_error(trouble: Trouble) -> Error {
-    Error::transient(format!("keyring: {}", trouble.reason))
+fn keyring_error(reason: impl Display) -> Error {
+    Error::transient(format!("keyring: {reason}"))
 }
 
 /// The text of an item.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::own_file::{self, Identity};
+use super::own_file;
 use crate::error::{Error, Result};
 use crate::text;
 
@@ -67,11 +67,13 @@ impl LoginLock {
         loop {
             let mut file = match open(&path) {
                 Ok(file) => file,
-                Err(Unopened::Refused(error)) => return Err(error),
-                Err(Unopened::NoPlace(reason)) => return Ok(LoginGuard::Unlocked(reason)),
+                // The path has something that must not be used.
+                Err(error) if path.symlink_metadata().is_ok() => return Err(error),
+                // No file can be created there.
+                Err(error) => return Ok(LoginGuard::Unlocked(error.to_string())),
             };
             match file.try_lock() {
-                Ok(()) if is_at(&path, &file) => {
+                Ok(()) if cfg!(not(unix)) || own_file::is_at(&path, &file) => {
                     sign(&mut file);
                     remove_what_crashes_left(store_file);
                     return Ok(LoginGuard::Locked(file));
@@ -106,15 +108,7 @@ impl LoginGuard {
     }
 }
 
-enum Unopened {
-    /// The path has something that must not be used.
-    Refused(Error),
-    /// No file can be created there.
-    NoPlace(String),
-}
-
-fn open(path: &Path) -> Result<File, Unopened> {
-    let missing = || Unopened::NoPlace(format!("{}: cannot be made", text::printable_path(path)));
+fn open(path: &Path) -> Result<File> {
     let opened = own_file::open(
         path,
         OpenOptions::new()
@@ -132,18 +126,8 @@ fn open(path: &Path) -> Result<File, Unopened> {
                 _ => Err(error),
             },
         );
-    match opened {
-        Ok(found) => found.map(|(file, _)| file).ok_or_else(missing),
-        Err(error) if path.symlink_metadata().is_ok() => Err(Unopened::Refused(error)),
-        Err(error) => Err(Unopened::NoPlace(error.to_string())),
-    }
-}
-
-fn is_at(path: &Path, file: &File) -> bool {
-    match (path.symlink_metadata(), file.metadata()) {
-        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours) || cfg!(not(unix)),
-        _ => false,
-    }
+    let (file, _) = opened?.ok_or_else(|| own_file::store_error(path, "cannot be made"))?;
+    Ok(file)
 }
 
 /// Writes our process ID for the processes that wait. The lock does not depend on it.

@@ -14,7 +14,9 @@ pub(super) struct Object<'a>(Vec<Member<'a>>);
 struct Member<'a> {
     /// The name with its quotes and escapes.
     key: Cow<'a, str>,
-    name: Cow<'a, str>,
+    /// The name that the key spells. A key that is not valid text (half a surrogate pair) has an
+    /// empty name, which is none that we use.
+    name: String,
     value: Value<'a>,
 }
 
@@ -56,7 +58,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|member| member.name.as_ref())
+        self.0.iter().map(|member| member.name.as_str())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -69,7 +71,7 @@ impl<'a> Object<'a> {
             Some(member) => member.value = value,
             None => self.0.push(Member {
                 key: quoted(name).to_string().into(),
-                name: name.to_owned().into(),
+                name: name.to_owned(),
                 value,
             }),
         }
@@ -111,7 +113,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
                     let (key, value) = (key.get(), Value::Found(value.get()));
                     members.push(Member {
                         key: key.into(),
-                        name: name(key),
+                        name: serde_json::from_str(key).unwrap_or_default(),
                         value,
                     });
                 }
@@ -121,15 +123,6 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
         deserializer.deserialize_map(Members)
     }
-}
-
-/// Decodes the name that a key spells. A key that is not valid text (half a surrogate pair) becomes
-/// an empty name, which is none that we use.
-fn name(key: &str) -> Cow<'_, str> {
-    serde_json::from_str(key).map_or_else(
-        |_| serde_json::from_str(key).map_or(Cow::default(), Cow::Owned),
-        Cow::Borrowed,
-    )
 }
 
 /// Returns `text` as a JSON string.

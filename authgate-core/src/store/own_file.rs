@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::config::belongs_to_another_user;
 use crate::error::{Error, Result};
 use crate::text::printable_path;
 
@@ -68,6 +69,7 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     if !metadata.is_dir() {
         return Err(store_error(folder, "is not a folder: set HOME to one"));
     }
+    // With `sudo`, HOME may be the user's, and a file created there would lock them out.
     if belongs_to_another_user(&metadata) {
         return Err(store_error(
             folder,
@@ -116,6 +118,14 @@ pub(super) fn folder(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// Returns whether `file` is the file at `path`, and not one that was there before.
+pub(super) fn is_at(path: &Path, file: &File) -> bool {
+    match (path.symlink_metadata(), file.metadata()) {
+        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours),
+        _ => false,
+    }
+}
+
 fn is_symlink(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|metadata| metadata.is_symlink())
@@ -124,12 +134,12 @@ fn is_symlink(path: &Path) -> bool {
 #[cfg(unix)]
 pub(super) use unix::{Identity, is_ours};
 #[cfg(unix)]
-use unix::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
+use unix::{do_not_follow, is_open_to_others, objection};
 
 #[cfg(not(unix))]
 pub(super) use elsewhere::{Identity, is_ours};
 #[cfg(not(unix))]
-use elsewhere::{belongs_to_another_user, do_not_follow, is_open_to_others, objection};
+use elsewhere::{do_not_follow, is_open_to_others, objection};
 
 #[cfg(unix)]
 mod unix {
@@ -171,12 +181,6 @@ mod unix {
         } else {
             None
         }
-    }
-
-    /// Returns whether the folder is neither ours nor root's. With `sudo`, `HOME` may be the user's,
-    /// and a file created there would lock them out. `/tmp` belongs to root.
-    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
-        !is_ours(folder) && folder.uid() != 0
     }
 
     /// Returns whether other users can remove or replace our files in the folder.
@@ -222,10 +226,6 @@ mod elsewhere {
 
     pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
         (!metadata.is_file()).then_some("is not a regular file: remove it")
-    }
-
-    pub(super) fn belongs_to_another_user(folder: &Metadata) -> bool {
-        !is_ours(folder)
     }
 
     /// Always false, for the same reason.

@@ -6,7 +6,7 @@
 //! lock that another client has taken in the meantime.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -70,10 +70,7 @@ impl PeerLock {
     /// Returns whether the lock is still ours. If this process is stopped for half a minute,
     /// another client takes it over.
     pub(super) fn is_held(&self) -> bool {
-        let identity =
-            |metadata: io::Result<_>| metadata.ok().map(|metadata| Identity::of(&metadata));
-        let ours = identity(self.file.metadata());
-        ours.is_some() && ours == identity(self.path.symlink_metadata())
+        own_file::is_at(&self.path, &self.file)
     }
 }
 

@@ -22,9 +22,7 @@ pub(super) fn tokens(content: &[u8], client_id: &str) -> Vec<StoredToken> {
     values()
         .filter_map(first::<String>)
         .map(Zeroizing::new)
-        .filter_map(|entry| {
-            format::read_with_any(&entry, records.iter().map(|record| record.as_str()))
-        })
+        .filter_map(|entry| format::read(&entry, records.iter().map(|record| record.as_str())))
         .collect()
 }
 

@@ -168,7 +168,7 @@ mod login {
         person.approve_device().await;
         person.success().await;
         assert_snapshot!(events.take(), @r#"
-        DEBUG authgate_core::login: falling back to the device flow error=no browser can be opened here: xdg-open ended with status 3, so the address above is closed
+        DEBUG authgate_core::login::new_login: falling back to the device flow error=no browser can be opened here: xdg-open ended with status 3, so the address above is closed
          INFO authgate_core::client::token_response: the server issued a token operation="device code grant" expires_in=3599
         "#);
     }

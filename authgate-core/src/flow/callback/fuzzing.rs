@@ -16,7 +16,7 @@ use crate::secret::Secret;
 #[expect(missing_debug_implementations, reason = "a fuzz target shows none")]
 pub struct Callback {
     handler: Arc<RequestHandler>,
-    requests: mpsc::Receiver<CallbackRequest>,
+    requests: mpsc::UnboundedReceiver<CallbackRequest>,
 }
 
 impl Callback {
@@ -27,10 +27,10 @@ impl Callback {
             state: Secret::from(state),
             issuer: Some(Issuer::new(issuer)),
             issuer_required: false,
-            redirect_uri: String::new(),
+            redirect_uri: RedirectUri::default(),
             scope: String::new(),
         };
-        let (handler, requests) = RequestHandler::new(RedirectUri::default(), expected);
+        let (handler, requests) = RequestHandler::new(expected);
         Self {
             handler: Arc::new(handler),
             requests,

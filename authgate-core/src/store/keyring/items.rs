@@ -1,4 +1,4 @@
-//! One item of the keyring, used on the keyring's thread.
+//! The items that the keyring has for a client.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -20,8 +20,10 @@ const MARK: (&str, &str) = ("application", "Python keyring library");
 /// Whether the keyring finds items by attributes, in which case several can match.
 const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_os = "ios"))));
 
-/// The item of one service and user, or several items that match both.
-pub(super) struct Item {
+/// The items of one service and user. There is at most one, unless the keyring finds items by
+/// attributes and another program has created its own.
+pub(super) struct Items {
+    /// Stands for whichever item there is, and for the next one if there is none.
     entry: Entry,
     /// The service and the user, for a notice.
     name: String,
@@ -30,7 +32,15 @@ pub(super) struct Item {
     newness: fn(&str) -> Option<Newness>,
 }
 
-impl Item {
+struct Item {
+    entry: Entry,
+    /// The text, or `None` if the content is not text.
+    text: Option<Text>,
+    /// How new the item is, or `None` if it is foreign: we cannot parse it.
+    newness: Option<Newness>,
+}
+
+impl Items {
     pub(super) fn new(
         service: &str,
         user: &str,
@@ -46,161 +56,107 @@ impl Item {
         })
     }
 
-    /// Returns the text of the item, or of the newest one if there are several. Deletes the others
-    /// unless they may be logins that still work.
+    /// Returns the text of the newest item. Deletes the others unless they may be logins that still
+    /// work. Fails if an item cannot be read at all, because it may be the newest.
     pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
-        Ok(match self.newest(Others::MayLive, permission)? {
-            Content::Nothing => None,
-            Content::Foreign(text) => text,
-            Content::Parsed(text) => Some(text),
-        })
-    }
-
-    fn newest(&self, others: Others, permission: &Permission) -> Result<Content, Trouble> {
-        match text_of(&self.entry) {
-            Err(Error::Ambiguous(found)) => {
-                let found: Vec<Entry> = found.into_iter().map(|inner| Entry { inner }).collect();
-                self.keep_newest(&found, others, permission)
+        let mut items = self.find()?.into_iter();
+        let Some(newest) = items.next() else {
+            return Ok(None);
+        };
+        // We know which items are older only if all of them have an expiry.
+        let others_are_older = newest.newness.is_some_and(Newness::has_known_expiry);
+        for item in items {
+            if others_are_older || item.newness.is_none() {
+                delete(&item.entry, permission)?;
+                self.report_if_foreign(&item);
             }
-            Err(Error::NoEntry) => Ok(Content::Nothing),
-            text => Ok(match text? {
-                Some(text) if (self.newness)(&text).is_some() => Content::Parsed(text),
-                text => Content::Foreign(text),
-            }),
         }
+        Ok(newest.text)
     }
 
-    /// Returns the text of each matching item, `None` for one that is not text. Deletes nothing.
+    /// Returns the text of each item, `None` for one that is not text. Deletes nothing.
     pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Trouble> {
-        match text_of(&self.entry) {
-            Err(Error::Ambiguous(found)) => found
-                .into_iter()
-                .map(|inner| Ok(text_of(&Entry { inner })?))
-                .collect(),
-            Err(Error::NoEntry) => Ok(Vec::new()),
-            text => Ok(vec![text?]),
-        }
+        Ok(self.find()?.into_iter().map(|item| item.text).collect())
     }
 
-    /// Writes `text`, and checks that the keyring stored it. Adds a notice if it replaces a text of
-    /// another program.
+    /// Replaces all items by one with `text`, and checks that the keyring stored it. Adds a notice
+    /// about each text of another program.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
-        // This reduces several items to one.
-        let replaced = self.newest(Others::AreReplaced, permission)?;
+        let items = self.find()?;
+        let entry = items.first().map_or(&self.entry, |newest| &newest.entry);
         permission.check()?;
-        self.entry.set_password(text)?;
+        entry.set_password(text)?;
         if HAS_ATTRIBUTES {
             permission.check()?;
-            self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
+            entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        check_kept(
-            text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
-            text,
-        )?;
-        if let Content::Foreign(_) = replaced {
-            self.report_foreign();
+        check_kept(text_of(entry)?.as_ref().map(|kept| kept.as_str()), text)?;
+        for item in items.iter().skip(1) {
+            delete(&item.entry, permission)?;
+        }
+        for item in &items {
+            self.report_if_foreign(item);
         }
         Ok(())
     }
 
-    fn report_foreign(&self) {
-        self.notices.add(format!(
-            "The keyring had an item ({}) that was not a login. It has been replaced",
-            self.name
-        ));
-    }
-
+    /// Deletes all items.
     pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
-        permission.check()?;
-        match self.entry.delete_credential() {
-            Err(Error::Ambiguous(found)) => found
-                .into_iter()
-                .try_for_each(|inner| delete(&Entry { inner }, permission)),
-            Err(Error::NoEntry) => Ok(()),
-            deleted => Ok(deleted?),
-        }
+        self.entries()?
+            .iter()
+            .try_for_each(|entry| delete(entry, permission))
     }
 
-    /// Deletes the item if `is_meant` returns true for its text; if there are several, each one for
-    /// which it does. Returns whether there was one.
+    /// Deletes each item for whose text `is_meant` returns true. Returns whether there was one.
     pub(super) fn delete_where(
         &self,
         is_meant: impl Fn(&str) -> bool,
         permission: &Permission,
     ) -> Result<bool, Trouble> {
-        let delete_if_meant = |entry: &Entry, text: Option<Text>| match text {
-            Some(text) if is_meant(&text) => delete(entry, permission).map(|()| true),
-            _ => Ok(false),
-        };
-        match text_of(&self.entry) {
-            Err(Error::Ambiguous(found)) => {
-                let mut is_deleted = false;
-                for entry in found.into_iter().map(|inner| Entry { inner }) {
-                    let text = text_of(&entry)?;
-                    is_deleted |= delete_if_meant(&entry, text)?;
-                }
-                Ok(is_deleted)
+        let mut is_deleted = false;
+        for item in self.find()? {
+            if item.text.is_some_and(|text| is_meant(&text)) {
+                delete(&item.entry, permission)?;
+                is_deleted = true;
             }
-            Err(Error::NoEntry) => Ok(false),
-            text => delete_if_meant(&self.entry, text?),
         }
+        Ok(is_deleted)
     }
 
-    /// Returns the content of the newest item and deletes those that are superfluous. Fails if an
-    /// item cannot be read at all, because it may be the newest. An item that can be read but not
-    /// parsed is superfluous, and a notice tells of its deletion.
-    fn keep_newest(
-        &self,
-        found: &[Entry],
-        others: Others,
-        permission: &Permission,
-    ) -> Result<Content, Trouble> {
-        let (mut understood, mut foreign, mut superfluous) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in found {
-            match text_of(entry)?.and_then(|text| Some(((self.newness)(&text)?, text))) {
-                Some((newness, text)) => understood.push((newness, text, entry)),
-                None => foreign.push(entry),
-            }
+    /// Returns every item, the newest first and foreign ones last.
+    fn find(&self) -> Result<Vec<Item>, Trouble> {
+        let mut items = Vec::new();
+        for entry in self.entries()? {
+            let text = text_of(&entry)?;
+            let newness = text.as_deref().and_then(|text| (self.newness)(text));
+            items.push(Item {
+                entry,
+                text,
+                newness,
+            });
         }
-        understood.sort_by_key(|&(newness, ..)| Reverse(newness));
-        let mut understood = understood.into_iter();
-        let newest = if let Some((newness, text, _)) = understood.next() {
-            // We know which items are older only if all of them have an expiry.
-            if others == Others::AreReplaced || newness.has_known_expiry() {
-                superfluous.extend(understood.map(|(.., entry)| entry));
-            }
-            Content::Parsed(text)
-        } else {
-            // We can parse none of them, so keep any one.
-            foreign.pop();
-            Content::Foreign(None)
-        };
-        superfluous
-            .into_iter()
-            .try_for_each(|entry| delete(entry, permission))?;
-        for entry in foreign {
-            delete(entry, permission)?;
-            self.report_foreign();
-        }
-        Ok(newest)
+        items.sort_by_key(|item| Reverse(item.newness));
+        Ok(items)
     }
-}
 
-/// The content of an item.
-enum Content {
-    Nothing,
-    /// A text that we cannot parse; `None` if it is not text, or if several items have one.
-    Foreign(Option<Text>),
-    Parsed(Text),
-}
+    fn entries(&self) -> Result<Vec<Entry>, Trouble> {
+        let found = match self.entry.inner.get_credential() {
+            Ok(entry) => vec![entry],
+            Err(Error::Ambiguous(entries)) => entries,
+            Err(Error::NoEntry) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(found.into_iter().map(|inner| Entry { inner }).collect())
+    }
 
-/// How to treat the items that we can parse, apart from the newest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Others {
-    /// Keep each one that is not known to be older, because it may be a login that still works.
-    MayLive,
-    /// Delete all of them, because the text about to be written replaces them.
-    AreReplaced,
+    fn report_if_foreign(&self, item: &Item) {
+        if item.newness.is_none() {
+            self.notices.add(format!(
+                "The keyring had an item ({}) that was not a login. It has been replaced",
+                self.name
+            ));
+        }
+    }
 }
 
 /// Returns the item's text, or `None` if its content is not text.
