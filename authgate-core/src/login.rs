@@ -108,8 +108,11 @@ impl Login {
     /// Finds the server. Fails unless the failure may pass by itself.
     async fn begin(options: LoginOptions, stores: Stores) -> Result<Self> {
         let issuer = Issuer::new(&options.authgate_url);
+        let is_fresh = |login: &StoredLogin| {
+            is_of(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
+        };
         let client = match options.check_limit {
-            Some(limit) if stores.has_fresh_login(&issuer, options.min_validity).await => {
+            Some(limit) if stores.load_all().await.iter().any(is_fresh) => {
                 within(limit, "discovery", discover(&options)).await
             }
             _ => discover(&options).await,

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::{LoginOptions, is_due, is_of};
-use crate::discovery::Issuer;
+use super::LoginOptions;
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::notice::Notice;
@@ -49,14 +48,6 @@ impl Stores {
         let store = Arc::clone(&self.store);
         let reading = tokio::task::spawn_blocking(move || store.load_all());
         reading.await.unwrap_or_default()
-    }
-
-    /// Returns whether a token of this issuer is stored that needs no refresh.
-    pub(super) async fn has_fresh_login(&self, issuer: &Issuer, min_validity: Duration) -> bool {
-        self.load_all()
-            .await
-            .iter()
-            .any(|login| is_of(issuer, &login.token) && !is_due(&login.token, min_validity))
     }
 
     /// See [`FallbackStore::lock`].
