@@ -63,33 +63,25 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 
         let _deleting = options.in_flight.enter();
         let locked = stores.lock_if_possible().await;
-        let mut failures = Vec::new();
         for login in &stored {
-            failures.extend(locked.delete(login).await);
+            logout.not_deleted.extend(locked.delete(login).await);
         }
-        let deleted = stored;
-        stored = locked.find_all().await.stored;
-        let remains = (stored.iter()).any(|login| {
-            deleted
-                .iter()
-                .any(|old| old.token.is_same_grant(&login.token))
-        });
-        // `not_read` names such a store already.
-        if remains && failures.is_empty() && logout.not_read.is_empty() {
-            failures.push(Error::transient(
+        let found = locked.find_all().await.stored;
+        let (remaining, new): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|login| revoked.iter().any(|old| old.is_same_grant(&login.token)));
+        // The other lists name such a store already.
+        if !remaining.is_empty() && logout.not_deleted.is_empty() && logout.not_read.is_empty() {
+            logout.not_deleted.push(Error::transient(
                 "a store reported that it deleted the login, and still has it",
             ));
         }
-        logout.not_deleted.extend(failures);
         // Another process may have refreshed before we revoked. Its login ends too.
+        stored = new;
         stored.retain(|login| {
-            let is_known = revoked
-                .iter()
-                .any(|token| token.is_same_grant(&login.token));
-            !is_known
-                && options
-                    .refuse_to_replace(&server, slice::from_ref(login))
-                    .is_ok()
+            options
+                .refuse_to_replace(&server, slice::from_ref(login))
+                .is_ok()
         });
         next.extend(stored.iter().map(|login| login.token.clone()));
     }
@@ -100,27 +92,22 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 async fn revoke_all(options: &LoginOptions, found: &[StoredToken]) -> Vec<(&'static str, Error)> {
     let server = Issuer::new(&options.authgate_url);
     let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|token| is_of(&server, token));
-    let mut not_revoked: Vec<_> = others
-        .into_iter()
-        .flat_map(|token| {
-            tokens(token).map(|(name, _)| (name, other_server(token.issuer.as_deref())))
-        })
-        .collect();
+    let mut not_revoked = Vec::new();
+    for token in others {
+        for (name, _) in tokens(token) {
+            not_revoked.push((name, other_server(token.issuer.as_deref())));
+        }
+    }
     if ours.is_empty() {
         return not_revoked;
     }
-    match discover(options).await {
-        Ok(client) => {
-            for (name, token) in ours.into_iter().flat_map(tokens) {
-                let revoked = client.revoke(token).await;
-                not_revoked.extend(revoked.err().map(|error| (name, error)));
-            }
-        }
-        Err(error) => not_revoked.extend(
-            ours.into_iter()
-                .flat_map(tokens)
-                .map(|(name, _)| (name, error.clone())),
-        ),
+    let client = discover(options).await;
+    for (name, token) in ours.into_iter().flat_map(tokens) {
+        let revoked = match &client {
+            Ok(client) => client.revoke(token).await,
+            Err(error) => Err(error.clone()),
+        };
+        not_revoked.extend(revoked.err().map(|error| (name, error)));
     }
     not_revoked
 }
