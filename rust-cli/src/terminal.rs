@@ -97,6 +97,9 @@ impl Prompt for Terminal {
     }
 
     fn countdown(&self, remaining: Option<Duration>) {
+        if remaining.is_some() {
+            self.output.require_person();
+        }
         let line = remaining
             .filter(|_| self.can_clear_line())
             .map_or_else(String::new, |remaining| self.countdown_line(remaining));

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::window;
 
@@ -13,26 +12,31 @@ use super::window;
 /// `2>/dev/null`, it is the controlling terminal, as for the prompt of ssh.
 #[derive(Default)]
 pub(super) struct Output {
-    needs_person: AtomicBool,
+    /// The controlling terminal, if it takes the place of standard error.
     terminal: OnceLock<File>,
 }
 
 impl Output {
-    /// Says that the person must see what follows.
+    /// Makes sure, if possible, that the person sees what follows.
     pub(super) fn require_person(&self) {
-        self.needs_person.store(true, Ordering::Relaxed);
+        if self.terminal.get().is_none()
+            && !reaches_somebody(&io::stderr())
+            && let Some(terminal) = open_terminal()
+        {
+            let _ = self.terminal.set(terminal);
+        }
     }
 
     /// Returns whether a person may read the output.
     pub(super) fn is_visible(&self) -> bool {
-        match self.terminal() {
+        match self.terminal.get() {
             Some(terminal) => reaches_somebody(terminal),
             None => reaches_somebody(&io::stderr()),
         }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
-        match self.terminal() {
+        match self.terminal.get() {
             Some(terminal) => terminal.is_terminal(),
             None => io::stderr().is_terminal(),
         }
@@ -40,7 +44,7 @@ impl Output {
 
     /// Returns the columns and rows of the window, or `None` if there is none.
     pub(super) fn window_size(&self) -> Option<(usize, usize)> {
-        match self.terminal() {
+        match self.terminal.get() {
             Some(terminal) => window::size(terminal),
             None => window::size(&io::stderr()),
         }
@@ -48,22 +52,10 @@ impl Output {
 
     /// Writes the text as it is, at once.
     pub(super) fn write(&self, text: &str) {
-        let _ = match self.terminal() {
+        let _ = match self.terminal.get() {
             Some(mut terminal) => terminal.write_all(text.as_bytes()),
             None => io::stderr().write_all(text.as_bytes()),
         };
-    }
-
-    /// Returns the controlling terminal if it takes the place of standard error.
-    fn terminal(&self) -> Option<&File> {
-        if self.terminal.get().is_none()
-            && self.needs_person.load(Ordering::Relaxed)
-            && !reaches_somebody(&io::stderr())
-            && let Some(terminal) = open_terminal()
-        {
-            let _ = self.terminal.set(terminal);
-        }
-        self.terminal.get()
     }
 }
 
