@@ -97,14 +97,6 @@ pub(super) fn temporary_prefix(path: &Path) -> String {
     )
 }
 
-/// Returns an unused path beside `path`.
-pub(super) fn unused_path(path: &Path) -> PathBuf {
-    let random: String = std::iter::repeat_with(fastrand::alphanumeric)
-        .take(12)
-        .collect();
-    folder(path).join(temporary_prefix(path) + &random)
-}
-
 /// Returns `path` with `suffix` after its name.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -137,17 +137,12 @@ impl ExistingLock {
 
     /// Removes this lock, but no other that has replaced it.
     fn evict(&self, store_file: &Path, lock: &Path) -> Result<()> {
-        let aside = own_file::unused_path(store_file);
+        let not_removed = |error| own_file::io_error(lock, "removed, though it is stale", &error);
+        let aside = own_file::temporary(store_file)?.into_temp_path();
         match std::fs::rename(lock, &aside) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(own_file::io_error(
-                    lock,
-                    "removed, though it is stale",
-                    &error,
-                ));
-            }
+            Err(error) => return Err(not_removed(error)),
         }
         let moved = aside
             .symlink_metadata()
@@ -157,6 +152,6 @@ impl ExistingLock {
             // if a third client has created its own in the meantime.
             let _ = std::fs::hard_link(&aside, lock);
         }
-        std::fs::remove_file(&aside).map_err(|error| own_file::io_error(&aside, "removed", &error))
+        aside.close().map_err(not_removed)
     }
 }
