@@ -3,51 +3,29 @@
 //! Any program on this machine, and any page in the browser, can send it a request. So it rejects
 //! every request without the login's state and keeps waiting.
 
+mod connections;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
+mod listeners;
 
-use std::future::poll_fn;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use http::header::HOST;
 use http::{HeaderMap, Method};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinHandle;
 
 use super::authorization_response::ExpectedResponse;
 use super::page::Page;
-use super::redirect_uri::RedirectUri;
-use crate::error::{Cause, Error, Result};
+use crate::error::Result;
 use crate::notice::Notice;
 use crate::secret::Secret;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::Callback;
-
-/// How long a browser may take to send its headers. Browsers open spare connections and send
-/// nothing on them.
-const HEADER_LIMIT: Duration = Duration::from_secs(5);
-/// How many connections are open at a time. A new one closes the oldest that has sent no request.
-const MAX_CONNECTIONS: usize = 32;
-/// Room for the longest URL that the parser accepts, and for the cookies of every program that serves
-/// pages on this host: a browser sends them to each port, up to 180 of 4 KiB.
-const BUFFER_SIZE: usize = 1024 * 1024;
-/// The first byte of a TLS connection (RFC 8446 section 5.1). No HTTP request begins with it.
-const TLS_HANDSHAKE: u8 = 0x16;
-/// How long a browser may take to read its page once the login is over.
-const PAGE_LIMIT: Duration = Duration::from_secs(2);
+use listeners::Listeners;
 
 /// Listens at the redirect URI until it is dropped, which frees the port at once.
 pub(super) struct CallbackServer {
@@ -82,7 +60,11 @@ impl CallbackServer {
         let listeners = Arc::new(Listeners::bind(&expected.redirect_uri).await?);
         let (handler, requests) = RequestHandler::new(expected);
         let (closing, closed) = watch::channel(());
-        let serving = tokio::spawn(serve(listeners.clone(), Arc::new(handler), closed));
+        let serving = tokio::spawn(connections::serve(
+            listeners.clone(),
+            Arc::new(handler),
+            closed,
+        ));
         Ok(Self {
             listeners,
             requests,
@@ -99,7 +81,7 @@ impl CallbackServer {
         }
     }
 
-    /// Frees the port, and waits until the browser has read its page, for at most [`PAGE_LIMIT`].
+    /// Frees the port, and waits until the browser has read its page, for at most 2 s.
     pub(super) async fn finish(mut self) {
         self.listeners.close();
         let _ = self.closing.send(());
@@ -111,134 +93,6 @@ impl Drop for CallbackServer {
     fn drop(&mut self) {
         self.listeners.close();
     }
-}
-
-async fn serve(
-    listeners: Arc<Listeners>,
-    handler: Arc<RequestHandler>,
-    mut closed: watch::Receiver<()>,
-) {
-    let mut connections = Connections::default();
-    loop {
-        tokio::select! {
-            _ = closed.changed() => break,
-            accepted = listeners.accept(), if connections.can_add() => match accepted {
-                Ok(stream) => {
-                    connections.add(stream, handler.clone());
-                    // Let the connection read its request first. Otherwise the next ones, if many
-                    // wait, could close it although its request is already there.
-                    yield_now().await;
-                }
-                // The process may be out of file descriptors, so wait for some to be closed.
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            },
-            Some(()) = connections.next_closed() => {}
-        }
-    }
-    // Answer the pending requests for at most PAGE_LIMIT, then drop every connection.
-    connections.close_idle();
-    let _ = timeout(PAGE_LIMIT, async {
-        while connections.next_closed().await.is_some() {}
-    })
-    .await;
-}
-
-/// The open connections. Dropping this closes them.
-#[derive(Default)]
-struct Connections {
-    tasks: JoinSet<()>,
-    /// The oldest first.
-    open: Vec<Connection>,
-}
-
-struct Connection {
-    task: AbortHandle,
-    has_sent_request: Arc<AtomicBool>,
-}
-
-impl Connections {
-    /// Returns whether there is room, or an idle connection that can be closed to make room.
-    fn can_add(&self) -> bool {
-        self.open.len() < MAX_CONNECTIONS || self.oldest_idle().is_some()
-    }
-
-    /// Serves a connection, and closes the oldest idle one if there are too many. So a web page or
-    /// a program that opens hundreds of connections cannot keep the browser waiting.
-    fn add(&mut self, stream: TcpStream, handler: Arc<RequestHandler>) {
-        if self.open.len() >= MAX_CONNECTIONS
-            && let Some(idle) = self.oldest_idle()
-        {
-            self.open.remove(idle).task.abort();
-        }
-        let has_sent_request = Arc::new(AtomicBool::new(false));
-        let served = {
-            let has_sent_request = has_sent_request.clone();
-            async move {
-                if begins_with_tls(&stream).await {
-                    handler.report(
-                        "The browser opened the callback address with https. If it shows an error, \
-                         change https to http in its address bar",
-                    );
-                }
-                serve_connection(stream, handler, has_sent_request).await;
-            }
-        };
-        self.open.push(Connection {
-            task: self.tasks.spawn(served),
-            has_sent_request,
-        });
-    }
-
-    fn close_idle(&mut self) {
-        while let Some(idle) = self.oldest_idle() {
-            self.open.remove(idle).task.abort();
-        }
-    }
-
-    fn oldest_idle(&self) -> Option<usize> {
-        self.open
-            .iter()
-            .position(|connection| !connection.has_sent_request.load(Ordering::SeqCst))
-    }
-
-    /// Waits until a connection is closed. Returns `None` if none is open.
-    async fn next_closed(&mut self) -> Option<()> {
-        let _ = self.tasks.join_next().await?;
-        self.open
-            .retain(|connection| !connection.task.is_finished());
-        Some(())
-    }
-}
-
-/// Waits for the first byte, and returns whether a browser that uses https has sent it.
-async fn begins_with_tls(stream: &TcpStream) -> bool {
-    let mut first = [0];
-    let peeked = timeout(HEADER_LIMIT, stream.peek(&mut first)).await;
-    matches!(peeked, Ok(Ok(1))) && first[0] == TLS_HANDSHAKE
-}
-
-/// Serves one request on one connection. Sets `has_sent_request` when its headers have arrived.
-///
-/// We do not use `axum::serve`, because it has no limit for the headers and waits for incomplete
-/// requests when it ends.
-async fn serve_connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    handler: Arc<RequestHandler>,
-    has_sent_request: Arc<AtomicBool>,
-) {
-    let router = Router::new().fallback(move |request| async move {
-        has_sent_request.store(true, Ordering::SeqCst);
-        handler.respond(request).await
-    });
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
-        .max_buf_size(BUFFER_SIZE)
-        .keep_alive(false)
-        // A browser that leaves at once has still sent its request, which counts.
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .await;
 }
 
 /// Answers the requests of all connections.
@@ -349,66 +203,4 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
         let purpose = headers.get(*name).and_then(|value| value.to_str().ok());
         purpose.is_some_and(|purpose| purpose.starts_with("prefetch"))
     })
-}
-
-/// One or two listeners that can be closed while another task waits for a connection. The port is
-/// free as soon as `close` returns.
-struct Listeners(Mutex<Vec<TcpListener>>);
-
-impl Listeners {
-    /// Listens at the addresses of `redirect_uri`.
-    ///
-    /// Tokio sets `SO_REUSEADDR` except on Windows, and that is right. On Unix, it allows a port
-    /// whose last connections linger. On Windows, it would allow a port that another program
-    /// listens on.
-    async fn bind(redirect_uri: &RedirectUri) -> Result<Self> {
-        let mut listeners = Vec::new();
-        for address in redirect_uri.addresses() {
-            match TcpListener::bind(address).await {
-                Ok(listener) => listeners.push(listener),
-                // Only `localhost` has a second address, `[::1]`. A machine without IPv6 lacks it,
-                // so ignore the error. If the port is in use there, `[::1]` exists, and the error
-                // counts.
-                Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
-                }
-                Err(error) => return Err(port_unavailable(address, &error)),
-            }
-        }
-        Ok(Self(Mutex::new(listeners)))
-    }
-
-    /// Returns the next connection. Waits forever once the listeners are closed.
-    async fn accept(&self) -> io::Result<TcpStream> {
-        poll_fn(|context| {
-            for listener in self.lock().iter() {
-                if let Poll::Ready(accepted) = listener.poll_accept(context) {
-                    return Poll::Ready(accepted.map(|(stream, _)| stream));
-                }
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
-    fn close(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<TcpListener>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn port_unavailable(address: SocketAddr, error: &io::Error) -> Error {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program, perhaps another login, uses this port",
-        io::ErrorKind::PermissionDenied => {
-            "the system does not allow this program to use this port; register a redirect URI with a port above 1023"
-        }
-        _ => "the system refuses it",
-    };
-    Error::BrowserUnavailable {
-        reason: format!("cannot listen on {address}: {reason}"),
-        source: Some(Cause::innermost(error)),
-    }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::mpsc;
 
-use super::{CallbackRequest, ExpectedResponse, RequestHandler, serve_connection};
+use super::connections::serve_connection;
+use super::{CallbackRequest, ExpectedResponse, RequestHandler};
 use crate::discovery::Issuer;
 use crate::error::Result;
 use crate::flow::redirect_uri::RedirectUri;
