@@ -109,23 +109,21 @@ impl LoginGuard {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let opened = own_file::open(
-        path,
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false),
-    );
-    // Fall back to read-only: flock needs no write permission, and another process may still hold
-    // the lock.
-    let opened =
-        opened.or_else(
-            |error| match own_file::open(path, OpenOptions::new().read(true)) {
-                Ok(Some(found)) => Ok(Some(found)),
-                _ => Err(error),
-            },
-        );
+    let mut for_writing = OpenOptions::new();
+    for_writing
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false);
+    let opened = match own_file::open(path, &mut for_writing) {
+        // Fall back to read-only: flock needs no write permission, and another process may still
+        // hold the lock.
+        Err(error) => match own_file::open(path, OpenOptions::new().read(true)) {
+            Ok(Some(found)) => Ok(Some(found)),
+            _ => Err(error),
+        },
+        opened => opened,
+    };
     let (file, _) = opened?.ok_or_else(|| own_file::store_error(path, "cannot be made"))?;
     Ok(file)
 }
