@@ -34,7 +34,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 fn main() -> ExitCode {
     core_dumps::disable();
     let arguments = Arguments::parse();
-    let (in_flight, terminal) = (InFlight::default(), Terminal::new());
+    let (in_flight, terminal) = (InFlight::default(), Terminal::default());
     let work = run(arguments, in_flight.clone(), terminal.clone());
     interrupt::run(&in_flight, &terminal, work).unwrap_or_else(|error| {
         match error.downcast_ref::<clap::Error>() {

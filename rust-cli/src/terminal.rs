@@ -14,7 +14,7 @@ use authgate_core::{BrowserPrompt, DevicePrompt, Prompt};
 use output::Output;
 
 /// The prompt of a person at a terminal. Clones share the terminal.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Terminal {
     output: Arc<Output>,
     /// The length of the countdown that is shown, in columns; 0 if none is.
@@ -25,13 +25,6 @@ pub(crate) struct Terminal {
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 impl Terminal {
-    pub(crate) fn new() -> Self {
-        Self {
-            output: Arc::default(),
-            countdown_length: Arc::default(),
-        }
-    }
-
     /// Returns whether the output is a terminal that can clear a line.
     fn can_clear_line(&self) -> bool {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
