@@ -276,8 +276,8 @@ impl LoginOptions {
             } else {
                 KeyringStore::LIMIT
             };
-            let keyring = self.keyring.then(|| KeyringStore::new(limit));
-            Arc::new(FallbackStore::of_user(&self.client_id, keyring))
+            let limit = self.keyring.then_some(limit);
+            Arc::new(FallbackStore::of_user(&self.client_id, limit))
         })
     }
 }

@@ -71,14 +71,13 @@ impl FallbackStore {
         }
     }
 
-    /// Uses the user's stores: `keyring`, and the file in the home folder. Without `keyring`, the
-    /// user's keyring is not touched at all.
-    pub fn of_user(client_id: impl Into<String>, keyring: Option<KeyringStore>) -> Self {
+    /// Uses the user's stores: the keyring, which may take `keyring_limit` for an operation, and the
+    /// file in the home folder. Without a limit, the keyring is not touched at all.
+    pub fn of_user(client_id: impl Into<String>, keyring_limit: Option<Duration>) -> Self {
         let notices = Notices::default();
-        let keyring_is_off = keyring.is_none();
         let mut stores: Vec<Box<dyn TokenStore>> = Vec::new();
-        if let Some(keyring) = keyring {
-            stores.push(Box::new(keyring.with_notices(notices.clone())));
+        if let Some(limit) = keyring_limit {
+            stores.push(Box::new(KeyringStore::new(limit, notices.clone())));
         }
         let (lock, missing) = match FileStore::in_home(notices.clone()) {
             Ok(file) => {
@@ -89,7 +88,7 @@ impl FallbackStore {
             Err(error) => (LoginLock::Nowhere(error.to_string()), Some(error)),
         };
         Self {
-            keyring_is_off,
+            keyring_is_off: keyring_limit.is_none(),
             missing,
             ..Self::new(client_id, stores, lock, notices)
         }

@@ -45,17 +45,12 @@ impl KeyringStore {
 
     /// Creates a store for the keyring of the user's session. Each operation may take `limit`. This
     /// does not contact the keyring yet.
-    pub fn new(limit: Duration) -> Self {
+    pub fn new(limit: Duration, notices: Notices) -> Self {
         Self {
             limit,
-            notices: Notices::default(),
+            notices,
             given_up: Mutex::default(),
         }
-    }
-
-    /// Adds the notices of this store to `notices`.
-    pub(super) fn with_notices(self, notices: Notices) -> Self {
-        Self { notices, ..self }
     }
 
     /// Runs `question` on another thread and returns the answer.

@@ -67,8 +67,8 @@ impl Store {
         // Long enough for a keyring on a busy machine, unless the test needs a timeout.
         let limit =
             std::env::var("KEYRING_LIMIT_MS").map_or(25_000, |limit| limit.parse().unwrap());
-        let keyring = KeyringStore::new(Duration::from_millis(limit));
-        let of_user = |keyring| Self::OfUser(Box::new(FallbackStore::of_user(client_id, keyring)));
+        let limit = Duration::from_millis(limit);
+        let of_user = |limit| Self::OfUser(Box::new(FallbackStore::of_user(client_id, limit)));
         match name {
             "file" => {
                 let file = FileStore::in_home(Notices::default()).unwrap();
@@ -77,9 +77,10 @@ impl Store {
             }
             "keyring" => {
                 let no_lock = LoginLock::Nowhere("the keyring has none".to_owned());
+                let keyring = KeyringStore::new(limit, Notices::default());
                 Self::Single(Box::new(keyring), no_lock)
             }
-            "keyring-and-file" => of_user(Some(keyring)),
+            "keyring-and-file" => of_user(Some(limit)),
             "no-keyring" => of_user(None),
             _ => panic!("no such store: {name}"),
         }

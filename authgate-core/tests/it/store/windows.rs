@@ -40,7 +40,7 @@ fn a_token_too_long_for_the_keyring_goes_to_the_file() {
     let file = file_in(&home);
     let lock = file.login_lock();
     let stores: Vec<Box<dyn TokenStore>> = vec![
-        Box::new(KeyringStore::new(KeyringStore::LIMIT)),
+        Box::new(KeyringStore::new(KeyringStore::LIMIT, Notices::default())),
         Box::new(file),
     ];
     let store = FallbackStore::new(CLIENT, stores, lock, Notices::default());
