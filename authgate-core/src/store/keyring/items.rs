@@ -83,17 +83,20 @@ impl Items {
     /// about each text of another program.
     pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
         let items = self.find()?;
-        let entry = items.first().map_or(&self.entry, |newest| &newest.entry);
+        // The newest one stays until it is overwritten, so a crash in between loses no login.
+        for older in items.iter().skip(1) {
+            delete(&older.entry, permission)?;
+        }
         permission.check()?;
-        entry.set_password(text)?;
+        self.entry.set_password(text)?;
         if HAS_ATTRIBUTES {
             permission.check()?;
-            entry.inner.update_attributes(&HashMap::from([MARK]))?;
+            self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        check_kept(text_of(entry)?.as_ref().map(|kept| kept.as_str()), text)?;
-        for item in items.iter().skip(1) {
-            delete(&item.entry, permission)?;
-        }
+        check_kept(
+            text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
+            text,
+        )?;
         for item in &items {
             self.report_if_foreign(item);
         }
