@@ -114,7 +114,7 @@ impl TokenStore for KeyringStore {
         });
         match loaded {
             Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
-            loaded => loaded.map_err(|trouble| keyring_error(trouble.reason)),
+            loaded => loaded.map_err(Error::from),
         }
     }
 
@@ -161,13 +161,12 @@ impl TokenStore for KeyringStore {
             }
             Ok(true)
         });
-        outcome.map_err(|trouble| keyring_error(trouble.reason))
+        outcome.map_err(Error::from)
     }
 
     /// Checks that the keyring is there and, if it was asked before, that it answered.
     fn get_ready(&self, _guard: &LoginGuard) -> Result<()> {
-        self.ask(|_| items::check_presence())
-            .map_err(|trouble| keyring_error(trouble.reason))
+        self.ask(|_| items::check_presence()).map_err(Error::from)
     }
 
     fn find_all(&self, client_id: &str) -> FoundTokens {
@@ -222,7 +221,7 @@ impl From<Trouble> for FoundTokens {
     fn from(Trouble { reason, kind }: Trouble) -> Self {
         let mut found = Self::default();
         if kind == TroubleKind::NoKeyring {
-            found.no_store = Some(keyring_error(format!(
+            found.no_store = Some(Error::transient(format!(
                 "{reason}. If you logged in from your desktop, log out there"
             )));
         } else {
@@ -269,6 +268,16 @@ fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
     // Each record is useless with any token but its own, so none counts as newer than another.
     let newness = |_: &str| Some(Newness::default());
     Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
+}
+
+impl From<Trouble> for Error {
+    fn from(Trouble { reason, kind }: Trouble) -> Self {
+        if kind == TroubleKind::NoKeyring {
+            Self::transient(reason)
+        } else {
+            keyring_error(reason)
+        }
+    }
 }
 
 fn keyring_error(reason: impl Display) -> Error {

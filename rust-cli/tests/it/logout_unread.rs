@@ -173,7 +173,7 @@ async fn without_a_keyring_in_this_session_the_login_in_the_file_is_enough() {
     // The person may have logged in from the desktop.
     assert_snapshot!(failure(&log_out_in(&session, &server).await), @"
     Not logged out.
-    warning: not logged out: keyring: none is running in this session. If you logged in from your desktop, log out there
+    warning: not logged out: no keyring is running in this session. If you logged in from your desktop, log out there
     ");
 }
 
@@ -198,7 +198,7 @@ async fn a_keyring_that_cannot_be_reached_is_not_taken_for_none() {
     warning: not logged out: keyring: it cannot be reached ([broken]). A login there is neither revoked nor deleted
     ");
     let ended = run("gone").end().await;
-    ended.says(&["keyring: none is running in this session"]);
+    ended.says(&["no keyring is running in this session"]);
 }
 
 #[tokio::test]

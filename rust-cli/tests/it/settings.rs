@@ -140,7 +140,7 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
     ended.shows_stored(&home, &server);
     assert_snapshot!(ended.notices(), @"
     [prompt]
-    Keyring: none is running in this session. The login is saved unencrypted in file [home]/.authgate-tokens.json.
+    No keyring is running in this session. The login is saved unencrypted in file [home]/.authgate-tokens.json.
     ");
     assert_eq!(run().end().await.status, Some(0));
 }

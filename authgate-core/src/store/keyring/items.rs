@@ -241,8 +241,8 @@ impl Trouble {
                     Cause::innermost(cause.as_ref())
                 ));
             }
-            Error::PlatformFailure(_) => "none is running in this session",
-            _ => "this system has none that is supported",
+            Error::PlatformFailure(_) => "no keyring is running in this session",
+            _ => "this system has no keyring that is supported",
         };
         Self {
             reason: reason.to_owned(),

@@ -94,7 +94,7 @@ async fn a_session_without_a_keyring_differs_from_an_empty_keyring() {
         assert_eq!(keyring.ask("load").await, "none");
         assert_eq!(
             keyring.ask("save 1").await,
-            "error: keyring: none is running in this session"
+            "error: no keyring is running in this session"
         );
     }
 }
