@@ -378,10 +378,8 @@ impl TokenStore for FileStore {
     fn get_ready(&self, guard: &LoginGuard) -> Result<()> {
         own_file::check_folder(&self.path)?;
         let _peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::UNTIL_STALE)?;
-        let present = self
-            .path
-            .symlink_metadata()
-            .map_or(0, |metadata| metadata.len().min(SIZE_LIMIT));
+        let present = own_file::open(&self.path, OpenOptions::new().read(true))?
+            .map_or(0, |(_, metadata)| metadata.len().min(SIZE_LIMIT));
         let next = vec![0; usize::try_from(present).unwrap_or(0) + ROOM_FOR_A_TOKEN];
         // A full disk still accepts an empty file, so write as many bytes as the next save will
         // need. They need no sync: ext4, XFS and Btrfs reserve the space at once.
