@@ -156,7 +156,7 @@ impl Login {
         match page {
             None => {}
             Some(page) if is_saved => page.saved().await,
-            Some(page) => page.not_saved("the terminal shows why").await,
+            Some(page) => page.not_saved("The terminal shows why.").await,
         }
     }
 }

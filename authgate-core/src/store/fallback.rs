@@ -400,10 +400,14 @@ impl FallbackStore {
             .iter()
             .chain(&self.missing)
             .map(ToString::to_string)
+            .filter(|reason| !self.notices.contains(reason))
             .collect();
+        let reasons = match reasons.join("; ") {
+            reasons if reasons.is_empty() => reasons,
+            reasons => format!(" ({reasons})"),
+        };
         self.notices.add(format!(
-            "The login cannot be saved, so it lasts for this run only ({})",
-            reasons.join("; ")
+            "The login cannot be saved, so it lasts for this run only{reasons}"
         ));
     }
 

@@ -247,7 +247,7 @@ impl FileStore {
             return Err(self.error(if found.tokens.is_empty() {
                 "is damaged, so a login in it can be neither revoked nor deleted: repair or delete the file"
             } else {
-                "is damaged, so the login in it cannot be deleted: repair or delete the file"
+                "is damaged, so the login in it can be revoked but not deleted: repair or delete the file"
             }));
         };
         let entry = document.entry(client_id);

@@ -60,7 +60,7 @@ async fn a_login_in_a_damaged_file_is_revoked_and_the_file_stays() {
     assert_snapshot!(said.join("\n"), @"
     Not logged out everywhere.
     The keyring was not asked, so an older login may still be in it.
-    warning: not logged out: [home]/.authgate-tokens.json: is damaged, so the login in it cannot be deleted: repair or delete the file
+    warning: not logged out: [home]/.authgate-tokens.json: is damaged, so the login in it can be revoked but not deleted: repair or delete the file
     ");
 }
 

@@ -459,6 +459,30 @@ async fn a_folder_deleted_during_a_refresh_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_replaced_is_named_before_the_login() {
+    type MakeTrap = fn(&Path);
+    let traps: [MakeTrap; 2] = [
+        |path| symlink("elsewhere", path).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+    ];
+    let mut said = String::new();
+    for make in traps {
+        let (server, home) = (server().await, Home::new());
+        make(&home.file(""));
+        let ended = run(&home, &server).approved_at(&server).await;
+        said += &ended.goes_on_without_saving(&home, &server);
+    }
+    assert_snapshot!(said, @"
+    [home]/.authgate-tokens.json: is a symbolic link, which is not followed: put the file itself there, or remove the link.
+    The login cannot be saved, so it lasts for this run only.
+    [prompt]
+    [home]/.authgate-tokens.json: is not a regular file: remove it, or set HOME to another folder.
+    The login cannot be saved, so it lasts for this run only.
+    [prompt]
+    ");
+}
+
+#[tokio::test]
 async fn a_folder_in_place_of_the_file_is_left_alone() {
     let (server, home) = logged_in_with_rotation(-60).await;
     let run = disturbed(run(&home, &server), &server, |_| {

@@ -145,6 +145,39 @@ async fn without_a_session_bus_the_file_is_used_and_named() {
     assert_eq!(run().end().await.status, Some(0));
 }
 
+#[tokio::test]
+async fn another_server_is_trusted_by_a_flag_or_an_exported_variable_only() {
+    const VARIABLE: &str = "AUTHGATE_TRUSTED_ORIGINS";
+
+    let (server, other) = (server().await, server().await);
+    let endpoint = format!("{}/oauth/userinfo", other.url());
+    server.set_discovery_member("userinfo_endpoint", endpoint);
+    let trust_by: [&dyn Fn(Run) -> Run; 2] =
+        [&|run| run.arg("--trust-origin").arg(other.url()), &|run| {
+            run.with(VARIABLE, other.url())
+        }];
+    for trust in trust_by {
+        let home = Home::new();
+        let run = trust(run(&home, &server));
+        // The other server does not know the token, but it is asked.
+        run.approved_at(&server).await;
+    }
+    assert_eq!(other.count(Endpoint::UserInfo), 2);
+
+    let home = Home::new();
+    let run = || run(&home, &server);
+    let untrusted = run().end().await.failure(1);
+    let unreadable = run().with(VARIABLE, "example").end().await.failure(2);
+    home.place(".env", format!("{VARIABLE}={}\n", other.url()));
+    let in_file = run().end().await.failure(2);
+    let said = [untrusted, unreadable, in_file].map(|said| said.lines().next().unwrap().to_owned());
+    assert_snapshot!(said.join("\n"), @"
+    error: discovery: the userinfo endpoint of http://127.0.0.1:[port] is at http://127.0.0.1:[port], another server. Unless you know that it belongs to this server, do not log in. To trust it: rust-cli --trust-origin http://127.0.0.1:[port]
+    error: invalid value for AUTHGATE_TRUSTED_ORIGINS: the origin is refused: it is not a URL (relative URL without a base). Write the whole URL, with its https:// or http://
+    error: AUTHGATE_TRUSTED_ORIGINS is in the file .env, where it is not allowed. Export it instead
+    ");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn without_a_home_folder_the_login_serves_this_run() {

@@ -60,15 +60,19 @@ impl Listeners {
 }
 
 fn port_unavailable(address: SocketAddr, error: &io::Error) -> Error {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program, perhaps another login, uses this port",
-        io::ErrorKind::PermissionDenied => {
-            "the system does not allow this program to use this port; register a redirect URI with a port above 1023"
-        }
-        _ => "the system refuses it",
+    let (reason, source) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            "another program, perhaps another login, uses this port",
+            None,
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "the system does not allow this program to use this port; register a redirect URI with a port above 1023",
+            None,
+        ),
+        _ => ("the system refuses it", Some(Cause::innermost(error))),
     };
     Error::BrowserUnavailable {
         reason: format!("cannot listen on {address}: {reason}"),
-        source: Some(Cause::innermost(error)),
+        source,
     }
 }

@@ -306,6 +306,23 @@ async fn what_was_nearly_the_response_is_told_once_of_each_kind() {
 }
 
 #[tokio::test]
+async fn another_host_alone_and_another_path_alone_are_told() {
+    for (path, host) in [("/callback", "localhost"), ("/callback/", "127.0.0.1")] {
+        let (server, mut begun) = begin_login().await;
+        let (state, port) = (begun.state(), begun.port.number());
+        let request =
+            format!("GET {path}?code=a&state={state} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
+        http::send(&begun.address(), &request).await;
+        log_in(&server, &mut begun).await;
+        let notices = begun.prompt.notices();
+        assert!(
+            notices.contains("another host or path"),
+            "{host}{path}: {notices}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_page_loaded_ahead_of_time_does_not_finish_the_login() {
     let (server, mut begun) = begin_login().await;
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
