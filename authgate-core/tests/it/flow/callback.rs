@@ -353,8 +353,12 @@ async fn the_cookies_of_other_programs_on_this_host_do_not_matter() {
     let (server, mut begun) = begin_login().await;
     let back = server.approve_authorization(begun.url.as_str()).unwrap();
     let cookies = format!("a={}; ", "b".repeat(4000)).repeat(180);
-    let opened = tokio::spawn(async move { http::get_with(&back, &[("cookie", &cookies)]).await });
-    let (_token, page) = (&mut begun.login).await.unwrap().unwrap();
+    let mut opened =
+        tokio::spawn(async move { http::get_with(&back, &[("cookie", &cookies)]).await });
+    let (_token, page) = tokio::select! {
+        ended = &mut begun.login => ended.unwrap().unwrap(),
+        refused = &mut opened => panic!("the login goes on: {refused:?}"),
+    };
     page.saved().await;
     assert_eq!(opened.await.unwrap().status, 200);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use authgate_core::authenticate;
+use authgate_core::test_util::{StoredToken, TokenStore};
 use authgate_dev_server::Endpoint;
 use authgate_test_support::Home;
 use insta::assert_snapshot;
@@ -126,6 +127,31 @@ async fn a_refresh_sends_the_parameters_of_the_stored_login() {
         .map(|(_, value)| value.as_str())
         .collect();
     assert_eq!(sent, ["a b", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_refresh_keeps_what_the_login_requested_and_when() {
+    let (server, home) = (strict_server().await, Home::new());
+    let mut stored = login(&server, LONG_AGO);
+    stored.requested_scope = Some("profile email".to_owned());
+    stored.requested_parameters = Some("audience=a+b".to_owned());
+    stored.logged_in_at = Some(1_700_000_000);
+    file_in(&home).save(CLIENT, &stored).unwrap();
+    let store = Arc::new(only_file(&home));
+    authenticate(unattended(server.url(), store, Recorder::default()))
+        .await
+        .unwrap();
+
+    let refreshed = file_in(&home).load(CLIENT).unwrap().unwrap();
+    assert!(refreshed.access_token != stored.access_token);
+    let kept = |login: StoredToken| {
+        (
+            login.requested_scope,
+            login.requested_parameters,
+            login.logged_in_at,
+        )
+    };
+    assert_eq!(kept(refreshed), kept(stored));
 }
 
 #[tokio::test]
