@@ -219,7 +219,10 @@ fn transport_error(
 
 /// Explains why we gave up an answer that is HTTP.
 fn explain_long_head(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
-    any_cause(error, hyper::Error::is_parse_too_large).then(|| {
+    // hyper offers a method for this question only with its server.
+    let is_too_large =
+        |error: &hyper::Error| error.is_parse() && error.to_string().contains("too large");
+    any_cause(error, is_too_large).then(|| {
         let cause = Cause::with_advice(
             "its answer has too many or too long headers",
             "The server's operator must make it send fewer",
