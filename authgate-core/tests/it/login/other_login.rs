@@ -88,6 +88,8 @@ async fn a_login_of_another_run_ends_the_wait() {
     waiting.uses(&other).await;
     assert_eq!(waiting.stored(), other);
     assert_snapshot!(waiting.prompt.notices(), @"notice: Another run has logged in, so this one uses that login.");
+    // A flow that fails looks once more, but it would poll hundreds of times until its code expires.
+    assert!(waiting.server.count(Endpoint::Token) < 10);
 
     let port = Port::free();
     let mut waiting =
