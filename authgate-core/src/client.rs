@@ -198,7 +198,7 @@ impl OAuthClient {
         let answer = self
             .post_as(authentication, operation, url, &parameters, retry)
             .await?;
-        token_response::read(operation, url, obtained, answer.object()?)
+        token_response::read(&answer, obtained)
     }
 
     fn with_extra_parameters<'a>(

@@ -152,10 +152,7 @@ impl Fetcher {
             self.url.scheme() == "https",
             self.http.plain_http(),
         )
-        .map_err(|reason| {
-            let url = text::printable_url(&self.url);
-            Error::permanent(format!("{OPERATION}: {url}: {reason}"))
-        })?;
+        .map_err(|reason| answer.refused(&reason))?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));
         Ok(metadata)
