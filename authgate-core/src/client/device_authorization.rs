@@ -94,10 +94,7 @@ impl OAuthClient {
             ("grant_type", GRANT_TYPE),
             ("device_code", device.device_code.expose()),
         ];
-        let authentication = self.endpoints().client_authentication;
-        let token = self
-            .grant(POLL, authentication, &parameters, Retry::Never)
-            .await?;
+        let token = self.grant(POLL, &parameters, Retry::Never).await?;
         self.check_issuer(POLL, token)
     }
 }
