@@ -57,17 +57,13 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 /// It must be used within a tokio runtime. A request belongs to the runtime that needed it first;
 /// when that runtime is shut down or no thread polls it, the next caller starts a new request. Each
 /// runtime has connections of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TokenSource {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     refresher: Arc<Refresher>,
-    flight: SingleFlight<Arc<CachedToken>>,
+    flight: Arc<SingleFlight<Arc<CachedToken>>>,
 }
 
-/// The parts that a flight needs. It holds no [`Shared`], so dropping the source ends the flight.
+/// The parts that a flight needs. It does not hold the flight, so dropping the source ends it.
 struct Refresher {
     next: Box<dyn NextToken>,
     clock: Arc<dyn Clock>,
@@ -106,7 +102,7 @@ impl TokenSource {
         let source = Self::new(next, http, Arc::new(SystemClock), DEFAULT_EXPIRY_DELTA);
         // A token that no header can carry was refused when it was read.
         let token = CachedToken::new(token, DEFAULT_EXPIRY_DELTA).ok();
-        source.shared.refresher.cached.store(token.map(Arc::new));
+        source.refresher.cached.store(token.map(Arc::new));
         source
     }
 
@@ -125,10 +121,8 @@ impl TokenSource {
             backoff: Backoff::default(),
         };
         Self {
-            shared: Arc::new(Shared {
-                refresher: Arc::new(refresher),
-                flight: SingleFlight::new("fetching a token"),
-            }),
+            refresher: Arc::new(refresher),
+            flight: Arc::new(SingleFlight::new("fetching a token")),
         }
     }
 
@@ -162,7 +156,7 @@ impl TokenSource {
     /// Does nothing if it is no longer the current token, so that many calls that failed with one
     /// token cause one refresh.
     pub fn invalidate(&self, access_token: &Secret) {
-        let cached = &self.shared.refresher.cached;
+        let cached = &self.refresher.cached;
         let refused = cached.load();
         if let Some(token) = refused
             .as_ref()
@@ -173,11 +167,11 @@ impl TokenSource {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        self.shared.refresher.clock.now()
+        self.refresher.clock.now()
     }
 
     pub(crate) fn http(&self) -> &HttpClient {
-        &self.shared.refresher.http
+        &self.refresher.http
     }
 
     pub(crate) async fn obtain(&self) -> Result<Obtained> {
@@ -189,7 +183,7 @@ impl TokenSource {
 
     /// Calls `take` with the token in memory if it is valid, and starts a refresh if one is due.
     fn in_memory<T>(&self, take: impl FnOnce(&Arc<CachedToken>) -> T) -> Option<T> {
-        let cached = self.shared.refresher.cached.load();
+        let cached = self.refresher.cached.load();
         let token = cached.as_ref()?;
         match token.freshness(self.now()) {
             Freshness::Fresh(_) | Freshness::Unlimited => {}
@@ -201,8 +195,8 @@ impl TokenSource {
 
     #[cold]
     fn refresh_in_background(&self) {
-        let Shared { refresher, flight } = &*self.shared;
-        flight.start_in_background(
+        let refresher = &self.refresher;
+        self.flight.start_in_background(
             || refresher.is_refresh_due(),
             || refresher.clone().refresh(),
         );
@@ -211,9 +205,9 @@ impl TokenSource {
     /// Gets a token for a caller who waits: joins the flight in progress, or starts one.
     #[cold]
     async fn fetch(&self) -> Result<Arc<CachedToken>> {
-        let Shared { refresher, flight } = &*self.shared;
+        let refresher = &self.refresher;
         let join = || {
-            flight.join(
+            self.flight.join(
                 || refresher.outcome_without_request(),
                 || refresher.clone().fetch(),
             )
@@ -229,8 +223,8 @@ impl TokenSource {
     /// Gets a token to replace one that an API has refused. The refused token stays in memory until
     /// then, because another API may accept it.
     pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
-        let Shared { refresher, flight } = &*self.shared;
-        flight
+        let refresher = &self.refresher;
+        self.flight
             .join(
                 || refresher.replacement_of(refused),
                 || refresher.clone().fetch(),
@@ -312,7 +306,7 @@ impl Refresher {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for TokenSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_tuple("TokenSource")
