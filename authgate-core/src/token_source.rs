@@ -82,14 +82,6 @@ pub(crate) trait NextToken: fmt::Debug + Send + Sync {
 
 pub(crate) type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token>> + Send + 'a>>;
 
-/// A valid token, and whether this call waited for it.
-pub(crate) enum Obtained {
-    /// The token was in memory.
-    Cached(Arc<CachedToken>),
-    /// This call waited for the token, so an API that refuses it would refuse the next one too.
-    Fetched(Arc<CachedToken>),
-}
-
 impl TokenSource {
     /// Builds a source for a service; `client` must have a secret.
     pub fn builder(client: OAuthClient) -> TokenSourceBuilder {
@@ -134,9 +126,8 @@ impl TokenSource {
     /// person's login that the server has ended, [`Error::needs_login`](crate::Error::needs_login)
     /// is true.
     pub async fn token(&self) -> Result<Arc<Token>> {
-        match self.obtain().await? {
-            Obtained::Cached(token) | Obtained::Fetched(token) => Ok(token.token().clone()),
-        }
+        let (token, _) = self.obtain().await?;
+        Ok(token.token().clone())
     }
 
     /// Returns the `Authorization` header for a valid token.
@@ -147,7 +138,7 @@ impl TokenSource {
     pub async fn header(&self) -> Result<HeaderValue> {
         match self.in_memory(|token| token.header()) {
             Some(header) => Ok(header),
-            None => Ok(self.fetch().await?.header()),
+            None => Ok(self.fetch(None).await?.header()),
         }
     }
 
@@ -174,10 +165,11 @@ impl TokenSource {
         &self.refresher.http
     }
 
-    pub(crate) async fn obtain(&self) -> Result<Obtained> {
+    /// Returns a valid token, and whether this call waited for it.
+    pub(crate) async fn obtain(&self) -> Result<(Arc<CachedToken>, bool)> {
         match self.in_memory(Arc::clone) {
-            Some(token) => Ok(Obtained::Cached(token)),
-            None => Ok(Obtained::Fetched(self.fetch().await?)),
+            Some(token) => Ok((token, false)),
+            None => Ok((self.fetch(None).await?, true)),
         }
     }
 
@@ -202,13 +194,14 @@ impl TokenSource {
         );
     }
 
-    /// Gets a token for a caller who waits: joins the flight in progress, or starts one.
+    /// Gets a token for a caller who waits: joins the flight in progress, or starts one. The token
+    /// that an API has `refused` stays in memory until then, because another API may accept it.
     #[cold]
-    async fn fetch(&self) -> Result<Arc<CachedToken>> {
+    pub(crate) async fn fetch(&self, refused: Option<&CachedToken>) -> Result<Arc<CachedToken>> {
         let refresher = &self.refresher;
         let join = || {
             self.flight.join(
-                || refresher.outcome_without_request(),
+                || refresher.outcome_without_request(refused),
                 || refresher.clone().fetch(),
             )
         };
@@ -218,18 +211,6 @@ impl TokenSource {
             Err(_) if !refresher.is_backing_off() => join().await,
             outcome => outcome,
         }
-    }
-
-    /// Gets a token to replace one that an API has refused. The refused token stays in memory until
-    /// then, because another API may accept it.
-    pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
-        let refresher = &self.refresher;
-        self.flight
-            .join(
-                || refresher.replacement_of(refused),
-                || refresher.clone().fetch(),
-            )
-            .await
     }
 }
 
@@ -245,32 +226,26 @@ impl Refresher {
         is_expiring && self.backoff.is_over(now)
     }
 
-    /// Returns what a caller gets without a request: the token that another caller has just
-    /// fetched, or an error that is too recent to ask again.
-    fn outcome_without_request(&self) -> Option<Result<Arc<CachedToken>>> {
+    /// Returns what a caller gets without a request: the valid token that another caller has just
+    /// fetched, unless it is the `refused` one, or an error that is too recent to ask again.
+    fn outcome_without_request(
+        &self,
+        refused: Option<&CachedToken>,
+    ) -> Option<Result<Arc<CachedToken>>> {
         let now = self.clock.now();
-        let cached = self.cached.load_full();
-        let valid = cached.filter(|token| !matches!(token.freshness(now), Freshness::Expired(_)));
-        valid
-            .map(Ok)
-            .or_else(|| self.backoff.error_for_callers(now).map(Err))
+        let is_refused = |token: &CachedToken| {
+            refused.is_some_and(|refused| refused.access_token() == token.access_token())
+        };
+        let is_expired =
+            |token: &CachedToken| matches!(token.freshness(now), Freshness::Expired(_));
+        match self.cached.load_full() {
+            Some(token) if !is_refused(&token) && !is_expired(&token) => Some(Ok(token)),
+            _ => self.backoff.error_for_callers(now).map(Err),
+        }
     }
 
     fn is_backing_off(&self) -> bool {
         self.backoff.error_for_callers(self.clock.now()).is_some()
-    }
-
-    /// Returns the valid token that another caller has fetched to replace `refused`, or an error that
-    /// is too recent to ask again.
-    fn replacement_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
-        let is_replacement = |token: &Arc<CachedToken>| {
-            let is_expired = matches!(token.freshness(self.clock.now()), Freshness::Expired(_));
-            token.access_token() != refused.access_token() && !is_expired
-        };
-        let replacement = self.cached.load_full().filter(is_replacement);
-        replacement
-            .map(Ok)
-            .or_else(|| self.backoff.error_for_callers(self.clock.now()).map(Err))
     }
 
     /// Fetches a token that callers wait for, with retries.
