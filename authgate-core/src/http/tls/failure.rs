@@ -87,10 +87,6 @@ fn alert_explained(alert: AlertDescription) -> Option<(TransportFailure, Option<
     Some((TransportFailure::Incompatible, explanation))
 }
 
-#[allow(
-    deprecated,
-    reason = "a platform's verifier may still use the variants without context"
-)]
 fn certificate(
     reason: &CertificateError,
     authorities: Option<&Authorities>,
@@ -106,19 +102,13 @@ fn certificate(
             ),
             CHECK_THE_CLOCK,
         ),
+        // From the verifier of Windows, or for a certificate that ends before it begins.
         CertificateError::Expired => (
             format!(
                 "it has expired; this machine's clock says {}",
                 date(UnixTime::now())
             ),
             RENEW_IT,
-        ),
-        CertificateError::NotValidYet => (
-            format!(
-                "it is not valid yet; this machine's clock says {}",
-                date(UnixTime::now())
-            ),
-            CHECK_THE_CLOCK,
         ),
         CertificateError::NotValidForNameContext {
             expected,
@@ -150,7 +140,6 @@ fn certificate(
                 .to_owned(),
             "If the authority has a new certificate, put that into the file that SSL_CERT_FILE names",
         ),
-        CertificateError::UnsupportedSignatureAlgorithm => (unsupported(&[]), WHAT_WE_VERIFY),
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id,
             ..
