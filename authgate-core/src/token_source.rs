@@ -252,20 +252,20 @@ impl Refresher {
     async fn fetch(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         tracing::debug!("callers wait for a token");
         let outcome = self.request(Retry::Idempotent).await;
-        if let Err(error) = &outcome {
-            self.backoff.record_foreground(error, self.clock.now());
-        }
-        outcome
+        outcome.inspect_err(|error| self.backoff.record(error, self.clock.now(), true))
     }
 
     /// Refreshes the token in the background: one attempt, because the next one follows after a pause.
     async fn refresh(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         tracing::debug!("the token expires soon; refreshing it in the background");
         let outcome = self.request(Retry::Never).await;
-        if let Err(error) = &outcome {
-            self.backoff.record_background(error, self.clock.now());
-        }
-        outcome
+        outcome.inspect_err(|error| {
+            tracing::warn!(%error, "the token could not be refreshed in time; another attempt follows");
+            // If the token expires during the pause, callers may ask at once, unless the server itself
+            // asked for the pause.
+            let blocks_callers = error.retry_after().is_some();
+            self.backoff.record(error, self.clock.now(), blocks_callers);
+        })
     }
 
     async fn request(&self, retry: Retry) -> Result<Arc<CachedToken>> {
