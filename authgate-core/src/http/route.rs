@@ -15,7 +15,7 @@ use super::connections::{self, Connection, Pools};
 use super::loopback::LoopbackOnly;
 use super::proxy::Proxies;
 use super::tls::{self, Authorities};
-use super::transport_error;
+use super::transport_error::transport_error;
 use crate::config::is_loopback;
 use crate::error::{Cause, Error, Result};
 
