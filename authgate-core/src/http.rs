@@ -144,7 +144,7 @@ impl HttpClient {
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: self.routes.to(&url)?.proxy_to(&url)?,
+            proxy: self.routes.to(&url)?.proxies.between_us_and(&url)?,
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })
