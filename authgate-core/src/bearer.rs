@@ -11,7 +11,7 @@ use crate::config::{PlainHttp, check_url};
 use crate::error::Result;
 use crate::http::{HttpClient, shorten_limit};
 use crate::text::printable_url;
-use crate::token_source::{CachedToken, Obtained, TokenSource};
+use crate::token_source::{CachedToken, TokenSource};
 pub use request_builder::RequestBuilder;
 
 const OPERATION: &str = "API call";
@@ -111,22 +111,22 @@ impl BearerAuth {
         // once more.
         check_url(request.url(), self.http.plain_http())
             .map_err(|refusal| refusal.of("the API's URL"))?;
-        let obtained = self.tokens.obtain().await?;
-        let (Obtained::Cached(token) | Obtained::Fetched(token)) = &obtained;
+        let (token, is_new) = self.tokens.obtain().await?;
         let again = request.try_clone();
         let begun = Instant::now();
 
-        let response = self.send_with(token, request).await?;
+        let response = self.send_with(&token, request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        match (&obtained, again) {
-            (Obtained::Fetched(_), _) => token.record_refusal(self.tokens.now()),
-            (Obtained::Cached(_), _) if !token.allows_replacement(self.tokens.now()) => {}
-            (Obtained::Cached(_), Some(again)) => {
-                return self.send_again(again, begun, token, response).await;
+        if is_new {
+            // An API that refuses this token would refuse the next one too.
+            token.record_refusal(self.tokens.now());
+        } else if token.allows_replacement(self.tokens.now()) {
+            match again {
+                Some(again) => return self.send_again(again, begun, &token, response).await,
+                None => self.tokens.invalidate(token.access_token()),
             }
-            (Obtained::Cached(_), None) => self.tokens.invalidate(token.access_token()),
         }
         Ok(response)
     }
@@ -140,7 +140,7 @@ impl BearerAuth {
         refused: &CachedToken,
         refusal: Response,
     ) -> Result<Response> {
-        let token = match self.tokens.replace(refused).await {
+        let token = match self.tokens.fetch(Some(refused)).await {
             Ok(token) => token,
             Err(error) => {
                 tracing::warn!(%error, "the API refused the token, and there is no other");

@@ -188,17 +188,14 @@ impl OAuthClient {
     async fn grant(
         &self,
         operation: &'static str,
-        authentication: ClientAuthentication,
         parameters: &[(&str, &str)],
         retry: Retry,
     ) -> Result<Token> {
         let url = &self.endpoints.token_url;
         let parameters = self.with_extra_parameters(parameters)?;
         let obtained = self.clock.now();
-        let answer = self
-            .post_as(authentication, operation, url, &parameters, retry)
-            .await?;
-        token_response::read(operation, url, obtained, answer.object()?)
+        let answer = self.post(operation, url, &parameters, retry).await?;
+        token_response::read(&answer, obtained)
     }
 
     fn with_extra_parameters<'a>(
@@ -228,27 +225,9 @@ impl OAuthClient {
         }
     }
 
-    /// Posts a form with the client's credentials, authenticated as discovery says.
+    /// Posts a form with the client's credentials.
     async fn post(
         &self,
-        operation: &'static str,
-        url: &Url,
-        parameters: &[(&str, &str)],
-        retry: Retry,
-    ) -> Result<Answer> {
-        self.post_as(
-            self.endpoints.client_authentication,
-            operation,
-            url,
-            parameters,
-            retry,
-        )
-        .await
-    }
-
-    async fn post_as(
-        &self,
-        authentication: ClientAuthentication,
         operation: &'static str,
         url: &Url,
         parameters: &[(&str, &str)],
@@ -257,7 +236,7 @@ impl OAuthClient {
         self.check_credentials()?;
         let mut parameters = parameters.to_vec();
         let mut authorization = None;
-        match (&self.client_secret, authentication) {
+        match (&self.client_secret, self.endpoints.client_authentication) {
             (Some(secret), ClientAuthentication::Basic) => {
                 authorization = Some(self.basic(secret)?);
             }

@@ -37,17 +37,13 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(60 * 60);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DiscoveryClient {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     fetcher: Arc<Fetcher>,
-    flight: SingleFlight<Arc<Metadata>>,
+    flight: Arc<SingleFlight<Arc<Metadata>>>,
 }
 
-/// The parts that a flight needs. It holds no [`Shared`], so dropping the client ends the flight.
+/// The parts that a flight needs. It does not hold the flight, so dropping the client ends it.
 struct Fetcher {
     issuer: Issuer,
     url: Url,
@@ -88,7 +84,7 @@ impl DiscoveryClient {
     pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
         let Fetcher {
             issuer, url, http, ..
-        } = &*self.shared.fetcher;
+        } = &*self.fetcher;
         Self::from_fetcher(Fetcher {
             issuer: issuer.clone(),
             url: url.clone(),
@@ -101,10 +97,8 @@ impl DiscoveryClient {
 
     fn from_fetcher(fetcher: Fetcher) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                fetcher: Arc::new(fetcher),
-                flight: SingleFlight::new(OPERATION),
-            }),
+            fetcher: Arc::new(fetcher),
+            flight: Arc::new(SingleFlight::new(OPERATION)),
         }
     }
 
@@ -116,11 +110,11 @@ impl DiscoveryClient {
     /// names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
     /// request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
-        let Shared { fetcher, flight } = &*self.shared;
+        let fetcher = &self.fetcher;
         if let Some(metadata) = fetcher.fresh() {
             return Ok(metadata);
         }
-        flight
+        self.flight
             .join(|| fetcher.fresh().map(Ok), || fetcher.clone().fetch())
             .await
     }
@@ -152,20 +146,17 @@ impl Fetcher {
             self.url.scheme() == "https",
             self.http.plain_http(),
         )
-        .map_err(|reason| {
-            let url = text::printable_url(&self.url);
-            Error::permanent(format!("{OPERATION}: {url}: {reason}"))
-        })?;
+        .map_err(|reason| answer.refused(&reason))?;
         let metadata = Arc::new(metadata);
         self.cached.store(Some(Arc::new((asked, metadata.clone()))));
         Ok(metadata)
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for DiscoveryClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Discovery")
+            .debug_struct("DiscoveryClient")
             .field("issuer", &self.fetcher.issuer)
             .finish_non_exhaustive()
     }

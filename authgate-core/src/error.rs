@@ -2,7 +2,6 @@
 
 mod transport;
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -239,12 +238,17 @@ impl Error {
     /// Says what happened, where, and what to do next. The cause precedes the advice, because it
     /// belongs to what happened.
     fn message(&self, cause: Option<&dyn StdError>) -> String {
-        let happened = self.happened();
-        let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
-        let advice = self
-            .advice()
-            .map_or_else(String::new, |advice| format!(". {advice}"));
-        format!("{happened}{cause}{advice}")
+        let mut message = self.happened();
+        if let Some(cause) = cause {
+            message += &format!(" ({cause})");
+        }
+        if let Some(advice) = self.advice() {
+            message += &format!(". {advice}");
+        }
+        if let Some(wait) = self.retry_after() {
+            message += &format!(". Try again in {} s", wait.as_secs().max(1));
+        }
+        message
     }
 
     /// Says what happened and where, without advice, for a caller that goes on by itself.
@@ -283,15 +287,13 @@ impl Error {
             Self::WrongServer {
                 operation,
                 url,
-                status: Some(status),
+                status,
                 reason,
-            } => format!("{operation}: {url} answered {status}: {reason}"),
-            Self::WrongServer {
-                operation,
-                url,
-                status: None,
-                reason,
-            } => format!("{operation}: {url}: {reason}"),
+            } => {
+                let answered =
+                    status.map_or_else(String::new, |status| format!(" answered {status}"));
+                format!("{operation}: {url}{answered}: {reason}")
+            }
             Self::UntrustedOrigin {
                 endpoint,
                 origin,
@@ -316,7 +318,7 @@ impl Error {
         }
     }
 
-    fn advice(&self) -> Option<Cow<'static, str>> {
+    fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Transport {
                 failure,
@@ -325,28 +327,15 @@ impl Error {
                 ..
             } => {
                 let advice = source.advice();
-                Some(
-                    advice
-                        .unwrap_or_else(|| failure.advice(proxy.is_some()))
-                        .into(),
-                )
+                Some(advice.unwrap_or_else(|| failure.advice(proxy.is_some())))
             }
-            Self::OAuth {
-                code, retry_after, ..
-            } => match (advice_for(code), wait(*retry_after)) {
-                (Some(advice), Some(wait)) => Some(format!("{advice}. {wait}").into()),
-                (Some(advice), None) => Some(advice.into()),
-                (None, wait) => wait.map(Cow::from),
-            },
-            Self::Response { retry_after, .. } => wait(*retry_after).map(Cow::from),
-            Self::WrongServer { .. } => Some("Check the server's URL".into()),
+            Self::OAuth { code, .. } => advice_for(code),
+            Self::WrongServer { .. } => Some("Check the server's URL"),
             Self::UntrustedOrigin { .. } => {
-                Some("Unless you know that it belongs to this server, do not log in".into())
+                Some("Unless you know that it belongs to this server, do not log in")
             }
-            Self::LoginRefused { code, description } => {
-                login_advice(code, description.as_deref()).map(Cow::from)
-            }
-            Self::Callback { .. } | Self::LoginEnded => Some("Log in again".into()),
+            Self::LoginRefused { code, description } => login_advice(code, description.as_deref()),
+            Self::Callback { .. } | Self::LoginEnded => Some("Log in again"),
             _ => None,
         }
     }
@@ -378,10 +367,6 @@ pub fn in_one_line(error: &(dyn StdError + 'static)) -> String {
 
 fn explained(description: Option<&String>) -> String {
     description.map_or_else(String::new, |text| format!(" ({text})"))
-}
-
-fn wait(retry_after: Option<Duration>) -> Option<String> {
-    retry_after.map(|wait| format!("Try again in {} s", wait.as_secs().max(1)))
 }
 
 /// Returns the advice for an error at the authorization endpoint.

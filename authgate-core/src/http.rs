@@ -12,6 +12,7 @@ mod retry;
 mod route;
 mod sent_secrets;
 mod tls;
+mod transport_error;
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -27,7 +28,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::config::{PlainHttp, check_url};
-use crate::error::{Cause, Error, Result, TransportFailure, causes};
+use crate::error::{Cause, Error, Result, TransportFailure};
 use crate::text;
 
 pub(crate) use answer::{Answer, seconds, string};
@@ -38,7 +39,6 @@ pub(crate) use retry::Retry;
 use route::Routes;
 pub(crate) use route::shorten_limit;
 use sent_secrets::SentSecrets;
-use tls::Authorities;
 
 /// For our own requests. How long an API takes, only its caller knows.
 const REQUEST_LIMIT_SECONDS: u32 = 30;
@@ -144,7 +144,7 @@ impl HttpClient {
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: self.routes.to(&url)?.proxy_to(&url)?,
+            proxy: self.routes.to(&url)?.proxies.between_us_and(&url)?,
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })
@@ -167,7 +167,10 @@ impl HttpClient {
             return Ok(answer);
         }
         let route = self.routes.to(&url)?;
-        let again = (url.scheme() == "https").then(|| request.try_clone());
+        let again = match url.scheme() {
+            "https" => request.try_clone(),
+            _ => None,
+        };
         let outcome = route
             .exchange(operation, request, connection, is_repeatable)
             .await;
@@ -175,7 +178,7 @@ impl HttpClient {
             failure: TransportFailure::Certificate,
             ..
         }) = outcome
-            && let Some(again) = again.flatten()
+            && let Some(again) = again
             && let Some(route) = self.routes.with_other_authorities(&url, &route)
         {
             return route
@@ -193,66 +196,6 @@ impl fmt::Debug for HttpClient {
             .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
-}
-
-fn transport_error(
-    operation: &'static str,
-    url: &Url,
-    proxy: Option<String>,
-    authorities: Option<&Authorities>,
-    error: &reqwest::Error,
-) -> Error {
-    let (failure, source) = match causes(error).find_map(|cause| cause.downcast_ref()) {
-        Some(cause) => tls::explain(cause, error.is_connect(), authorities),
-        None => proxy::explain(error)
-            .or_else(|| explain_long_head(error))
-            .unwrap_or_else(|| (failure_of(error, url), Cause::innermost(error))),
-    };
-    Error::Transport {
-        operation,
-        url: text::printable_url(url),
-        proxy,
-        failure,
-        source,
-    }
-}
-
-/// Explains why we gave up an answer that is HTTP.
-fn explain_long_head(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
-    // hyper offers a method for this question only with its server.
-    let is_too_large =
-        |error: &hyper::Error| error.is_parse() && error.to_string().contains("too large");
-    any_cause(error, is_too_large).then(|| {
-        let cause = Cause::with_advice(
-            "its answer has too many or too long headers",
-            "The server's operator must make it send fewer",
-        );
-        (TransportFailure::Broken, cause)
-    })
-}
-
-fn failure_of(error: &reqwest::Error, url: &Url) -> TransportFailure {
-    let refused = any_cause(error, |error: &std::io::Error| {
-        error.kind() == ErrorKind::ConnectionRefused
-    });
-    let not_http = url.scheme() == "http" && any_cause(error, hyper::Error::is_parse);
-    match (error.is_connect(), error.is_timeout()) {
-        (true, true) => TransportFailure::ConnectTimedOut,
-        (true, false) if refused => TransportFailure::Refused,
-        (true, false) => TransportFailure::Unreachable,
-        (false, true) => TransportFailure::AnswerTimedOut,
-        (false, false) if not_http => TransportFailure::NotHttp,
-        (false, false) => TransportFailure::Broken,
-    }
-}
-
-fn any_cause<E: std::error::Error + 'static>(
-    error: &reqwest::Error,
-    is_it: impl Fn(&E) -> bool,
-) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref())
-        .any(is_it)
 }
 
 /// Builds a GET request that asks for JSON.

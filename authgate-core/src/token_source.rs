@@ -57,17 +57,13 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 /// It must be used within a tokio runtime. A request belongs to the runtime that needed it first;
 /// when that runtime is shut down or no thread polls it, the next caller starts a new request. Each
 /// runtime has connections of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TokenSource {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     refresher: Arc<Refresher>,
-    flight: SingleFlight<Arc<CachedToken>>,
+    flight: Arc<SingleFlight<Arc<CachedToken>>>,
 }
 
-/// The parts that a flight needs. It holds no [`Shared`], so dropping the source ends the flight.
+/// The parts that a flight needs. It does not hold the flight, so dropping the source ends it.
 struct Refresher {
     next: Box<dyn NextToken>,
     clock: Arc<dyn Clock>,
@@ -86,14 +82,6 @@ pub(crate) trait NextToken: fmt::Debug + Send + Sync {
 
 pub(crate) type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token>> + Send + 'a>>;
 
-/// A valid token, and whether this call waited for it.
-pub(crate) enum Obtained {
-    /// The token was in memory.
-    Cached(Arc<CachedToken>),
-    /// This call waited for the token, so an API that refuses it would refuse the next one too.
-    Fetched(Arc<CachedToken>),
-}
-
 impl TokenSource {
     /// Builds a source for a service; `client` must have a secret.
     pub fn builder(client: OAuthClient) -> TokenSourceBuilder {
@@ -106,7 +94,7 @@ impl TokenSource {
         let source = Self::new(next, http, Arc::new(SystemClock), DEFAULT_EXPIRY_DELTA);
         // A token that no header can carry was refused when it was read.
         let token = CachedToken::new(token, DEFAULT_EXPIRY_DELTA).ok();
-        source.shared.refresher.cached.store(token.map(Arc::new));
+        source.refresher.cached.store(token.map(Arc::new));
         source
     }
 
@@ -125,10 +113,8 @@ impl TokenSource {
             backoff: Backoff::default(),
         };
         Self {
-            shared: Arc::new(Shared {
-                refresher: Arc::new(refresher),
-                flight: SingleFlight::new("fetching a token"),
-            }),
+            refresher: Arc::new(refresher),
+            flight: Arc::new(SingleFlight::new("fetching a token")),
         }
     }
 
@@ -140,9 +126,8 @@ impl TokenSource {
     /// person's login that the server has ended, [`Error::needs_login`](crate::Error::needs_login)
     /// is true.
     pub async fn token(&self) -> Result<Arc<Token>> {
-        match self.obtain().await? {
-            Obtained::Cached(token) | Obtained::Fetched(token) => Ok(token.token().clone()),
-        }
+        let (token, _) = self.obtain().await?;
+        Ok(token.token().clone())
     }
 
     /// Returns the `Authorization` header for a valid token.
@@ -153,7 +138,7 @@ impl TokenSource {
     pub async fn header(&self) -> Result<HeaderValue> {
         match self.in_memory(|token| token.header()) {
             Some(header) => Ok(header),
-            None => Ok(self.fetch().await?.header()),
+            None => Ok(self.fetch(None).await?.header()),
         }
     }
 
@@ -162,7 +147,7 @@ impl TokenSource {
     /// Does nothing if it is no longer the current token, so that many calls that failed with one
     /// token cause one refresh.
     pub fn invalidate(&self, access_token: &Secret) {
-        let cached = &self.shared.refresher.cached;
+        let cached = &self.refresher.cached;
         let refused = cached.load();
         if let Some(token) = refused
             .as_ref()
@@ -173,23 +158,24 @@ impl TokenSource {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        self.shared.refresher.clock.now()
+        self.refresher.clock.now()
     }
 
     pub(crate) fn http(&self) -> &HttpClient {
-        &self.shared.refresher.http
+        &self.refresher.http
     }
 
-    pub(crate) async fn obtain(&self) -> Result<Obtained> {
+    /// Returns a valid token, and whether this call waited for it.
+    pub(crate) async fn obtain(&self) -> Result<(Arc<CachedToken>, bool)> {
         match self.in_memory(Arc::clone) {
-            Some(token) => Ok(Obtained::Cached(token)),
-            None => Ok(Obtained::Fetched(self.fetch().await?)),
+            Some(token) => Ok((token, false)),
+            None => Ok((self.fetch(None).await?, true)),
         }
     }
 
     /// Calls `take` with the token in memory if it is valid, and starts a refresh if one is due.
     fn in_memory<T>(&self, take: impl FnOnce(&Arc<CachedToken>) -> T) -> Option<T> {
-        let cached = self.shared.refresher.cached.load();
+        let cached = self.refresher.cached.load();
         let token = cached.as_ref()?;
         match token.freshness(self.now()) {
             Freshness::Fresh(_) | Freshness::Unlimited => {}
@@ -201,20 +187,21 @@ impl TokenSource {
 
     #[cold]
     fn refresh_in_background(&self) {
-        let Shared { refresher, flight } = &*self.shared;
-        flight.start_in_background(
+        let refresher = &self.refresher;
+        self.flight.start_in_background(
             || refresher.is_refresh_due(),
             || refresher.clone().refresh(),
         );
     }
 
-    /// Gets a token for a caller who waits: joins the flight in progress, or starts one.
+    /// Gets a token for a caller who waits: joins the flight in progress, or starts one. The token
+    /// that an API has `refused` stays in memory until then, because another API may accept it.
     #[cold]
-    async fn fetch(&self) -> Result<Arc<CachedToken>> {
-        let Shared { refresher, flight } = &*self.shared;
+    pub(crate) async fn fetch(&self, refused: Option<&CachedToken>) -> Result<Arc<CachedToken>> {
+        let refresher = &self.refresher;
         let join = || {
-            flight.join(
-                || refresher.outcome_without_request(),
+            self.flight.join(
+                || refresher.outcome_without_request(refused),
                 || refresher.clone().fetch(),
             )
         };
@@ -224,18 +211,6 @@ impl TokenSource {
             Err(_) if !refresher.is_backing_off() => join().await,
             outcome => outcome,
         }
-    }
-
-    /// Gets a token to replace one that an API has refused. The refused token stays in memory until
-    /// then, because another API may accept it.
-    pub(crate) async fn replace(&self, refused: &CachedToken) -> Result<Arc<CachedToken>> {
-        let Shared { refresher, flight } = &*self.shared;
-        flight
-            .join(
-                || refresher.replacement_of(refused),
-                || refresher.clone().fetch(),
-            )
-            .await
     }
 }
 
@@ -251,52 +226,46 @@ impl Refresher {
         is_expiring && self.backoff.is_over(now)
     }
 
-    /// Returns what a caller gets without a request: the token that another caller has just
-    /// fetched, or an error that is too recent to ask again.
-    fn outcome_without_request(&self) -> Option<Result<Arc<CachedToken>>> {
+    /// Returns what a caller gets without a request: the valid token that another caller has just
+    /// fetched, unless it is the `refused` one, or an error that is too recent to ask again.
+    fn outcome_without_request(
+        &self,
+        refused: Option<&CachedToken>,
+    ) -> Option<Result<Arc<CachedToken>>> {
         let now = self.clock.now();
-        let cached = self.cached.load_full();
-        let valid = cached.filter(|token| !matches!(token.freshness(now), Freshness::Expired(_)));
-        valid
-            .map(Ok)
-            .or_else(|| self.backoff.error_for_callers(now).map(Err))
+        let is_refused = |token: &CachedToken| {
+            refused.is_some_and(|refused| refused.access_token() == token.access_token())
+        };
+        let is_expired =
+            |token: &CachedToken| matches!(token.freshness(now), Freshness::Expired(_));
+        match self.cached.load_full() {
+            Some(token) if !is_refused(&token) && !is_expired(&token) => Some(Ok(token)),
+            _ => self.backoff.error_for_callers(now).map(Err),
+        }
     }
 
     fn is_backing_off(&self) -> bool {
         self.backoff.error_for_callers(self.clock.now()).is_some()
     }
 
-    /// Returns the valid token that another caller has fetched to replace `refused`, or an error that
-    /// is too recent to ask again.
-    fn replacement_of(&self, refused: &CachedToken) -> Option<Result<Arc<CachedToken>>> {
-        let is_replacement = |token: &Arc<CachedToken>| {
-            let is_expired = matches!(token.freshness(self.clock.now()), Freshness::Expired(_));
-            token.access_token() != refused.access_token() && !is_expired
-        };
-        let replacement = self.cached.load_full().filter(is_replacement);
-        replacement
-            .map(Ok)
-            .or_else(|| self.backoff.error_for_callers(self.clock.now()).map(Err))
-    }
-
     /// Fetches a token that callers wait for, with retries.
     async fn fetch(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         tracing::debug!("callers wait for a token");
         let outcome = self.request(Retry::Idempotent).await;
-        if let Err(error) = &outcome {
-            self.backoff.record_foreground(error, self.clock.now());
-        }
-        outcome
+        outcome.inspect_err(|error| self.backoff.record(error, self.clock.now(), true))
     }
 
     /// Refreshes the token in the background: one attempt, because the next one follows after a pause.
     async fn refresh(self: Arc<Self>) -> Result<Arc<CachedToken>> {
         tracing::debug!("the token expires soon; refreshing it in the background");
         let outcome = self.request(Retry::Never).await;
-        if let Err(error) = &outcome {
-            self.backoff.record_background(error, self.clock.now());
-        }
-        outcome
+        outcome.inspect_err(|error| {
+            tracing::warn!(%error, "the token could not be refreshed in time; another attempt follows");
+            // If the token expires during the pause, callers may ask at once, unless the server itself
+            // asked for the pause.
+            let blocks_callers = error.retry_after().is_some();
+            self.backoff.record(error, self.clock.now(), blocks_callers);
+        })
     }
 
     async fn request(&self, retry: Retry) -> Result<Arc<CachedToken>> {
@@ -312,7 +281,7 @@ impl Refresher {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for TokenSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_tuple("TokenSource")

@@ -11,7 +11,6 @@ use crate::config::{PlainHttp, check_url};
 use crate::error::{Error, Result};
 use crate::http::{Retry, seconds, string};
 use crate::secret::Secret;
-use crate::text;
 use crate::token::Token;
 
 const REQUEST: &str = "device authorization";
@@ -78,9 +77,8 @@ impl OAuthClient {
             .post(REQUEST, url, &parameters, Retry::Idempotent)
             .await
             .map_err(unavailable)?;
-        DeviceAuth::read(&answer.object()?, requested, self.http().plain_http()).map_err(|reason| {
-            Error::permanent(format!("{REQUEST}: {}: {reason}", text::printable_url(url)))
-        })
+        DeviceAuth::read(&answer.object()?, requested, self.http().plain_http())
+            .map_err(|reason| answer.refused(&reason))
     }
 
     /// Polls once whether the person has approved (RFC 8628 section 3.4). We do not retry a failed
@@ -96,10 +94,7 @@ impl OAuthClient {
             ("grant_type", GRANT_TYPE),
             ("device_code", device.device_code.expose()),
         ];
-        let authentication = self.endpoints().client_authentication;
-        let token = self
-            .grant(POLL, authentication, &parameters, Retry::Never)
-            .await?;
+        let token = self.grant(POLL, &parameters, Retry::Never).await?;
         self.check_issuer(POLL, token)
     }
 }

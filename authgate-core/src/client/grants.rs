@@ -49,14 +49,7 @@ impl OAuthClient {
         if !scope.is_empty() {
             parameters.push(("scope", &scope));
         }
-        let token = self
-            .grant(
-                OPERATION,
-                self.endpoints.client_authentication,
-                &parameters,
-                retry,
-            )
-            .await?;
+        let token = self.grant(OPERATION, &parameters, retry).await?;
         Ok(token.or_asked_for(scopes))
     }
 
@@ -84,9 +77,8 @@ impl OAuthClient {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
         ];
-        let authentication = self.endpoints.client_authentication;
         let token = self
-            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+            .grant(OPERATION, &parameters, Retry::OnlyUnsent)
             .await?;
         Ok(self.check_issuer(OPERATION, token)?.or_from(previous))
     }
@@ -119,9 +111,10 @@ impl OAuthClient {
             ("redirect_uri", redirect_uri),
             ("code_verifier", code_verifier.expose()),
         ];
-        let authentication = self.code_authentication;
-        let token = self
-            .grant(OPERATION, authentication, &parameters, Retry::OnlyUnsent)
+        let mut client = self.clone();
+        client.endpoints.client_authentication = self.code_authentication;
+        let token = client
+            .grant(OPERATION, &parameters, Retry::OnlyUnsent)
             .await?;
         self.check_issuer(OPERATION, token)
     }

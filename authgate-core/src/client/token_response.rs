@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-use url::Url;
+use serde_json::Value;
 
 use crate::clock::Moment;
-use crate::error::{Error, Result};
-use crate::http::seconds;
+use crate::error::Result;
+use crate::http::{Answer, seconds};
 use crate::secret::Secret;
-use crate::text;
 use crate::token::{Token, read_scope};
 
 /// We cap a longer lifetime at this, which keeps every sum with it in range.
@@ -26,38 +24,28 @@ const LONGEST_TOKEN: usize = 64 * 1024;
 ///
 /// [`Error::Other`] when there is no access token, when it has characters that a header cannot
 /// carry (RFC 6750 section 2.1), when its type is not Bearer, or when a token is larger than 64 KiB.
-pub(super) fn read(
-    operation: &'static str,
-    url: &Url,
-    obtained: Moment,
-    mut answer: Map<String, Value>,
-) -> Result<Token> {
-    let refused = |reason: String| {
-        Err(Error::permanent(format!(
-            "{operation}: {}: {reason}",
-            text::printable_url(url)
-        )))
-    };
-    let lifetime = answer.get("expires_in").and_then(lifetime);
-    let scope = answer.get("scope").and_then(read_scope);
+pub(super) fn read(answer: &Answer, obtained: Moment) -> Result<Token> {
+    let mut object = answer.object()?;
+    let lifetime = object.get("expires_in").and_then(lifetime);
+    let scope = object.get("scope").and_then(read_scope);
     // Take the member out instead of copying it: a copy that stays in the answer would not be
     // wiped.
-    let mut member = |name: &str| match answer.remove(name) {
+    let mut member = |name: &str| match object.remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
     };
     let Some(access_token) = member("access_token").map(Secret::from) else {
-        return refused("the answer has no access_token".to_owned());
+        return Err(answer.refused("the answer has no access_token"));
     };
     if !access_token.is_visible_ascii() {
-        return refused("the access_token has characters that no token has".to_owned());
+        return Err(answer.refused("the access_token has characters that no token has"));
     }
     match member("token_type") {
         // RFC 6749 section 5.1 requires it; a server that leaves it out means the common type.
         None => {
             tracing::warn!(
-                operation,
-                url = text::printable_url(url),
+                operation = answer.operation,
+                url = answer.url,
                 "the answer has no token_type: taken for Bearer"
             );
         }
@@ -67,9 +55,9 @@ pub(super) fn read(
                 .into_iter()
                 .find(|known| other.eq_ignore_ascii_case(known));
             let other = known.unwrap_or("not one that we know");
-            return refused(format!(
+            return Err(answer.refused(&format!(
                 "the token's type is {other}, and this client can only use Bearer"
-            ));
+            )));
         }
     }
     let refresh_token = member("refresh_token").map(Secret::from);
@@ -81,11 +69,11 @@ pub(super) fn read(
     ];
     for (name, token) in tokens {
         if token.is_some_and(|token| token.expose().len() > LONGEST_TOKEN) {
-            return refused(format!("the {name} is larger than 64 KiB"));
+            return Err(answer.refused(&format!("the {name} is larger than 64 KiB")));
         }
     }
     tracing::info!(
-        operation,
+        operation = answer.operation,
         expires_in = lifetime.map(|lifetime| lifetime.as_secs()),
         "the server issued a token"
     );

@@ -2,14 +2,13 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::env::VarError;
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::expansion::{Unexpandable, expand, hide_dollars};
+use super::expansion::{expand, hide_dollars};
 use super::url::PlainHttp;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -38,11 +37,22 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// to somebody else. We never write to the process environment. `Debug` shows the names, but no
 /// values.
 pub struct Environment {
-    file: HashMap<String, Secret>,
-    /// The lines of the file that give a variable an empty value.
-    empty_lines: HashMap<String, usize>,
+    file: HashMap<String, Entry>,
     /// The file's path, safe to print.
     path: String,
+}
+
+/// A variable in the file.
+struct Entry {
+    value: Secret,
+    /// The line on which the entry begins.
+    line: usize,
+}
+
+impl Entry {
+    fn is_blank(&self) -> bool {
+        self.value.expose().trim().is_empty()
+    }
 }
 
 impl Environment {
@@ -69,25 +79,14 @@ impl Environment {
     ///
     /// Returns the errors of [`Environment::load`].
     pub fn load_from(path: &Path) -> Result<Self> {
-        let file = match read_file(path) {
-            Ok(text) => parse(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)),
-            Err(Unreadable::Missing) => Ok(Entries::default()),
-            Err(Unreadable::Because(reason)) => Err(reason),
-        };
-        match file {
-            Ok(Entries {
-                variables,
-                empty_lines,
-            }) => Ok(Self {
-                file: variables,
-                empty_lines,
-                path: printable_path(path),
-            }),
-            Err(reason) => Err(Error::permanent(format!(
-                "{}: {reason}",
-                printable_path(path)
-            ))),
-        }
+        let printable_path = printable_path(path);
+        let file = read_file(path)
+            .and_then(|text| parse(&text))
+            .map_err(|reason| Error::permanent(format!("{printable_path}: {reason}")))?;
+        Ok(Self {
+            file,
+            path: printable_path,
+        })
     }
 
     /// Returns the variable's value; `None` if it is unset, empty or blank.
@@ -100,7 +99,7 @@ impl Environment {
     pub fn get(&self, name: &str) -> Result<Option<Secret>> {
         let value = match std::env::var(name) {
             Ok(value) => Some(Secret::from(value)),
-            Err(VarError::NotPresent) => self.file.get(name).cloned(),
+            Err(VarError::NotPresent) => self.file.get(name).map(|entry| entry.value.clone()),
             Err(VarError::NotUnicode(_)) => {
                 return Err(Error::permanent(format!(
                     "{name} is not valid UTF-8. Set it again"
@@ -212,8 +211,8 @@ impl Environment {
             .iter()
             .filter(|name| std::env::var_os(name).is_none())
             .filter_map(|&name| {
-                let line = self.empty_lines.get(name)?;
-                Some(format!("{name} (line {line})"))
+                let entry = self.file.get(name).filter(|entry| entry.is_blank())?;
+                Some(format!("{name} (line {})", entry.line))
             })
             .collect();
         if lines.is_empty() {
@@ -233,9 +232,7 @@ impl Environment {
 
     /// Returns whether the file has a value for this variable that is not blank.
     fn is_in_file(&self, name: &str) -> bool {
-        self.file
-            .get(name)
-            .is_some_and(|value| !value.expose().trim().is_empty())
+        self.file.get(name).is_some_and(|entry| !entry.is_blank())
     }
 }
 
@@ -245,54 +242,38 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The names and values that a file defines.
-#[derive(Default)]
-struct Entries {
-    variables: HashMap<String, Secret>,
-    /// The lines that give a variable an empty value.
-    empty_lines: HashMap<String, usize>,
-}
-
-enum Unreadable {
-    Missing,
-    Because(String),
-}
-
-fn read_file(path: &Path) -> Result<String, Unreadable> {
-    let because = |reason: &str| Unreadable::Because(reason.to_owned());
+/// Reads the file, or returns why we do not read it. A missing file is like an empty one.
+fn read_file(path: &Path) -> Result<String, String> {
+    let unreadable = |error: io::Error| format!("cannot be read ({error})");
     let file = match open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unreadable::Missing),
-        Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
+        opened => opened.map_err(unreadable)?,
     };
     // Examine the opened file, because the path may name another one by now.
-    match file.metadata() {
-        Ok(metadata) => {
-            if let Some(reason) = objection(path, &metadata) {
-                return Err(Unreadable::Because(reason));
-            }
-        }
-        Err(error) => return Err(Unreadable::Because(format!("cannot be read ({error})"))),
+    let metadata = file.metadata().map_err(unreadable)?;
+    if let Some(reason) = objection(path, &metadata) {
+        return Err(reason);
     }
     let mut text = String::new();
-    match file.take(FILE_LIMIT as u64 + 1).read_to_string(&mut text) {
-        Ok(_) if text.len() > FILE_LIMIT => Err(because("is larger than 64 KiB")),
-        Ok(_) if text.contains('\0') => {
-            Err(because("contains a NUL character. Save it as UTF-8 text"))
-        }
-        Ok(_) => {
-            // Without a final line break, dotenvy takes trailing white space for an unfinished
-            // entry.
-            text.push('\n');
-            Ok(text)
-        }
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(because("is not UTF-8 text")),
-        Err(error) => Err(Unreadable::Because(format!("cannot be read ({error})"))),
+    file.take(FILE_LIMIT as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => "is not UTF-8 text".to_owned(),
+            _ => unreadable(error),
+        })?;
+    if text.len() > FILE_LIMIT {
+        return Err("is larger than 64 KiB".to_owned());
     }
+    if text.contains('\0') {
+        return Err("contains a NUL character. Save it as UTF-8 text".to_owned());
+    }
+    // Without a final line break, dotenvy takes trailing white space for an unfinished entry.
+    text.push('\n');
+    Ok(text)
 }
 
 /// Opens the file without waiting, because a FIFO with its name would block the program forever.
-fn open(path: &Path) -> std::io::Result<File> {
+fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -359,24 +340,20 @@ fn is_writable_by_others(_: &Metadata) -> bool {
     false
 }
 
-fn parse(text: &str) -> Result<Entries, String> {
-    let text = hide_dollars(text);
+fn parse(text: &str) -> Result<HashMap<String, Entry>, String> {
+    let text = hide_dollars(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
     let is_skipped: Vec<bool> = text.lines().map(is_blank_or_comment).collect();
     let lines_read = Cell::new(0);
     let mut entries = dotenvy::from_read_iter(Lines {
         rest: text.as_bytes(),
         count: &lines_read,
     });
-    let mut variables = HashMap::new();
-    let mut empty_lines = HashMap::new();
+    let mut variables: HashMap<String, Entry> = HashMap::new();
     let mut room = FILE_LIMIT;
     loop {
         let before = lines_read.get();
         let Some(entry) = entries.next() else {
-            return Ok(Entries {
-                variables,
-                empty_lines,
-            });
+            return Ok(variables);
         };
         // The parser has silently skipped the blank lines and comments before the entry.
         let skipped = is_skipped.iter().skip(before).take_while(|line| **line);
@@ -389,27 +366,12 @@ fn parse(text: &str) -> Result<Entries, String> {
                  single quotes",
             )
         })?;
-        let value = expand(&value, &variables, room).map_err(|reason| {
-            at_line(match reason {
-                Unexpandable::UnknownName => {
-                    "has a $ that names no variable from an earlier line of the file (the environment is not searched). \
-                     Put a value with $ in single quotes"
-                }
-                Unexpandable::MoreThanAName => {
-                    "has a ${...} with more than a name in it, such as a shell's ${NAME:-DEFAULT}, which is not supported. \
-                     Write the value itself, and put a value with $ in single quotes"
-                }
-                Unexpandable::TooLong => "makes the file larger than 64 KiB when its variables are expanded",
-            })
-        })?;
+        let known = |name: &str| variables.get(name).map(|entry| entry.value.expose());
+        let value = expand(&value, known, room).map_err(at_line)?;
         room -= value.len();
         // The first of two entries counts.
-        if let Entry::Vacant(vacant) = variables.entry(name) {
-            if value.trim().is_empty() {
-                empty_lines.insert(vacant.key().clone(), line);
-            }
-            vacant.insert(Secret::from(value));
-        }
+        let value = Secret::from(value);
+        variables.entry(name).or_insert(Entry { value, line });
     }
 }
 
@@ -426,7 +388,7 @@ struct Lines<'a> {
 }
 
 impl Read for Lines<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let line_end = self
             .rest
             .iter()

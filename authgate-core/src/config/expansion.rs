@@ -5,10 +5,6 @@
 //! send that variable away. We therefore hide each `$` from dotenvy, and expand names ourselves from
 //! earlier lines of the same file.
 
-use std::collections::HashMap;
-
-use crate::secret::Secret;
-
 /// Stands for a `$` in what dotenvy reads. A NUL marks the place, and the escapes around it tell how
 /// the `$` was quoted: dotenvy makes a line break of `\n`, except between single quotes, and also of
 /// the first `n` if a backslash is before it.
@@ -20,28 +16,24 @@ const ESCAPED: &str = "\n\0\n";
 /// dotenvy returns this for [`HIDDEN`] between single quotes.
 const QUOTED: &str = HIDDEN;
 
-/// Why a value cannot be expanded.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unexpandable {
-    /// A `$` is followed by no name, or by one that no earlier line defines.
-    UnknownName,
-    /// A `${...}` has more than a name in it, such as a shell's `${NAME:-DEFAULT}`.
-    MoreThanAName,
-    /// The value is longer than the limit.
-    TooLong,
-}
+const UNKNOWN_NAME: &str = "has a $ that names no variable from an earlier line of the file (the environment is not \
+     searched). Put a value with $ in single quotes";
+const MORE_THAN_A_NAME: &str = "has a ${...} with more than a name in it, such as a shell's ${NAME:-DEFAULT}, which is \
+     not supported. Write the value itself, and put a value with $ in single quotes";
+const TOO_LONG: &str = "makes the file larger than 64 KiB when its variables are expanded";
 
 /// Replaces each `$` in a file, which must not contain a NUL.
 pub(super) fn hide_dollars(file: &str) -> String {
     file.replace('$', HIDDEN)
 }
 
-/// Expands the names in a value that dotenvy has read from a text of [`hide_dollars`].
-pub(super) fn expand(
+/// Expands the names in a value that dotenvy has read from a text of [`hide_dollars`]. The error
+/// says what is wrong with the value.
+pub(super) fn expand<'a>(
     value: &str,
-    variables: &HashMap<String, Secret>,
+    known: impl Fn(&str) -> Option<&'a str>,
     limit: usize,
-) -> Result<String, Unexpandable> {
+) -> Result<String, &'static str> {
     let value = value.replace(ESCAPED, "$").replace(QUOTED, "$");
     let mut pieces = value.split(EXPANDABLE);
     let mut expanded = String::new();
@@ -49,27 +41,23 @@ pub(super) fn expand(
     // value.
     let mut push = |text: &str| {
         if expanded.len() + text.len() > limit {
-            return Err(Unexpandable::TooLong);
+            return Err(TOO_LONG);
         }
         expanded.push_str(text);
         Ok(())
     };
     push(pieces.next().unwrap_or_default())?;
     for piece in pieces {
-        let (name, rest) = split_name(piece).ok_or(Unexpandable::UnknownName)?;
-        let variable = variables.get(name).ok_or_else(|| unknown(name))?;
-        push(variable.expose())?;
+        let (name, rest) = split_name(piece).ok_or(UNKNOWN_NAME)?;
+        let value = match known(name) {
+            Some(value) => value,
+            None if name.chars().all(is_in_name) => return Err(UNKNOWN_NAME),
+            None => return Err(MORE_THAN_A_NAME),
+        };
+        push(value)?;
         push(rest)?;
     }
     Ok(expanded)
-}
-
-fn unknown(name: &str) -> Unexpandable {
-    if name.chars().all(is_in_name) {
-        Unexpandable::UnknownName
-    } else {
-        Unexpandable::MoreThanAName
-    }
 }
 
 fn is_in_name(character: char) -> bool {

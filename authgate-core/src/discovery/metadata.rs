@@ -50,21 +50,18 @@ impl Metadata {
         let named = string(document, "issuer").ok_or(
             "the document names no issuer, so it is not an OpenID Connect discovery document",
         )?;
-        if !issuer.matches(named) && named.contains("{tenantid}") {
-            return Err(format!(
-                "the document is for every tenant ({}). Put your tenant's ID into the URL, in place of common or \
-                 organizations",
-                text::excerpt(named, 200),
-            ));
+        if issuer.matches(named) {
+            return Ok(());
         }
-        if !issuer.matches(named) {
-            return Err(format!(
-                "the document is for the issuer {}, not for {}",
-                text::excerpt(named, 200),
-                issuer,
-            ));
-        }
-        Ok(())
+        let shown = text::excerpt(named, 200);
+        Err(if named.contains("{tenantid}") {
+            format!(
+                "the document is for every tenant ({shown}). Put your tenant's ID into the URL, in place of common or \
+                 organizations"
+            )
+        } else {
+            format!("the document is for the issuer {shown}, not for {issuer}")
+        })
     }
 
     /// Reads a discovery document; the error says why we refuse it. `is_https` says how the

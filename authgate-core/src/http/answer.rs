@@ -48,8 +48,9 @@ const GRANTED_SECRETS: [&str; 4] = ["access_token", "refresh_token", "id_token",
 
 /// An answer with status 200 or 201.
 pub(crate) struct Answer {
-    operation: &'static str,
-    url: String,
+    pub(crate) operation: &'static str,
+    /// The URL, safe to print.
+    pub(crate) url: String,
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -100,6 +101,11 @@ impl Answer {
             }) => Err(self.unreadable("which names a member twice")),
             Err(_) => Err(self.not_an_object()),
         }
+    }
+
+    /// Creates the error for an answer that we could read and do not accept.
+    pub(crate) fn refused(&self, reason: &str) -> Error {
+        Error::permanent(format!("{}: {}: {reason}", self.operation, self.url))
     }
 
     /// Returns the error in this answer, if it is one.

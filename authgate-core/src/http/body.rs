@@ -1,7 +1,7 @@
 //! Reads response bodies, which may be endless.
 
 use crate::error::{Error, Result};
-use crate::http::transport_error;
+use crate::http::transport_error::transport_error;
 use crate::text;
 
 /// The part of a body that [`read_body`] has read.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use reqwest::Client;
 use tokio::runtime::{self, Handle};
 
-use super::any_cause;
+use super::transport_error::any_cause;
 use crate::error::Result;
 
 /// A program may start a runtime for each call, and the pools of those that have ended must not fill

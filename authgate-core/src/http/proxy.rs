@@ -9,6 +9,7 @@ use url::Url;
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
 
 /// The proxy that the environment names for URLs of one scheme.
+#[derive(Default)]
 pub(super) struct Proxies {
     /// The variable that names the proxy, and its value.
     named: Option<(&'static str, String)>,
@@ -17,13 +18,6 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
-    pub(super) fn none() -> Self {
-        Self {
-            named: None,
-            bypassed: String::new(),
-        }
-    }
-
     pub(super) fn from_environment(is_encrypted: bool) -> Self {
         // A web server that runs us as a CGI program sets `HTTP_PROXY` to a header of the request,
         // so the sender of the request could choose the proxy. It sets no other of these variables.

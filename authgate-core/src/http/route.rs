@@ -15,7 +15,7 @@ use super::connections::{self, Connection, Pools};
 use super::loopback::LoopbackOnly;
 use super::proxy::Proxies;
 use super::tls::{self, Authorities};
-use super::transport_error;
+use super::transport_error::transport_error;
 use crate::config::is_loopback;
 use crate::error::{Cause, Error, Result};
 
@@ -91,7 +91,7 @@ pub(super) struct Route {
     /// `None` without encryption.
     authorities: Option<Authorities>,
     trust: ClientConfig,
-    proxies: Arc<Proxies>,
+    pub(super) proxies: Arc<Proxies>,
     pools: Pools,
 }
 
@@ -102,7 +102,7 @@ impl Route {
             None => tls::trusting_nobody()?,
         };
         let proxies = if is_loopback {
-            Proxies::none()
+            Proxies::default()
         } else {
             Proxies::from_environment(authorities.is_some())
         };
@@ -115,11 +115,6 @@ impl Route {
         })
     }
 
-    /// Returns the proxy for this server, without its credentials.
-    pub(super) fn proxy_to(&self, server: &Url) -> Result<Option<String>> {
-        self.proxies.between_us_and(server)
-    }
-
     /// Sends a request. If it `is_repeatable` and goes out on a connection from the pool that dies
     /// before an answer, sends it once more on a new connection.
     pub(super) async fn exchange(
@@ -130,7 +125,7 @@ impl Route {
         is_repeatable: bool,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        let proxy = self.proxy_to(&url)?;
+        let proxy = self.proxies.between_us_and(&url)?;
         let again = is_repeatable.then(|| request.try_clone()).flatten();
         let begun = Instant::now();
         let sending = self.client(connection)?.execute(request);

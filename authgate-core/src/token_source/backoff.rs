@@ -27,17 +27,28 @@ struct Failure {
 }
 
 impl Backoff {
-    /// Records that a background refresh has failed while the token is still valid. The pause delays
-    /// the next refresh. If the token expires during the pause, callers may ask at once, unless the
-    /// server itself asked for the pause.
-    pub(super) fn record_background(&self, error: &Error, now: Moment) {
-        tracing::warn!(%error, "the token could not be refreshed in time; another attempt follows");
-        self.record(error, now, error.retry_after().is_some());
-    }
-
-    /// Records that a request that callers waited for has failed.
-    pub(super) fn record_foreground(&self, error: &Error, now: Moment) {
-        self.record(error, now, true);
+    /// Records that a request has failed. If it `blocks_callers`, those without a token get the error
+    /// during the pause. Otherwise the pause delays only the next refresh.
+    ///
+    /// Only one flight at a time records its failure, so no count is lost between load and store.
+    pub(super) fn record(&self, error: &Error, now: Moment, blocks_callers: bool) {
+        let count = self
+            .0
+            .load()
+            .as_ref()
+            .map_or(1, |failure| failure.count.saturating_add(1));
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(count - 1))
+            .min(LONGEST_PAUSE);
+        self.0.store(Some(Arc::new(Failure {
+            error: error.clone(),
+            at: now,
+            pause: error
+                .retry_after()
+                .map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED)),
+            count,
+            blocks_callers,
+        })));
     }
 
     pub(super) fn clear(&self) {
@@ -57,27 +68,6 @@ impl Backoff {
         let failure = self.0.load();
         let failure = failure.as_ref()?;
         (failure.blocks_callers && !failure.is_over(now)).then(|| failure.error.clone())
-    }
-
-    /// Only one flight at a time records its failure, so no count is lost between load and store.
-    fn record(&self, error: &Error, now: Moment, blocks_callers: bool) {
-        let count = self
-            .0
-            .load()
-            .as_ref()
-            .map_or(1, |failure| failure.count.saturating_add(1));
-        let pause = FIRST_PAUSE
-            .saturating_mul(2_u32.saturating_pow(count - 1))
-            .min(LONGEST_PAUSE);
-        self.0.store(Some(Arc::new(Failure {
-            error: error.clone(),
-            at: now,
-            pause: error
-                .retry_after()
-                .map_or(pause, |asked| asked.clamp(pause, LONGEST_ASKED)),
-            count,
-            blocks_callers,
-        })));
     }
 }
 

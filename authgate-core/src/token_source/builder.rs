@@ -1,6 +1,5 @@
 //! The options of a service's token source.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use super::{DEFAULT_EXPIRY_DELTA, TokenSource};
 use crate::client::OAuthClient;
 
 /// Builds a service's [`TokenSource`]; made by [`TokenSource::builder`].
+#[derive(Debug)]
 pub struct TokenSourceBuilder {
     grant: ClientCredentials,
     expiry_delta: Duration,
@@ -58,19 +58,5 @@ impl TokenSourceBuilder {
         let client = &self.grant.client;
         let (http, clock) = (client.http().clone(), Arc::clone(client.clock()));
         TokenSource::new(Box::new(self.grant), http, clock, self.expiry_delta)
-    }
-}
-
-impl fmt::Debug for TokenSourceBuilder {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            grant,
-            expiry_delta,
-        } = self;
-        formatter
-            .debug_struct("TokenSourceBuilder")
-            .field("grant", grant)
-            .field("expiry_delta", expiry_delta)
-            .finish()
     }
 }

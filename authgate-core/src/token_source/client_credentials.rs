@@ -1,6 +1,5 @@
 //! Gets a service's next token.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::{NextToken, TokenFuture};
@@ -12,6 +11,7 @@ use crate::token::Token;
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// The client credentials grant (RFC 6749 section 4.4).
+#[derive(Debug)]
 pub(super) struct ClientCredentials {
     pub(super) client: OAuthClient,
     pub(super) scopes: Vec<String>,
@@ -34,15 +34,5 @@ impl NextToken for ClientCredentials {
             token.lifetime.get_or_insert(DEFAULT_LIFETIME);
             Ok(token)
         })
-    }
-}
-
-impl fmt::Debug for ClientCredentials {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ClientCredentials")
-            .field("client_id", &self.client.client_id())
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
     }
 }

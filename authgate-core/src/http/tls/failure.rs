@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::pki_types::UnixTime;
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription as Alert, CertificateError, InvalidMessage};
 
 use super::Authorities;
 use crate::error::{Cause, TransportFailure};
@@ -34,11 +34,6 @@ pub(in crate::http) fn explain(
     is_connecting: bool,
     authorities: Option<&Authorities>,
 ) -> (TransportFailure, Cause) {
-    let interrupted = if is_connecting {
-        TransportFailure::Handshake
-    } else {
-        TransportFailure::Broken
-    };
     let (failure, explanation) = match error {
         rustls::Error::InvalidCertificate(reason) => (
             TransportFailure::Certificate,
@@ -47,11 +42,37 @@ pub(in crate::http) fn explain(
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) if is_connecting => {
             (TransportFailure::NotTls, None)
         }
-        rustls::Error::PeerIncompatible(_) => (TransportFailure::Incompatible, None),
-        rustls::Error::AlertReceived(alert) => {
-            alert_explained(*alert).unwrap_or((interrupted, None))
-        }
-        _ => (interrupted, None),
+        // The server would send these alerts again (RFC 8446 section 6.2).
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion,
+        ) => (TransportFailure::Incompatible, None),
+        rustls::Error::AlertReceived(Alert::UnrecognisedName) => (
+            TransportFailure::Incompatible,
+            Some((
+                "the server does not know this name".to_owned(),
+                "Check the server's name in the URL",
+            )),
+        ),
+        // We have no certificate, so the server complains about that. With TLS 1.3 this comes after
+        // the handshake, before the server reads the request.
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => (
+            TransportFailure::Incompatible,
+            Some((
+                "the server requires a client certificate".to_owned(),
+                "Client certificates are not supported. Ask the server's operator for an address that requires none",
+            )),
+        ),
+        _ if is_connecting => (TransportFailure::Handshake, None),
+        _ => (TransportFailure::Broken, None),
     };
     let cause = match explanation {
         Some((message, advice)) => Cause::with_advice(&message, advice),
@@ -60,37 +81,6 @@ pub(in crate::http) fn explain(
     (failure, cause)
 }
 
-/// Explains the alerts that the server would send again (RFC 8446 section 6.2).
-fn alert_explained(alert: AlertDescription) -> Option<(TransportFailure, Option<Explanation>)> {
-    use AlertDescription as Alert;
-
-    let explanation = match alert {
-        Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion => None,
-        Alert::UnrecognisedName => Some((
-            "the server does not know this name".to_owned(),
-            "Check the server's name in the URL",
-        )),
-        // We have no certificate, so the server complains about that. With TLS 1.3 this comes after
-        // the handshake, before the server reads the request.
-        Alert::CertificateRequired
-        | Alert::NoCertificate
-        | Alert::BadCertificate
-        | Alert::UnsupportedCertificate
-        | Alert::CertificateUnknown
-        | Alert::UnknownCA
-        | Alert::AccessDenied => Some((
-            "the server requires a client certificate".to_owned(),
-            "Client certificates are not supported. Ask the server's operator for an address that requires none",
-        )),
-        _ => return None,
-    };
-    Some((TransportFailure::Incompatible, explanation))
-}
-
-#[allow(
-    deprecated,
-    reason = "a platform's verifier may still use the variants without context"
-)]
 fn certificate(
     reason: &CertificateError,
     authorities: Option<&Authorities>,
@@ -106,19 +96,13 @@ fn certificate(
             ),
             CHECK_THE_CLOCK,
         ),
+        // From the verifier of Windows, or for a certificate that ends before it begins.
         CertificateError::Expired => (
             format!(
                 "it has expired; this machine's clock says {}",
                 date(UnixTime::now())
             ),
             RENEW_IT,
-        ),
-        CertificateError::NotValidYet => (
-            format!(
-                "it is not valid yet; this machine's clock says {}",
-                date(UnixTime::now())
-            ),
-            CHECK_THE_CLOCK,
         ),
         CertificateError::NotValidForNameContext {
             expected,
@@ -150,7 +134,6 @@ fn certificate(
                 .to_owned(),
             "If the authority has a new certificate, put that into the file that SSL_CERT_FILE names",
         ),
-        CertificateError::UnsupportedSignatureAlgorithm => (unsupported(&[]), WHAT_WE_VERIFY),
         CertificateError::UnsupportedSignatureAlgorithmContext {
             signature_algorithm_id,
             ..
