@@ -238,17 +238,14 @@ impl Error {
     /// Says what happened, where, and what to do next. The cause precedes the advice, because it
     /// belongs to what happened.
     fn message(&self, cause: Option<&dyn StdError>) -> String {
-        let mut message = self.happened();
-        if let Some(cause) = cause {
-            message += &format!(" ({cause})");
-        }
-        if let Some(advice) = self.advice() {
-            message += &format!(". {advice}");
-        }
-        if let Some(wait) = self.retry_after() {
-            message += &format!(". Try again in {} s", wait.as_secs().max(1));
-        }
-        message
+        let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+        let advice = self
+            .advice()
+            .map_or_else(String::new, |advice| format!(". {advice}"));
+        let wait = self.retry_after().map_or_else(String::new, |wait| {
+            format!(". Try again in {} s", wait.as_secs().max(1))
+        });
+        format!("{}{cause}{advice}{wait}", self.happened())
     }
 
     /// Says what happened and where, without advice, for a caller that goes on by itself.
