@@ -88,7 +88,7 @@ fn covers(entry: &str, server: &Url) -> bool {
     }
     let (host, port) = split_port(entry);
     let is_other_port = port.is_some_and(|port| server.port_or_known_default() != Some(port));
-    // Nobody takes `*:443` for every host.
+    // curl, Go and Python do not read `*:443` as every host either.
     if is_other_port || host == "*" {
         return false;
     }

@@ -131,7 +131,10 @@ impl LockedStores {
     pub(super) async fn save_login(&self, token: StoredToken, may_replace: Result<()>) -> bool {
         self.run(move |store, guard| match may_replace {
             Ok(()) => store.save_login(&token, guard),
-            Err(error) => store.keep_for_this_run(&token, &[error]),
+            Err(error) => {
+                store.keep_for_this_run(&token, &[error]);
+                false
+            }
         })
         .await
     }

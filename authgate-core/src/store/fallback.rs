@@ -387,12 +387,10 @@ impl FallbackStore {
         None
     }
 
-    /// Keeps a token that cannot or must not be saved, for these reasons, and adds a notice. Returns
-    /// `false`, because no store has it.
-    pub(crate) fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) -> bool {
+    /// Keeps a token that cannot or must not be saved, for these reasons, and adds a notice.
+    pub(crate) fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) {
         self.report_not_savable(reasons);
         *self.unsaved() = Some(token.clone());
-        false
     }
 
     fn report_not_savable(&self, reasons: &[Error]) {
