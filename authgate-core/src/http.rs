@@ -141,10 +141,14 @@ impl HttpClient {
                 return answer;
             }
         }
+        let route = self.routes.to(&url)?;
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: self.routes.to(&url)?.proxies.between_us_and(&url)?,
+            proxy: route
+                .proxies
+                .between_us_and(&url)?
+                .map(proxy::without_credentials),
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })
