@@ -1,16 +1,15 @@
 //! Reads the answers of an OAuth server; no other module does.
 
-use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_auth::ChallengeParser;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
+use super::json::{Object, is_empty_value, seconds, written};
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
@@ -299,61 +298,6 @@ fn names_a_granted_secret(text: &str) -> bool {
     })
 }
 
-/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
-/// with a token.
-fn is_empty_value(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(is_set) => !is_set,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(members) => members.is_empty(),
-    }
-}
-
-/// Returns a member of an error answer as text, whatever its type.
-fn written(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
-/// report.
-struct Object {
-    members: Map<String, Value>,
-    repeats_one: bool,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object {
-            members: Map::new(),
-            repeats_one: false,
-        };
-        while let Some((name, value)) = map.next_entry()? {
-            object.repeats_one |= object.members.insert(name, value).is_some();
-        }
-        Ok(object)
-    }
-}
-
 /// Raises the wait of a `slow_down` error to the new interval, which the server may name in the
 /// body (RFC 8628 section 3.5).
 fn slowed_down(mut error: Error, interval: f64) -> Error {
@@ -366,20 +310,4 @@ fn slowed_down(mut error: Error, interval: f64) -> Error {
         *retry_after = (*retry_after).max(interval.map(|interval| interval.min(LONGEST_WAIT)));
     }
     error
-}
-
-/// Returns a member of an answer if it is a string and not empty. A member of another type counts
-/// as missing, and so does an empty one, because servers write it for a value that they do not have.
-pub(crate) fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name)?.as_str().filter(|text| !text.is_empty())
-}
-
-/// Reads a number of seconds, which some servers write as a string.
-pub(crate) fn seconds(value: &Value) -> Option<f64> {
-    let seconds = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    seconds.filter(|seconds: &f64| seconds.is_finite())
 }
