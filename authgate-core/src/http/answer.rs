@@ -117,22 +117,21 @@ impl Answer {
                 .filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
-        if let Some(code) = member("error") {
+        if let Some(code) = member("error").map(written) {
             let description = member("error_description").map(written);
-            let error = self.oauth_error(&written(code), description.as_deref());
-            return Some(match member("interval").and_then(seconds) {
-                Some(interval) => slowed_down(error, interval),
-                None => error,
-            });
+            // The server may name the new interval in the body (RFC 8628 section 3.5).
+            let interval = member("interval").filter(|_| code == "slow_down");
+            let wait = interval.and_then(seconds);
+            return Some(self.oauth_error(&code, description.as_deref(), wait));
         }
         if let Some((code, description)) = self.bearer_challenge() {
-            return Some(self.oauth_error(&code, description.as_deref()));
+            return Some(self.oauth_error(&code, description.as_deref(), None));
         }
         // Okta writes the code for an unknown client into a member of its own format.
         let other_code = member("errorCode").and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
             let description = member("errorSummary").map(written);
-            return Some(self.oauth_error(code, description.as_deref()));
+            return Some(self.oauth_error(code, description.as_deref(), None));
         }
         match (self.status, object) {
             // Some servers answer 201, because they have created a token.
@@ -265,7 +264,10 @@ impl Answer {
         }
     }
 
-    fn oauth_error(&self, code: &str, description: Option<&str>) -> Error {
+    /// Builds the error with this code. Its wait is the one that the headers ask for, or `wait` if
+    /// that is longer.
+    fn oauth_error(&self, code: &str, description: Option<&str>, wait: Option<Duration>) -> Error {
+        let wait = wait.map(|wait| wait.min(LONGEST_WAIT));
         let (code, description) = if self.repeats_a_secret() {
             let known = KNOWN_CODES.into_iter().find(|known| *known == code);
             let code = known.unwrap_or("[not shown]").to_owned();
@@ -282,7 +284,7 @@ impl Answer {
             status: self.status.as_u16(),
             code,
             description,
-            retry_after: retry_after(self.status, &self.headers),
+            retry_after: retry_after(self.status, &self.headers).max(wait),
         }
     }
 }
@@ -296,18 +298,4 @@ fn names_a_granted_secret(text: &str) -> bool {
             .map(|rest| rest.trim_start_matches('\\'))
             .any(|rest| rest.starts_with(['"', '=']))
     })
-}
-
-/// Raises the wait of a `slow_down` error to the new interval, which the server may name in the
-/// body (RFC 8628 section 3.5).
-fn slowed_down(mut error: Error, interval: f64) -> Error {
-    if let Error::OAuth {
-        code, retry_after, ..
-    } = &mut error
-        && code == "slow_down"
-    {
-        let interval = Duration::try_from_secs_f64(interval).ok();
-        *retry_after = (*retry_after).max(interval.map(|interval| interval.min(LONGEST_WAIT)));
-    }
-    error
 }

@@ -1,6 +1,7 @@
 //! Reads the JSON of an answer leniently, because servers differ in how they write a member.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -66,12 +67,16 @@ pub(crate) fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&
     object.get(name)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// Reads a number of seconds, which some servers write as a string.
-pub(crate) fn seconds(value: &Value) -> Option<f64> {
-    let seconds = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+/// Reads a number of seconds, which some servers write as a string; `None` if it is negative. Ten
+/// years stand for every longer time, so that every sum with it is in range.
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
+    const LONGEST: f64 = 10.0 * 365.0 * 24.0 * 60.0 * 60.0;
+
+    let seconds: f64 = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
     };
-    seconds.filter(|seconds: &f64| seconds.is_finite())
+    let seconds = Some(seconds).filter(|seconds| seconds.is_finite())?;
+    Duration::try_from_secs_f64(seconds.min(LONGEST)).ok()
 }
