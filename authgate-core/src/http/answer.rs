@@ -81,25 +81,19 @@ impl Answer {
             Some(body) => answer.body = body,
             None => return Err(answer.unexpected("with a body larger than 1 MiB".to_owned())),
         }
-        match answer.refusal() {
-            Some(refusal) => Err(refusal),
-            None => Ok(answer),
-        }
+        answer.check()?;
+        Ok(answer)
     }
 
     /// Returns the body as a JSON object. We refuse an object that names a member twice, because
     /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        match serde_json::from_slice(&self.body) {
-            Ok(Object {
-                members,
-                repeats_one: false,
-            }) => Ok(members),
-            Ok(Object {
-                repeats_one: true, ..
-            }) => Err(self.unreadable("which names a member twice")),
-            Err(_) => Err(self.not_an_object()),
+        let object: Object =
+            serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())?;
+        if object.repeats_one {
+            return Err(self.unreadable("which names a member twice"));
         }
+        Ok(object.members)
     }
 
     /// Creates the error for an answer that we could read and do not accept.
@@ -107,8 +101,8 @@ impl Answer {
         Error::permanent(format!("{}: {}: {reason}", self.operation, self.url))
     }
 
-    /// Returns the error in this answer, if it is one.
-    fn refusal(&self) -> Option<Error> {
+    /// Returns the error that this answer means, if it means one.
+    fn check(&self) -> Result<()> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
         let member = |name: &str| {
             object
@@ -122,29 +116,29 @@ impl Answer {
             // The server may name the new interval in the body (RFC 8628 section 3.5).
             let interval = member("interval").filter(|_| code == "slow_down");
             let wait = interval.and_then(seconds);
-            return Some(self.oauth_error(&code, description.as_deref(), wait));
+            return Err(self.oauth_error(&code, description.as_deref(), wait));
         }
         if let Some((code, description)) = self.bearer_challenge() {
-            return Some(self.oauth_error(&code, description.as_deref(), None));
+            return Err(self.oauth_error(&code, description.as_deref(), None));
         }
         // Okta writes the code for an unknown client into a member of its own format.
         let other_code = member("errorCode").and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
             let description = member("errorSummary").map(written);
-            return Some(self.oauth_error(code, description.as_deref(), None));
+            return Err(self.oauth_error(code, description.as_deref(), None));
         }
         match (self.status, object) {
             // Some servers answer 201, because they have created a token.
-            (StatusCode::OK | StatusCode::CREATED, _) => None,
+            (StatusCode::OK | StatusCode::CREATED, _) => Ok(()),
             (StatusCode::NOT_FOUND, None) => {
-                Some(self.wrong_server("there is nothing at this address".to_owned()))
+                Err(self.wrong_server("there is nothing at this address".to_owned()))
             }
-            (StatusCode::NOT_FOUND, Some(_)) => Some(self.wrong_server(format!(
+            (StatusCode::NOT_FOUND, Some(_)) => Err(self.wrong_server(format!(
                 "there is nothing at this address ({})",
                 self.content()
             ))),
-            (_, Some(_)) => Some(self.unreadable("which is not an OAuth answer")),
-            (_, None) => Some(self.not_an_object()),
+            (_, Some(_)) => Err(self.unreadable("which is not an OAuth answer")),
+            (_, None) => Err(self.not_an_object()),
         }
     }
 
