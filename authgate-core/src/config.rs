@@ -1,6 +1,7 @@
 //! Settings: which client we are, and which server we trust.
 
 mod client_authentication;
+mod env_file;
 mod environment;
 mod expansion;
 mod url;
@@ -15,9 +16,9 @@ use crate::text::printable_url;
 
 pub use client_authentication::ClientAuthentication;
 pub(crate) use client_authentication::check_credential;
-pub use environment::Environment;
 #[cfg(feature = "login")]
-pub(crate) use environment::belongs_to_another_user;
+pub(crate) use env_file::belongs_to_another_user;
+pub use environment::Environment;
 use url::Refusal;
 pub use url::{PlainHttp, parse_url, parse_url_without_query};
 pub(crate) use url::{check_url, is_loopback};

@@ -6,6 +6,7 @@ mod body;
 mod connections;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod json;
 mod loopback;
 mod proxy;
 mod retry;
@@ -31,10 +32,11 @@ use crate::config::{PlainHttp, check_url};
 use crate::error::{Cause, Error, Result, TransportFailure};
 use crate::text;
 
-pub(crate) use answer::{Answer, seconds, string};
+pub(crate) use answer::Answer;
 pub(crate) use authorization::bearer;
 pub use body::{Body, BodyEnd, read_body};
 use connections::Connection;
+pub(crate) use json::{seconds, string};
 pub(crate) use retry::Retry;
 use route::Routes;
 pub(crate) use route::shorten_limit;
@@ -141,10 +143,14 @@ impl HttpClient {
                 return answer;
             }
         }
+        let route = self.routes.to(&url)?;
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: self.routes.to(&url)?.proxies.between_us_and(&url)?,
+            proxy: route
+                .proxies
+                .between_us_and(&url)?
+                .map(proxy::without_credentials),
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })

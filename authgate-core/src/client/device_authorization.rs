@@ -127,16 +127,14 @@ impl DeviceAuth {
             .filter(|uri| uri.origin() == verification_uri.origin());
 
         let positive = |name: &str| {
-            answer
-                .get(name)
-                .and_then(seconds)
-                .filter(|seconds| *seconds > 0.0)
+            let seconds = answer.get(name).and_then(seconds);
+            seconds.filter(|seconds| !seconds.is_zero())
         };
         let expires_in = positive("expires_in")
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .map_or(LONGEST_LIFETIME, |lifetime| lifetime.min(LONGEST_LIFETIME));
-        let interval = positive("interval").unwrap_or(DEFAULT_INTERVAL.as_secs_f64());
-        if interval >= expires_in.as_secs_f64() {
+            .unwrap_or(LONGEST_LIFETIME)
+            .min(LONGEST_LIFETIME);
+        let interval = positive("interval").unwrap_or(DEFAULT_INTERVAL);
+        if interval >= expires_in {
             return Err("the code expires before the first poll is allowed".to_owned());
         }
         Ok(Self {
@@ -145,7 +143,7 @@ impl DeviceAuth {
             verification_uri,
             verification_uri_complete,
             expires_in,
-            interval: Duration::from_secs_f64(interval).max(SHORTEST_INTERVAL),
+            interval: interval.max(SHORTEST_INTERVAL),
             requested,
         })
     }

@@ -10,9 +10,6 @@ use crate::http::{Answer, seconds};
 use crate::secret::Secret;
 use crate::token::{Token, read_scope};
 
-/// We cap a longer lifetime at this, which keeps every sum with it in range.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-
 /// A longer token is refused: no server issues one, and a few of them would fill the file that all
 /// clients share.
 const LONGEST_TOKEN: usize = 64 * 1024;
@@ -95,9 +92,6 @@ fn lifetime(value: &Value) -> Option<Duration> {
     if value.is_null() {
         return None;
     }
-    let seconds = seconds(value)
-        .unwrap_or(0.0)
-        .floor()
-        .clamp(0.0, LONGEST_LIFETIME.as_secs_f64());
-    Some(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+    let lifetime = seconds(value).unwrap_or_default();
+    Some(Duration::from_secs(lifetime.as_secs()))
 }

@@ -1,16 +1,15 @@
 //! Reads the answers of an OAuth server; no other module does.
 
-use std::fmt;
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_auth::ChallengeParser;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
+use super::json::{Object, is_empty_value, seconds, written};
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
@@ -82,25 +81,19 @@ impl Answer {
             Some(body) => answer.body = body,
             None => return Err(answer.unexpected("with a body larger than 1 MiB".to_owned())),
         }
-        match answer.refusal() {
-            Some(refusal) => Err(refusal),
-            None => Ok(answer),
-        }
+        answer.check()?;
+        Ok(answer)
     }
 
     /// Returns the body as a JSON object. We refuse an object that names a member twice, because
     /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        match serde_json::from_slice(&self.body) {
-            Ok(Object {
-                members,
-                repeats_one: false,
-            }) => Ok(members),
-            Ok(Object {
-                repeats_one: true, ..
-            }) => Err(self.unreadable("which names a member twice")),
-            Err(_) => Err(self.not_an_object()),
+        let object: Object =
+            serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())?;
+        if object.repeats_one {
+            return Err(self.unreadable("which names a member twice"));
         }
+        Ok(object.members)
     }
 
     /// Creates the error for an answer that we could read and do not accept.
@@ -108,8 +101,8 @@ impl Answer {
         Error::permanent(format!("{}: {}: {reason}", self.operation, self.url))
     }
 
-    /// Returns the error in this answer, if it is one.
-    fn refusal(&self) -> Option<Error> {
+    /// Returns the error that this answer means, if it means one.
+    fn check(&self) -> Result<()> {
         let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
         let member = |name: &str| {
             object
@@ -118,35 +111,34 @@ impl Answer {
                 .filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
-        if let Some(code) = member("error") {
+        if let Some(code) = member("error").map(written) {
             let description = member("error_description").map(written);
-            let error = self.oauth_error(&written(code), description.as_deref());
-            return Some(match member("interval").and_then(seconds) {
-                Some(interval) => slowed_down(error, interval),
-                None => error,
-            });
+            // The server may name the new interval in the body (RFC 8628 section 3.5).
+            let interval = member("interval").filter(|_| code == "slow_down");
+            let wait = interval.and_then(seconds);
+            return Err(self.oauth_error(&code, description.as_deref(), wait));
         }
         if let Some((code, description)) = self.bearer_challenge() {
-            return Some(self.oauth_error(&code, description.as_deref()));
+            return Err(self.oauth_error(&code, description.as_deref(), None));
         }
         // Okta writes the code for an unknown client into a member of its own format.
         let other_code = member("errorCode").and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
             let description = member("errorSummary").map(written);
-            return Some(self.oauth_error(code, description.as_deref()));
+            return Err(self.oauth_error(code, description.as_deref(), None));
         }
         match (self.status, object) {
             // Some servers answer 201, because they have created a token.
-            (StatusCode::OK | StatusCode::CREATED, _) => None,
+            (StatusCode::OK | StatusCode::CREATED, _) => Ok(()),
             (StatusCode::NOT_FOUND, None) => {
-                Some(self.wrong_server("there is nothing at this address".to_owned()))
+                Err(self.wrong_server("there is nothing at this address".to_owned()))
             }
-            (StatusCode::NOT_FOUND, Some(_)) => Some(self.wrong_server(format!(
+            (StatusCode::NOT_FOUND, Some(_)) => Err(self.wrong_server(format!(
                 "there is nothing at this address ({})",
                 self.content()
             ))),
-            (_, Some(_)) => Some(self.unreadable("which is not an OAuth answer")),
-            (_, None) => Some(self.not_an_object()),
+            (_, Some(_)) => Err(self.unreadable("which is not an OAuth answer")),
+            (_, None) => Err(self.not_an_object()),
         }
     }
 
@@ -266,7 +258,10 @@ impl Answer {
         }
     }
 
-    fn oauth_error(&self, code: &str, description: Option<&str>) -> Error {
+    /// Builds the error with this code. Its wait is the one that the headers ask for, or `wait` if
+    /// that is longer.
+    fn oauth_error(&self, code: &str, description: Option<&str>, wait: Option<Duration>) -> Error {
+        let wait = wait.map(|wait| wait.min(LONGEST_WAIT));
         let (code, description) = if self.repeats_a_secret() {
             let known = KNOWN_CODES.into_iter().find(|known| *known == code);
             let code = known.unwrap_or("[not shown]").to_owned();
@@ -283,7 +278,7 @@ impl Answer {
             status: self.status.as_u16(),
             code,
             description,
-            retry_after: retry_after(self.status, &self.headers),
+            retry_after: retry_after(self.status, &self.headers).max(wait),
         }
     }
 }
@@ -297,89 +292,4 @@ fn names_a_granted_secret(text: &str) -> bool {
             .map(|rest| rest.trim_start_matches('\\'))
             .any(|rest| rest.starts_with(['"', '=']))
     })
-}
-
-/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
-/// with a token.
-fn is_empty_value(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(is_set) => !is_set,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(members) => members.is_empty(),
-    }
-}
-
-/// Returns a member of an error answer as text, whatever its type.
-fn written(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
-/// report.
-struct Object {
-    members: Map<String, Value>,
-    repeats_one: bool,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object {
-            members: Map::new(),
-            repeats_one: false,
-        };
-        while let Some((name, value)) = map.next_entry()? {
-            object.repeats_one |= object.members.insert(name, value).is_some();
-        }
-        Ok(object)
-    }
-}
-
-/// Raises the wait of a `slow_down` error to the new interval, which the server may name in the
-/// body (RFC 8628 section 3.5).
-fn slowed_down(mut error: Error, interval: f64) -> Error {
-    if let Error::OAuth {
-        code, retry_after, ..
-    } = &mut error
-        && code == "slow_down"
-    {
-        let interval = Duration::try_from_secs_f64(interval).ok();
-        *retry_after = (*retry_after).max(interval.map(|interval| interval.min(LONGEST_WAIT)));
-    }
-    error
-}
-
-/// Returns a member of an answer if it is a string and not empty. A member of another type counts
-/// as missing, and so does an empty one, because servers write it for a value that they do not have.
-pub(crate) fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    object.get(name)?.as_str().filter(|text| !text.is_empty())
-}
-
-/// Reads a number of seconds, which some servers write as a string.
-pub(crate) fn seconds(value: &Value) -> Option<f64> {
-    let seconds = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    seconds.filter(|seconds: &f64| seconds.is_finite())
 }

@@ -3,7 +3,7 @@
 use std::env;
 
 use http::Uri;
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
 use crate::error::{Cause, Error, Result, TransportFailure, causes};
@@ -11,8 +11,8 @@ use crate::error::{Cause, Error, Result, TransportFailure, causes};
 /// The proxy that the environment names for URLs of one scheme.
 #[derive(Default)]
 pub(super) struct Proxies {
-    /// The variable that names the proxy, and its value.
-    named: Option<(&'static str, String)>,
+    /// The variable that names the proxy, and the proxy if we can use it.
+    named: Option<(&'static str, Option<Url>)>,
     /// The servers to reach without it.
     bypassed: String,
 }
@@ -32,30 +32,29 @@ impl Proxies {
         let named = first_set(for_scheme).or_else(|| first_set(&["ALL_PROXY", "all_proxy"]));
         let bypassed = first_set(&["NO_PROXY", "no_proxy"]).map(|(_, servers)| servers);
         Self {
-            named,
+            named: named.map(|(variable, value)| (variable, parse(&value))),
             bypassed: bypassed.unwrap_or_default(),
         }
     }
 
-    /// Returns the URL of the proxy for this server, with its credentials.
-    pub(super) fn url_for(&self, server: &Url) -> Option<&str> {
-        self.variable_for(server).map(|(_, value)| value)
-    }
-
-    /// Returns the proxy for this server, without its credentials.
+    /// Returns the proxy for this server.
     ///
     /// # Errors
     ///
     /// [`Error::Other`] when this server needs a proxy that cannot be used. We do not go around the
     /// proxy, because it may be there to prevent direct connections.
-    pub(super) fn between_us_and(&self, server: &Url) -> Result<Option<String>> {
-        let Some((variable, value)) = self.variable_for(server) else {
+    pub(super) fn between_us_and(&self, server: &Url) -> Result<Option<&Url>> {
+        let Some((variable, proxy)) = &self.named else {
             return Ok(None);
         };
-        match parse(value) {
-            Some(proxy) => Ok(Some(
-                proxy.uri().to_string().trim_end_matches('/').to_owned(),
-            )),
+        let mut entries = self
+            .bypassed
+            .split(|character: char| character == ',' || character.is_whitespace());
+        if entries.any(|entry| covers(entry, server)) {
+            return Ok(None);
+        }
+        match proxy {
+            Some(proxy) => Ok(Some(proxy)),
             None => Err(Error::permanent(format!(
                 "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
                  with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass \
@@ -63,17 +62,11 @@ impl Proxies {
             ))),
         }
     }
+}
 
-    fn variable_for(&self, server: &Url) -> Option<(&'static str, &str)> {
-        let (variable, value) = self.named.as_ref()?;
-        let mut entries = self
-            .bypassed
-            .split(|character: char| character == ',' || character.is_whitespace());
-        if entries.any(|entry| covers(entry, server)) {
-            return None;
-        }
-        Some((variable, value))
-    }
+/// Returns scheme, host and port of a proxy, without its credentials.
+pub(super) fn without_credentials(proxy: &Url) -> String {
+    proxy.origin().ascii_serialization()
 }
 
 /// Returns whether an entry of `NO_PROXY` covers this server.
@@ -154,37 +147,22 @@ fn first_set(spellings: &[&'static str]) -> Option<(&'static str, String)> {
         .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
 }
 
-/// Reads the value of a variable that names a proxy.
-fn parse(value: &str) -> Option<Intercept> {
-    let anywhere = Uri::from_static("http://host");
-    Matcher::builder()
-        .all(value)
-        .build()
-        .intercept(&anywhere)
-        .filter(|proxy| is_http(proxy) && is_place(proxy))
-        // A `/`, `?` or `#` in the password ends the address. If digits precede it, they would be
-        // taken for the port and shown.
-        .filter(|proxy| proxy.basic_auth().is_some() || !value.contains('@'))
-        // The HTTP client reads the value as a URL, which has stricter rules. If it could not, it
-        // would silently bypass the proxy.
-        .filter(|_| reqwest::Proxy::all(value).is_ok())
-}
-
-fn is_http(proxy: &Intercept) -> bool {
-    matches!(proxy.uri().scheme_str(), Some("http" | "https"))
-}
-
-/// Returns whether the proxy is a host with an optional port. We refuse a port that is not a
-/// number, because it would be taken for the scheme's default, and the rest of a password that
-/// contains an `@`.
-fn is_place(proxy: &Intercept) -> bool {
-    proxy
-        .uri()
-        .authority()
-        .is_some_and(|authority| match authority.port_u16() {
-            Some(port) => authority.as_str() == format!("{}:{port}", authority.host()),
-            None => authority.as_str() == authority.host(),
-        })
+/// Reads the value of a variable that names a proxy; returns `None` if we cannot use it.
+fn parse(value: &str) -> Option<Url> {
+    let proxy = if value.contains("://") {
+        Url::parse(value)
+    } else {
+        Url::parse(&format!("http://{value}"))
+    };
+    let proxy = proxy.ok()?;
+    let has_credentials = !proxy.username().is_empty() || proxy.password().is_some();
+    // A second `@` is part of the password. So is the only one if the URL has no credentials: a `/`,
+    // `?` or `#` in the password has ended the address, and the digits before it are taken for a port.
+    let has_plain_at = value.matches('@').count() > usize::from(has_credentials);
+    // If the HTTP client could not read the URL, it would silently bypass the proxy.
+    let is_readable = proxy.as_str().parse::<Uri>().is_ok();
+    let is_usable = matches!(proxy.scheme(), "http" | "https") && is_readable && !has_plain_at;
+    is_usable.then_some(proxy)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::connections::{self, Connection, Pools};
 use super::loopback::LoopbackOnly;
-use super::proxy::Proxies;
+use super::proxy::{self, Proxies};
 use super::tls::{self, Authorities};
 use super::transport_error::transport_error;
 use crate::config::is_loopback;
@@ -125,7 +125,10 @@ impl Route {
         is_repeatable: bool,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        let proxy = self.proxies.between_us_and(&url)?;
+        let proxy = self
+            .proxies
+            .between_us_and(&url)?
+            .map(proxy::without_credentials);
         let again = is_repeatable.then(|| request.try_clone()).flatten();
         let begun = Instant::now();
         let sending = self.client(connection)?.execute(request);
@@ -167,7 +170,7 @@ impl Route {
         }
         let proxies = Arc::clone(&self.proxies);
         builder.proxy(reqwest::Proxy::custom(move |url| {
-            proxies.url_for(url).map(str::to_owned)
+            proxies.between_us_and(url).ok().flatten().cloned()
         }))
     }
 }

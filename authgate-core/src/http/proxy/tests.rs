@@ -105,12 +105,12 @@ const TABLE: [(&str, &str, &str, bool); 35] = [
 fn no_proxy_covers_what_it_covers_for_others_and_no_more() {
     for (no_proxy, server, _, bypassed) in TABLE {
         let proxies = Proxies {
-            named: Some(("HTTPS_PROXY", "http://127.0.0.1:3128".to_owned())),
+            named: Some(("HTTPS_PROXY", parse("http://127.0.0.1:3128"))),
             bypassed: no_proxy.to_owned(),
         };
         let server: Url = server.parse().unwrap();
         assert_eq!(
-            proxies.url_for(&server).is_none(),
+            proxies.between_us_and(&server).unwrap().is_none(),
             bypassed,
             "{no_proxy} for {server}"
         );

@@ -1,0 +1,82 @@
+//! Reads the JSON of an answer leniently, because servers differ in how they write a member.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
+/// with a token.
+pub(super) fn is_empty_value(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(is_set) => !is_set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+/// Returns a member of an error answer as text, whatever its type.
+pub(super) fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
+/// report.
+pub(super) struct Object {
+    pub(super) members: Map<String, Value>,
+    pub(super) repeats_one: bool,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = Object {
+            members: Map::new(),
+            repeats_one: false,
+        };
+        while let Some((name, value)) = map.next_entry()? {
+            object.repeats_one |= object.members.insert(name, value).is_some();
+        }
+        Ok(object)
+    }
+}
+
+/// Returns a member of an answer if it is a string and not empty. A member of another type counts
+/// as missing, and so does an empty one, because servers write it for a value that they do not have.
+pub(crate) fn string<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// Reads a number of seconds, which some servers write as a string; `None` if it is negative. Ten
+/// years stand for every longer time, so that every sum with it is in range.
+pub(crate) fn seconds(value: &Value) -> Option<Duration> {
+    const LONGEST: f64 = 10.0 * 365.0 * 24.0 * 60.0 * 60.0;
+
+    let seconds: f64 = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let seconds = Some(seconds).filter(|seconds| seconds.is_finite())?;
+    Duration::try_from_secs_f64(seconds.min(LONGEST)).ok()
+}
