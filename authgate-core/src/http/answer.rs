@@ -45,7 +45,7 @@ const KNOWN_CODES: [&str; 16] = [
 /// The members of an answer that are secret.
 const GRANTED_SECRETS: [&str; 4] = ["access_token", "refresh_token", "id_token", "device_code"];
 
-/// An answer with status 200 or 201.
+/// An answer with status 200, 201 or 204.
 pub(crate) struct Answer {
     pub(crate) operation: &'static str,
     /// The URL, safe to print.
@@ -57,7 +57,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a response; every status but 200 and 201 becomes the error that it means. The error
+    /// Reads a response; every status but 200, 201 and 204 becomes the error that it means. The error
     /// shows nothing of an answer that contains one of the `sent` secrets, because a careless server
     /// echoes them.
     pub(super) async fn read(
@@ -103,12 +103,10 @@ impl Answer {
 
     /// Returns the error that this answer means, if it means one.
     fn check(&self) -> Result<()> {
-        let object: Option<Map<String, Value>> = serde_json::from_slice(&self.body).ok();
+        let object: Option<Object> = serde_json::from_slice(&self.body).ok();
         let member = |name: &str| {
-            object
-                .as_ref()?
-                .get(name)
-                .filter(|value| !is_empty_value(value))
+            let members = &object.as_ref()?.members;
+            members.get(name).filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
         if let Some(code) = member("error").map(written) {
@@ -128,8 +126,8 @@ impl Answer {
             return Err(self.oauth_error(code, description.as_deref(), None));
         }
         match (self.status, object) {
-            // Some servers answer 201, because they have created a token.
-            (StatusCode::OK | StatusCode::CREATED, _) => Ok(()),
+            // Some servers answer 201, because they have created a token, or 204 to a revocation.
+            (StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT, _) => Ok(()),
             (StatusCode::NOT_FOUND, None) => {
                 Err(self.wrong_server("there is nothing at this address".to_owned()))
             }

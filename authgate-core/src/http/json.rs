@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
@@ -29,6 +30,9 @@ pub(super) fn written(value: &Value) -> String {
 
 /// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
 /// report.
+///
+/// A member that a [`Value`] cannot hold, such as the number `1e400` or half a surrogate pair, becomes
+/// `null`. Otherwise a description could hide the error code beside it.
 pub(super) struct Object {
     pub(super) members: Map<String, Value>,
     pub(super) repeats_one: bool,
@@ -54,7 +58,8 @@ impl<'de> Visitor<'de> for ObjectVisitor {
             members: Map::new(),
             repeats_one: false,
         };
-        while let Some((name, value)) = map.next_entry()? {
+        while let Some((name, written)) = map.next_entry::<String, &RawValue>()? {
+            let value = serde_json::from_str(written.get()).unwrap_or(Value::Null);
             object.repeats_one |= object.members.insert(name, value).is_some();
         }
         Ok(object)

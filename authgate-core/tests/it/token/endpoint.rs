@@ -429,4 +429,6 @@ async fn a_token_is_introspected_and_revoked() {
         .revoke(&Secret::from("a token that nobody knows"))
         .await
         .unwrap();
+    server.inject(Endpoint::Revocation, Fault::status(204), Times::Once);
+    client.revoke(&token.access_token).await.unwrap();
 }

@@ -113,6 +113,19 @@ async fn only_a_200_or_201_without_an_error_in_it_is_a_grant() {
 }
 
 #[tokio::test]
+async fn a_member_that_cannot_be_read_hides_no_other() {
+    let service = Service::start().await;
+    let huge = r#"{"access_token": "a", "token_type": "Bearer", "expires_in": 1e400}"#;
+    let fault = Fault::body(200, "application/json", huge);
+    assert_eq!(service.grant_after(fault).await.unwrap().lifetime, None);
+    let half_a_pair = r#"{"error": "invalid_grant", "error_description": "\ud800"}"#;
+    let error = service
+        .failure(Fault::body(400, "application/json", half_a_pair))
+        .await;
+    assert!(error.needs_login(), "{error}");
+}
+
+#[tokio::test]
 async fn a_hostile_error_is_one_short_safe_line() {
     let service = Service::start().await;
     let hostile = format!("\u{1b}[2J\u{202e}\nline{}", "x".repeat(100_000));
