@@ -13,15 +13,20 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+use std::sync::Arc;
+
 use authgate_core::test_util::run_auth_code_flow;
-use authgate_core::{Error, FlowMode};
+use authgate_core::{Error, FlowMode, RedirectUri, authenticate};
 use authgate_dev_server::DevServer;
-use authgate_test_support::Port;
+use authgate_test_support::{Home, Port};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::support::flow::{Recorder, TestBrowser, begin_login, client, log_in, options};
-use crate::support::logins::Person;
+use crate::support::flow::{
+    Recorder, TestBrowser, begin_login, client, log_in, options, while_it_runs,
+};
+use crate::support::logins::{FAR_FUTURE, Person, login, strict_server, unattended};
+use crate::support::stores::{CLIENT, UnderLock as _, file_in, only_file};
 
 /// A browser that never reads its page does not delay another one.
 #[tokio::test]
@@ -87,4 +92,21 @@ async fn the_port_is_free_while_the_device_code_is_shown() {
         (1, 1)
     );
     person.success().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_port_is_free_when_another_run_has_logged_in() {
+    let (server, home, port) = (strict_server().await, Home::new(), Port::free());
+    let prompt = Arc::new(Recorder::default());
+    let options = unattended(server.url(), Arc::new(only_file(&home)), prompt.clone())
+        .flow_mode(FlowMode::Browser)
+        .redirect_uri(RedirectUri::parse(&port.redirect_uri("127.0.0.1")).unwrap())
+        .browser(TestBrowser::Hangs);
+    let run = tokio::spawn(authenticate(options));
+    while_it_runs(&run, || prompt.count("url: ") == 1).await;
+    assert!(!port.is_free());
+    let other = login(&server, FAR_FUTURE);
+    file_in(&home).save(CLIENT, &other).unwrap();
+    run.await.unwrap().unwrap();
+    assert!(port.is_free());
 }
