@@ -88,7 +88,7 @@ impl FileStore {
     fn change(
         &self,
         guard: &LoginGuard,
-        mut edit: impl FnMut(&mut Document<'_>) -> bool,
+        mut edit: impl FnMut(&mut Document) -> bool,
     ) -> Result<()> {
         if own_file::check_folder(&self.path)? {
             let folder = text::printable_path(own_file::folder(&self.path));
@@ -99,14 +99,14 @@ impl FileStore {
         }
         for _ in 0..CHANGE_ATTEMPTS {
             let peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::PATIENCE)?;
-            let content = self.read(&self.path)?;
-            let document = Document::parse(&content);
+            let document = Document::parse(&self.read(&self.path)?);
             let is_damaged = document.is_none();
-            let mut document = document.unwrap_or_else(Document::empty);
+            let mut document = document.unwrap_or_default();
             if !edit(&mut document) {
                 return Ok(());
             }
-            let text = document.to_text();
+            let is_empty = document.is_empty() && !is_damaged;
+            let text = document.into_text();
             if text.len() as u64 > SIZE_LIMIT {
                 return Err(self.error(format!(
                     "would become larger than {} MiB, which no client reads: remove entries that are not needed",
@@ -117,7 +117,7 @@ impl FileStore {
                 Ok(replacement) => replacement,
                 // The new file could not be written, perhaps because the disk is full. An empty
                 // file means the same as none, so remove the file, which needs no space.
-                Err(_) if document.is_empty() && !is_damaged && peers.is_held() => {
+                Err(_) if is_empty && peers.is_held() => {
                     return self.remove();
                 }
                 Err(error) => return Err(error),
@@ -403,12 +403,11 @@ fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o077 != 0
 }
 
-fn read(document: &Document<'_>, client_id: &str) -> Option<StoredToken> {
-    let (entry, record) = (document.entry(client_id)?, document.record(client_id));
-    format::read(&entry, record.as_deref().map(String::as_str))
+fn read(document: &Document, client_id: &str) -> Option<StoredToken> {
+    format::read(&document.entry(client_id)?, document.record(client_id))
 }
 
-fn write(document: &mut Document<'_>, client_id: &str, token: &StoredToken) {
+fn write(document: &mut Document, client_id: &str, token: &StoredToken) {
     let previous = document.entry(client_id);
     let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
     let record = format::write_record(token);
