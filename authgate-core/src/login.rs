@@ -22,7 +22,7 @@ use crate::token::{Freshness, Token, missing_scopes};
 
 pub use logout::{Logout, logout};
 pub use options::LoginOptions;
-use refresh::Refresh;
+use refresh::{Cause, Refresh};
 pub use session::Session;
 use stores::Stores;
 
@@ -144,18 +144,16 @@ impl Login {
             ));
             return Ok(None);
         }
-        if !is_due(&stored, self.options.min_validity) {
+        let can_be_used = is_valid(&stored) && stored.refresh_token.is_none();
+        if can_be_used || !is_due(&stored, self.options.min_validity) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
-        match self.refresh(&stored).await {
+        match self.refresh(&stored, Cause::Expiry).await {
             Ok(Refresh::Refreshed(stored)) => {
                 Ok(Some(Session::new(self.clone(), to_token(&stored))))
             }
             Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
-            Ok(Refresh::NoRefreshToken) if is_valid(&stored) => {
-                Ok(Some(Session::resumed(self.clone(), stored)))
-            }
-            Ok(Refresh::NoRefreshToken | Refresh::Ended) => Ok(None),
+            Ok(Refresh::Ended) => Ok(None),
             Ok(Refresh::NotSavable(error)) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
                 Ok(Some(Session::resumed(self.clone(), stored)))
@@ -237,10 +235,6 @@ impl Login {
             "The stored login was not refreshed, because the new token could not be saved: {error}. \
              Please log in again"
         ));
-    }
-
-    fn report_revoked(&self) {
-        self.notice("Your stored login was revoked by the server. Please log in again");
     }
 
     fn notice(&self, line: impl AsRef<str>) {

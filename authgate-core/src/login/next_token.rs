@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::refresh::Refresh;
+use super::refresh::{Cause, Refresh};
 use super::{Login, discover, to_token};
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
@@ -41,9 +41,10 @@ impl NextToken for Login {
         Box::pin(async move {
             let current = current.ok_or(Error::LoginEnded)?;
             let login = self.reconnected().await?;
-            match login.refresh(&login.to_stored(current)).await? {
+            let stale = login.to_stored(current);
+            match login.refresh(&stale, Cause::Expiry).await? {
                 Refresh::Refreshed(token) | Refresh::Found(token) => Ok(to_token(&token)),
-                Refresh::NoRefreshToken | Refresh::Ended => Err(Error::LoginEnded),
+                Refresh::Ended => Err(Error::LoginEnded),
                 Refresh::NotSavable(error) => Err(error),
             }
         })
