@@ -5,6 +5,7 @@ use authgate_core::{FlowMode, LoginOptions, Prompt, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Port, http};
 use insta::assert_snapshot;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
@@ -69,7 +70,7 @@ async fn nothing_starts_where_nobody_can_see_the_prompt() {
     let options = LoginOptions::new(server.url(), &server.public_client().id)
         .platform(platform(System::Unix, true, &[], &[]))
         .store(only_file(&home))
-        .prompt(Unseen);
+        .prompt(Arc::new(Unseen));
     let error = authenticate(options).await.unwrap_err();
     assert_snapshot!(error, @"nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by name, or use the client credentials grant for a machine");
     server.assert_requests([Endpoint::Discovery]);
