@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{Newness, Permission, Text};
+use super::{Newness, Permission, RECORD_SERVICE, Text, format};
 use crate::error::{Cause, causes};
 use crate::notice::Notices;
 use crate::text;
@@ -23,13 +23,12 @@ const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_
 /// The items of one service and user. There is at most one, unless the keyring finds items by
 /// attributes and another program has created its own.
 pub(super) struct Items {
+    service: &'static str,
+    user: String,
     /// Stands for whichever item there is, and for the next one if there is none.
     entry: Entry,
-    /// The service and the user, for a notice.
-    name: String,
     notices: Notices,
-    /// Returns how new an item with this text is, or `None` if we cannot parse the text.
-    newness: fn(&str) -> Option<Newness>,
+    permission: Permission,
 }
 
 struct Item {
@@ -42,23 +41,23 @@ struct Item {
 
 impl Items {
     pub(super) fn new(
-        service: &str,
+        service: &'static str,
         user: &str,
-        newness: fn(&str) -> Option<Newness>,
-        notices: Notices,
+        notices: &Notices,
+        permission: &Permission,
     ) -> Result<Self, Trouble> {
-        check_presence()?;
         Ok(Self {
+            service,
+            user: user.to_owned(),
             entry: Entry::new(service, user)?,
-            name: format!("service {service}, user {user}"),
-            notices,
-            newness,
+            notices: notices.clone(),
+            permission: permission.clone(),
         })
     }
 
     /// Returns the text of the newest item. Deletes the others unless they may be logins that still
     /// work. Fails if an item cannot be read at all, because it may be the newest.
-    pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
+    pub(super) fn read(&self) -> Result<Option<Text>, Trouble> {
         let mut items = self.find()?.into_iter();
         let Some(newest) = items.next() else {
             return Ok(None);
@@ -67,7 +66,7 @@ impl Items {
         let others_are_older = newest.newness.is_some_and(Newness::has_known_expiry);
         for item in items {
             if others_are_older || item.newness.is_none() {
-                delete(&item.entry, permission)?;
+                self.delete_one(&item.entry)?;
                 self.report_if_foreign(&item);
             }
         }
@@ -81,22 +80,20 @@ impl Items {
 
     /// Replaces all items by one with `text`, and checks that the keyring stored it. Adds a notice
     /// about each text of another program.
-    pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
+    pub(super) fn write(&self, text: &str) -> Result<(), Trouble> {
         let items = self.find()?;
         // The newest one stays until it is overwritten, so a crash in between loses no login.
         for older in items.iter().skip(1) {
-            delete(&older.entry, permission)?;
+            self.delete_one(&older.entry)?;
         }
-        permission.check()?;
+        self.permission.check()?;
         self.entry.set_password(text)?;
         if HAS_ATTRIBUTES {
-            permission.check()?;
+            self.permission.check()?;
             self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        check_kept(
-            text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
-            text,
-        )?;
+        let kept = text_of(&self.entry)?;
+        check_kept(kept.as_deref().map(String::as_str), text)?;
         for item in &items {
             self.report_if_foreign(item);
         }
@@ -104,22 +101,18 @@ impl Items {
     }
 
     /// Deletes all items.
-    pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
+    pub(super) fn delete(&self) -> Result<(), Trouble> {
         self.entries()?
             .iter()
-            .try_for_each(|entry| delete(entry, permission))
+            .try_for_each(|entry| self.delete_one(entry))
     }
 
     /// Deletes each item for whose text `is_meant` returns true. Returns whether there was one.
-    pub(super) fn delete_where(
-        &self,
-        is_meant: impl Fn(&str) -> bool,
-        permission: &Permission,
-    ) -> Result<bool, Trouble> {
+    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool, Trouble> {
         let mut is_deleted = false;
         for item in self.find()? {
             if item.text.is_some_and(|text| is_meant(&text)) {
-                delete(&item.entry, permission)?;
+                self.delete_one(&item.entry)?;
                 is_deleted = true;
             }
         }
@@ -131,7 +124,7 @@ impl Items {
         let mut items = Vec::new();
         for entry in self.entries()? {
             let text = text_of(&entry)?;
-            let newness = text.as_deref().and_then(|text| (self.newness)(text));
+            let newness = text.as_deref().and_then(|text| self.newness(text));
             items.push(Item {
                 entry,
                 text,
@@ -140,6 +133,15 @@ impl Items {
         }
         items.sort_by_key(|item| Reverse(item.newness));
         Ok(items)
+    }
+
+    /// Returns how new an item with this text is, or `None` if we cannot parse the text. Each record
+    /// is useless with any token but its own, so none counts as newer than another.
+    fn newness(&self, text: &str) -> Option<Newness> {
+        if self.service == RECORD_SERVICE {
+            return Some(Newness::default());
+        }
+        format::read(text, None).map(|token| token.newness())
     }
 
     fn entries(&self) -> Result<Vec<Entry>, Trouble> {
@@ -152,11 +154,19 @@ impl Items {
         Ok(found.into_iter().map(|inner| Entry { inner }).collect())
     }
 
+    fn delete_one(&self, entry: &Entry) -> Result<(), Trouble> {
+        self.permission.check()?;
+        match entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn report_if_foreign(&self, item: &Item) {
         if item.newness.is_none() {
             self.notices.add(format!(
-                "The keyring had an item ({}) that was not a login. It has been replaced",
-                self.name
+                "The keyring had an item (service {}, user {}) that was not a login. It has been replaced",
+                self.service, self.user
             ));
         }
     }
@@ -188,14 +198,6 @@ fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
     Err(Trouble::passing(
         "it did not keep what was written: check it with your keyring program",
     ))
-}
-
-fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
-    permission.check()?;
-    match entry.delete_credential() {
-        Ok(()) | Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Why the keyring cannot be used.
