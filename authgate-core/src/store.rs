@@ -31,8 +31,6 @@ pub use lock::{LoginGuard, LoginLock};
 /// floating point.
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
 
-const HALF_A_SECOND: Duration = Duration::from_millis(500);
-
 /// A store with one token for each client ID.
 ///
 /// Every method blocks, because files are locked and synced, and a keyring may wait for a person.
@@ -135,7 +133,6 @@ pub struct StoredToken {
 
 impl StoredToken {
     /// Creates a Bearer token with no other details; fill in the rest.
-    #[cfg(feature = "test-util")]
     pub fn new(access_token: Secret) -> Self {
         Self {
             access_token,
@@ -160,22 +157,18 @@ impl StoredToken {
             // Round to the nearest second, so that the next run shows the same expiry as this one.
             let expiry = seconds_since_1970(wall)
                 .saturating_add(remaining)
-                .saturating_add(HALF_A_SECOND)
+                .saturating_add(Duration::from_millis(500))
                 .as_secs();
             // Readers take 0 to mean unknown.
             expiry.clamp(1, LARGEST_WHOLE_NUMBER)
         });
         Self {
-            access_token: token.access_token.clone(),
             refresh_token: token.refresh_token.clone(),
-            token_type: token.token_type.clone(),
             expires_at,
             issuer: Some(issuer.to_owned()),
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
-            requested_scope: None,
-            requested_parameters: None,
-            logged_in_at: None,
+            ..Self::new(token.access_token.clone())
         }
     }
 

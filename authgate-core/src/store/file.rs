@@ -21,8 +21,7 @@ use crate::text;
 /// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
 
-/// A damaged file that was set aside has this after its name. The time
-/// comes next.
+/// The name of a damaged file that was set aside has this after it, and then the time.
 const SET_ASIDE: &str = ".corrupt-";
 
 /// The size limit of the file, in bytes. Even a large token file takes only a few KiB, so a larger
@@ -61,11 +60,8 @@ impl FileStore {
         }
     }
 
-    /// Creates a store for the file in the home folder.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
+    /// Creates a store for the file in the home folder. Fails if `HOME` (on Windows `USERPROFILE`) is
+    /// unset or not an absolute path.
     pub fn in_home(notices: Notices) -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable)
@@ -135,6 +131,7 @@ impl FileStore {
         let Some((file, metadata)) = own_file::open(path, OpenOptions::new().read(true))? else {
             return Ok(Zeroizing::default());
         };
+        #[cfg(unix)]
         self.repair_permissions(path, &file, &metadata);
         // Read at most SIZE_LIMIT. A truncated file fails to parse and is handled as damaged,
         // unless only blanks were cut off.
@@ -168,10 +165,6 @@ impl FileStore {
             });
         }
     }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, reason = "as on Unix")]
-    fn repair_permissions(&self, _: &Path, _: &File, _: &std::fs::Metadata) {}
 
     /// Writes all of `text` to a new file under another name, and syncs it to the disk.
     fn prepare(&self, text: &str) -> Result<NamedTempFile> {

@@ -5,11 +5,11 @@
 //! server. The kernel releases the lock as soon as its holder ends, for whatever reason. We never
 //! remove the lock file, because two processes could then lock two files of the same name.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::own_file;
 use crate::error::{Error, Result};
@@ -109,21 +109,14 @@ impl LoginGuard {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let mut for_writing = OpenOptions::new();
-    for_writing
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false);
-    let opened = match own_file::open(path, &mut for_writing) {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let opened = own_file::open(path, &mut options).or_else(|error| {
         // Fall back to read-only: flock needs no write permission, and another process may still
         // hold the lock.
-        Err(error) => match own_file::open(path, OpenOptions::new().read(true)) {
-            Ok(Some(found)) => Ok(Some(found)),
-            _ => Err(error),
-        },
-        opened => opened,
-    };
+        let found = own_file::open(path, OpenOptions::new().read(true))?;
+        found.map(Some).ok_or(error)
+    });
     let (file, _) = opened?.ok_or_else(|| own_file::store_error(path, "cannot be made"))?;
     Ok(file)
 }
@@ -158,22 +151,19 @@ fn remove_what_crashes_left(store_file: &Path) {
     let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else {
         return;
     };
-    for entry in entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-    {
-        if entry.metadata().is_ok_and(|metadata| {
-            metadata.is_file() && own_file::is_ours(&metadata) && is_left_behind(&metadata)
-        }) {
+    let is_left_behind = |metadata: &Metadata| {
+        let age = metadata.modified().map(|modified| modified.elapsed());
+        metadata.is_file()
+            && own_file::is_ours(metadata)
+            && matches!(age, Ok(Ok(age)) if age > LEFT_BEHIND_AFTER)
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix)
+            && entry
+                .metadata()
+                .is_ok_and(|metadata| is_left_behind(&metadata))
+        {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-fn is_left_behind(metadata: &std::fs::Metadata) -> bool {
-    let age = metadata
-        .modified()
-        .ok()
-        .and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    age.is_some_and(|age| age > LEFT_BEHIND_AFTER)
 }
