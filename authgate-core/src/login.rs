@@ -85,8 +85,7 @@ pub enum FlowMode {
 /// After an error, the stored login is still stored.
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     options.parameters.check()?;
-    let stores = Stores::new(&options);
-    let login = Login::begin(options, stores).await?;
+    let login = Login::begin(options).await?;
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
@@ -106,7 +105,8 @@ struct Login {
 
 impl Login {
     /// Finds the server. Fails unless the failure may pass by itself.
-    async fn begin(options: LoginOptions, stores: Stores) -> Result<Self> {
+    async fn begin(options: LoginOptions) -> Result<Self> {
+        let stores = Stores::new(&options);
         let issuer = Issuer::new(&options.authgate_url);
         let is_fresh = |login: &StoredLogin| {
             is_of(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
@@ -148,28 +148,27 @@ impl Login {
         if can_be_used || !is_due(&stored, self.options.min_validity) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
-        match self.refresh(&stored, Cause::Expiry).await {
-            Ok(Refresh::Refreshed(stored)) => {
-                Ok(Some(Session::new(self.clone(), to_token(&stored))))
-            }
-            Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
-            Ok(Refresh::Ended) => Ok(None),
+        let session = match self.refresh(&stored, Cause::Expiry).await {
+            Ok(Refresh::Refreshed(stored)) => Session::new(self.clone(), to_token(&stored)),
+            Ok(Refresh::Found(stored)) => Session::resumed(self.clone(), stored),
+            Ok(Refresh::Ended) => return Ok(None),
             Ok(Refresh::NotSavable(error)) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
-                Ok(Some(Session::resumed(self.clone(), stored)))
+                Session::resumed(self.clone(), stored)
             }
             Ok(Refresh::NotSavable(error)) => {
                 self.report_not_savable(&error);
-                Ok(None)
+                return Ok(None);
             }
             // The token is still valid, so leave the refresh to the next run. This run has tried
             // once, which is enough.
             Err(error) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
-                Ok(Some(Session::new(self.clone(), to_token(&stored))))
+                Session::new(self.clone(), to_token(&stored))
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(Some(session))
     }
 
     /// Returns the login that the stores have for this client, if this server issued it.
@@ -192,7 +191,6 @@ impl Login {
         ours.into_iter().next()
     }
 
-    /// Converts a token to its stored form.
     fn to_stored(&self, token: &Token) -> StoredToken {
         StoredToken::from_token(
             token,
@@ -202,8 +200,7 @@ impl Login {
         )
     }
 
-    /// Returns what this login requests and the stored one did not, if that is known. A refresh
-    /// cannot add it.
+    /// Returns what this login requests and the stored one did not, which a refresh cannot add.
     fn not_requested(&self, stored: &StoredToken) -> Option<String> {
         // Another client's login does not say what it requested.
         let requested = stored.requested_scope.as_deref()?;

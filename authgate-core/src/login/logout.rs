@@ -6,7 +6,7 @@ use super::{LoginOptions, Stores, discover, is_of};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{FoundLogins, StoredToken};
+use crate::store::{FallbackStore, FoundLogins, StoredToken};
 
 /// The result of [`logout`].
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
         mut stored,
         set_aside,
         unread,
-    } = stores.lock().await?.find_all().await;
+    } = stores.lock().await?.run(FallbackStore::find_all).await;
     options.refuse_to_replace(&server, &stored)?;
     let mut logout = Logout {
         was_logged_in: !stored.is_empty() || !set_aside.is_empty(),
@@ -66,7 +66,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
         for login in &stored {
             logout.not_deleted.extend(locked.delete(login).await);
         }
-        let found = locked.find_all().await.stored;
+        let found = locked.run(FallbackStore::find_all).await.stored;
         let (remaining, new): (Vec<_>, Vec<_>) = found
             .into_iter()
             .partition(|login| revoked.iter().any(|old| old.is_same_grant(&login.token)));

@@ -33,11 +33,6 @@ impl Login {
     ///
     /// Runs in a task of its own: a refresh token is used up once the server has accepted it, so a
     /// caller that is dropped must not take the response with it.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token);
-    /// [`Error::Other`] when another process does not release the lock.
     pub(super) async fn refresh(&self, stale: &StoredToken, cause: Cause) -> Result<Refresh> {
         let (login, stale) = (self.clone(), stale.clone());
         match tokio::spawn(async move { login.refresh_locked(&stale, cause).await }).await {
@@ -72,6 +67,7 @@ impl Login {
                 tracing::debug!("another process has refreshed the stored login");
                 return Ok(Refresh::Found(current.token));
             }
+            // Without a refresh token, a refused access token ends the login.
             if current.token.refresh_token.is_none() {
                 let _deleting = self.options.in_flight.enter();
                 let is_refused = cause == Cause::Refusal && current.token.is_same_grant(stale);
