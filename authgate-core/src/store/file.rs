@@ -176,11 +176,10 @@ impl FileStore {
         Ok(replacement)
     }
 
-    fn put_in_place(&self, replacement: NamedTempFile, is_damaged: bool) -> Result<()> {
+    fn put_in_place(&self, mut replacement: NamedTempFile, is_damaged: bool) -> Result<()> {
         if is_damaged {
             self.keep_damaged()?;
         }
-        let mut replacement = replacement;
         for attempt in 1.. {
             match replacement.persist(&self.path) {
                 Ok(_) => break,
@@ -209,27 +208,6 @@ impl FileStore {
             text::printable_path(&copy)
         ));
         Ok(())
-    }
-
-    /// Returns the damaged files that were set aside.
-    fn copies(&self) -> Result<Vec<PathBuf>> {
-        let folder = own_file::folder(&self.path);
-        let prefix = own_file::with_suffix(&self.path, SET_ASIDE);
-        let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
-        let unread = |error| own_file::io_error(folder, "read", &error);
-        let entries = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unread)?,
-        };
-        let mut copies = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(unread)?;
-            if entry.file_name().as_encoded_bytes().starts_with(prefix) {
-                copies.push(entry.path());
-            }
-        }
-        copies.sort();
-        Ok(copies)
     }
 
     /// Finds what the file has for this client. Fails if something there cannot be read.
@@ -348,7 +326,7 @@ impl TokenStore for FileStore {
         let mut found = FoundTokens::default();
         let in_file = self.find_in_file(client_id, &mut found);
         found.unread.extend(in_file.err());
-        let copies = self.copies().unwrap_or_else(|error| {
+        let copies = own_file::files_beside(&self.path, SET_ASIDE).unwrap_or_else(|error| {
             found.unread.push(error);
             Vec::new()
         });

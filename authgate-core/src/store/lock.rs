@@ -147,23 +147,15 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
 
 /// Removes temporary files that a crash left. Best effort: the next run tries again.
 fn remove_what_crashes_left(store_file: &Path) {
-    let prefix = own_file::temporary_prefix(store_file);
-    let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else {
-        return;
-    };
-    let is_left_behind = |metadata: &Metadata| {
+    let is_left_behind = |metadata: Metadata| {
         let age = metadata.modified().map(|modified| modified.elapsed());
         metadata.is_file()
-            && own_file::is_ours(metadata)
+            && own_file::is_ours(&metadata)
             && matches!(age, Ok(Ok(age)) if age > LEFT_BEHIND_AFTER)
     };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix)
-            && entry
-                .metadata()
-                .is_ok_and(|metadata| is_left_behind(&metadata))
-        {
-            let _ = std::fs::remove_file(entry.path());
+    for file in own_file::files_beside(store_file, own_file::TEMPORARY).unwrap_or_default() {
+        if file.symlink_metadata().is_ok_and(is_left_behind) {
+            let _ = std::fs::remove_file(file);
         }
     }
 }

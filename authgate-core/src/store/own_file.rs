@@ -20,6 +20,9 @@ use crate::config::belongs_to_another_user;
 use crate::error::{Error, Result};
 use crate::text::printable_path;
 
+/// Follows the name of a file in the names of its temporary files.
+pub(super) const TEMPORARY: &str = ".authgate-rust-";
+
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
     Error::transient(format!("{}: {}", printable_path(path), reason.into()))
 }
@@ -48,7 +51,7 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(Fil
     let file = match do_not_follow(options).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(_) if is_symlink(path) => {
+        Err(_) if path.is_symlink() => {
             return Err(store_error(
                 path,
                 "is a symbolic link, which is not followed: put the file itself there, or remove the link",
@@ -84,22 +87,37 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     Ok(is_open_to_others(&metadata))
 }
 
-/// Creates an empty file beside `path` that only we can read, with an unpredictable name. The file
-/// is removed when it is dropped.
+/// Creates an empty file beside `path` that only we can read, with an unpredictable name that begins
+/// with its name and [`TEMPORARY`]. The file is removed when it is dropped.
 pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
+    let prefix = with_suffix(path, TEMPORARY);
     tempfile::Builder::new()
-        .prefix(&temporary_prefix(path))
+        .prefix(prefix.file_name().unwrap_or_default())
         .rand_bytes(12)
         .tempfile_in(folder(path))
         .map_err(|error| io_error(path, "written", &error))
 }
 
-/// Returns the prefix of the names of all our temporary files beside `path`.
-pub(super) fn temporary_prefix(path: &Path) -> String {
-    format!(
-        "{}.authgate-rust-",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    )
+/// Returns the files beside `path` whose names begin with its name and `suffix`, in order. A folder
+/// that does not exist has none.
+pub(super) fn files_beside(path: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+    let folder = folder(path);
+    let prefix = with_suffix(path, suffix);
+    let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+    let unread = |error| io_error(folder, "read", &error);
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unread)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unread)?;
+        if entry.file_name().as_encoded_bytes().starts_with(prefix) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Returns `path` with `suffix` after its name.
@@ -121,11 +139,6 @@ pub(super) fn is_at(path: &Path, file: &File) -> bool {
         (Ok(there), Ok(ours)) => is_same_file(&there, &ours),
         _ => false,
     }
-}
-
-fn is_symlink(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// Returns whether both describe the same file, whatever its name, as well as the system can tell.
