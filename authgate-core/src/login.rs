@@ -18,7 +18,7 @@ use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::notice::Notice;
 use crate::store::{StoredLogin, StoredToken};
-use crate::token::{Freshness, Token, missing_scopes};
+use crate::token::{Token, missing_scopes};
 
 pub use logout::{Logout, logout};
 pub use options::LoginOptions;
@@ -276,14 +276,14 @@ async fn within<T>(
 
 /// Returns whether the token should be refreshed, because it has no more than this left.
 fn is_due(stored: &StoredToken, min_validity: Duration) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), min_validity);
-    matches!(freshness, Freshness::Expiring(_) | Freshness::Expired(_))
+    let lifetime = stored.lifetime(SystemTime::now());
+    lifetime.is_some_and(|remaining| remaining <= min_validity)
 }
 
 /// Returns whether the token is still valid, if only for a moment.
 fn is_valid(stored: &StoredToken) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), Duration::ZERO);
-    !matches!(freshness, Freshness::Expired(_))
+    let lifetime = stored.lifetime(SystemTime::now());
+    lifetime.is_none_or(|remaining| !remaining.is_zero())
 }
 
 /// Returns whether `issuer` issued the token, as far as we know.

@@ -9,19 +9,6 @@ use super::browser_variable;
 
 /// The facts about this machine that decide which flow can work. [`Platform::current`] looks them
 /// up; a test supplies its own.
-///
-/// ```
-/// use authgate_core::Browser;
-/// use authgate_core::test_util::{Platform, System};
-///
-/// let over_ssh = Platform {
-///     system: System::Unix,
-///     terminal: true,
-///     variable: Box::new(|name| (name == "SSH_TTY").then(|| "/dev/pts/0".to_owned())),
-///     find_program: Box::new(|name| Some(format!("/usr/bin/{name}").into())),
-/// };
-/// assert!(!over_ssh.browser().is_available());
-/// ```
 pub struct Platform {
     /// The operating system.
     pub system: System,

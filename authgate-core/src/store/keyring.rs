@@ -12,7 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use self::items::{Items, Trouble, TroubleKind};
-use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, format};
+use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, UNKNOWN_TIME, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
@@ -94,7 +94,7 @@ impl KeyringStore {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(trouble)) => trouble,
             Err(RecvTimeoutError::Timeout) => {
-                permission.withdraw();
+                permission.0.store(false, Ordering::Release);
                 Trouble::lasting(format!(
                     "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
                     self.limit.as_secs_f64()
@@ -227,15 +227,11 @@ fn is_token(text: &str, token: &StoredToken) -> bool {
     format::read(text, None).is_some_and(|stored| stored.is_same_grant(token))
 }
 
-/// The permission to change the keyring, valid while the caller still waits.
+/// The permission to change the keyring: true while the caller still waits.
 #[derive(Clone)]
 struct Permission(Arc<AtomicBool>);
 
 impl Permission {
-    fn withdraw(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-
     fn check(&self) -> Result<(), Trouble> {
         if self.0.load(Ordering::Acquire) {
             Ok(())
@@ -281,5 +277,4 @@ fn keyring_error(reason: impl Display) -> Error {
     Error::transient(format!("keyring: {reason}"))
 }
 
-/// The text of an item.
 type Text = Zeroizing<String>;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{Newness, Permission, RECORD_SERVICE, Text, format};
+use super::{Newness, Permission, RECORD_SERVICE, Text, UNKNOWN_TIME, format};
 use crate::error::{Cause, causes};
 use crate::notice::Notices;
 use crate::text;
@@ -63,7 +63,8 @@ impl Items {
             return Ok(None);
         };
         // We know which items are older only if all of them have an expiry.
-        let others_are_older = newest.newness.is_some_and(Newness::has_known_expiry);
+        let others_are_older =
+            (newest.newness).is_some_and(|(_, expires_at)| expires_at != UNKNOWN_TIME);
         for item in items {
             if others_are_older || item.newness.is_none() {
                 self.delete_one(&item.entry)?;
@@ -139,7 +140,7 @@ impl Items {
     /// is useless with any token but its own, so none counts as newer than another.
     fn newness(&self, text: &str) -> Option<Newness> {
         if self.service == RECORD_SERVICE {
-            return Some(Newness::default());
+            return Some((0, 0));
         }
         format::read(text, None).map(|token| token.newness())
     }
