@@ -109,7 +109,7 @@ impl Login {
         let stores = Stores::new(&options);
         let issuer = Issuer::new(&options.authgate_url);
         let is_fresh = |login: &StoredLogin| {
-            is_of(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
+            has_issued(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
         };
         let client = match options.check_limit {
             Some(limit) if stores.load_all().await.iter().any(is_fresh) => {
@@ -181,7 +181,7 @@ impl Login {
             .load_all()
             .await
             .into_iter()
-            .partition(|login| is_of(&self.issuer, &login.token));
+            .partition(|login| has_issued(&self.issuer, &login.token));
         if ours.is_empty() && others.iter().any(|login| login.token.issuer.is_none()) {
             self.notice(
                 "The stored login does not say which server it is for, so it is not used. The next \
@@ -287,6 +287,6 @@ fn is_valid(stored: &StoredToken) -> bool {
 }
 
 /// Returns whether `issuer` issued the token, as far as we know.
-fn is_of(issuer: &Issuer, stored: &StoredToken) -> bool {
+fn has_issued(issuer: &Issuer, stored: &StoredToken) -> bool {
     (stored.issuer.as_deref()).is_some_and(|named| issuer.matches(named))
 }

@@ -38,11 +38,10 @@ pub struct Session {
 impl Session {
     /// Creates a session with a stored token, which the server may have revoked.
     pub(super) fn resumed(login: Login, stored: StoredToken) -> Self {
+        let token = to_token(&stored);
         Self {
-            token: to_token(&stored),
-            login,
             unconfirmed: Some(stored),
-            is_over: false,
+            ..Self::new(login, token)
         }
     }
 

@@ -311,7 +311,7 @@ impl FallbackStore {
         let reasons: Vec<String> = reasons
             .iter()
             .chain(&self.missing)
-            .filter_map(|error| self.not_yet_told(error))
+            .filter_map(|error| self.unreported(error))
             .collect();
         let reasons = match reasons.join("; ") {
             reasons if reasons.is_empty() => reasons,
@@ -322,7 +322,7 @@ impl FallbackStore {
         ));
     }
 
-    fn not_yet_told(&self, error: &Error) -> Option<String> {
+    fn unreported(&self, error: &Error) -> Option<String> {
         Some(error.to_string()).filter(|reason| !self.notices.contains(reason))
     }
 
@@ -332,7 +332,7 @@ impl FallbackStore {
         if used > 0 {
             let reason = failures
                 .last()
-                .and_then(|error| self.not_yet_told(error))
+                .and_then(|error| self.unreported(error))
                 .map_or_else(String::new, |reason| reason + ". ");
             self.notices
                 .add(format!("{reason}The login is saved unencrypted in {place}"));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::items::{Items, Trouble, TroubleKind};
+use self::items::{Failure, FailureKind, Items};
 use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, UNKNOWN_TIME, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
@@ -34,7 +34,7 @@ pub struct KeyringStore {
     notices: Notices,
     /// Why the keyring is not asked again. Locked during each question, so that only one is asked at
     /// a time.
-    given_up: Mutex<Option<Trouble>>,
+    given_up: Mutex<Option<Failure>>,
 }
 
 impl KeyringStore {
@@ -58,8 +58,8 @@ impl KeyringStore {
     fn ask_about<T: Send + 'static>(
         &self,
         client_id: &str,
-        question: impl FnOnce(&ClientItems) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        question: impl FnOnce(&ClientItems) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
         self.ask(move |permission| question(&ClientItems::new(&client_id, &notices, permission)?))
     }
@@ -70,11 +70,11 @@ impl KeyringStore {
     /// turned to another store, so a later write would leave an outdated token in the keyring.
     fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        question: impl FnOnce(&Permission) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trouble) = &*given_up {
-            return Err(trouble.clone());
+        if let Some(failure) = &*given_up {
+            return Err(failure.clone());
         }
         let permission = Permission(Arc::new(AtomicBool::new(true)));
         let (reply, answer) = mpsc::sync_channel(1);
@@ -88,26 +88,26 @@ impl KeyringStore {
             .name("keyring".to_owned())
             .spawn(work)
             .map_err(|error| {
-                Trouble::passing(format!("no thread can be started for it ({error})"))
+                Failure::passing(format!("no thread can be started for it ({error})"))
             })?;
-        let trouble = match answer.recv_timeout(self.limit) {
+        let failure = match answer.recv_timeout(self.limit) {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(trouble)) => trouble,
+            Ok(Err(failure)) => failure,
             Err(RecvTimeoutError::Timeout) => {
                 permission.0.store(false, Ordering::Release);
-                Trouble::lasting(format!(
+                Failure::lasting(format!(
                     "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
                     self.limit.as_secs_f64()
                 ))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                Trouble::lasting("the connection to it broke down: try again")
+                Failure::lasting("the connection to it broke down: try again")
             }
         };
-        if trouble.kind != TroubleKind::Passing {
-            *given_up = Some(trouble.clone());
+        if failure.kind != FailureKind::Passing {
+            *given_up = Some(failure.clone());
         }
-        Err(trouble)
+        Err(failure)
     }
 }
 
@@ -120,7 +120,7 @@ impl TokenStore for KeyringStore {
             Ok(format::read(&text, texts(&items.records_if_readable())))
         });
         match loaded {
-            Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
+            Err(failure) if failure.kind == FailureKind::NoKeyring => Ok(None),
             loaded => loaded.map_err(Error::from),
         }
     }
@@ -179,7 +179,7 @@ impl TokenStore for KeyringStore {
         });
         let (tokens, records) = match found {
             Ok(found) => found,
-            Err(trouble) => return FoundTokens::from(trouble),
+            Err(failure) => return FoundTokens::from(failure),
         };
         let mut found = FoundTokens {
             has_orphan: tokens.is_empty() && !records.is_empty(),
@@ -203,10 +203,10 @@ impl TokenStore for KeyringStore {
     }
 }
 
-impl From<Trouble> for FoundTokens {
-    fn from(Trouble { reason, kind }: Trouble) -> Self {
+impl From<Failure> for FoundTokens {
+    fn from(Failure { reason, kind }: Failure) -> Self {
         let mut found = Self::default();
-        if kind == TroubleKind::NoKeyring {
+        if kind == FailureKind::NoKeyring {
             found.no_store = Some(Error::transient(format!(
                 "{reason}. If you logged in from your desktop, log out there"
             )));
@@ -232,11 +232,11 @@ fn is_token(text: &str, token: &StoredToken) -> bool {
 struct Permission(Arc<AtomicBool>);
 
 impl Permission {
-    fn check(&self) -> Result<(), Trouble> {
+    fn check(&self) -> Result<(), Failure> {
         if self.0.load(Ordering::Acquire) {
             Ok(())
         } else {
-            Err(Trouble::lasting("it answered too late"))
+            Err(Failure::lasting("it answered too late"))
         }
     }
 }
@@ -248,7 +248,7 @@ struct ClientItems {
 }
 
 impl ClientItems {
-    fn new(client_id: &str, notices: &Notices, permission: &Permission) -> Result<Self, Trouble> {
+    fn new(client_id: &str, notices: &Notices, permission: &Permission) -> Result<Self, Failure> {
         items::check_presence()?;
         let items = |service| Items::new(service, client_id, notices, permission);
         Ok(Self {
@@ -263,9 +263,9 @@ impl ClientItems {
     }
 }
 
-impl From<Trouble> for Error {
-    fn from(Trouble { reason, kind }: Trouble) -> Self {
-        if kind == TroubleKind::NoKeyring {
+impl From<Failure> for Error {
+    fn from(Failure { reason, kind }: Failure) -> Self {
+        if kind == FailureKind::NoKeyring {
             Self::transient(reason)
         } else {
             keyring_error(reason)

@@ -74,15 +74,17 @@ impl LoginLock {
             };
             match file.try_lock() {
                 Ok(()) if cfg!(not(unix)) || own_file::is_at(&path, &file) => {
-                    sign(&mut file);
-                    remove_what_crashes_left(store_file);
+                    write_process_id(&mut file);
+                    remove_leftovers(store_file);
                     return Ok(LoginGuard::Locked(file));
                 }
                 // The file was removed in the meantime, so our lock excludes only processes that
                 // had it open. Try again with the new file.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(held_by_another(&path, file, patience));
+                }
                 Err(TryLockError::Error(error)) => {
                     return Ok(LoginGuard::Unlocked(format!(
                         "{}: cannot be locked ({error})",
@@ -125,14 +127,16 @@ fn open(path: &Path) -> Result<File> {
 ///
 /// The text is as wide as any process ID, so it covers the previous one. If we emptied the file
 /// first, ext4 would write it to the disk when it is closed.
-fn sign(file: &mut File) {
+fn write_process_id(file: &mut File) {
     let _ = file.write_all(format!("{:<10}\n", std::process::id()).as_bytes());
 }
 
-fn not_had(path: &Path, file: File, patience: Duration) -> Error {
-    let mut signature = String::new();
-    let holder = match file.take(20).read_to_string(&mut signature) {
-        Ok(_) if signature.trim().parse::<u32>().is_ok() => format!("process {}", signature.trim()),
+fn held_by_another(path: &Path, file: File, patience: Duration) -> Error {
+    let mut process_id = String::new();
+    let holder = match file.take(20).read_to_string(&mut process_id) {
+        Ok(_) if process_id.trim().parse::<u32>().is_ok() => {
+            format!("process {}", process_id.trim())
+        }
         _ => "another process".to_owned(),
     };
     own_file::store_error(
@@ -146,7 +150,7 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
 }
 
 /// Removes temporary files that a crash left. Best effort: the next run tries again.
-fn remove_what_crashes_left(store_file: &Path) {
+fn remove_leftovers(store_file: &Path) {
     let is_left_behind = |metadata: Metadata| {
         let age = metadata.modified().map(|modified| modified.elapsed());
         metadata.is_file()

@@ -45,7 +45,7 @@ impl Items {
         user: &str,
         notices: &Notices,
         permission: &Permission,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Failure> {
         Ok(Self {
             service,
             user: user.to_owned(),
@@ -57,7 +57,7 @@ impl Items {
 
     /// Returns the text of the newest item. Deletes the others unless they may be logins that still
     /// work. Fails if an item cannot be read at all, because it may be the newest.
-    pub(super) fn read(&self) -> Result<Option<Text>, Trouble> {
+    pub(super) fn read(&self) -> Result<Option<Text>, Failure> {
         let mut items = self.find()?.into_iter();
         let Some(newest) = items.next() else {
             return Ok(None);
@@ -75,13 +75,13 @@ impl Items {
     }
 
     /// Returns the text of each item, `None` for one that is not text. Deletes nothing.
-    pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Trouble> {
+    pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Failure> {
         Ok(self.find()?.into_iter().map(|item| item.text).collect())
     }
 
     /// Replaces all items by one with `text`, and checks that the keyring stored it. Adds a notice
     /// about each text of another program.
-    pub(super) fn write(&self, text: &str) -> Result<(), Trouble> {
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let items = self.find()?;
         // The newest one stays until it is overwritten, so a crash in between loses no login.
         for older in items.iter().skip(1) {
@@ -102,14 +102,14 @@ impl Items {
     }
 
     /// Deletes all items.
-    pub(super) fn delete(&self) -> Result<(), Trouble> {
+    pub(super) fn delete(&self) -> Result<(), Failure> {
         self.entries()?
             .iter()
             .try_for_each(|entry| self.delete_one(entry))
     }
 
     /// Deletes each item for whose text `is_meant` returns true. Returns whether there was one.
-    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool, Trouble> {
+    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool, Failure> {
         let mut is_deleted = false;
         for item in self.find()? {
             if item.text.is_some_and(|text| is_meant(&text)) {
@@ -121,7 +121,7 @@ impl Items {
     }
 
     /// Returns every item, the newest first and foreign ones last.
-    fn find(&self) -> Result<Vec<Item>, Trouble> {
+    fn find(&self) -> Result<Vec<Item>, Failure> {
         let mut items = Vec::new();
         for entry in self.entries()? {
             let text = text_of(&entry)?;
@@ -145,7 +145,7 @@ impl Items {
         format::read(text, None).map(|token| token.newness())
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, Trouble> {
+    fn entries(&self) -> Result<Vec<Entry>, Failure> {
         let found = match self.entry.inner.get_credential() {
             Ok(entry) => vec![entry],
             Err(Error::Ambiguous(entries)) => entries,
@@ -155,7 +155,7 @@ impl Items {
         Ok(found.into_iter().map(|inner| Entry { inner }).collect())
     }
 
-    fn delete_one(&self, entry: &Entry) -> Result<(), Trouble> {
+    fn delete_one(&self, entry: &Entry) -> Result<(), Failure> {
         self.permission.check()?;
         match entry.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
@@ -183,34 +183,34 @@ fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
 }
 
 /// Checks that this session has a keyring.
-pub(super) fn check_presence() -> Result<(), Trouble> {
+pub(super) fn check_presence() -> Result<(), Failure> {
     match Entry::store_status() {
         Ok(()) => Ok(()),
-        Err(error) => Err(Trouble::unreachable(error)),
+        Err(error) => Err(Failure::unreachable(error)),
     }
 }
 
 /// Checks that the keyring stored all of the text. Some keyrings report success and store less, or
 /// nothing.
-fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
+fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Failure> {
     if kept == Some(written) {
         return Ok(());
     }
-    Err(Trouble::passing(
+    Err(Failure::passing(
         "it did not keep what was written: check it with your keyring program",
     ))
 }
 
 /// Why the keyring cannot be used.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct Failure {
     /// The reason, in words for the person.
     pub(super) reason: String,
-    pub(super) kind: TroubleKind,
+    pub(super) kind: FailureKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TroubleKind {
+pub(super) enum FailureKind {
     /// The next attempt may succeed.
     Passing,
     /// The next attempt would fail in the same way, so asking again would only bother the person.
@@ -219,18 +219,18 @@ pub(super) enum TroubleKind {
     NoKeyring,
 }
 
-impl Trouble {
+impl Failure {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            kind: TroubleKind::Lasting,
+            kind: FailureKind::Lasting,
         }
     }
 
     pub(super) fn passing(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            kind: TroubleKind::Passing,
+            kind: FailureKind::Passing,
         }
     }
 
@@ -249,7 +249,7 @@ impl Trouble {
         };
         Self {
             reason: reason.to_owned(),
-            kind: TroubleKind::NoKeyring,
+            kind: FailureKind::NoKeyring,
         }
     }
 }
@@ -280,7 +280,7 @@ fn is_absence(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::NoStorageAccess(_) => Self::lasting(
@@ -322,11 +322,11 @@ mod tests {
             Some("the token "),
             Some("the old one"),
         ] {
-            let trouble = check_kept(kept, "the token")
+            let failure = check_kept(kept, "the token")
                 .err()
-                .map(|trouble| (trouble.reason, trouble.kind));
+                .map(|failure| (failure.reason, failure.kind));
             assert!(
-                matches!(&trouble, Some((reason, TroubleKind::Passing)) if reason.contains("did not keep")),
+                matches!(&failure, Some((reason, FailureKind::Passing)) if reason.contains("did not keep")),
                 "{kept:?}"
             );
         }
