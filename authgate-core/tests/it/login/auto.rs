@@ -1,11 +1,12 @@
 //! Which flow logs a person in, and which one follows if it fails.
 
+use std::sync::Arc;
+
 use authgate_core::test_util::System;
 use authgate_core::{FlowMode, LoginOptions, Prompt, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
 use authgate_test_support::{Home, Port, http};
 use insta::assert_snapshot;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::support::device::seconds;
