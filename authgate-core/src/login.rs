@@ -18,11 +18,11 @@ use crate::discovery::{DiscoveryClient, Issuer};
 use crate::error::{Error, Result};
 use crate::notice::Notice;
 use crate::store::{StoredLogin, StoredToken};
-use crate::token::{Freshness, Token, missing_scopes};
+use crate::token::{Token, missing_scopes};
 
 pub use logout::{Logout, logout};
 pub use options::LoginOptions;
-use refresh::Refresh;
+use refresh::{Cause, Refresh};
 pub use session::Session;
 use stores::Stores;
 
@@ -85,8 +85,7 @@ pub enum FlowMode {
 /// After an error, the stored login is still stored.
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     options.parameters.check()?;
-    let stores = Stores::new(&options);
-    let login = Login::begin(options, stores).await?;
+    let login = Login::begin(options).await?;
     if let Some(session) = login.resume().await? {
         return Ok(session);
     }
@@ -106,10 +105,11 @@ struct Login {
 
 impl Login {
     /// Finds the server. Fails unless the failure may pass by itself.
-    async fn begin(options: LoginOptions, stores: Stores) -> Result<Self> {
+    async fn begin(options: LoginOptions) -> Result<Self> {
+        let stores = Stores::new(&options);
         let issuer = Issuer::new(&options.authgate_url);
         let is_fresh = |login: &StoredLogin| {
-            is_of(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
+            has_issued(&issuer, &login.token) && !is_due(&login.token, options.min_validity)
         };
         let client = match options.check_limit {
             Some(limit) if stores.load_all().await.iter().any(is_fresh) => {
@@ -144,34 +144,31 @@ impl Login {
             ));
             return Ok(None);
         }
-        if !is_due(&stored, self.options.min_validity) {
+        let can_be_used = is_valid(&stored) && stored.refresh_token.is_none();
+        if can_be_used || !is_due(&stored, self.options.min_validity) {
             return Ok(Some(Session::resumed(self.clone(), stored)));
         }
-        match self.refresh(&stored).await {
-            Ok(Refresh::Refreshed(stored)) => {
-                Ok(Some(Session::new(self.clone(), to_token(&stored))))
-            }
-            Ok(Refresh::Found(stored)) => Ok(Some(Session::resumed(self.clone(), stored))),
-            Ok(Refresh::NoRefreshToken) if is_valid(&stored) => {
-                Ok(Some(Session::resumed(self.clone(), stored)))
-            }
-            Ok(Refresh::NoRefreshToken | Refresh::Ended) => Ok(None),
+        let session = match self.refresh(&stored, Cause::Expiry).await {
+            Ok(Refresh::Refreshed(stored)) => Session::new(self.clone(), to_token(&stored)),
+            Ok(Refresh::Found(stored)) => Session::resumed(self.clone(), stored),
+            Ok(Refresh::Ended) => return Ok(None),
             Ok(Refresh::NotSavable(error)) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
-                Ok(Some(Session::resumed(self.clone(), stored)))
+                Session::resumed(self.clone(), stored)
             }
             Ok(Refresh::NotSavable(error)) => {
                 self.report_not_savable(&error);
-                Ok(None)
+                return Ok(None);
             }
             // The token is still valid, so leave the refresh to the next run. This run has tried
             // once, which is enough.
             Err(error) if is_valid(&stored) => {
                 self.report_not_refreshed(&error);
-                Ok(Some(Session::new(self.clone(), to_token(&stored))))
+                Session::new(self.clone(), to_token(&stored))
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(Some(session))
     }
 
     /// Returns the login that the stores have for this client, if this server issued it.
@@ -184,7 +181,7 @@ impl Login {
             .load_all()
             .await
             .into_iter()
-            .partition(|login| is_of(&self.issuer, &login.token));
+            .partition(|login| has_issued(&self.issuer, &login.token));
         if ours.is_empty() && others.iter().any(|login| login.token.issuer.is_none()) {
             self.notice(
                 "The stored login does not say which server it is for, so it is not used. The next \
@@ -194,7 +191,6 @@ impl Login {
         ours.into_iter().next()
     }
 
-    /// Converts a token to its stored form.
     fn to_stored(&self, token: &Token) -> StoredToken {
         StoredToken::from_token(
             token,
@@ -204,8 +200,7 @@ impl Login {
         )
     }
 
-    /// Returns what this login requests and the stored one did not, if that is known. A refresh
-    /// cannot add it.
+    /// Returns what this login requests and the stored one did not, which a refresh cannot add.
     fn not_requested(&self, stored: &StoredToken) -> Option<String> {
         // Another client's login does not say what it requested.
         let requested = stored.requested_scope.as_deref()?;
@@ -237,10 +232,6 @@ impl Login {
             "The stored login was not refreshed, because the new token could not be saved: {error}. \
              Please log in again"
         ));
-    }
-
-    fn report_revoked(&self) {
-        self.notice("Your stored login was revoked by the server. Please log in again");
     }
 
     fn notice(&self, line: impl AsRef<str>) {
@@ -285,17 +276,17 @@ async fn within<T>(
 
 /// Returns whether the token should be refreshed, because it has no more than this left.
 fn is_due(stored: &StoredToken, min_validity: Duration) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), min_validity);
-    matches!(freshness, Freshness::Expiring(_) | Freshness::Expired(_))
+    let lifetime = stored.lifetime(SystemTime::now());
+    lifetime.is_some_and(|remaining| remaining <= min_validity)
 }
 
 /// Returns whether the token is still valid, if only for a moment.
 fn is_valid(stored: &StoredToken) -> bool {
-    let freshness = stored.freshness(SystemTime::now(), Duration::ZERO);
-    !matches!(freshness, Freshness::Expired(_))
+    let lifetime = stored.lifetime(SystemTime::now());
+    lifetime.is_none_or(|remaining| !remaining.is_zero())
 }
 
 /// Returns whether `issuer` issued the token, as far as we know.
-fn is_of(issuer: &Issuer, stored: &StoredToken) -> bool {
+fn has_issued(issuer: &Issuer, stored: &StoredToken) -> bool {
     (stored.issuer.as_deref()).is_some_and(|named| issuer.matches(named))
 }

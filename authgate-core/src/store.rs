@@ -20,7 +20,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::jwt::unverified_time;
 use crate::secret::Secret;
-use crate::token::{Freshness, Token};
+use crate::token::Token;
 
 pub use fallback::{FallbackStore, FoundLogins, StoredLogin};
 pub use file::FileStore;
@@ -30,8 +30,6 @@ pub use lock::{LoginGuard, LoginLock};
 /// The largest integer that every reader of the file parses exactly: Python and jq read numbers as
 /// floating point.
 const LARGEST_WHOLE_NUMBER: u64 = (1 << 53) - 1;
-
-const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
 /// A store with one token for each client ID.
 ///
@@ -135,7 +133,6 @@ pub struct StoredToken {
 
 impl StoredToken {
     /// Creates a Bearer token with no other details; fill in the rest.
-    #[cfg(feature = "test-util")]
     pub fn new(access_token: Secret) -> Self {
         Self {
             access_token,
@@ -160,22 +157,18 @@ impl StoredToken {
             // Round to the nearest second, so that the next run shows the same expiry as this one.
             let expiry = seconds_since_1970(wall)
                 .saturating_add(remaining)
-                .saturating_add(HALF_A_SECOND)
+                .saturating_add(Duration::from_millis(500))
                 .as_secs();
             // Readers take 0 to mean unknown.
             expiry.clamp(1, LARGEST_WHOLE_NUMBER)
         });
         Self {
-            access_token: token.access_token.clone(),
             refresh_token: token.refresh_token.clone(),
-            token_type: token.token_type.clone(),
             expires_at,
             issuer: Some(issuer.to_owned()),
             scope: token.scope.clone(),
             id_token: token.id_token.clone(),
-            requested_scope: None,
-            requested_parameters: None,
-            logged_in_at: None,
+            ..Self::new(token.access_token.clone())
         }
     }
 
@@ -194,13 +187,8 @@ impl StoredToken {
         }
     }
 
-    /// Returns how fresh the token is at `wall`, if it is refreshed `margin` before it expires.
-    pub fn freshness(&self, wall: SystemTime, margin: Duration) -> Freshness {
-        Freshness::new(self.lifetime(wall), Duration::ZERO, margin)
-    }
-
     /// Returns how long the token is valid after `wall`, or `None` if unknown.
-    fn lifetime(&self, wall: SystemTime) -> Option<Duration> {
+    pub(crate) fn lifetime(&self, wall: SystemTime) -> Option<Duration> {
         let expires_at = Duration::from_secs(self.expires_at?);
         Some(expires_at.saturating_sub(seconds_since_1970(wall)))
     }
@@ -210,12 +198,11 @@ impl StoredToken {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
 
-    /// Returns the sort key that finds the newest of a client's logins.
     fn newness(&self) -> Newness {
-        Newness {
-            made_at: self.made_at().unwrap_or(u64::MAX),
-            expires_at: self.expires_at.unwrap_or(u64::MAX),
-        }
+        (
+            self.made_at().unwrap_or(UNKNOWN_TIME),
+            self.expires_at.unwrap_or(UNKNOWN_TIME),
+        )
     }
 
     /// Returns when the login was made. Another client's entry does not say, so take the time when
@@ -226,23 +213,16 @@ impl StoredToken {
     }
 }
 
-/// How new a login is; the newest is the greatest.
+/// How new a login is: when it was made and when it expires. The newest is the greatest.
 ///
 /// The newest login wins, and not the one that expires last: an older one may be another person's.
-/// Unknown times count as the newest, because only the server can tell whether such a token still
-/// works. We use it until the server refuses it and then delete it, which uncovers the token in
-/// another store. If it counted as the oldest, we could skip or delete a login that still works.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Newness {
-    made_at: u64,
-    expires_at: u64,
-}
+type Newness = (u64, u64);
 
-impl Newness {
-    fn has_known_expiry(self) -> bool {
-        self.expires_at != u64::MAX
-    }
-}
+/// Stands for an unknown time, which counts as the newest, because only the server can tell whether
+/// such a token still works. We use it until the server refuses it and then delete it, which
+/// uncovers the token in another store. If it counted as the oldest, we could skip or delete a login
+/// that still works.
+const UNKNOWN_TIME: u64 = u64::MAX;
 
 pub(crate) fn seconds_since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH)

@@ -45,6 +45,7 @@ pub(crate) fn run(
                 _ = signals.next() => {}
             }
         }
+        terminal.countdown(None);
         Ok(ExitCode::from(status))
     });
     // Do not wait for other threads, because a keyring that does not answer would delay the exit.

@@ -14,6 +14,7 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -34,7 +35,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(3);
 fn main() -> ExitCode {
     core_dumps::disable();
     let arguments = Arguments::parse();
-    let (in_flight, terminal) = (InFlight::default(), Terminal::default());
+    let (in_flight, terminal) = (InFlight::default(), Arc::new(Terminal::default()));
     let work = run(arguments, in_flight.clone(), terminal.clone());
     interrupt::run(&in_flight, &terminal, work).unwrap_or_else(|error| {
         match error.downcast_ref::<clap::Error>() {
@@ -45,7 +46,11 @@ fn main() -> ExitCode {
     })
 }
 
-async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> Result<ExitCode> {
+async fn run(
+    arguments: Arguments,
+    in_flight: InFlight,
+    terminal: Arc<Terminal>,
+) -> Result<ExitCode> {
     let environment = Environment::load()?;
     let arguments = arguments.or_variables(&environment)?;
     let settings = Settings::for_person(&environment)?;
@@ -119,8 +124,11 @@ async fn run(arguments: Arguments, in_flight: InFlight, terminal: Terminal) -> R
     }
 
     // 5. Prints user info and detailed token metadata from /oauth/tokeninfo
-    let token_info = session.token_info().await;
-    let report = Report::new(session.token(), user, token_info);
+    let report = Report {
+        token_info: session.token_info().await,
+        token: session.token(),
+        user,
+    };
     let text = if arguments.json {
         report.json()?
     } else {

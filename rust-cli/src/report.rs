@@ -15,26 +15,12 @@ use crate::terminal::Terminal;
 
 /// A login, printed safely: tokens are masked, and text from the server is escaped.
 pub(crate) struct Report<'a> {
-    token: &'a Token,
-    remaining: Option<Duration>,
-    user: Result<UserInfo, Error>,
-    token_info: Result<TokenInfo, Error>,
+    pub(crate) token: &'a Token,
+    pub(crate) user: Result<UserInfo, Error>,
+    pub(crate) token_info: Result<TokenInfo, Error>,
 }
 
-impl<'a> Report<'a> {
-    pub(crate) fn new(
-        token: &'a Token,
-        user: Result<UserInfo, Error>,
-        token_info: Result<TokenInfo, Error>,
-    ) -> Self {
-        Self {
-            token,
-            remaining: token.expires_in(),
-            user,
-            token_info,
-        }
-    }
-
+impl Report<'_> {
     pub(crate) fn json(&self) -> Result<String> {
         let mut json = match &self.user {
             Ok(user) => json!({ "user": full_name(user), "subject": safe(user.sub.as_ref()) }),
@@ -43,8 +29,9 @@ impl<'a> Report<'a> {
         json["access_token"] = json!(self.token.access_token.masked());
         json["refresh_token"] = json!(mask(self.token.refresh_token.as_ref()));
         json["token_type"] = json!(shown(&self.token.token_type));
-        json["expires_in"] = json!(self.remaining.map(whole_seconds));
-        json["expires_at"] = json!(self.remaining.and_then(date_of_expiry));
+        let remaining = self.token.expires_in();
+        json["expires_in"] = json!(remaining.map(whole_seconds));
+        json["expires_at"] = json!(remaining.and_then(date_of_expiry));
         json["scope"] = json!(safe(self.token.scope.as_ref()));
         json["id_token"] = json!(mask(self.token.id_token.as_ref()));
         json["token_info"] = match &self.token_info {
@@ -77,8 +64,9 @@ impl Display for Report<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let access_token = self.token.access_token.masked();
         let refresh_token = mask(self.token.refresh_token.as_ref());
-        let expires_in = self.remaining.map(whole_seconds);
-        let expires_at = self.remaining.and_then(date_of_expiry);
+        let remaining = self.token.expires_in();
+        let expires_in = remaining.map(whole_seconds);
+        let expires_at = remaining.and_then(date_of_expiry);
         match &self.user {
             Ok(user) => {
                 writeln!(out, "User: {}", full_name(user))?;

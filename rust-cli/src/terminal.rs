@@ -5,7 +5,6 @@ mod output;
 mod qr_code;
 mod window;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,12 +12,12 @@ use authgate_core::{BrowserPrompt, DevicePrompt, Prompt};
 
 use output::Output;
 
-/// The prompt of a person at a terminal. Clones share the terminal.
-#[derive(Clone, Default)]
+/// The prompt of a person at a terminal.
+#[derive(Default)]
 pub(crate) struct Terminal {
-    output: Arc<Output>,
+    output: Output,
     /// The length of the countdown that is shown, in columns; 0 if none is.
-    countdown_length: Arc<AtomicUsize>,
+    countdown_length: AtomicUsize,
 }
 
 /// Moves the cursor back to the beginning of the line and clears the line.
@@ -105,11 +104,5 @@ impl Prompt for Terminal {
     fn is_visible(&self) -> bool {
         self.output.require_person();
         self.output.is_visible()
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.countdown(None);
     }
 }

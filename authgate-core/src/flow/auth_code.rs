@@ -51,6 +51,7 @@ impl Default for AuthCodeOptions {
 /// token is stored.
 ///
 /// If this is dropped, the browser shows that the login was not finished.
+#[derive(Debug)]
 #[must_use = "the browser waits for its page"]
 pub struct OutcomePage {
     page: oneshot::Sender<Page>,
@@ -76,14 +77,6 @@ impl OutcomePage {
     }
 }
 
-impl std::fmt::Debug for OutcomePage {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("OutcomePage")
-            .finish_non_exhaustive()
-    }
-}
-
 /// Logs a person in through a browser (RFC 6749 section 4.1, RFC 7636, RFC 8252).
 ///
 /// Listens at the redirect URI, shows the authorization URL through `prompt`, opens it in
@@ -92,15 +85,6 @@ impl std::fmt::Debug for OutcomePage {
 ///
 /// Dropping the future ends the login and frees the port at once. A code that is being exchanged
 /// is lost then.
-///
-/// # Errors
-///
-/// * [`Error::BrowserUnavailable`] when the redirect URI's port cannot be listened on, or if
-///   [`AuthCodeOptions::browser_required`] is set; [`Error::LoginExpired`] when the browser did not
-///   come back in time. Another flow may work.
-/// * [`Error::Denied`] when the person denied access, [`Error::LoginRefused`] when the server
-///   refused the login, [`Error::Callback`] for a response that cannot be used.
-/// * Otherwise those of [`OAuthClient::authorize_url`] and [`OAuthClient::exchange_auth_code`].
 pub async fn run_auth_code_flow(
     client: &OAuthClient,
     scopes: &[String],
@@ -109,18 +93,17 @@ pub async fn run_auth_code_flow(
     prompt: &dyn Prompt,
 ) -> Result<(Token, OutcomePage)> {
     let request = client.authorize_url(options.redirect_uri.as_str(), scopes)?;
-    let expected = expected_response(client, &request, scopes, options);
-    let mut server = CallbackServer::start(expected).await?;
+    let endpoints = client.endpoints();
+    let mut server = CallbackServer::start(ExpectedResponse {
+        state: request.state.clone(),
+        issuer: endpoints.issuer.clone(),
+        issuer_required: endpoints.authorization_response_iss_parameter_supported,
+        redirect_uri: options.redirect_uri.clone(),
+        scope: scopes.join(" "),
+    })
+    .await?;
     let AuthorizationResponse { code, page } =
-        wait(client, &request, &mut server, options, browser, prompt)
-            .await
-            .map_err(|error| {
-                if options.browser_required {
-                    with_closed_address(error)
-                } else {
-                    error
-                }
-            })?;
+        wait(client, &request, &mut server, options, browser, prompt).await?;
     let page = OutcomePage { page, server };
 
     let token = match code {
@@ -137,22 +120,6 @@ pub async fn run_auth_code_flow(
             page.show(page_for(&error)).await;
             Err(error)
         }
-    }
-}
-
-fn expected_response(
-    client: &OAuthClient,
-    request: &AuthorizationRequest,
-    scopes: &[String],
-    options: &AuthCodeOptions,
-) -> ExpectedResponse {
-    let endpoints = client.endpoints();
-    ExpectedResponse {
-        state: request.state.clone(),
-        issuer: endpoints.issuer.clone(),
-        issuer_required: endpoints.authorization_response_iss_parameter_supported,
-        redirect_uri: options.redirect_uri.clone(),
-        scope: scopes.join(" "),
     }
 }
 
@@ -180,11 +147,17 @@ async fn wait(
         options.redirect_uri
     )));
 
+    // If another flow follows, the person might still use the address that was shown.
+    let closed = if options.browser_required {
+        ", so the address above is closed"
+    } else {
+        ""
+    };
     let mut opening = browser.open(request.url.url());
     let mut opened = false;
     while let Some(remaining) = deadline.remaining() {
         tokio::select! {
-            request = server.next_request() => match request {
+            Some(request) = server.requests.recv() => match request {
                 CallbackRequest::Response(response) => return Ok(response),
                 CallbackRequest::Ignored(notice) => prompt.notice(&notice),
             },
@@ -192,7 +165,12 @@ async fn wait(
                 opened = true;
                 match result {
                     Ok(()) => {}
-                    Err(error) if options.browser_required => return Err(error),
+                    Err(mut error) if options.browser_required => {
+                        if let Error::BrowserUnavailable { reason, .. } = &mut error {
+                            reason.push_str(closed);
+                        }
+                        return Err(error);
+                    }
                     Err(error) => {
                         prompt.notice(&Notice::new(format!("{error}. Open the address above yourself")));
                     }
@@ -205,7 +183,7 @@ async fn wait(
     }
     Err(Error::LoginExpired {
         reason: format!(
-            "the browser did not come back to {} within {}",
+            "the browser did not come back to {} within {}{closed}",
             options.redirect_uri,
             format_duration(limit)
         ),
@@ -229,15 +207,6 @@ async fn exchange(
         )));
     }
     Ok(token.or_asked_for(scopes))
-}
-
-/// Says that the address that was shown is closed, because another flow follows and the person might
-/// still use it.
-fn with_closed_address(mut error: Error) -> Error {
-    if let Error::BrowserUnavailable { reason, .. } | Error::LoginExpired { reason } = &mut error {
-        reason.push_str(", so the address above is closed");
-    }
-    error
 }
 
 fn page_for(error: &Error) -> Page {

@@ -5,39 +5,10 @@ use std::path::{Path, PathBuf};
 use super::browser::Launcher;
 
 /// Text browsers, which would take over the terminal that shows the login.
-const TEXT_BROWSERS: [&str; 7] = [
-    "w3m",
-    "lynx",
-    "links",
-    "elinks",
-    "browsh",
-    "carbonyl",
-    "www-browser",
-];
+const TEXT_BROWSERS: &str = "w3m lynx links elinks browsh carbonyl www-browser";
 /// Programs that would read the URL, or an argument that contains it, as commands.
-const INTERPRETERS: [&str; 21] = [
-    "sh",
-    "bash",
-    "dash",
-    "zsh",
-    "ksh",
-    "fish",
-    "csh",
-    "tcsh",
-    "busybox",
-    "xargs",
-    "python",
-    "perl",
-    "ruby",
-    "node",
-    "osascript",
-    "pwsh",
-    "powershell",
-    "cmd",
-    "ssh",
-    "eval",
-    "su",
-];
+const INTERPRETERS: &str = "sh bash dash zsh ksh fish csh tcsh busybox xargs python perl ruby node \
+                            osascript pwsh powershell cmd ssh eval su";
 
 /// Returns the launchers that `BROWSER` names, or why it names none that can be used.
 ///
@@ -96,10 +67,10 @@ fn launcher(
     // argument. So check every word.
     for word in words.iter().flat_map(|word| word.split_whitespace()) {
         let name = plain_name(word);
-        if INTERPRETERS.contains(&&*name) {
+        if INTERPRETERS.split(' ').any(|known| known == name) {
             return Err(format!("{word} could run the address as a command"));
         }
-        if TEXT_BROWSERS.contains(&&*name) {
+        if TEXT_BROWSERS.split(' ').any(|known| known == name) {
             return Err(format!("{word} is a text browser"));
         }
     }

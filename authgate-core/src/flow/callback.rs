@@ -28,15 +28,18 @@ pub use fuzzing::Callback;
 use listeners::Listeners;
 
 /// Listens at the redirect URI until it is dropped, which frees the port at once.
+#[derive(Debug)]
 pub(super) struct CallbackServer {
     listeners: Arc<Listeners>,
-    requests: mpsc::UnboundedReceiver<CallbackRequest>,
+    /// Receives until the serving task ends.
+    pub(super) requests: mpsc::UnboundedReceiver<CallbackRequest>,
     /// Sending or dropping this tells the serving task to finish.
     closing: watch::Sender<()>,
     serving: JoinHandle<()>,
 }
 
 /// A request to the redirect URI that concerns the login.
+#[derive(Debug)]
 pub(super) enum CallbackRequest {
     /// A request that we ignored although it resembles the authorization response. The notice says
     /// why, and what to do if the login is to go on.
@@ -46,6 +49,7 @@ pub(super) enum CallbackRequest {
 }
 
 /// The authorization response (RFC 6749 section 4.1.2), sent by a browser that waits for its page.
+#[derive(Debug)]
 pub(super) struct AuthorizationResponse {
     /// The code, or the error that ends the login.
     pub(super) code: Result<Secret>,
@@ -71,14 +75,6 @@ impl CallbackServer {
             closing,
             serving,
         })
-    }
-
-    pub(super) async fn next_request(&mut self) -> CallbackRequest {
-        match self.requests.recv().await {
-            Some(request) => request,
-            // The serving task holds the sender for as long as this server exists.
-            None => std::future::pending().await,
-        }
     }
 
     /// Frees the port, and waits until the browser has read its page, for at most 2 s.
@@ -128,14 +124,10 @@ impl RequestHandler {
     /// response of this login; otherwise the page that rejects the request.
     fn check(&self, request: &Request) -> Result<Result<Secret>, Page> {
         let redirect_uri = &self.expected.redirect_uri;
-        let mut hosts = request.headers().get_all(HOST).iter();
-        let host = hosts
-            .next()
-            .and_then(|host| host.to_str().ok())
-            .filter(|_| hosts.next().is_none());
+        let hosts = Vec::from_iter(request.headers().get_all(HOST));
         // A request that also names its host in the request line is meant for a proxy.
         let is_our_host = request.uri().authority().is_none()
-            && host.is_some_and(|host| redirect_uri.matches_host(host));
+            && matches!(hosts[..], [host] if redirect_uri.matches_host(host.as_bytes()));
         let response = (self.expected).check(request.uri().query().unwrap_or_default());
         if !is_our_host || request.uri().path() != redirect_uri.path() {
             if response.is_some() {

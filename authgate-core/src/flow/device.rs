@@ -32,15 +32,6 @@ const LAST_POLL_MARGIN: Duration = Duration::from_secs(1);
 ///
 /// The poll that brings the token should not be interrupted, so `in_flight` counts each poll.
 /// Dropping the future ends the login.
-///
-/// # Errors
-///
-/// * [`Error::LoginExpired`] when the code expired. Another call gets a new one.
-/// * [`Error::Denied`] when the person denied access.
-/// * [`Error::Other`] when the server or the client's registration does not allow this flow, or
-///   when the person may have approved, but the token was lost on its way.
-/// * Otherwise those of [`OAuthClient::request_device_code`] and
-///   [`OAuthClient::exchange_device_code`].
 pub async fn run_device_flow(
     client: &OAuthClient,
     scopes: &[String],
@@ -135,18 +126,28 @@ impl<'a> Polling<'a> {
 
     /// Handles a poll that brought no token. Returns an error if the login has ended.
     fn handle_error(&mut self, error: Error, prompt: &dyn Prompt) -> Result<()> {
-        match oauth_code(&error) {
-            Some("authorization_pending") => self.reset_failures(),
-            Some("slow_down") => self.slow_down(&error, prompt),
-            Some("expired_token") => return Err(expired()),
-            Some("access_denied" | "invalid_grant") if self.token_may_be_lost => {
+        let (code, description) = match &error {
+            Error::OAuth {
+                code, description, ..
+            } => (code.as_str(), description),
+            _ => ("", &None),
+        };
+        match code {
+            "authorization_pending" => self.reset_failures(),
+            "slow_down" => self.slow_down(&error, prompt),
+            "expired_token" => return Err(expired()),
+            "access_denied" | "invalid_grant" if self.token_may_be_lost => {
                 return Err(Error::permanent(
                     "device code grant: the server's answer was lost on the way, and the login may have been \
                      approved. Log in again",
                 ));
             }
-            Some("access_denied") => return Err(denied(error)),
-            Some("unauthorized_client" | "unsupported_grant_type") => {
+            "access_denied" => {
+                return Err(Error::Denied {
+                    description: description.clone(),
+                });
+            }
+            "unauthorized_client" | "unsupported_grant_type" => {
                 return Err(device_flow_unavailable(
                     "this client is not allowed the device grant",
                 ));
@@ -202,20 +203,6 @@ fn may_have_lost_a_token(error: &Error) -> bool {
         _ => error
             .status()
             .is_some_and(|status| status == 200 || status >= 500),
-    }
-}
-
-fn oauth_code(error: &Error) -> Option<&str> {
-    match error {
-        Error::OAuth { code, .. } => Some(code),
-        _ => None,
-    }
-}
-
-fn denied(error: Error) -> Error {
-    match error {
-        Error::OAuth { description, .. } => Error::Denied { description },
-        other => other,
     }
 }
 

@@ -9,19 +9,6 @@ use super::browser_variable;
 
 /// The facts about this machine that decide which flow can work. [`Platform::current`] looks them
 /// up; a test supplies its own.
-///
-/// ```
-/// use authgate_core::Browser;
-/// use authgate_core::test_util::{Platform, System};
-///
-/// let over_ssh = Platform {
-///     system: System::Unix,
-///     terminal: true,
-///     variable: Box::new(|name| (name == "SSH_TTY").then(|| "/dev/pts/0".to_owned())),
-///     find_program: Box::new(|name| Some(format!("/usr/bin/{name}").into())),
-/// };
-/// assert!(!over_ssh.browser().is_available());
-/// ```
 pub struct Platform {
     /// The operating system.
     pub system: System,
@@ -68,28 +55,21 @@ impl Platform {
     /// reason that applies, over SSH, in a remote container, in CI, without a display, and where no
     /// program opens URLs. An editor's run button has no terminal, so none is needed.
     pub fn browser(&self) -> SystemBrowser {
-        if self.is_set("SSH_CONNECTION") || self.is_set("SSH_TTY") {
-            // The browser would open on the remote machine, even with a DISPLAY.
-            return SystemBrowser::unavailable(
-                "this is an SSH session, so the browser would open on the remote machine",
-            );
-        }
-        if self.is_true("CODESPACES") || self.is_true("REMOTE_CONTAINERS") {
-            return SystemBrowser::unavailable(
-                "this is a remote container, which a browser on your machine cannot reach",
-            );
-        }
-        if self.is_true("CI") {
-            return SystemBrowser::unavailable("CI is set, so nobody is there to log in");
-        }
-        // wslview opens the browser of the Windows host, which needs no display.
         let has_display = self.is_set("DISPLAY") || self.is_set("WAYLAND_DISPLAY");
-        if self.system == System::Unix && !has_display && self.wslview().is_none() {
-            return SystemBrowser::unavailable(
-                "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-            );
-        }
-        self.requested_browser()
+        let obstacle = if self.is_set("SSH_CONNECTION") || self.is_set("SSH_TTY") {
+            // Even with a DISPLAY.
+            "this is an SSH session, so the browser would open on the remote machine"
+        } else if self.is_true("CODESPACES") || self.is_true("REMOTE_CONTAINERS") {
+            "this is a remote container, which a browser on your machine cannot reach"
+        } else if self.is_true("CI") {
+            "CI is set, so nobody is there to log in"
+        } else if self.system == System::Unix && !has_display && self.wslview().is_none() {
+            // wslview opens the browser of the Windows host, which needs no display.
+            "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+        } else {
+            return self.requested_browser();
+        };
+        SystemBrowser::unavailable(obstacle)
     }
 
     /// Returns the browser for a person who has asked for it by name: any launcher will do, because

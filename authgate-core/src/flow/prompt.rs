@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -70,33 +69,6 @@ pub trait Prompt: Send + Sync {
     }
 }
 
-/// Lets a caller share the prompt that it passes to a login.
-impl<P: Prompt + ?Sized> Prompt for Arc<P> {
-    fn show(&self, text: &str) {
-        (**self).show(text);
-    }
-
-    fn authorization_url(&self, prompt: &BrowserPrompt<'_>) {
-        (**self).authorization_url(prompt);
-    }
-
-    fn device_code(&self, prompt: &DevicePrompt<'_>) {
-        (**self).device_code(prompt);
-    }
-
-    fn notice(&self, notice: &Notice) {
-        (**self).notice(notice);
-    }
-
-    fn countdown(&self, remaining: Option<Duration>) {
-        (**self).countdown(remaining);
-    }
-
-    fn is_visible(&self) -> bool {
-        (**self).is_visible()
-    }
-}
-
 /// The default prompt: plain lines on standard error.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StandardError;
@@ -155,10 +127,7 @@ pub struct DevicePrompt<'a> {
 impl<'a> DevicePrompt<'a> {
     pub(super) fn new(client: &OAuthClient, scopes: &[String], device: &'a DeviceAuth) -> Self {
         let endpoints = client.endpoints();
-        let endpoint = endpoints
-            .device_authorization_url
-            .as_ref()
-            .unwrap_or(&endpoints.token_url);
+        let endpoint = &endpoints.token_url;
         let issuer = endpoints.issuer.as_ref();
         let server = issuer.map_or_else(
             || endpoint.origin().ascii_serialization(),

@@ -69,7 +69,6 @@ impl RedirectUri {
         &self.as_written
     }
 
-    /// Returns the path that the browser requests.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
@@ -90,11 +89,11 @@ impl RedirectUri {
 
     /// Returns whether a `Host` header names us. With DNS rebinding, another site's page makes its
     /// own host name resolve to this machine, but the header still contains that name.
-    pub(super) fn matches_host(&self, header: &str) -> bool {
+    pub(super) fn matches_host(&self, header: &[u8]) -> bool {
         let host = self.host.to_string();
         let with_port = format!("{host}:{}", self.port);
-        header.eq_ignore_ascii_case(&with_port)
-            || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(&host))
+        header.eq_ignore_ascii_case(with_port.as_bytes())
+            || (self.port == HTTP_PORT && header.eq_ignore_ascii_case(host.as_bytes()))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::slice;
 
-use super::{LoginOptions, Stores, discover, is_of};
+use super::{LoginOptions, Stores, discover, has_issued};
 use crate::discovery::Issuer;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::{FoundLogins, StoredToken};
+use crate::store::{FallbackStore, FoundLogins, StoredToken};
 
 /// The result of [`logout`].
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
         mut stored,
         set_aside,
         unread,
-    } = stores.lock().await?.find_all().await;
+    } = stores.lock().await?.run(FallbackStore::find_all).await;
     options.refuse_to_replace(&server, &stored)?;
     let mut logout = Logout {
         was_logged_in: !stored.is_empty() || !set_aside.is_empty(),
@@ -66,7 +66,7 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
         for login in &stored {
             logout.not_deleted.extend(locked.delete(login).await);
         }
-        let found = locked.find_all().await.stored;
+        let found = locked.run(FallbackStore::find_all).await.stored;
         let (remaining, new): (Vec<_>, Vec<_>) = found
             .into_iter()
             .partition(|login| revoked.iter().any(|old| old.is_same_grant(&login.token)));
@@ -91,7 +91,8 @@ pub async fn logout(options: LoginOptions) -> Result<Logout> {
 /// Revokes these tokens. Returns those that were not revoked, and why.
 async fn revoke_all(options: &LoginOptions, found: &[StoredToken]) -> Vec<(&'static str, Error)> {
     let server = Issuer::new(&options.authgate_url);
-    let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|token| is_of(&server, token));
+    let (ours, others): (Vec<_>, Vec<_>) =
+        found.iter().partition(|token| has_issued(&server, token));
     let mut not_revoked = Vec::new();
     for token in others {
         for (name, _) in tokens(token) {
@@ -113,14 +114,14 @@ async fn revoke_all(options: &LoginOptions, found: &[StoredToken]) -> Vec<(&'sta
 }
 
 /// Returns the refresh token first, because its holder can get further access tokens.
-fn tokens(kept: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
-    let refresh_token = kept
+fn tokens(stored: &StoredToken) -> impl Iterator<Item = (&'static str, &Secret)> {
+    let refresh_token = stored
         .refresh_token
         .as_ref()
         .map(|token| ("refresh token", token));
     refresh_token
         .into_iter()
-        .chain([("access token", &kept.access_token)])
+        .chain([("access token", &stored.access_token)])
 }
 
 fn other_server(issuer: Option<&str>) -> Error {

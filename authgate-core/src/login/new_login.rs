@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{FlowMode, Login, LoginOptions, Session};
+use super::{FlowMode, Login, Session};
 use crate::error::{Error, Result};
 use crate::flow::{AuthCodeOptions, OutcomePage, run_auth_code_flow, run_device_flow};
-use crate::store::seconds_since_1970;
+use crate::store::{FallbackStore, seconds_since_1970};
 use crate::token::Token;
 
 /// How often we check whether the prompt of a login can still be seen.
@@ -17,7 +17,7 @@ impl Login {
     pub(super) async fn run_flow(&self) -> Result<Session> {
         let known = self.stores.load_all().await;
         self.options.refuse_to_replace(&self.issuer, &known)?;
-        self.stores.warn_if_not_savable().await;
+        self.stores.run(FallbackStore::warn_if_not_savable).await;
         tokio::select! {
             // Poll the flow first, so that it is not dropped between a request and its outcome.
             biased;
@@ -89,43 +89,38 @@ impl Login {
     }
 
     async fn run_browser(&self) -> Result<Token> {
-        let LoginOptions {
-            prompt,
-            in_flight,
-            scopes,
-            ..
-        } = &self.options;
-        let browser = self.options.browser_or_default();
-        if let Some(reason) = self.options.problem_with_browser_variable() {
+        let options = &self.options;
+        let browser = options.browser_or_default();
+        if let Some(reason) = options.problem_with_browser_variable() {
             self.notice(format!("BROWSER is not used, because {reason}"));
         }
         let flow = AuthCodeOptions {
-            redirect_uri: self.options.redirect_uri.clone(),
+            redirect_uri: options.redirect_uri.clone(),
             // In auto mode, the device flow takes over.
-            browser_required: self.options.flow_mode == FlowMode::Auto,
-            in_flight: in_flight.clone(),
+            browser_required: options.flow_mode == FlowMode::Auto,
+            in_flight: options.in_flight.clone(),
             ..AuthCodeOptions::default()
         };
-        let (token, page) =
-            run_auth_code_flow(self.client()?, scopes, &flow, &*browser, &**prompt).await?;
+        let (client, scopes, prompt) = (self.client()?, &options.scopes, &*options.prompt);
+        let (token, page) = run_auth_code_flow(client, scopes, &flow, &*browser, prompt).await?;
         self.save_login(&token, Some(page)).await;
         Ok(token)
     }
 
     async fn run_device(&self) -> Result<Token> {
-        let LoginOptions {
-            prompt,
-            in_flight,
-            platform,
-            scopes,
-            ..
-        } = &self.options;
-        let client = self.client()?;
-        let run = || run_device_flow(client, scopes, &**prompt, in_flight);
+        let (client, options) = (self.client()?, &self.options);
+        let run = || {
+            run_device_flow(
+                client,
+                &options.scopes,
+                &*options.prompt,
+                &options.in_flight,
+            )
+        };
         let token = match run().await {
             // A person at a terminal may have been called away, so offer another code. Without a
             // terminal, a script would go on forever.
-            Err(Error::LoginExpired { .. }) if platform.terminal => {
+            Err(Error::LoginExpired { .. }) if options.platform.terminal => {
                 self.notice("The code expired. Here is a new one:");
                 run().await?
             }
@@ -146,8 +141,8 @@ impl Login {
         stored.requested_parameters = self.options.parameters.encoded();
         stored.logged_in_at = Some(seconds_since_1970(SystemTime::now()).as_secs());
         // Another run may have logged in at another server while this one waited.
-        let may_replace =
-            (self.options).refuse_to_replace(&self.issuer, &self.stores.load_all().await);
+        let (options, issuer) = (self.options.clone(), self.issuer.clone());
+        let may_replace = move |stored: &[_]| options.refuse_to_replace(&issuer, stored);
         let is_saved = locked.save_login(stored, may_replace).await;
         drop(locked);
         if let Some(granted) = &token.scope {

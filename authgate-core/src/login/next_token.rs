@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::refresh::Refresh;
+use super::refresh::{Cause, Refresh};
 use super::{Login, discover, to_token};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::flow::Prompt;
 use crate::http::Retry;
 use crate::token::Token;
@@ -20,18 +20,6 @@ impl Login {
         let http = login.options.http.clone();
         TokenSource::beginning_with(token.clone(), Box::new(login), http)
     }
-
-    /// Returns a login whose server has been found, if it was out of reach when this one began.
-    async fn reconnected(&self) -> Result<Self> {
-        let client = match &self.client {
-            Ok(client) => client.clone(),
-            Err(_) => discover(&self.options).await?,
-        };
-        Ok(Self {
-            client: Ok(client),
-            ..self.clone()
-        })
-    }
 }
 
 /// Ignores `retry`: a refresh token must not be sent twice, so `OAuthClient::refresh_token` decides
@@ -40,10 +28,15 @@ impl NextToken for Login {
     fn next<'a>(&'a self, current: Option<&'a Token>, _retry: Retry) -> TokenFuture<'a> {
         Box::pin(async move {
             let current = current.ok_or(Error::LoginEnded)?;
-            let login = self.reconnected().await?;
-            match login.refresh(&login.to_stored(current)).await? {
+            let mut login = self.clone();
+            // The server may have been out of reach when the session began.
+            if login.client.is_err() {
+                login.client = Ok(discover(&self.options).await?);
+            }
+            let stale = login.to_stored(current);
+            match login.refresh(&stale, Cause::Expiry).await? {
                 Refresh::Refreshed(token) | Refresh::Found(token) => Ok(to_token(&token)),
-                Refresh::NoRefreshToken | Refresh::Ended => Err(Error::LoginEnded),
+                Refresh::Ended => Err(Error::LoginEnded),
                 Refresh::NotSavable(error) => Err(error),
             }
         })

@@ -84,27 +84,24 @@ impl LoginOptions {
     }
 
     /// Makes the client a confidential one (RFC 6749 section 2.1); `None` leaves it public.
-    pub fn client_secret(self, client_secret: impl Into<Option<Secret>>) -> Self {
-        Self {
-            client_secret: client_secret.into(),
-            ..self
-        }
+    pub fn client_secret(mut self, client_secret: impl Into<Option<Secret>>) -> Self {
+        self.client_secret = client_secret.into();
+        self
     }
 
     /// Sets how the client sends its secret. Default: as discovery says.
-    pub fn client_authentication(self, method: impl Into<Option<ClientAuthentication>>) -> Self {
-        Self {
-            client_authentication: method.into(),
-            ..self
-        }
+    pub fn client_authentication(
+        mut self,
+        method: impl Into<Option<ClientAuthentication>>,
+    ) -> Self {
+        self.client_authentication = method.into();
+        self
     }
 
     /// Sets the scopes to request. Default: none, which leaves the choice to the server.
-    pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            scopes: scopes.into_iter().map(Into::into).collect(),
-            ..self
-        }
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Adds a parameter to the authorization URL, the device authorization request, each token request
@@ -129,111 +126,94 @@ impl LoginOptions {
     }
 
     /// Sets which flow logs the person in. Default: [`FlowMode::Auto`].
-    pub fn flow_mode(self, flow_mode: FlowMode) -> Self {
-        Self { flow_mode, ..self }
+    pub fn flow_mode(mut self, flow_mode: FlowMode) -> Self {
+        self.flow_mode = flow_mode;
+        self
     }
 
     /// Sets the redirect URI. Default: `http://127.0.0.1:8088/callback`.
-    pub fn redirect_uri(self, redirect_uri: RedirectUri) -> Self {
-        Self {
-            redirect_uri,
-            ..self
-        }
+    pub fn redirect_uri(mut self, redirect_uri: RedirectUri) -> Self {
+        self.redirect_uri = redirect_uri;
+        self
     }
 
     /// Allows plain http as `plain_http` says. Default: to this machine only.
-    pub fn plain_http(self, plain_http: PlainHttp) -> Self {
-        Self {
-            http: self.http.with_plain_http(plain_http),
-            ..self
-        }
+    pub fn plain_http(mut self, plain_http: PlainHttp) -> Self {
+        self.http = self.http.with_plain_http(plain_http);
+        self
     }
 
     /// Trusts the endpoints that the server names at the origins of these URLs, besides those at its
     /// own. Default: none. Take them from the user, never from a file in the current folder: a hostile
     /// server that borrows another one's login page would name that one here (RFC 9700 section 4.4).
-    pub fn trusted_origins(self, trusted: impl IntoIterator<Item = Url>) -> Self {
-        Self {
-            trusted_origins: trusted.into_iter().map(|url| url.origin()).collect(),
-            ..self
-        }
+    pub fn trusted_origins(mut self, trusted: impl IntoIterator<Item = Url>) -> Self {
+        self.trusted_origins = trusted.into_iter().map(|url| url.origin()).collect();
+        self
     }
 
     /// Sets whether a login of the same client at another server may be replaced or, by
     /// [`logout`](super::logout), deleted. Default: no, and the login fails with
     /// [`Error::OtherLogin`](crate::Error::OtherLogin).
-    pub fn replace_other_login(self, replaces_other_login: bool) -> Self {
-        Self {
-            replaces_other_login,
-            ..self
-        }
+    pub fn replace_other_login(mut self, replaces_other_login: bool) -> Self {
+        self.replaces_other_login = replaces_other_login;
+        self
     }
 
     /// Refreshes a stored token that is valid for less than this. A new token is used even if its
     /// whole life is shorter. If the refresh fails, the stored token is used while it is valid.
     /// Default: 30 s.
-    pub fn min_validity(self, min_validity: Duration) -> Self {
-        Self {
-            min_validity,
-            ..self
-        }
+    pub fn min_validity(mut self, min_validity: Duration) -> Self {
+        self.min_validity = min_validity;
+        self
     }
 
     /// Sets how long to wait for the server to confirm a stored token that is still fresh. After that,
     /// [`Session::validate`](super::Session::validate) fails, and the token can be used unconfirmed.
     /// Default: as long as for every other request.
-    pub fn check_limit(self, check_limit: impl Into<Option<Duration>>) -> Self {
-        Self {
-            check_limit: check_limit.into(),
-            ..self
-        }
+    pub fn check_limit(mut self, check_limit: impl Into<Option<Duration>>) -> Self {
+        self.check_limit = check_limit.into();
+        self
     }
 
     /// Sets whether the login may be stored in the OS keyring. Default: yes. If not, the keyring is
     /// not touched at all.
-    pub fn keyring(self, keyring: bool) -> Self {
-        Self { keyring, ..self }
+    pub fn keyring(mut self, keyring: bool) -> Self {
+        self.keyring = keyring;
+        self
     }
 
     /// Sets the prompt that the person sees. Default: plain text on standard error.
-    pub fn prompt(self, prompt: impl Prompt + 'static) -> Self {
-        Self {
-            prompt: Arc::new(prompt),
-            ..self
-        }
+    pub fn prompt(mut self, prompt: Arc<dyn Prompt>) -> Self {
+        self.prompt = prompt;
+        self
     }
 
     /// Sets the browser that opens a URL. Default: the browser of this machine, if one can be
     /// opened.
-    pub fn browser(self, browser: impl Browser + 'static) -> Self {
-        Self {
-            browser: Some(Arc::new(browser)),
-            ..self
-        }
+    pub fn browser(mut self, browser: Arc<dyn Browser>) -> Self {
+        self.browser = Some(browser);
+        self
     }
 
     /// Sets where logins are stored. Default: the keyring, and `~/.authgate-tokens.json` if there
     /// is none.
     #[cfg(feature = "test-util")]
-    pub fn store(self, store: impl Into<Arc<FallbackStore>>) -> Self {
-        Self {
-            store: Some(store.into()),
-            ..self
-        }
+    pub fn store(mut self, store: impl Into<Arc<FallbackStore>>) -> Self {
+        self.store = Some(store.into());
+        self
     }
 
     /// Sets the facts that decide whether a browser can be opened. Default: those of this machine.
     #[cfg(feature = "test-util")]
-    pub fn platform(self, platform: Platform) -> Self {
-        Self {
-            platform: Arc::new(platform),
-            ..self
-        }
+    pub fn platform(mut self, platform: Platform) -> Self {
+        self.platform = Arc::new(platform);
+        self
     }
 
     /// Sets the counter of the work that a Ctrl-C should wait for.
-    pub fn in_flight(self, in_flight: InFlight) -> Self {
-        Self { in_flight, ..self }
+    pub fn in_flight(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = in_flight;
+        self
     }
 
     /// Fails if one of these logins is for another server than `server` and must not be replaced.

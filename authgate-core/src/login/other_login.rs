@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::{Login, Session, is_of, is_valid};
+use super::{Login, Session, has_issued, is_valid};
 use crate::store::{StoredLogin, StoredToken};
 
 /// How often the stores are read while a flow waits for the person.
@@ -47,7 +47,7 @@ impl Login {
             |token: &StoredToken| known.iter().any(|login| login.token.is_same_grant(token));
         let stored = self.stores.peek().await.into_iter();
         stored.map(|login| login.token).find(|token| {
-            is_of(&self.issuer, token)
+            has_issued(&self.issuer, token)
                 && !is_known(token)
                 && is_valid(token)
                 && self.not_requested(token).is_none()

@@ -6,15 +6,22 @@ use crate::client::ExtraParameters;
 use crate::error::{Error, Result};
 use crate::store::{StoredLogin, StoredToken};
 
+/// Why a stored token is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is about to expire or has expired.
+    Expiry,
+    /// The server has refused it, although it may not have expired.
+    Refusal,
+}
+
 /// How a refresh ended.
 pub(super) enum Refresh {
     /// The server issued this token in place of the old one.
     Refreshed(StoredToken),
     /// Another process has stored this token, and this run has not tried it yet.
     Found(StoredToken),
-    /// The stored login has no refresh token, so the server was not asked.
-    NoRefreshToken,
-    /// The server refused the refresh token, or the stored login is gone.
+    /// The stored login is gone, has no refresh token, or was refused by the server.
     Ended,
     /// The new token could not have been saved, so the server was not asked: it would have used up
     /// the stored refresh token.
@@ -26,20 +33,15 @@ impl Login {
     ///
     /// Runs in a task of its own: a refresh token is used up once the server has accepted it, so a
     /// caller that is dropped must not take the response with it.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`OAuthClient::refresh_token`](crate::OAuthClient::refresh_token);
-    /// [`Error::Other`] when another process does not release the lock.
-    pub(super) async fn refresh(&self, stale: &StoredToken) -> Result<Refresh> {
+    pub(super) async fn refresh(&self, stale: &StoredToken, cause: Cause) -> Result<Refresh> {
         let (login, stale) = (self.clone(), stale.clone());
-        match tokio::spawn(async move { login.refresh_locked(&stale).await }).await {
+        match tokio::spawn(async move { login.refresh_locked(&stale, cause).await }).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::interrupted("refresh token grant")),
         }
     }
 
-    async fn refresh_locked(&self, stale: &StoredToken) -> Result<Refresh> {
+    async fn refresh_locked(&self, stale: &StoredToken, cause: Cause) -> Result<Refresh> {
         let locked = self.stores.lock().await?;
         let mut refused: Option<StoredLogin> = None;
         // Each round ends the refresh or deletes one token from the stores.
@@ -65,12 +67,15 @@ impl Login {
                 tracing::debug!("another process has refreshed the stored login");
                 return Ok(Refresh::Found(current.token));
             }
+            // Without a refresh token, a refused access token ends the login.
             if current.token.refresh_token.is_none() {
-                return Ok(if refused.is_some() {
-                    self.ended(true)
-                } else {
-                    Refresh::NoRefreshToken
-                });
+                let _deleting = self.options.in_flight.enter();
+                let is_refused = cause == Cause::Refusal && current.token.is_same_grant(stale);
+                if !is_refused || !locked.delete_refused(&current).await {
+                    return Ok(self.ended(is_refused || refused.is_some()));
+                }
+                refused = Some(current);
+                continue;
             }
             // The server uses up the refresh token, so check first that the next one can be saved.
             if let Err(error) = locked.get_ready(&current).await {
@@ -112,7 +117,7 @@ impl Login {
     /// may have replaced the revoked one.
     fn ended(&self, was_revoked: bool) -> Refresh {
         if was_revoked {
-            self.report_revoked();
+            self.notice("Your stored login was revoked by the server. Please log in again");
         }
         Refresh::Ended
     }

@@ -1,6 +1,6 @@
 //! A person who is logged in.
 
-use super::refresh::Refresh;
+use super::refresh::{Cause, Refresh};
 use super::{Login, to_token, within};
 use crate::client::OAuthClient;
 use crate::error::{Error, Result};
@@ -38,11 +38,10 @@ pub struct Session {
 impl Session {
     /// Creates a session with a stored token, which the server may have revoked.
     pub(super) fn resumed(login: Login, stored: StoredToken) -> Self {
+        let token = to_token(&stored);
         Self {
-            token: to_token(&stored),
-            login,
             unconfirmed: Some(stored),
-            is_over: false,
+            ..Self::new(login, token)
         }
     }
 
@@ -137,28 +136,11 @@ impl Session {
 
     /// Replaces a token that the server has refused.
     async fn replace(&mut self, refused: StoredToken) -> Result<()> {
-        match self.login.refresh(&refused).await? {
+        match self.login.refresh(&refused, Cause::Refusal).await? {
             Refresh::Refreshed(stored) => self.token = to_token(&stored),
-            Refresh::Found(stored) => self.try_next(stored),
-            Refresh::NoRefreshToken => {
-                self.is_over = true;
-                self.login.forget(&refused).await?;
-                // Another store may have another login. If a store reports that it deleted the
-                // refused token but still returns it, that is not another login.
-                match self.login.load().await {
-                    Some(next) if next.token != refused => self.try_next(next.token),
-                    _ => {
-                        self.login.report_revoked();
-                        self.log_in_again().await?;
-                    }
-                }
-            }
-            Refresh::Ended => {
-                self.is_over = true;
-                self.log_in_again().await?;
-            }
+            Refresh::Found(stored) => *self = Self::resumed(self.login.clone(), stored),
+            Refresh::Ended => self.log_in_again().await?,
             Refresh::NotSavable(error) => {
-                self.is_over = true;
                 self.login.report_not_savable(&error);
                 self.log_in_again().await?;
             }
@@ -166,13 +148,8 @@ impl Session {
         Ok(())
     }
 
-    fn try_next(&mut self, stored: StoredToken) {
-        self.token = to_token(&stored);
-        self.unconfirmed = Some(stored);
-        self.is_over = false;
-    }
-
     async fn log_in_again(&mut self) -> Result<()> {
+        self.is_over = true;
         *self = self.login.run_flow().await?;
         Ok(())
     }
@@ -195,20 +172,6 @@ impl Session {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Login {
-    /// Deletes a token that the server has revoked, under the lock.
-    async fn forget(&self, revoked: &StoredToken) -> Result<()> {
-        let locked = self.stores.lock().await?;
-        let _deleting = self.options.in_flight.enter();
-        for stored in self.stores.load_all().await {
-            if stored.token.is_same_grant(revoked) {
-                locked.delete_refused(&stored).await;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::LoginOptions;
 use crate::error::{Error, Result};
 use crate::flow::Prompt;
 use crate::notice::Notice;
-use crate::store::{FallbackStore, FoundLogins, LoginGuard, LoginLock, StoredLogin, StoredToken};
+use crate::store::{FallbackStore, LoginGuard, LoginLock, StoredLogin, StoredToken};
 
 /// The person is told about work with the stores that takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A [`FallbackStore`] for async code: each call runs on a thread that may block.
+/// A [`FallbackStore`] for async code: each call runs on a thread that may block. Its methods are named
+/// after those of the store.
 #[derive(Clone)]
 pub(super) struct Stores {
     store: Arc<FallbackStore>,
@@ -35,7 +38,6 @@ impl Stores {
         }
     }
 
-    /// See [`FallbackStore::load_all`].
     pub(super) async fn load_all(&self) -> Vec<StoredLogin> {
         self.run(FallbackStore::load_all).await
     }
@@ -50,23 +52,16 @@ impl Stores {
         reading.await.unwrap_or_default()
     }
 
-    /// See [`FallbackStore::lock`].
     pub(super) async fn lock(&self) -> Result<LockedStores> {
         let guard = self.run(|store| store.lock(LoginLock::PATIENCE)).await?;
         Ok(self.locked(guard))
     }
 
-    /// See [`FallbackStore::lock_if_possible`].
     pub(super) async fn lock_if_possible(&self) -> LockedStores {
         let guard = self
             .run(|store| store.lock_if_possible(LoginLock::PATIENCE))
             .await;
         self.locked(guard)
-    }
-
-    /// See [`FallbackStore::warn_if_not_savable`].
-    pub(super) async fn warn_if_not_savable(&self) {
-        self.run(FallbackStore::warn_if_not_savable).await;
     }
 
     fn locked(&self, guard: LoginGuard) -> LockedStores {
@@ -78,12 +73,23 @@ impl Stores {
 
     /// Runs work that waits for files, keyrings and locks on a thread for such work. Tells the
     /// person if it takes long, and shows the notices of the stores.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FallbackStore) -> T + Send + 'static,
     ) -> T {
         let outcome = if can_start_a_thread() {
-            self.run_on_a_thread(work).await
+            let store = Arc::clone(&self.store);
+            let mut working = tokio::task::spawn_blocking(move || work(&store));
+            let outcome = if let Ok(outcome) = timeout(PATIENCE, &mut working).await {
+                outcome
+            } else {
+                self.prompt.notice(&Notice::new(
+                    "Waiting for the stored login. If your keyring asks for its password, enter it there",
+                ));
+                working.await
+            };
+            // The work is never cancelled, so an error is a panic; resume it here.
+            outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
         } else {
             work(&self.store)
         };
@@ -91,24 +97,6 @@ impl Stores {
             self.prompt.notice(&notice);
         }
         outcome
-    }
-
-    async fn run_on_a_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&FallbackStore) -> T + Send + 'static,
-    ) -> T {
-        let store = Arc::clone(&self.store);
-        let mut working = tokio::task::spawn_blocking(move || work(&store));
-        let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut working).await {
-            outcome
-        } else {
-            self.prompt.notice(&Notice::new(
-                "Waiting for the stored login. If your keyring asks for its password, enter it there",
-            ));
-            working.await
-        };
-        // The work is never cancelled, so an error is a panic; resume it here.
-        outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 }
 
@@ -120,51 +108,39 @@ fn can_start_a_thread() -> bool {
 }
 
 impl LockedStores {
-    /// See [`FallbackStore::get_ready`].
     pub(super) async fn get_ready(&self, login: &StoredLogin) -> Result<()> {
         let login = login.clone();
         self.run(move |store, guard| store.get_ready(&login, guard))
             .await
     }
 
-    /// See [`FallbackStore::save_login`].
-    pub(super) async fn save_login(&self, token: StoredToken, may_replace: Result<()>) -> bool {
-        self.run(move |store, guard| match may_replace {
-            Ok(()) => store.save_login(&token, guard),
-            Err(error) => {
-                store.keep_for_this_run(&token, &[error]);
-                false
-            }
-        })
-        .await
+    pub(super) async fn save_login(
+        &self,
+        token: StoredToken,
+        may_replace: impl FnOnce(&[StoredLogin]) -> Result<()> + Send + 'static,
+    ) -> bool {
+        self.run(move |store, guard| store.save_login(&token, may_replace, guard))
+            .await
     }
 
-    /// See [`FallbackStore::save_refreshed`].
     pub(super) async fn save_refreshed(&self, old: StoredLogin, new: StoredToken) -> bool {
         self.run(move |store, guard| store.save_refreshed(&old, &new, guard))
             .await
     }
 
-    /// See [`FallbackStore::delete_refused`].
     pub(super) async fn delete_refused(&self, refused: &StoredLogin) -> bool {
         let refused = refused.clone();
         self.run(move |store, guard| store.delete_refused(&refused, guard))
             .await
     }
 
-    /// See [`FallbackStore::find_all`].
-    pub(super) async fn find_all(&self) -> FoundLogins {
-        self.run(FallbackStore::find_all).await
-    }
-
-    /// See [`FallbackStore::delete`].
     pub(super) async fn delete(&self, login: &StoredLogin) -> Vec<Error> {
         let login = login.clone();
         self.run(move |store, guard| store.delete(&login, guard))
             .await
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FallbackStore, &LoginGuard) -> T + Send + 'static,
     ) -> T {

@@ -1,5 +1,7 @@
 //! The keyring if it works, otherwise the file: one store made of both.
 
+mod refreshed;
+
 use std::cmp::Reverse;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use super::file::FileStore;
 use super::keyring::KeyringStore;
 use super::lock::{LoginGuard, LoginLock};
-use super::{FoundTokens, StoredToken, TokenStore};
+use super::{StoredToken, TokenStore};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
@@ -102,10 +104,6 @@ impl FallbackStore {
     /// Takes the lock for refreshing tokens and changing stores. Waits at most `patience` while
     /// another process holds it. The guard may be held across `await`, but taking the lock blocks
     /// the thread.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`LoginLock::acquire`].
     pub fn lock(&self, patience: Duration) -> Result<LoginGuard> {
         self.lock.acquire(patience)
     }
@@ -123,22 +121,28 @@ impl FallbackStore {
     /// Returns every login of the client, the newest first; one of unknown age counts as
     /// the newest. If there is none, adds a notice about each store that cannot be read.
     pub fn load_all(&self) -> Vec<StoredLogin> {
+        let (logins, failures) = self.read_all();
+        if logins.is_empty() {
+            for (_, error) in failures {
+                self.notices.add(error.to_string());
+            }
+        }
+        logins
+    }
+
+    /// Returns what [`FallbackStore::load_all`] does, and the stores that cannot be read.
+    fn read_all(&self) -> (Vec<StoredLogin>, Vec<(usize, Error)>) {
         let mut logins = Vec::from_iter(self.unsaved_login());
         let mut failures = Vec::new();
         for (index, store) in self.stores.iter().enumerate() {
             match store.load(&self.client_id) {
                 Ok(None) => {}
                 Ok(Some(token)) => add(&mut logins, index, token),
-                Err(error) => failures.push(error),
-            }
-        }
-        if logins.is_empty() {
-            for error in failures {
-                self.notices.add(error.to_string());
+                Err(error) => failures.push((index, error)),
             }
         }
         logins.sort_by_key(|login| Reverse(login.token.newness()));
-        logins
+        (logins, failures)
     }
 
     /// Finds every login of the client for a logout, and deletes records that belong to none. A store
@@ -154,23 +158,17 @@ impl FallbackStore {
         };
         let mut missing_stores = Vec::new();
         for (index, store) in self.stores.iter().enumerate() {
-            let FoundTokens {
-                tokens,
-                set_aside,
-                unread,
-                has_orphan,
-                no_store,
-            } = store.find_all(&self.client_id);
-            if has_orphan {
+            let found = store.find_all(&self.client_id);
+            if found.has_orphan {
                 // A record is no login, so a logout does not fail because of it.
                 let _ = store.put(&self.client_id, None, None, guard);
             }
-            for token in tokens {
+            for token in found.tokens {
                 add(&mut logins.stored, index, token);
             }
-            logins.set_aside.extend(set_aside);
-            logins.unread.extend(unread);
-            missing_stores.extend(no_store);
+            logins.set_aside.extend(found.set_aside);
+            logins.unread.extend(found.unread);
+            missing_stores.extend(found.no_store);
         }
         if logins.stored.is_empty() {
             logins.unread.extend(missing_stores);
@@ -198,26 +196,27 @@ impl FallbackStore {
 
     /// Checks whether every store that has `login` can be written, before its token is used up. If
     /// the next token could not be saved, a program would use the old token a second time.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] of the first store that cannot be written.
     pub fn get_ready(&self, login: &StoredLogin, guard: &LoginGuard) -> Result<()> {
-        for &index in &login.found_in {
-            self.stores[index].get_ready(guard)?;
-        }
-        Ok(())
+        login
+            .found_in
+            .iter()
+            .try_for_each(|&index| self.stores[index].get_ready(guard))
     }
 
     /// Saves the token of a new login in the first store that accepts it, and deletes the client's
-    /// token from the others. Returns whether a store accepted it; if not, the token serves this
-    /// run.
-    pub fn save_login(&self, token: &StoredToken, guard: &LoginGuard) -> bool {
-        let before: Vec<_> = self
-            .stores
-            .iter()
-            .map(|store| store.load(&self.client_id))
-            .collect();
+    /// token from the others. Returns whether a store accepted it; if not, or if `may_replace`
+    /// refuses to replace the stored logins, the token serves this run.
+    pub fn save_login(
+        &self,
+        token: &StoredToken,
+        may_replace: impl FnOnce(&[StoredLogin]) -> Result<()>,
+        guard: &LoginGuard,
+    ) -> bool {
+        let (before, unread) = self.read_all();
+        if let Err(refusal) = may_replace(&before) {
+            self.keep_for_this_run(token, &[refusal]);
+            return false;
+        }
         let every_store = 0..self.stores.len();
         let Some(used) = self.save_in_first(every_store, token, Vec::new(), guard) else {
             return false;
@@ -226,103 +225,20 @@ impl FallbackStore {
             if index == used {
                 continue;
             }
-            match (
-                store.put(&self.client_id, None, None, guard),
-                &before[index],
-            ) {
-                (Err(error), Ok(Some(_))) => self.old_copy_remains(&error),
-                (_, Err(_)) if index < used => self.notices.add(format!(
-                    "An older login may still be in the {}",
-                    store.description()
-                )),
+            let deleted = store.put(&self.client_id, None, None, guard);
+            let had_login = before.iter().any(|login| login.found_in.contains(&index));
+            match deleted {
+                Err(error) if had_login => self.old_copy_remains(&error),
+                _ if index < used && unread.iter().any(|(failed, _)| *failed == index) => {
+                    self.notices.add(format!(
+                        "An older login may still be in the {}",
+                        store.description()
+                    ));
+                }
                 _ => {}
             }
         }
         true
-    }
-
-    /// Saves the token that a refresh of `old` returned, in every store that has `old`. If a
-    /// program found `old` there and used it again, the server would end the login.
-    ///
-    /// A refresh response may omit the scope and the ID token. In that case, they are copied from
-    /// `old`.
-    ///
-    /// Returns whether the new token counts. It does not if another program logged out, or logged
-    /// in again, during the refresh; the stores must be read again then.
-    pub fn save_refreshed(&self, old: &StoredLogin, new: &StoredToken, guard: &LoginGuard) -> bool {
-        let mut new = new.clone();
-        new.scope = new.scope.or_else(|| old.token.scope.clone());
-        new.id_token = new.id_token.or_else(|| old.token.id_token.clone());
-        new.requested_scope.clone_from(&old.token.requested_scope);
-        new.requested_parameters
-            .clone_from(&old.token.requested_parameters);
-        new.logged_in_at = old.token.logged_in_at;
-
-        let mut is_saved = false;
-        let mut failures = Vec::new();
-        let mut empty = Vec::new();
-        for index in 0..self.stores.len() {
-            match self.replace_in(index, old, &new, guard) {
-                Replaced::Yes => is_saved = true,
-                Replaced::Empty => empty.push(index),
-                Replaced::Other => {}
-                Replaced::Failed(error) => failures.push(error),
-            }
-        }
-
-        if is_saved {
-            *self.unsaved() = None;
-            self.warn_if_unlocked(guard);
-            return true;
-        }
-        let was_unsaved =
-            (self.unsaved().as_ref()).is_some_and(|token| token.is_same_grant(&old.token));
-        if failures.is_empty() && !was_unsaved {
-            return false;
-        }
-        self.save_in_first(empty, &new, failures, guard);
-        true
-    }
-
-    /// Replaces `old` by `new` in one store, or deletes `old` there if that fails.
-    fn replace_in(
-        &self,
-        index: usize,
-        old: &StoredLogin,
-        new: &StoredToken,
-        guard: &LoginGuard,
-    ) -> Replaced {
-        let store = &*self.stores[index];
-        let load = || store.load(&self.client_id);
-        let put = || store.put(&self.client_id, Some(&old.token), Some(new), guard);
-        // The server has used up the old token, so the new one must not be lost to an I/O error that
-        // passes: if the old one is still there, try once more.
-        let saved = put().or_else(|error| match load() {
-            Ok(Some(token)) if token.is_same_grant(&old.token) => put(),
-            _ => Err(error),
-        });
-        let error = match saved {
-            Ok(true) => return Replaced::Yes,
-            Ok(false) if matches!(load(), Ok(None)) => return Replaced::Empty,
-            Ok(false) => return Replaced::Other,
-            Err(error) => error,
-        };
-        let had_old = old.found_in.contains(&index);
-        let may_have_old = match load() {
-            // The token was written, and only a later step failed.
-            Ok(Some(token)) if token.is_same_grant(new) => return Replaced::Yes,
-            Ok(Some(token)) => token.is_same_grant(&old.token),
-            Err(_) => had_old,
-            // The store held the old token and is now empty: our failed write removed it, or its
-            // folder was deleted. Count that as a failure, so that another store gets the new token.
-            Ok(None) if had_old => return Replaced::Failed(error),
-            Ok(None) => false,
-        };
-        if !may_have_old {
-            return Replaced::Other;
-        }
-        self.delete_old_copy(store, &old.token, &error, guard);
-        Replaced::Failed(error)
     }
 
     /// Deletes `refused` from every store that still has it. A token that another client has stored
@@ -343,14 +259,12 @@ impl FallbackStore {
     pub fn delete(&self, login: &StoredLogin, guard: &LoginGuard) -> Vec<Error> {
         self.unsaved()
             .take_if(|token| token.is_same_grant(&login.token));
-        let delete = |&index: &usize| {
-            let store = &self.stores[index];
-            store.put(&self.client_id, Some(&login.token), None, guard)
-        };
-        login
-            .found_in
-            .iter()
-            .filter_map(|index| delete(index).err())
+        let stores = login.found_in.iter().map(|&index| &self.stores[index]);
+        stores
+            .filter_map(|store| {
+                let deleted = store.put(&self.client_id, Some(&login.token), None, guard);
+                deleted.err()
+            })
             .collect()
     }
 
@@ -388,7 +302,7 @@ impl FallbackStore {
     }
 
     /// Keeps a token that cannot or must not be saved, for these reasons, and adds a notice.
-    pub(crate) fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) {
+    fn keep_for_this_run(&self, token: &StoredToken, reasons: &[Error]) {
         self.report_not_savable(reasons);
         *self.unsaved() = Some(token.clone());
     }
@@ -397,8 +311,7 @@ impl FallbackStore {
         let reasons: Vec<String> = reasons
             .iter()
             .chain(&self.missing)
-            .map(ToString::to_string)
-            .filter(|reason| !self.notices.contains(reason))
+            .filter_map(|error| self.unreported(error))
             .collect();
         let reasons = match reasons.join("; ") {
             reasons if reasons.is_empty() => reasons,
@@ -409,14 +322,17 @@ impl FallbackStore {
         ));
     }
 
+    fn unreported(&self, error: &Error) -> Option<String> {
+        Some(error.to_string()).filter(|reason| !self.notices.contains(reason))
+    }
+
     /// Adds the notice that a login is not in the keyring, but in a file that is not encrypted.
     fn report_place(&self, used: usize, failures: &[Error]) {
         let place = self.stores[used].description();
         if used > 0 {
             let reason = failures
                 .last()
-                .map(ToString::to_string)
-                .filter(|reason| !self.notices.contains(reason))
+                .and_then(|error| self.unreported(error))
                 .map_or_else(String::new, |reason| reason + ". ");
             self.notices
                 .add(format!("{reason}The login is saved unencrypted in {place}"));
@@ -434,22 +350,6 @@ impl FallbackStore {
                 "{reason}. The login is saved without this lock, so another program that refreshes \
                  at the same time may end it"
             ));
-        }
-    }
-
-    /// Deletes a used-up token from a store that the next one could not be written to.
-    fn delete_old_copy(
-        &self,
-        store: &dyn TokenStore,
-        old: &StoredToken,
-        failure: &Error,
-        guard: &LoginGuard,
-    ) {
-        match store.put(&self.client_id, Some(old), None, guard) {
-            Ok(_) => self.notices.add(format!(
-                "{failure}. The old token there no longer works, so it is deleted"
-            )),
-            Err(_) => self.old_copy_remains(failure),
         }
     }
 
@@ -471,18 +371,6 @@ impl FallbackStore {
     fn unsaved(&self) -> MutexGuard<'_, Option<StoredToken>> {
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How the replacement of a token in one store ended.
-enum Replaced {
-    /// The store has the new token.
-    Yes,
-    /// The store has no token of this client.
-    Empty,
-    /// The store does not have the old token, but may have another one.
-    Other,
-    /// The store had the old token and could not take the new one.
-    Failed(Error),
 }
 
 /// Adds what one store has to the logins that were found so far.

@@ -21,8 +21,7 @@ use crate::text;
 /// The name of the file in the home folder.
 const NAME: &str = ".authgate-tokens.json";
 
-/// A damaged file that was set aside has this after its name. The time
-/// comes next.
+/// The name of a damaged file that was set aside has this after it, and then the time.
 const SET_ASIDE: &str = ".corrupt-";
 
 /// The size limit of the file, in bytes. Even a large token file takes only a few KiB, so a larger
@@ -61,11 +60,8 @@ impl FileStore {
         }
     }
 
-    /// Creates a store for the file in the home folder.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] when `HOME` (on Windows `USERPROFILE`) is unset or not an absolute path.
+    /// Creates a store for the file in the home folder. Fails if `HOME` (on Windows `USERPROFILE`) is
+    /// unset or not an absolute path.
     pub fn in_home(notices: Notices) -> Result<Self> {
         let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
         let home = std::env::var_os(variable)
@@ -88,7 +84,7 @@ impl FileStore {
     fn change(
         &self,
         guard: &LoginGuard,
-        mut edit: impl FnMut(&mut Document<'_>) -> bool,
+        mut edit: impl FnMut(&mut Document) -> bool,
     ) -> Result<()> {
         if own_file::check_folder(&self.path)? {
             let folder = text::printable_path(own_file::folder(&self.path));
@@ -99,14 +95,14 @@ impl FileStore {
         }
         for _ in 0..CHANGE_ATTEMPTS {
             let peers = PeerLock::acquire(&self.path, guard.excludes_others(), PeerLock::PATIENCE)?;
-            let content = self.read(&self.path)?;
-            let document = Document::parse(&content);
+            let document = Document::parse(&self.read(&self.path)?);
             let is_damaged = document.is_none();
-            let mut document = document.unwrap_or_else(Document::empty);
+            let mut document = document.unwrap_or_default();
             if !edit(&mut document) {
                 return Ok(());
             }
-            let text = document.to_text();
+            let is_empty = document.is_empty() && !is_damaged;
+            let text = document.into_text();
             if text.len() as u64 > SIZE_LIMIT {
                 return Err(self.error(format!(
                     "would become larger than {} MiB, which no client reads: remove entries that are not needed",
@@ -117,7 +113,7 @@ impl FileStore {
                 Ok(replacement) => replacement,
                 // The new file could not be written, perhaps because the disk is full. An empty
                 // file means the same as none, so remove the file, which needs no space.
-                Err(_) if document.is_empty() && !is_damaged && peers.is_held() => {
+                Err(_) if is_empty && peers.is_held() => {
                     return self.remove();
                 }
                 Err(error) => return Err(error),
@@ -135,6 +131,7 @@ impl FileStore {
         let Some((file, metadata)) = own_file::open(path, OpenOptions::new().read(true))? else {
             return Ok(Zeroizing::default());
         };
+        #[cfg(unix)]
         self.repair_permissions(path, &file, &metadata);
         // Read at most SIZE_LIMIT. A truncated file fails to parse and is handled as damaged,
         // unless only blanks were cut off.
@@ -169,10 +166,6 @@ impl FileStore {
         }
     }
 
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, reason = "as on Unix")]
-    fn repair_permissions(&self, _: &Path, _: &File, _: &std::fs::Metadata) {}
-
     /// Writes all of `text` to a new file under another name, and syncs it to the disk.
     fn prepare(&self, text: &str) -> Result<NamedTempFile> {
         let mut replacement = own_file::temporary(&self.path)?;
@@ -183,11 +176,10 @@ impl FileStore {
         Ok(replacement)
     }
 
-    fn put_in_place(&self, replacement: NamedTempFile, is_damaged: bool) -> Result<()> {
+    fn put_in_place(&self, mut replacement: NamedTempFile, is_damaged: bool) -> Result<()> {
         if is_damaged {
             self.keep_damaged()?;
         }
-        let mut replacement = replacement;
         for attempt in 1.. {
             match replacement.persist(&self.path) {
                 Ok(_) => break,
@@ -216,27 +208,6 @@ impl FileStore {
             text::printable_path(&copy)
         ));
         Ok(())
-    }
-
-    /// Returns the damaged files that were set aside.
-    fn copies(&self) -> Result<Vec<PathBuf>> {
-        let folder = own_file::folder(&self.path);
-        let prefix = own_file::with_suffix(&self.path, SET_ASIDE);
-        let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
-        let unread = |error| own_file::io_error(folder, "read", &error);
-        let entries = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unread)?,
-        };
-        let mut copies = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(unread)?;
-            if entry.file_name().as_encoded_bytes().starts_with(prefix) {
-                copies.push(entry.path());
-            }
-        }
-        copies.sort();
-        Ok(copies)
     }
 
     /// Finds what the file has for this client. Fails if something there cannot be read.
@@ -355,7 +326,7 @@ impl TokenStore for FileStore {
         let mut found = FoundTokens::default();
         let in_file = self.find_in_file(client_id, &mut found);
         found.unread.extend(in_file.err());
-        let copies = self.copies().unwrap_or_else(|error| {
+        let copies = own_file::files_beside(&self.path, SET_ASIDE).unwrap_or_else(|error| {
             found.unread.push(error);
             Vec::new()
         });
@@ -403,12 +374,11 @@ fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o077 != 0
 }
 
-fn read(document: &Document<'_>, client_id: &str) -> Option<StoredToken> {
-    let (entry, record) = (document.entry(client_id)?, document.record(client_id));
-    format::read(&entry, record.as_deref().map(String::as_str))
+fn read(document: &Document, client_id: &str) -> Option<StoredToken> {
+    format::read(&document.entry(client_id)?, document.record(client_id))
 }
 
-fn write(document: &mut Document<'_>, client_id: &str, token: &StoredToken) {
+fn write(document: &mut Document, client_id: &str, token: &StoredToken) {
     let previous = document.entry(client_id);
     let entry = format::write(client_id, token, previous.as_deref().map(String::as_str));
     let record = format::write_record(token);

@@ -143,7 +143,7 @@ fn object(members: &[(&str, Value)]) -> Zeroizing<String> {
 }
 
 /// Parses the record if it belongs to this very token.
-fn read_record<'a>(record: &'a str, access_token: &Secret) -> Option<Object<'a>> {
+fn read_record(record: &str, access_token: &Secret) -> Option<Object> {
     let record = Object::parse(record)?;
     (record.string("access_token_sha256")? == digest(access_token.expose())).then_some(record)
 }
@@ -171,7 +171,7 @@ fn whole(number: f64) -> u64 {
     (number as u64).min(LARGEST_WHOLE_NUMBER)
 }
 
-fn is_in_notation_of_go(entry: &Object<'_>) -> bool {
+fn is_in_notation_of_go(entry: &Object) -> bool {
     entry
         .string("expires_at")
         .is_some_and(|text| text.parse::<Timestamp>().is_ok())

@@ -2,7 +2,7 @@
 
 mod items;
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use self::items::{Items, Trouble, TroubleKind};
-use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, format};
+use self::items::{Failure, FailureKind, Items};
+use super::{FoundTokens, LoginGuard, Newness, StoredToken, TokenStore, UNKNOWN_TIME, format};
 use crate::error::{Error, Result};
 use crate::notice::Notices;
 
@@ -28,12 +28,13 @@ const RECORD_SERVICE: &str = "authgate-rust";
 /// A keyring may wait for a person, and a session bus may never answer. We therefore ask it on
 /// another thread and for a limited time. If it does not answer in time, or is locked, this
 /// store does not ask it again. We write nothing just to find out whether it works.
+#[derive(Debug)]
 pub struct KeyringStore {
     limit: Duration,
     notices: Notices,
     /// Why the keyring is not asked again. Locked during each question, so that only one is asked at
     /// a time.
-    given_up: Mutex<Option<Trouble>>,
+    given_up: Mutex<Option<Failure>>,
 }
 
 impl KeyringStore {
@@ -53,17 +54,27 @@ impl KeyringStore {
         }
     }
 
+    /// Runs `question` about the client's items on another thread and returns the answer.
+    fn ask_about<T: Send + 'static>(
+        &self,
+        client_id: &str,
+        question: impl FnOnce(&ClientItems) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
+        self.ask(move |permission| question(&ClientItems::new(&client_id, &notices, permission)?))
+    }
+
     /// Runs `question` on another thread and returns the answer.
     ///
-    /// A question must check [`Permission`] before each change. After a timeout, the caller has
+    /// A question must check its [`Permission`] before each change. After a timeout, the caller has
     /// turned to another store, so a later write would leave an outdated token in the keyring.
     fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Permission) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        question: impl FnOnce(&Permission) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trouble) = &*given_up {
-            return Err(trouble.clone());
+        if let Some(failure) = &*given_up {
+            return Err(failure.clone());
         }
         let permission = Permission(Arc::new(AtomicBool::new(true)));
         let (reply, answer) = mpsc::sync_channel(1);
@@ -77,43 +88,39 @@ impl KeyringStore {
             .name("keyring".to_owned())
             .spawn(work)
             .map_err(|error| {
-                Trouble::passing(format!("no thread can be started for it ({error})"))
+                Failure::passing(format!("no thread can be started for it ({error})"))
             })?;
-        let trouble = match answer.recv_timeout(self.limit) {
+        let failure = match answer.recv_timeout(self.limit) {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(trouble)) => trouble,
+            Ok(Err(failure)) => failure,
             Err(RecvTimeoutError::Timeout) => {
-                permission.withdraw();
-                Trouble::lasting(format!(
+                permission.0.store(false, Ordering::Release);
+                Failure::lasting(format!(
                     "no answer within {} s; it may be locked and wait for its password: unlock it and try again",
                     self.limit.as_secs_f64()
                 ))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                Trouble::lasting("the connection to it broke down: try again")
+                Failure::lasting("the connection to it broke down: try again")
             }
         };
-        if trouble.kind != TroubleKind::Passing {
-            *given_up = Some(trouble.clone());
+        if failure.kind != FailureKind::Passing {
+            *given_up = Some(failure.clone());
         }
-        Err(trouble)
+        Err(failure)
     }
 }
 
 impl TokenStore for KeyringStore {
     fn load(&self, client_id: &str) -> Result<Option<StoredToken>> {
-        let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
-        let loaded = self.ask(move |permission| {
-            let text = token_items(&client_id, &notices)?.read(permission)?;
-            let Some(text) = text else { return Ok(None) };
-            // The records are optional: a token works without one.
-            let records = record_items(&client_id, &notices)
-                .and_then(|records| records.read_all())
-                .unwrap_or_default();
-            Ok(format::read(&text, texts(&records)))
+        let loaded = self.ask_about(client_id, |items| {
+            let Some(text) = items.tokens.read()? else {
+                return Ok(None);
+            };
+            Ok(format::read(&text, texts(&items.records_if_readable())))
         });
         match loaded {
-            Err(trouble) if trouble.kind == TroubleKind::NoKeyring => Ok(None),
+            Err(failure) if failure.kind == FailureKind::NoKeyring => Ok(None),
             loaded => loaded.map_err(Error::from),
         }
     }
@@ -130,34 +137,31 @@ impl TokenStore for KeyringStore {
         if new.is_some() && client_id.is_empty() {
             return Err(keyring_error("the client ID is empty"));
         }
-        let (client_id, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
-        let notices = self.notices.clone();
-        let outcome = self.ask(move |permission| {
-            let tokens = token_items(&client_id, &notices)?;
-            let records = record_items(&client_id, &notices)?;
+        let (name, only_if, new) = (client_id.to_owned(), only_if.cloned(), new.cloned());
+        let outcome = self.ask_about(client_id, move |ClientItems { tokens, records }| {
             let Some(new) = new else {
                 let Some(old) = only_if else {
-                    tokens.delete(permission)?;
-                    records.delete(permission)?;
+                    tokens.delete()?;
+                    records.delete()?;
                     return Ok(true);
                 };
-                let is_deleted = tokens.delete_where(|text| is_token(text, &old), permission)?;
+                let is_deleted = tokens.delete_where(|text| is_token(text, &old))?;
                 if tokens.read_all()?.is_empty() {
-                    records.delete(permission)?;
+                    records.delete()?;
                 }
                 return Ok(is_deleted);
             };
-            let previous = tokens.read(permission)?;
+            let previous = tokens.read()?;
             let previous = previous.as_deref().map(String::as_str);
             if let Some(old) = only_if
                 && !previous.is_some_and(|text| is_token(text, &old))
             {
                 return Ok(false);
             }
-            tokens.write(&format::write(&client_id, &new, previous), permission)?;
+            tokens.write(&format::write(&name, &new, previous))?;
             match format::write_record(&new) {
-                Some(text) => records.write(&text, permission)?,
-                None => records.delete(permission)?,
+                Some(text) => records.write(&text)?,
+                None => records.delete()?,
             }
             Ok(true)
         });
@@ -170,31 +174,22 @@ impl TokenStore for KeyringStore {
     }
 
     fn find_all(&self, client_id: &str) -> FoundTokens {
-        let (client_id, notices) = (client_id.to_owned(), self.notices.clone());
-        let found = self.ask(move |_| {
-            let tokens = token_items(&client_id, &notices)?.read_all()?;
-            // The records are optional: a token works without one.
-            let records = record_items(&client_id, &notices)
-                .and_then(|records| records.read_all())
-                .unwrap_or_default();
-            Ok((tokens, records))
+        let found = self.ask_about(client_id, |items| {
+            Ok((items.tokens.read_all()?, items.records_if_readable()))
         });
         let (tokens, records) = match found {
             Ok(found) => found,
-            Err(trouble) => return FoundTokens::from(trouble),
+            Err(failure) => return FoundTokens::from(failure),
         };
         let mut found = FoundTokens {
             has_orphan: tokens.is_empty() && !records.is_empty(),
             ..FoundTokens::default()
         };
         for text in tokens {
-            let token = text
-                .as_deref()
-                .and_then(|text| format::read(text, texts(&records)));
-            let has_no_token = (text.as_deref()).is_some_and(|text| format::has_no_token(text));
-            match token {
+            let text = text.as_deref().map_or("", String::as_str);
+            match format::read(text, texts(&records)) {
                 Some(token) => found.tokens.push(token),
-                None if has_no_token => {}
+                None if format::has_no_token(text) => {}
                 None => found.unread.push(keyring_error(format!(
                     "an item (service {SERVICE}) cannot be understood, so it is neither revoked nor deleted: delete it with your keyring program"
                 ))),
@@ -208,19 +203,10 @@ impl TokenStore for KeyringStore {
     }
 }
 
-impl fmt::Debug for KeyringStore {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("KeyringStore")
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
-
-impl From<Trouble> for FoundTokens {
-    fn from(Trouble { reason, kind }: Trouble) -> Self {
+impl From<Failure> for FoundTokens {
+    fn from(Failure { reason, kind }: Failure) -> Self {
         let mut found = Self::default();
-        if kind == TroubleKind::NoKeyring {
+        if kind == FailureKind::NoKeyring {
             found.no_store = Some(Error::transient(format!(
                 "{reason}. If you logged in from your desktop, log out there"
             )));
@@ -241,38 +227,45 @@ fn is_token(text: &str, token: &StoredToken) -> bool {
     format::read(text, None).is_some_and(|stored| stored.is_same_grant(token))
 }
 
-/// The permission to change the keyring, valid while the caller still waits.
+/// The permission to change the keyring: true while the caller still waits.
 #[derive(Clone)]
 struct Permission(Arc<AtomicBool>);
 
 impl Permission {
-    fn withdraw(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-
-    fn check(&self) -> Result<(), Trouble> {
+    fn check(&self) -> Result<(), Failure> {
         if self.0.load(Ordering::Acquire) {
             Ok(())
         } else {
-            Err(Trouble::lasting("it answered too late"))
+            Err(Failure::lasting("it answered too late"))
         }
     }
 }
 
-fn token_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
-    let newness = |text: &str| format::read(text, None).map(|token| token.newness());
-    Items::new(SERVICE, client_id, newness, notices.clone())
+/// The items of one client.
+struct ClientItems {
+    tokens: Items,
+    records: Items,
 }
 
-fn record_items(client_id: &str, notices: &Notices) -> Result<Items, Trouble> {
-    // Each record is useless with any token but its own, so none counts as newer than another.
-    let newness = |_: &str| Some(Newness::default());
-    Items::new(RECORD_SERVICE, client_id, newness, notices.clone())
+impl ClientItems {
+    fn new(client_id: &str, notices: &Notices, permission: &Permission) -> Result<Self, Failure> {
+        items::check_presence()?;
+        let items = |service| Items::new(service, client_id, notices, permission);
+        Ok(Self {
+            tokens: items(SERVICE)?,
+            records: items(RECORD_SERVICE)?,
+        })
+    }
+
+    /// Returns the records, or none if they cannot be read: a token works without one.
+    fn records_if_readable(&self) -> Vec<Option<Text>> {
+        self.records.read_all().unwrap_or_default()
+    }
 }
 
-impl From<Trouble> for Error {
-    fn from(Trouble { reason, kind }: Trouble) -> Self {
-        if kind == TroubleKind::NoKeyring {
+impl From<Failure> for Error {
+    fn from(Failure { reason, kind }: Failure) -> Self {
+        if kind == FailureKind::NoKeyring {
             Self::transient(reason)
         } else {
             keyring_error(reason)
@@ -284,5 +277,4 @@ fn keyring_error(reason: impl Display) -> Error {
     Error::transient(format!("keyring: {reason}"))
 }
 
-/// The text of an item.
 type Text = Zeroizing<String>;

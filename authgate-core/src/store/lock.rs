@@ -5,11 +5,11 @@
 //! server. The kernel releases the lock as soon as its holder ends, for whatever reason. We never
 //! remove the lock file, because two processes could then lock two files of the same name.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::own_file;
 use crate::error::{Error, Result};
@@ -74,15 +74,17 @@ impl LoginLock {
             };
             match file.try_lock() {
                 Ok(()) if cfg!(not(unix)) || own_file::is_at(&path, &file) => {
-                    sign(&mut file);
-                    remove_what_crashes_left(store_file);
+                    write_process_id(&mut file);
+                    remove_leftovers(store_file);
                     return Ok(LoginGuard::Locked(file));
                 }
                 // The file was removed in the meantime, so our lock excludes only processes that
                 // had it open. Try again with the new file.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(not_had(&path, file, patience)),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(held_by_another(&path, file, patience));
+                }
                 Err(TryLockError::Error(error)) => {
                     return Ok(LoginGuard::Unlocked(format!(
                         "{}: cannot be locked ({error})",
@@ -109,21 +111,14 @@ impl LoginGuard {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let mut for_writing = OpenOptions::new();
-    for_writing
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false);
-    let opened = match own_file::open(path, &mut for_writing) {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let opened = own_file::open(path, &mut options).or_else(|error| {
         // Fall back to read-only: flock needs no write permission, and another process may still
         // hold the lock.
-        Err(error) => match own_file::open(path, OpenOptions::new().read(true)) {
-            Ok(Some(found)) => Ok(Some(found)),
-            _ => Err(error),
-        },
-        opened => opened,
-    };
+        let found = own_file::open(path, OpenOptions::new().read(true))?;
+        found.map(Some).ok_or(error)
+    });
     let (file, _) = opened?.ok_or_else(|| own_file::store_error(path, "cannot be made"))?;
     Ok(file)
 }
@@ -132,14 +127,16 @@ fn open(path: &Path) -> Result<File> {
 ///
 /// The text is as wide as any process ID, so it covers the previous one. If we emptied the file
 /// first, ext4 would write it to the disk when it is closed.
-fn sign(file: &mut File) {
+fn write_process_id(file: &mut File) {
     let _ = file.write_all(format!("{:<10}\n", std::process::id()).as_bytes());
 }
 
-fn not_had(path: &Path, file: File, patience: Duration) -> Error {
-    let mut signature = String::new();
-    let holder = match file.take(20).read_to_string(&mut signature) {
-        Ok(_) if signature.trim().parse::<u32>().is_ok() => format!("process {}", signature.trim()),
+fn held_by_another(path: &Path, file: File, patience: Duration) -> Error {
+    let mut process_id = String::new();
+    let holder = match file.take(20).read_to_string(&mut process_id) {
+        Ok(_) if process_id.trim().parse::<u32>().is_ok() => {
+            format!("process {}", process_id.trim())
+        }
         _ => "another process".to_owned(),
     };
     own_file::store_error(
@@ -153,27 +150,16 @@ fn not_had(path: &Path, file: File, patience: Duration) -> Error {
 }
 
 /// Removes temporary files that a crash left. Best effort: the next run tries again.
-fn remove_what_crashes_left(store_file: &Path) {
-    let prefix = own_file::temporary_prefix(store_file);
-    let Ok(entries) = std::fs::read_dir(own_file::folder(store_file)) else {
-        return;
+fn remove_leftovers(store_file: &Path) {
+    let is_left_behind = |metadata: Metadata| {
+        let age = metadata.modified().map(|modified| modified.elapsed());
+        metadata.is_file()
+            && own_file::is_ours(&metadata)
+            && matches!(age, Ok(Ok(age)) if age > LEFT_BEHIND_AFTER)
     };
-    for entry in entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-    {
-        if entry.metadata().is_ok_and(|metadata| {
-            metadata.is_file() && own_file::is_ours(&metadata) && is_left_behind(&metadata)
-        }) {
-            let _ = std::fs::remove_file(entry.path());
+    for file in own_file::files_beside(store_file, own_file::TEMPORARY).unwrap_or_default() {
+        if file.symlink_metadata().is_ok_and(is_left_behind) {
+            let _ = std::fs::remove_file(file);
         }
     }
-}
-
-fn is_left_behind(metadata: &std::fs::Metadata) -> bool {
-    let age = metadata
-        .modified()
-        .ok()
-        .and_then(|modified| SystemTime::now().duration_since(modified).ok());
-    age.is_some_and(|age| age > LEFT_BEHIND_AFTER)
 }

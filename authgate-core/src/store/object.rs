@@ -1,6 +1,5 @@
 //! A JSON object of which we understand only some members.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -9,33 +8,20 @@ use zeroize::Zeroizing;
 
 /// A JSON object that keeps the original text and order of its members.
 #[derive(Default)]
-pub(super) struct Object<'a>(Vec<Member<'a>>);
+pub(super) struct Object(Vec<Member>);
 
-struct Member<'a> {
+struct Member {
     /// The name with its quotes and escapes.
-    key: Cow<'a, str>,
+    key: String,
     /// The name that the key spells. A key that is not valid text (half a surrogate pair) has an
     /// empty name, which is none that we use.
     name: String,
-    value: Value<'a>,
+    /// The JSON text of the value, which may contain tokens.
+    value: Zeroizing<String>,
 }
 
-enum Value<'a> {
-    Found(&'a str),
-    New(Zeroizing<String>),
-}
-
-impl Value<'_> {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Found(text) => text,
-            Self::New(text) => text,
-        }
-    }
-}
-
-impl<'a> Object<'a> {
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+impl Object {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
@@ -66,11 +52,11 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn set(&mut self, name: &str, value: String) {
-        let value = Value::New(Zeroizing::new(value));
+        let value = Zeroizing::new(value);
         match self.0.iter_mut().rev().find(|member| member.name == name) {
             Some(member) => member.value = value,
             None => self.0.push(Member {
-                key: quoted(name).to_string().into(),
+                key: quoted(name).to_string(),
                 name: name.to_owned(),
                 value,
             }),
@@ -96,25 +82,24 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
 
         impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
+            type Value = Object;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
                 let mut members = Vec::new();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let (key, value) = (key.get(), Value::Found(value.get()));
                     members.push(Member {
-                        key: key.into(),
-                        name: serde_json::from_str(key).unwrap_or_default(),
-                        value,
+                        key: key.get().to_owned(),
+                        name: serde_json::from_str(key.get()).unwrap_or_default(),
+                        value: Zeroizing::new(value.get().to_owned()),
                     });
                 }
                 Ok(Object(members))

@@ -6,20 +6,28 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+#[cfg(not(unix))]
+use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use crate::config::belongs_to_another_user;
 use crate::error::{Error, Result};
 use crate::text::printable_path;
 
-/// Creates an error about `path`.
+/// Follows the name of a file in the names of its temporary files.
+pub(super) const TEMPORARY: &str = ".authgate-rust-";
+
 pub(super) fn store_error(path: &Path, reason: impl Into<String>) -> Error {
     Error::transient(format!("{}: {}", printable_path(path), reason.into()))
 }
 
-/// Creates an error with the system's message and advice for the user.
+/// Creates an error with the system's message and with advice.
 pub(super) fn io_error(path: &Path, action: &str, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::NotFound => ": the folder does not exist; make it, or set HOME to one that does",
@@ -43,7 +51,7 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<(Fil
     let file = match do_not_follow(options).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(_) if is_symlink(path) => {
+        Err(_) if path.is_symlink() => {
             return Err(store_error(
                 path,
                 "is a symbolic link, which is not followed: put the file itself there, or remove the link",
@@ -79,22 +87,37 @@ pub(super) fn check_folder(path: &Path) -> Result<bool> {
     Ok(is_open_to_others(&metadata))
 }
 
-/// Creates an empty file beside `path` that only we can read, with an unpredictable name. The file
-/// is removed when it is dropped.
+/// Creates an empty file beside `path` that only we can read, with an unpredictable name that begins
+/// with its name and [`TEMPORARY`]. The file is removed when it is dropped.
 pub(super) fn temporary(path: &Path) -> Result<NamedTempFile> {
+    let prefix = with_suffix(path, TEMPORARY);
     tempfile::Builder::new()
-        .prefix(&temporary_prefix(path))
+        .prefix(prefix.file_name().unwrap_or_default())
         .rand_bytes(12)
         .tempfile_in(folder(path))
         .map_err(|error| io_error(path, "written", &error))
 }
 
-/// Returns the prefix of the names of all our temporary files beside `path`.
-pub(super) fn temporary_prefix(path: &Path) -> String {
-    format!(
-        "{}.authgate-rust-",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    )
+/// Returns the files beside `path` whose names begin with its name and `suffix`, in order. A folder
+/// that does not exist has none.
+pub(super) fn files_beside(path: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+    let folder = folder(path);
+    let prefix = with_suffix(path, suffix);
+    let prefix = prefix.file_name().unwrap_or_default().as_encoded_bytes();
+    let unread = |error| io_error(folder, "read", &error);
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unread)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unread)?;
+        if entry.file_name().as_encoded_bytes().starts_with(prefix) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Returns `path` with `suffix` after its name.
@@ -113,115 +136,73 @@ pub(super) fn folder(path: &Path) -> &Path {
 /// Returns whether `file` is the file at `path`, and not one that was there before.
 pub(super) fn is_at(path: &Path, file: &File) -> bool {
     match (path.symlink_metadata(), file.metadata()) {
-        (Ok(there), Ok(ours)) => Identity::of(&there) == Identity::of(&ours),
+        (Ok(there), Ok(ours)) => is_same_file(&there, &ours),
         _ => false,
     }
 }
 
-fn is_symlink(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_symlink())
+/// Returns whether both describe the same file, whatever its name, as well as the system can tell.
+pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    #[cfg(unix)]
+    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+    #[cfg(not(unix))]
+    let identity = |metadata: &Metadata| (metadata.created().ok(), metadata.modified().ok());
+    identity(one) == identity(other)
 }
 
+/// Makes opening fail for a link, and return at once for a pipe that has no other end.
 #[cfg(unix)]
-pub(super) use unix::{Identity, is_ours};
-#[cfg(unix)]
-use unix::{do_not_follow, is_open_to_others, objection};
-
-#[cfg(not(unix))]
-pub(super) use elsewhere::{Identity, is_ours};
-#[cfg(not(unix))]
-use elsewhere::{do_not_follow, is_open_to_others, objection};
-
-#[cfg(unix)]
-mod unix {
-    use std::fs::{Metadata, OpenOptions};
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-
-    use rustix::fs::OFlags;
-
-    /// Identifies a file regardless of its name.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(in super::super) struct Identity(u64, u64);
-
-    impl Identity {
-        pub(in super::super) fn of(metadata: &Metadata) -> Self {
-            Self(metadata.dev(), metadata.ino())
-        }
-    }
-
-    pub(in super::super) fn is_ours(metadata: &Metadata) -> bool {
-        metadata.uid() == rustix::process::geteuid().as_raw()
-    }
-
-    /// Makes opening fail for a link, and return at once for a pipe that has no other end.
-    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
-        options
-            .mode(0o600)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-    }
-
-    pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
-        if !metadata.is_file() {
-            Some("is not a regular file: remove it, or set HOME to another folder")
-        } else if !is_ours(metadata) {
-            Some("belongs to another user: remove it, or set HOME to a folder of yours")
-        } else if metadata.nlink() > 1 {
-            Some(
-                "has a second name (a hard link), so writing to it would change another file: remove one of them",
-            )
-        } else {
-            None
-        }
-    }
-
-    /// Returns whether other users can remove or replace our files in the folder.
-    pub(super) fn is_open_to_others(folder: &Metadata) -> bool {
-        const WRITABLE_BY_OTHERS: u32 = 0o022;
-        const STICKY: u32 = 0o1000;
-
-        folder.mode() & WRITABLE_BY_OTHERS != 0 && folder.mode() & STICKY == 0
-    }
+fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+        .mode(0o600)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
 }
 
 #[cfg(not(unix))]
-mod elsewhere {
-    use std::fs::{Metadata, OpenOptions};
-    use std::time::SystemTime;
+fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+}
 
-    /// Identifies a file as well as this system allows.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(in super::super) struct Identity(Option<SystemTime>, Option<SystemTime>);
-
-    impl Identity {
-        pub(in super::super) fn of(metadata: &Metadata) -> Self {
-            Self(metadata.created().ok(), metadata.modified().ok())
-        }
+/// Returns why a file must not be used, if so.
+fn objection(metadata: &Metadata) -> Option<&'static str> {
+    if !metadata.is_file() {
+        return Some("is not a regular file: remove it, or set HOME to another folder");
     }
-
-    /// Always true, because the profile folder keeps other users out here.
-    pub(in super::super) fn is_ours(_: &Metadata) -> bool {
-        true
+    if !is_ours(metadata) {
+        return Some("belongs to another user: remove it, or set HOME to a folder of yours");
     }
-
-    #[cfg(windows)]
-    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
-        use std::os::windows::fs::OpenOptionsExt;
-        const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
-        options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
+    #[cfg(unix)]
+    if metadata.nlink() > 1 {
+        return Some(
+            "has a second name (a hard link), so writing to it would change another file: remove one of them",
+        );
     }
+    None
+}
 
-    #[cfg(not(windows))]
-    pub(super) fn do_not_follow(options: &mut OpenOptions) -> &mut OpenOptions {
-        options
-    }
+#[cfg(unix)]
+pub(super) fn is_ours(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
 
-    pub(super) fn objection(metadata: &Metadata) -> Option<&'static str> {
-        (!metadata.is_file()).then_some("is not a regular file: remove it")
-    }
+/// Always true, because the profile folder keeps other users out here.
+#[cfg(not(unix))]
+pub(super) fn is_ours(_: &Metadata) -> bool {
+    true
+}
 
-    /// Always false, for the same reason.
-    pub(super) fn is_open_to_others(_: &Metadata) -> bool {
-        false
-    }
+/// Returns whether other users can remove or replace our files in the folder.
+#[cfg(unix)]
+fn is_open_to_others(folder: &Metadata) -> bool {
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+
+    folder.mode() & WRITABLE_BY_OTHERS != 0 && folder.mode() & STICKY == 0
+}
+
+/// Always false, for the same reason.
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Metadata) -> bool {
+    false
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::own_file::{self, Identity};
+use super::own_file;
 use crate::error::Result;
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -48,13 +48,15 @@ impl PeerLock {
         let path = own_file::with_suffix(store_file, ".lock");
         let tries = patience.as_millis() / PAUSE.as_millis();
         for _ in 0..tries {
-            match ExistingLock::of(&path)? {
+            match own_file::open(&path, OpenOptions::new().read(true))? {
                 None => {
                     if let Some(file) = create(&path, excludes_others)? {
                         return Ok(Self { path, file });
                     }
                 }
-                Some(lock) if lock.is_stale(excludes_others) => lock.evict(store_file, &path)?,
+                Some((_, lock)) if is_stale(&lock, excludes_others) => {
+                    evict(&lock, &path, store_file)?;
+                }
                 Some(_) => thread::sleep(PAUSE),
             }
         }
@@ -109,49 +111,27 @@ fn is_marked(_: &Metadata) -> bool {
     false
 }
 
-/// A lock that we must wait for, or remove.
-struct ExistingLock {
-    identity: Identity,
-    is_marked: bool,
-    /// The age of the lock. If its time is in the future, because a clock was set, this is the time
-    /// until then.
-    distance: Duration,
+fn is_stale(lock: &Metadata, excludes_others: bool) -> bool {
+    let modified = lock.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    // If a clock was set, the time may be in the future. Then this is the time until then.
+    let distance = modified.elapsed().unwrap_or_else(|error| error.duration());
+    (is_marked(lock) && excludes_others) || distance > STALE_AFTER
 }
 
-impl ExistingLock {
-    fn of(lock: &Path) -> Result<Option<Self>> {
-        let Some((_, metadata)) = own_file::open(lock, OpenOptions::new().read(true))? else {
-            return Ok(None);
-        };
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Ok(Some(Self {
-            identity: Identity::of(&metadata),
-            is_marked: is_marked(&metadata),
-            distance: modified.elapsed().unwrap_or_else(|error| error.duration()),
-        }))
+/// Removes the lock at `path` if it is still `stale`, and not another that has replaced it.
+fn evict(stale: &Metadata, path: &Path, store_file: &Path) -> Result<()> {
+    let not_removed = |error| own_file::io_error(path, "removed, though it is stale", &error);
+    let aside = own_file::temporary(store_file)?.into_temp_path();
+    match std::fs::rename(path, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(not_removed(error)),
     }
-
-    fn is_stale(&self, excludes_others: bool) -> bool {
-        (self.is_marked && excludes_others) || self.distance > STALE_AFTER
+    let moved = aside.symlink_metadata();
+    if !moved.is_ok_and(|moved| own_file::is_same_file(&moved, stale)) {
+        // Another client has taken over and works under this lock, so put it back. This fails if a
+        // third client has created its own in the meantime.
+        let _ = std::fs::hard_link(&aside, path);
     }
-
-    /// Removes this lock, but no other that has replaced it.
-    fn evict(&self, store_file: &Path, lock: &Path) -> Result<()> {
-        let not_removed = |error| own_file::io_error(lock, "removed, though it is stale", &error);
-        let aside = own_file::temporary(store_file)?.into_temp_path();
-        match std::fs::rename(lock, &aside) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(not_removed(error)),
-        }
-        let moved = aside
-            .symlink_metadata()
-            .map(|metadata| Identity::of(&metadata));
-        if moved.ok() != Some(self.identity) {
-            // Another client has taken over and works under this lock, so put it back. This fails
-            // if a third client has created its own in the meantime.
-            let _ = std::fs::hard_link(&aside, lock);
-        }
-        aside.close().map_err(not_removed)
-    }
+    aside.close().map_err(not_removed)
 }

@@ -13,15 +13,16 @@ use super::{StoredToken, format};
 /// Returns the tokens of the client that can be found in `content`. There may be others.
 pub(super) fn tokens(content: &[u8], client_id: &str) -> Vec<StoredToken> {
     let text = decode(content);
-    let values = || values(&text, client_id);
-    let records: Vec<_> = values()
-        .filter_map(first::<Value>)
+    let values = values(&text, client_id);
+    let records: Vec<_> = values
+        .iter()
+        .filter_map(|text| first::<Value>(text))
         .filter(Value::is_object)
         .map(|record| Zeroizing::new(record.to_string()))
         .collect();
-    values()
-        .filter_map(first::<String>)
-        .map(Zeroizing::new)
+    values
+        .iter()
+        .filter_map(|text| first(text).map(Zeroizing::<String>::new))
         .filter_map(|entry| format::read(&entry, records.iter().map(|record| record.as_str())))
         .collect()
 }
@@ -39,13 +40,12 @@ fn decode(content: &[u8]) -> Zeroizing<String> {
 }
 
 /// Returns the text after each member name that is the client's ID.
-fn values<'a>(text: &'a str, client_id: &str) -> impl Iterator<Item = &'a str> {
+fn values<'a>(text: &'a str, client_id: &str) -> Vec<&'a str> {
     let name = quoted(client_id).to_string();
     text.match_indices(&name)
         .map(|(start, name)| &text[start + name.len()..])
         .filter_map(|rest| rest.trim_start().strip_prefix(':'))
-        .collect::<Vec<_>>()
-        .into_iter()
+        .collect()
 }
 
 /// Parses the value at the beginning of `text`.

@@ -148,7 +148,7 @@ impl Process {
 fn change(store: &FallbackStore, guard: &LoginGuard, order: &[&str]) -> String {
     match order {
         ["save-login", number] => {
-            let is_saved = store.save_login(&numbered(number), guard);
+            let is_saved = store.save_login(&numbered(number), |_| Ok(()), guard);
             (if is_saved { "saved" } else { "not saved" }).to_owned()
         }
         ["save-refreshed", old, new] => {

@@ -182,7 +182,7 @@ mod login {
         let both = FallbackStore::new(CLIENT, stores, lock, Notices::default());
         let events = Events::record();
         let guard = LoginGuard::Locked(tempfile::tempfile().unwrap());
-        assert!(both.save_login(&token(1), &guard));
+        assert!(both.save_login(&token(1), |_| Ok(()), &guard));
         assert_snapshot!(events.take(), @"DEBUG authgate_core::store::fallback: a store did not accept the login error=fragile: cannot save");
     }
 }

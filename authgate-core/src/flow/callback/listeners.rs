@@ -13,6 +13,7 @@ use crate::flow::redirect_uri::RedirectUri;
 
 /// One or two listeners that can be closed while another task waits for a connection. The port is
 /// free as soon as `close` returns.
+#[derive(Debug)]
 pub(super) struct Listeners(Mutex<Vec<TcpListener>>);
 
 impl Listeners {

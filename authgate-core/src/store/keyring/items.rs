@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::{Newness, Permission, Text};
+use super::{Newness, Permission, RECORD_SERVICE, Text, UNKNOWN_TIME, format};
 use crate::error::{Cause, causes};
 use crate::notice::Notices;
 use crate::text;
@@ -23,13 +23,12 @@ const HAS_ATTRIBUTES: bool = cfg!(all(unix, not(any(target_os = "macos", target_
 /// The items of one service and user. There is at most one, unless the keyring finds items by
 /// attributes and another program has created its own.
 pub(super) struct Items {
+    service: &'static str,
+    user: String,
     /// Stands for whichever item there is, and for the next one if there is none.
     entry: Entry,
-    /// The service and the user, for a notice.
-    name: String,
     notices: Notices,
-    /// Returns how new an item with this text is, or `None` if we cannot parse the text.
-    newness: fn(&str) -> Option<Newness>,
+    permission: Permission,
 }
 
 struct Item {
@@ -42,32 +41,33 @@ struct Item {
 
 impl Items {
     pub(super) fn new(
-        service: &str,
+        service: &'static str,
         user: &str,
-        newness: fn(&str) -> Option<Newness>,
-        notices: Notices,
-    ) -> Result<Self, Trouble> {
-        check_presence()?;
+        notices: &Notices,
+        permission: &Permission,
+    ) -> Result<Self, Failure> {
         Ok(Self {
+            service,
+            user: user.to_owned(),
             entry: Entry::new(service, user)?,
-            name: format!("service {service}, user {user}"),
-            notices,
-            newness,
+            notices: notices.clone(),
+            permission: permission.clone(),
         })
     }
 
     /// Returns the text of the newest item. Deletes the others unless they may be logins that still
     /// work. Fails if an item cannot be read at all, because it may be the newest.
-    pub(super) fn read(&self, permission: &Permission) -> Result<Option<Text>, Trouble> {
+    pub(super) fn read(&self) -> Result<Option<Text>, Failure> {
         let mut items = self.find()?.into_iter();
         let Some(newest) = items.next() else {
             return Ok(None);
         };
         // We know which items are older only if all of them have an expiry.
-        let others_are_older = newest.newness.is_some_and(Newness::has_known_expiry);
+        let others_are_older =
+            (newest.newness).is_some_and(|(_, expires_at)| expires_at != UNKNOWN_TIME);
         for item in items {
             if others_are_older || item.newness.is_none() {
-                delete(&item.entry, permission)?;
+                self.delete_one(&item.entry)?;
                 self.report_if_foreign(&item);
             }
         }
@@ -75,28 +75,26 @@ impl Items {
     }
 
     /// Returns the text of each item, `None` for one that is not text. Deletes nothing.
-    pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Trouble> {
+    pub(super) fn read_all(&self) -> Result<Vec<Option<Text>>, Failure> {
         Ok(self.find()?.into_iter().map(|item| item.text).collect())
     }
 
     /// Replaces all items by one with `text`, and checks that the keyring stored it. Adds a notice
     /// about each text of another program.
-    pub(super) fn write(&self, text: &str, permission: &Permission) -> Result<(), Trouble> {
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let items = self.find()?;
         // The newest one stays until it is overwritten, so a crash in between loses no login.
         for older in items.iter().skip(1) {
-            delete(&older.entry, permission)?;
+            self.delete_one(&older.entry)?;
         }
-        permission.check()?;
+        self.permission.check()?;
         self.entry.set_password(text)?;
         if HAS_ATTRIBUTES {
-            permission.check()?;
+            self.permission.check()?;
             self.entry.inner.update_attributes(&HashMap::from([MARK]))?;
         }
-        check_kept(
-            text_of(&self.entry)?.as_ref().map(|kept| kept.as_str()),
-            text,
-        )?;
+        let kept = text_of(&self.entry)?;
+        check_kept(kept.as_deref().map(String::as_str), text)?;
         for item in &items {
             self.report_if_foreign(item);
         }
@@ -104,22 +102,18 @@ impl Items {
     }
 
     /// Deletes all items.
-    pub(super) fn delete(&self, permission: &Permission) -> Result<(), Trouble> {
+    pub(super) fn delete(&self) -> Result<(), Failure> {
         self.entries()?
             .iter()
-            .try_for_each(|entry| delete(entry, permission))
+            .try_for_each(|entry| self.delete_one(entry))
     }
 
     /// Deletes each item for whose text `is_meant` returns true. Returns whether there was one.
-    pub(super) fn delete_where(
-        &self,
-        is_meant: impl Fn(&str) -> bool,
-        permission: &Permission,
-    ) -> Result<bool, Trouble> {
+    pub(super) fn delete_where(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool, Failure> {
         let mut is_deleted = false;
         for item in self.find()? {
             if item.text.is_some_and(|text| is_meant(&text)) {
-                delete(&item.entry, permission)?;
+                self.delete_one(&item.entry)?;
                 is_deleted = true;
             }
         }
@@ -127,11 +121,11 @@ impl Items {
     }
 
     /// Returns every item, the newest first and foreign ones last.
-    fn find(&self) -> Result<Vec<Item>, Trouble> {
+    fn find(&self) -> Result<Vec<Item>, Failure> {
         let mut items = Vec::new();
         for entry in self.entries()? {
             let text = text_of(&entry)?;
-            let newness = text.as_deref().and_then(|text| (self.newness)(text));
+            let newness = text.as_deref().and_then(|text| self.newness(text));
             items.push(Item {
                 entry,
                 text,
@@ -142,7 +136,16 @@ impl Items {
         Ok(items)
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, Trouble> {
+    /// Returns how new an item with this text is, or `None` if we cannot parse the text. Each record
+    /// is useless with any token but its own, so none counts as newer than another.
+    fn newness(&self, text: &str) -> Option<Newness> {
+        if self.service == RECORD_SERVICE {
+            return Some((0, 0));
+        }
+        format::read(text, None).map(|token| token.newness())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, Failure> {
         let found = match self.entry.inner.get_credential() {
             Ok(entry) => vec![entry],
             Err(Error::Ambiguous(entries)) => entries,
@@ -152,11 +155,19 @@ impl Items {
         Ok(found.into_iter().map(|inner| Entry { inner }).collect())
     }
 
+    fn delete_one(&self, entry: &Entry) -> Result<(), Failure> {
+        self.permission.check()?;
+        match entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn report_if_foreign(&self, item: &Item) {
         if item.newness.is_none() {
             self.notices.add(format!(
-                "The keyring had an item ({}) that was not a login. It has been replaced",
-                self.name
+                "The keyring had an item (service {}, user {}) that was not a login. It has been replaced",
+                self.service, self.user
             ));
         }
     }
@@ -172,42 +183,34 @@ fn text_of(entry: &Entry) -> Result<Option<Text>, Error> {
 }
 
 /// Checks that this session has a keyring.
-pub(super) fn check_presence() -> Result<(), Trouble> {
+pub(super) fn check_presence() -> Result<(), Failure> {
     match Entry::store_status() {
         Ok(()) => Ok(()),
-        Err(error) => Err(Trouble::unreachable(error)),
+        Err(error) => Err(Failure::unreachable(error)),
     }
 }
 
 /// Checks that the keyring stored all of the text. Some keyrings report success and store less, or
 /// nothing.
-fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Trouble> {
+fn check_kept(kept: Option<&str>, written: &str) -> Result<(), Failure> {
     if kept == Some(written) {
         return Ok(());
     }
-    Err(Trouble::passing(
+    Err(Failure::passing(
         "it did not keep what was written: check it with your keyring program",
     ))
 }
 
-fn delete(entry: &Entry, permission: &Permission) -> Result<(), Trouble> {
-    permission.check()?;
-    match entry.delete_credential() {
-        Ok(()) | Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Why the keyring cannot be used.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct Failure {
     /// The reason, in words for the person.
     pub(super) reason: String,
-    pub(super) kind: TroubleKind,
+    pub(super) kind: FailureKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TroubleKind {
+pub(super) enum FailureKind {
     /// The next attempt may succeed.
     Passing,
     /// The next attempt would fail in the same way, so asking again would only bother the person.
@@ -216,18 +219,18 @@ pub(super) enum TroubleKind {
     NoKeyring,
 }
 
-impl Trouble {
+impl Failure {
     pub(super) fn lasting(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            kind: TroubleKind::Lasting,
+            kind: FailureKind::Lasting,
         }
     }
 
     pub(super) fn passing(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
-            kind: TroubleKind::Passing,
+            kind: FailureKind::Passing,
         }
     }
 
@@ -246,7 +249,7 @@ impl Trouble {
         };
         Self {
             reason: reason.to_owned(),
-            kind: TroubleKind::NoKeyring,
+            kind: FailureKind::NoKeyring,
         }
     }
 }
@@ -277,7 +280,7 @@ fn is_absence(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::NoStorageAccess(_) => Self::lasting(
@@ -319,11 +322,11 @@ mod tests {
             Some("the token "),
             Some("the old one"),
         ] {
-            let trouble = check_kept(kept, "the token")
+            let failure = check_kept(kept, "the token")
                 .err()
-                .map(|trouble| (trouble.reason, trouble.kind));
+                .map(|failure| (failure.reason, failure.kind));
             assert!(
-                matches!(&trouble, Some((reason, TroubleKind::Passing)) if reason.contains("did not keep")),
+                matches!(&failure, Some((reason, FailureKind::Passing)) if reason.contains("did not keep")),
                 "{kept:?}"
             );
         }

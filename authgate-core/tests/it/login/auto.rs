@@ -1,5 +1,7 @@
 //! Which flow logs a person in, and which one follows if it fails.
 
+use std::sync::Arc;
+
 use authgate_core::test_util::System;
 use authgate_core::{FlowMode, LoginOptions, Prompt, authenticate};
 use authgate_dev_server::{DevServer, Endpoint};
@@ -69,7 +71,7 @@ async fn nothing_starts_where_nobody_can_see_the_prompt() {
     let options = LoginOptions::new(server.url(), &server.public_client().id)
         .platform(platform(System::Unix, true, &[], &[]))
         .store(only_file(&home))
-        .prompt(Unseen);
+        .prompt(Arc::new(Unseen));
     let error = authenticate(options).await.unwrap_err();
     assert_snapshot!(error, @"nobody is logged in, and nobody can see the prompt: log in once in a terminal, ask for a flow by name, or use the client credentials grant for a machine");
     server.assert_requests([Endpoint::Discovery]);

@@ -232,7 +232,7 @@ async fn a_store_that_panics_leaves_no_lock_behind() {
         let outcome = tokio::spawn(authenticate(unattended(
             server.url(),
             store.clone(),
-            Recorder::default(),
+            Arc::new(Recorder::default()),
         )))
         .await;
         match outcome {
@@ -267,8 +267,12 @@ impl Prompt for PanicsAtNotices {
 #[tokio::test]
 async fn a_refreshed_token_is_saved_before_any_notice() {
     let (machine, _old) = Machine::with_login(LONG_AGO).await;
-    let options = unattended(machine.server.url(), machine.store.clone(), PanicsAtNotices)
-        .scopes(["profile", "email", "not-granted"]);
+    let options = unattended(
+        machine.server.url(),
+        machine.store.clone(),
+        Arc::new(PanicsAtNotices),
+    )
+    .scopes(["profile", "email", "not-granted"]);
     let outcome = authenticate(options.clone()).await;
     assert!(
         matches!(&outcome, Err(error) if error.to_string().contains("ended without a result")),

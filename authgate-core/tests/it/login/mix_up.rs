@@ -23,7 +23,7 @@ fn login_with(evil: &DevServer, member: &str, good: &DevServer) -> LoginOptions 
     let fault = Fault::set_member(member, endpoint);
     evil.inject(Endpoint::Discovery, fault, Times::Once);
     let no_store = Arc::new(only_file(&Home::new()));
-    unattended(evil.url(), no_store, Recorder::default())
+    unattended(evil.url(), no_store, Arc::new(Recorder::default()))
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_login_of_another_server_is_replaced_only_on_request() {
     file_in(&home).save(CLIENT, &theirs).unwrap();
     let options = || {
         let store = Arc::new(only_file(&home));
-        unattended(server.url(), store, Recorder::default()).flow_mode(FlowMode::Device)
+        unattended(server.url(), store, Arc::new(Recorder::default())).flow_mode(FlowMode::Device)
     };
     let at_login = authenticate(options()).await.unwrap_err();
     let at_logout = logout(options()).await.unwrap_err();

@@ -45,7 +45,7 @@ impl Waiting {
         let options = unattended(waiting.server.url(), store, waiting.prompt.clone())
             .flow_mode(flow)
             .redirect_uri(RedirectUri::parse(redirect_uri).unwrap())
-            .browser(TestBrowser::Hangs);
+            .browser(Arc::new(TestBrowser::Hangs));
         waiting.run = tokio::spawn(authenticate(options));
         waiting
     }

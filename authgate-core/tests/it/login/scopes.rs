@@ -116,7 +116,7 @@ async fn a_refresh_sends_the_parameters_of_the_stored_login() {
     stored.requested_parameters = Some("audience=a+b&resource=1&resource=2".to_owned());
     file_in(&home).save(CLIENT, &stored).unwrap();
     let store = Arc::new(only_file(&home));
-    let options = unattended(server.url(), store, Recorder::default());
+    let options = unattended(server.url(), store, Arc::new(Recorder::default()));
     authenticate(options.parameter("resource", "2"))
         .await
         .unwrap();
@@ -138,9 +138,13 @@ async fn a_refresh_keeps_what_the_login_requested_and_when() {
     stored.logged_in_at = Some(1_700_000_000);
     file_in(&home).save(CLIENT, &stored).unwrap();
     let store = Arc::new(only_file(&home));
-    authenticate(unattended(server.url(), store, Recorder::default()))
-        .await
-        .unwrap();
+    authenticate(unattended(
+        server.url(),
+        store,
+        Arc::new(Recorder::default()),
+    ))
+    .await
+    .unwrap();
 
     let refreshed = file_in(&home).load(CLIENT).unwrap().unwrap();
     assert!(refreshed.access_token != stored.access_token);

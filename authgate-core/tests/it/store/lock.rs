@@ -129,7 +129,7 @@ fn a_new_login_waits_once_for_the_lock_and_is_saved_without_it() {
     let _holder = lock_in(&home).acquire(NO_PATIENCE).unwrap();
     let store = only_file(&home);
     let guard = store.lock_if_possible(NO_PATIENCE);
-    assert!(store.save_login(&token(1), &guard));
+    assert!(store.save_login(&token(1), |_| Ok(()), &guard));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
     let notices: Vec<_> = store
         .notices()
@@ -150,7 +150,7 @@ fn a_new_login_waits_until_the_lock_of_a_crashed_client_is_stale() {
     set_age(&lock, ago(22));
     let store = only_file(&home);
     let guard = store.lock(NO_PATIENCE).unwrap();
-    assert!(store.save_login(&token(1), &guard));
+    assert!(store.save_login(&token(1), |_| Ok(()), &guard));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(token(1)));
     assert!(store.notices().take().is_empty());
     assert_eq!(home.leftovers(), [""; 0]);
@@ -169,7 +169,7 @@ fn a_save_without_the_lock_is_not_taken_for_a_dead_process() {
                 if is_seen.load(Ordering::SeqCst) {
                     break;
                 }
-                assert!(store.save_login(&token(1), &guard));
+                assert!(store.save_login(&token(1), |_| Ok(()), &guard));
             }
         });
         let mode = loop {

@@ -47,7 +47,7 @@ fn a_token_too_long_for_the_keyring_goes_to_the_file() {
     let mut long = token(1);
     long.access_token = Secret::from("a".repeat(3000));
     let guard = store.lock(LoginLock::PATIENCE).unwrap();
-    assert!(store.save_login(&long, &guard));
+    assert!(store.save_login(&long, |_| Ok(()), &guard));
     assert_eq!(file_in(&home).load(CLIENT).unwrap(), Some(long));
     let lines: Vec<_> = store
         .notices()

@@ -73,7 +73,7 @@ pub(crate) fn platform(
 pub(crate) fn unattended(
     url: &str,
     store: Arc<FallbackStore>,
-    prompt: impl Prompt + 'static,
+    prompt: Arc<dyn Prompt>,
 ) -> LoginOptions {
     LoginOptions::new(url, CLIENT)
         .client_secret(Secret::from(CLIENT_SECRET))
@@ -123,7 +123,7 @@ impl Person {
             .redirect_uri(RedirectUri::parse(redirect_uri).unwrap())
             .store(only_file(&home))
             .prompt(prompt.clone())
-            .browser(browser)
+            .browser(Arc::new(browser))
             .platform(platform(
                 System::Unix,
                 terminal,

@@ -319,6 +319,26 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
 }
 
 #[tokio::test]
+async fn a_refresh_keeps_the_scope_and_id_token_it_leaves_out() {
+    let service = Service::start().await;
+    let issued = service
+        .server
+        .issue_tokens(service.server.confidential_client(), "profile email");
+    let mut previous = service.grant().await.unwrap();
+    previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
+    previous.id_token = Some(Secret::from("id-token"));
+    previous.scope = Some("openid profile".to_owned());
+    for fault in changed("scope", [json!(null)]) {
+        service.inject(fault, Times::Once);
+        let next = service.client.refresh_token(&previous).await.unwrap();
+        assert_eq!(
+            (next.scope, next.id_token),
+            (previous.scope.clone(), previous.id_token.clone())
+        );
+    }
+}
+
+#[tokio::test]
 async fn credentials_with_a_line_break_or_an_invisible_character_are_not_sent() {
     let service = Service::start().await;
     let mut refusals = Vec::new();
