@@ -4,7 +4,16 @@ use std::path::{Path, PathBuf};
 use authgate_test_support::files::{names_in, rust_files};
 
 /// The folders whose documents users read, from this package.
-const FOLDERS: [&str; 5] = ["..", ".", "dev-server", "../rust-cli", "../rust-m2m"];
+const FOLDERS: [&str; 8] = [
+    "..",
+    ".",
+    "benches",
+    "dev-server",
+    "fuzz",
+    "tests",
+    "../rust-cli",
+    "../rust-m2m",
+];
 
 #[test]
 fn every_message_that_troubleshooting_quotes_is_shown_by_a_test() {
