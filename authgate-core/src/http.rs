@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{PlainHttp, check_url};
+use crate::config::{PlainHttp, check_url, refused};
 use crate::error::{Cause, Error, Result, TransportFailure};
 use crate::text;
 
@@ -167,7 +167,7 @@ impl HttpClient {
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
         check_url(&url, self.plain_http)
-            .map_err(|refusal| refusal.of(&format!("{operation}: the URL")))?;
+            .map_err(|reason| refused(&format!("{operation}: the URL"), &reason))?;
         #[cfg(feature = "fuzzing")]
         if let Some(answer) = fuzzing::answer() {
             return Ok(answer);

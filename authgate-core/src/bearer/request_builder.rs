@@ -10,6 +10,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::BearerAuth;
+use crate::config::refused;
 use crate::error::{Error, Result};
 
 /// A request that [`BearerAuth`] will send. If a step fails, for example for an invalid header,
@@ -23,8 +24,7 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(super) fn new(api: &'a BearerAuth, method: Method, url: &str) -> Self {
-        let url = Url::parse(url)
-            .map_err(|reason| Error::permanent(format!("the API's URL is refused: {reason}")));
+        let url = Url::parse(url).map_err(|reason| refused("the API's URL", &reason.to_string()));
         Self {
             api,
             request: url.map(|url| Request::new(method, url)),
