@@ -7,7 +7,6 @@ mod connections;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod json;
-mod loopback;
 mod proxy;
 mod retry;
 mod route;

@@ -1,6 +1,7 @@
 //! The way to a server: which authorities we trust there, which proxy is between us, and the
 //! connections.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +13,10 @@ use tower::util::MapFutureLayer;
 use url::Url;
 
 use super::connections::{self, Connection, Pools};
-use super::loopback::LoopbackOnly;
-use super::proxy::{self, Proxies};
+use super::proxy::Proxies;
 use super::tls::{self, Authorities};
 use super::transport_error::transport_error;
-use crate::config::is_loopback;
+use crate::config::{LOCALHOST, is_loopback};
 use crate::error::{Cause, Error, Result};
 
 /// Connecting includes steps with waits of their own: where the first name server is dead, the
@@ -25,6 +25,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// The most headers of an answer that we read; proxies add many. Each answer costs memory for all of
 /// them, and with 500 a short run takes 2 % longer.
 const HEADER_COUNT_LIMIT: usize = 200;
+/// The HTTP client replaces port 0 by the URL's.
+const LOOPBACK: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+];
 const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 
 /// The routes that URLs can need, each built on first use.
@@ -166,7 +171,11 @@ impl Route {
             .default_headers(HeaderMap::from_iter([uncompressed]))
             .user_agent(USER_AGENT);
         if self.is_loopback {
-            return builder.dns_resolver(LoopbackOnly);
+            // A hosts file could give these names another machine's address, and that machine would
+            // get the secret.
+            return LOCALHOST.into_iter().fold(builder, |builder, name| {
+                builder.resolve_to_addrs(name, &LOOPBACK)
+            });
         }
         let proxies = Arc::clone(&self.proxies);
         builder.proxy(reqwest::Proxy::custom(move |url| {
