@@ -286,13 +286,13 @@ async fn within<T>(
 /// Returns whether the token should be refreshed, because it has no more than this left.
 fn is_due(stored: &StoredToken, min_validity: Duration) -> bool {
     let freshness = stored.freshness(SystemTime::now(), min_validity);
-    matches!(freshness, Freshness::Expiring(_) | Freshness::Expired(_))
+    matches!(freshness, Freshness::Expiring | Freshness::Expired)
 }
 
 /// Returns whether the token is still valid, if only for a moment.
 fn is_valid(stored: &StoredToken) -> bool {
     let freshness = stored.freshness(SystemTime::now(), Duration::ZERO);
-    !matches!(freshness, Freshness::Expired(_))
+    freshness != Freshness::Expired
 }
 
 /// Returns whether `issuer` issued the token, as far as we know.
