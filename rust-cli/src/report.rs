@@ -40,7 +40,7 @@ impl<'a> Report<'a> {
             Ok(user) => json!({ "user": full_name(user), "subject": safe(user.sub.as_ref()) }),
             Err(error) => json!({ "user_info_error": Settings::explain(error) }),
         };
-        json["access_token"] = json!(self.token.access_token.masked());
+        json["access_token"] = json!(mask(&self.token.access_token));
         json["refresh_token"] = json!(mask(self.token.refresh_token.as_ref()));
         json["token_type"] = json!(shown(&self.token.token_type));
         json["expires_in"] = json!(self.remaining.map(whole_seconds));
@@ -75,7 +75,7 @@ impl<'a> Report<'a> {
 
 impl Display for Report<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let access_token = self.token.access_token.masked();
+        let access_token = mask(&self.token.access_token);
         let refresh_token = mask(self.token.refresh_token.as_ref());
         let expires_in = self.remaining.map(whole_seconds);
         let expires_at = self.remaining.and_then(date_of_expiry);
