@@ -128,7 +128,7 @@ async fn get_access_token(
 ) -> Result<Token, authgate_core::Error> {
     let mut attempt = 1;
     loop {
-        match client.client_credentials(scopes, &[]).await {
+        match client.client_credentials(scopes).await {
             Err(error) if error.status() == Some(429) && attempt < BACK_OFF_ATTEMPTS => {
                 let wait = error
                     .retry_after()

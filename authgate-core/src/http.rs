@@ -32,7 +32,7 @@ use crate::error::{Cause, Error, Result, TransportFailure};
 use crate::text;
 
 pub(crate) use answer::Answer;
-pub(crate) use authorization::bearer;
+pub(crate) use authorization::{authorization, bearer};
 pub use body::{Body, BodyEnd, read_body};
 use connections::Connection;
 pub(crate) use json::{seconds, string};

@@ -4,6 +4,7 @@
 use url::Url;
 
 use super::OAuthClient;
+use crate::config::ClientAuthentication;
 use crate::error::{Error, Result};
 use crate::http::Retry;
 use crate::secret::Secret;
@@ -12,25 +13,15 @@ use crate::token::Token;
 impl OAuthClient {
     /// Requests a token for the client itself: the client credentials grant (RFC 6749 section 4.4).
     ///
-    /// Without scopes it asks for all that the client may have. `extra_parameters` are added to those
-    /// of [`OAuthClient::with_parameter`].
+    /// Without scopes it asks for all that the client may have.
     ///
     /// # Errors
     ///
     /// [`Error::Other`] without a secret, for a parameter that the request sets itself, and when the
     /// token cannot be used; [`Error::OAuth`] when the server refuses (`invalid_client`,
     /// `unauthorized_client`, `invalid_scope`); [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
-    pub async fn client_credentials(
-        &self,
-        scopes: &[String],
-        extra_parameters: &[(String, String)],
-    ) -> Result<Token> {
-        let mut client = self.clone();
-        for (name, value) in extra_parameters {
-            client.extra_parameters.add(name, value);
-        }
-        client
-            .client_credentials_with(scopes, Retry::Idempotent)
+    pub async fn client_credentials(&self, scopes: &[String]) -> Result<Token> {
+        self.client_credentials_with(scopes, Retry::Idempotent)
             .await
     }
 
@@ -62,9 +53,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when `previous` has no refresh token; [`Error::OAuth`] when the server
-    /// refuses, and [`Error::needs_login`] then tells whether the login has ended; otherwise as for
-    /// [`OAuthClient::client_credentials`].
+    /// [`Error::Other`] when `previous` has no refresh token, or when the new token names another
+    /// issuer; [`Error::OAuth`] when the server refuses, and [`Error::needs_login`] then tells whether
+    /// the login has ended; otherwise as for [`OAuthClient::client_credentials`].
     pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
         const OPERATION: &str = "refresh token grant";
 
@@ -91,9 +82,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
-    /// (`invalid_grant`: the code has expired or was used before); otherwise as for
-    /// [`OAuthClient::client_credentials`].
+    /// [`Error::Other`] when `redirect_uri` is not a URL, or when the token names another issuer;
+    /// [`Error::OAuth`] when the server refuses (`invalid_grant`: the code has expired or was used
+    /// before); otherwise as for [`OAuthClient::client_credentials`].
     pub async fn exchange_auth_code(
         &self,
         code: &Secret,
@@ -112,7 +103,10 @@ impl OAuthClient {
             ("code_verifier", code_verifier.expose()),
         ];
         let mut client = self.clone();
-        client.endpoints.client_authentication = self.code_authentication;
+        // AuthGate reads the secret of this grant from the body only, whatever discovery says.
+        client
+            .client_authentication
+            .get_or_insert(ClientAuthentication::Body);
         let token = client
             .grant(OPERATION, &parameters, Retry::OnlyUnsent)
             .await?;
