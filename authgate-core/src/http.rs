@@ -86,11 +86,6 @@ impl HttpClient {
     /// A server may close a connection in the pool at the moment at which we use it. If it did, and
     /// the request is idempotent, we send it once more on a new connection (RFC 9110 section 9.2.2,
     /// RFC 9112 section 9.3.1).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] for a URL that no token may go to, certificates that cannot be read, or a
-    /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
     pub(crate) async fn execute(
         &self,
         operation: &'static str,

@@ -88,7 +88,8 @@ impl OAuthClient {
     ///
     /// [`Error::OAuth`] with the codes of section 3.5: `authorization_pending`, `slow_down` (its
     /// `retry_after` is the new interval, if the server named one), `expired_token` and
-    /// `access_denied`; otherwise the error of the request.
+    /// `access_denied`; [`Error::Other`] when the token names another issuer; otherwise the error of
+    /// the request.
     pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
         let parameters = [
             ("grant_type", GRANT_TYPE),

@@ -37,25 +37,14 @@ impl Proxies {
         }
     }
 
-    /// Returns the proxy for this server.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] when this server needs a proxy that cannot be used. We do not go around the
-    /// proxy, because it may be there to prevent direct connections.
-    pub(super) fn between_us_and(&self, server: &Url) -> Result<Option<&Url>> {
-        let Some((variable, proxy)) = &self.named else {
-            return Ok(None);
-        };
-        let mut entries = self
-            .bypassed
-            .split(|character: char| character == ',' || character.is_whitespace());
-        if entries.any(|entry| covers(entry, server)) {
-            return Ok(None);
-        }
-        match proxy {
-            Some(proxy) => Ok(Some(proxy)),
-            None => Err(Error::permanent(format!(
+    /// Returns the proxy for this server. One that cannot be used is an error: we do not go around it,
+    /// because it may be there to prevent direct connections.
+    pub(super) fn for_server(&self, server: &Url) -> Result<Option<&Url>> {
+        match &self.named {
+            None => Ok(None),
+            Some(_) if no_proxy_covers(&self.no_proxy, server) => Ok(None),
+            Some((_, Some(proxy))) => Ok(Some(proxy)),
+            Some((variable, None)) => Err(Error::permanent(format!(
                 "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
                  with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass \
                  the proxy, name the server in NO_PROXY"
