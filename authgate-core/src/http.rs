@@ -36,6 +36,7 @@ pub(crate) use authorization::{authorization, bearer};
 pub use body::{Body, BodyEnd, read_body};
 use connections::Connection;
 pub(crate) use json::{seconds, string};
+pub use proxy::no_proxy_covers;
 pub(crate) use retry::Retry;
 use route::Routes;
 pub(crate) use route::shorten_limit;
