@@ -236,26 +236,3 @@ fn strings(value: Option<&Value>) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_https_issuer_may_name_no_http_endpoint() {
-        let issuer = "HTTPS://auth.example";
-        for endpoint in ["http://evil.example/token", "http://127.0.0.1/token"] {
-            let document = Map::from_iter([
-                ("issuer".to_owned(), Value::from(issuer)),
-                ("token_endpoint".to_owned(), Value::from(endpoint)),
-            ]);
-            let refusal =
-                Metadata::read(&document, &Issuer::new(issuer), true, PlainHttp::Anywhere)
-                    .unwrap_err();
-            assert!(
-                refusal.contains("token_endpoint is plain http"),
-                "{refusal}"
-            );
-        }
-    }
-}
