@@ -138,14 +138,10 @@ impl HttpClient {
                 return answer;
             }
         }
-        let route = self.routes.to(&url)?;
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: route
-                .proxies
-                .between_us_and(&url)?
-                .map(proxy::without_credentials),
+            proxy: self.routes.to(&url)?.proxy_name(&url)?,
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })

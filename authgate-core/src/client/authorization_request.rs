@@ -151,14 +151,10 @@ impl AuthorizationRequest {
     /// section 3.1.3.7, rule 11). We accept an ID token without a nonce and one that we cannot
     /// read, because PKCE has tied the code to this request already.
     pub fn is_answered_by(&self, token: &Token) -> bool {
-        match (
-            &self.nonce,
-            token
-                .id_token
-                .as_ref()
-                .and_then(|id_token| unverified_claim(id_token, "nonce")),
-        ) {
-            (Some(expected), Some(nonce)) => *expected == Secret::from(nonce),
+        let id_token = token.id_token.as_ref();
+        let named = id_token.and_then(|id_token| unverified_claim(id_token, "nonce"));
+        match (&self.nonce, named) {
+            (Some(expected), Some(named)) => *expected == Secret::from(named),
             _ => true,
         }
     }

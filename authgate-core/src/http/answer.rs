@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::json::{Object, is_empty_value, seconds, written};
+use super::json::{Object, as_text, is_empty_value, seconds};
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
@@ -111,8 +111,8 @@ impl Answer {
                 .filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
-        if let Some(code) = member("error").map(written) {
-            let description = member("error_description").map(written);
+        if let Some(code) = member("error").map(as_text) {
+            let description = member("error_description").map(as_text);
             // The server may name the new interval in the body (RFC 8628 section 3.5).
             let interval = member("interval").filter(|_| code == "slow_down");
             let wait = interval.and_then(seconds);
@@ -124,21 +124,18 @@ impl Answer {
         // Okta writes the code for an unknown client into a member of its own format.
         let other_code = member("errorCode").and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
-            let description = member("errorSummary").map(written);
+            let description = member("errorSummary").map(as_text);
             return Err(self.oauth_error(code, description.as_deref(), None));
         }
-        match (self.status, object) {
+        match self.status {
             // Some servers answer 201, because they have created a token.
-            (StatusCode::OK | StatusCode::CREATED, _) => Ok(()),
-            (StatusCode::NOT_FOUND, None) => {
-                Err(self.wrong_server("there is nothing at this address".to_owned()))
+            StatusCode::OK | StatusCode::CREATED => Ok(()),
+            StatusCode::NOT_FOUND => {
+                let content = object.map_or_else(String::new, |_| format!(" ({})", self.content()));
+                Err(self.wrong_server(format!("there is nothing at this address{content}")))
             }
-            (StatusCode::NOT_FOUND, Some(_)) => Err(self.wrong_server(format!(
-                "there is nothing at this address ({})",
-                self.content()
-            ))),
-            (_, Some(_)) => Err(self.unreadable("which is not an OAuth answer")),
-            (_, None) => Err(self.not_an_object()),
+            _ if object.is_some() => Err(self.unreadable("which is not an OAuth answer")),
+            _ => Err(self.not_an_object()),
         }
     }
 
@@ -269,7 +266,7 @@ impl Answer {
         } else {
             (
                 text::excerpt(code, 100),
-                text::explanation(code, description, self.sent.scope()),
+                text::explanation(code, description, self.sent.scope.as_deref()),
             )
         };
         Error::OAuth {

@@ -20,7 +20,7 @@ pub(super) fn is_empty_value(value: &Value) -> bool {
 }
 
 /// Returns a member of an error answer as text, whatever its type.
-pub(super) fn written(value: &Value) -> String {
+pub(super) fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -44,7 +44,12 @@ impl Retry {
         F: Future<Output = Result<T>>,
     {
         let mut started = Instant::now();
-        let mut connection = self.first_connection();
+        // The server may have closed a connection from the pool already, so a request on it may have to
+        // be repeated.
+        let mut connection = match self {
+            Self::Idempotent => Connection::Pooled,
+            Self::OnlyUnsent | Self::Never => Connection::New,
+        };
         let mut failures = 0;
         loop {
             let error = match attempt(connection).await {
@@ -71,15 +76,6 @@ impl Retry {
                 }
                 _ => return Err(error),
             }
-        }
-    }
-
-    /// Returns the connection for the first attempt: one from the pool only if the request may be
-    /// repeated, because the server may have closed it already.
-    fn first_connection(self) -> Connection {
-        match self {
-            Self::Idempotent => Connection::Pooled,
-            Self::OnlyUnsent | Self::Never => Connection::New,
         }
     }
 

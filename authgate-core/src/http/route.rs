@@ -95,16 +95,16 @@ pub(super) struct Route {
     is_loopback: bool,
     /// `None` without encryption.
     authorities: Option<Authorities>,
-    trust: ClientConfig,
-    pub(super) proxies: Arc<Proxies>,
+    tls: ClientConfig,
+    proxies: Arc<Proxies>,
     pools: Pools,
 }
 
 impl Route {
     fn new(is_loopback: bool, authorities: Option<Authorities>) -> Result<Self> {
-        let trust = match &authorities {
+        let tls = match &authorities {
             Some(authorities) => authorities.configuration()?,
-            None => tls::trusting_nobody()?,
+            None => tls::without_roots()?,
         };
         let proxies = if is_loopback {
             Proxies::default()
@@ -114,7 +114,7 @@ impl Route {
         Ok(Self {
             is_loopback,
             authorities,
-            trust,
+            tls,
             proxies: Arc::new(proxies),
             pools: Pools::default(),
         })
@@ -130,10 +130,7 @@ impl Route {
         is_repeatable: bool,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        let proxy = self
-            .proxies
-            .between_us_and(&url)?
-            .map(proxy::without_credentials);
+        let proxy = self.proxy_name(&url)?;
         let again = is_repeatable.then(|| request.try_clone()).flatten();
         let begun = Instant::now();
         let sending = self.client(connection)?.execute(request);
@@ -150,6 +147,12 @@ impl Route {
         })
     }
 
+    /// Returns scheme, host and port of the proxy for this server, without its credentials.
+    pub(super) fn proxy_name(&self, server: &Url) -> Result<Option<String>> {
+        let proxy = self.proxies.for_server(server)?;
+        Ok(proxy.map(|proxy| proxy.origin().ascii_serialization()))
+    }
+
     fn client(&self, connection: Connection) -> Result<reqwest::Client> {
         match connection {
             Connection::Pooled => self.pools.current(|| build(self.builder())),
@@ -160,7 +163,7 @@ impl Route {
     fn builder(&self) -> reqwest::ClientBuilder {
         let uncompressed = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.trust.clone())
+            .tls_backend_preconfigured(self.tls.clone())
             // This turns off the HTTP client's own reading of the variables.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -179,7 +182,7 @@ impl Route {
         }
         let proxies = Arc::clone(&self.proxies);
         builder.proxy(reqwest::Proxy::custom(move |url| {
-            proxies.between_us_and(url).ok().flatten().cloned()
+            proxies.for_server(url).ok().flatten().cloned()
         }))
     }
 }

@@ -36,7 +36,7 @@ const SEARCH_LIMIT: usize = 4 * 1024 * 1024;
 pub(super) struct SentSecrets {
     secrets: Vec<Secret>,
     /// The scopes that the request asks for. They are no secret, and an error names them.
-    scope: Option<String>,
+    pub(super) scope: Option<String>,
     is_form: bool,
 }
 
@@ -73,11 +73,6 @@ impl SentSecrets {
             scope: scope.map(|(_, scope)| scope.into_owned()),
             is_form: !form.is_empty(),
         }
-    }
-
-    /// Returns the scopes that the request asks for.
-    pub(super) fn scope(&self) -> Option<&str> {
-        self.scope.as_deref()
     }
 
     /// Returns whether anybody could have sent this request, so that its answer is public. A form

@@ -44,7 +44,7 @@ impl Authorities {
         if file.is_none() && directories.is_empty() {
             return Self::of_the_system();
         }
-        let mut found = Found::default();
+        let mut found = Certificates::default();
         if let Some(file) = &file {
             found.read_file(file);
         }
@@ -67,14 +67,14 @@ impl Authorities {
     }
 
     fn of_the_system() -> Result<Self> {
-        let mut found = Found::default();
+        let mut found = Certificates::default();
         let place = if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file())
         {
             found.read_file(bundle);
             text::printable_path(bundle)
         } else {
             let loaded = load_native_certs();
-            found.certificates = loaded.certs;
+            found.usable = loaded.certs;
             if !loaded.errors.is_empty() {
                 found.fail("the system cannot list them");
             }
@@ -129,8 +129,8 @@ fn set(variable: &str) -> Option<OsString> {
 
 /// The certificates that we found in files.
 #[derive(Default)]
-struct Found {
-    certificates: Vec<CertificateDer<'static>>,
+struct Certificates {
+    usable: Vec<CertificateDer<'static>>,
     unusable: usize,
     /// The reason why the first one that failed cannot be used.
     reason: Option<String>,
@@ -138,7 +138,7 @@ struct Found {
     files: BTreeSet<PathBuf>,
 }
 
-impl Found {
+impl Certificates {
     fn read_directory(&mut self, directory: &Path) {
         let files = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         match files {
@@ -159,7 +159,7 @@ impl Found {
             Ok(content) => {
                 for certificate in pem::certificates(&content) {
                     match certificate {
-                        Ok(certificate) => self.certificates.push(certificate),
+                        Ok(certificate) => self.usable.push(certificate),
                         Err(reason) => {
                             self.unusable += 1;
                             self.fail(reason);
@@ -193,11 +193,11 @@ impl Found {
 
     /// Returns the authorities that can be used. If there is none, returns the reason in brackets.
     fn trust(mut self, place: &str, is_named: bool) -> Result<Authorities, String> {
-        self.certificates
+        self.usable
             .sort_unstable_by(|one, other| one.as_ref().cmp(other));
-        self.certificates.dedup();
+        self.usable.dedup();
         let mut roots = RootCertStore::empty();
-        let (_, unparsable) = roots.add_parsable_certificates(self.certificates);
+        let (_, unparsable) = roots.add_parsable_certificates(self.usable);
         if roots.is_empty() {
             return Err(self
                 .reason
