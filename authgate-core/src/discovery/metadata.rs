@@ -72,12 +72,21 @@ impl Metadata {
         is_https: bool,
         plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        let rule = EndpointRule {
-            https_only: is_https,
-            plain_http,
+        let check = |name: &str, text: &str| {
+            let url =
+                Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
+            // An https issuer may name only https endpoints, whatever else is allowed.
+            if is_https && url.scheme() == "http" {
+                return Err(format!(
+                    "its {name} is plain http, and the issuer is https: the server is misconfigured"
+                ));
+            }
+            check_url(&url, plain_http)
+                .map_err(|reason| format!("its {name} is refused: {reason}"))?;
+            Ok(url)
         };
-        let endpoint = |name: &str| rule.read(document, name);
-        let derived = |path: &str| rule.check(path, &format!("{}{path}", issuer.as_str()));
+        let endpoint = |name: &str| named_endpoint(document, name, check);
+        let derived = |path: &str| check(path, &format!("{}{path}", issuer.as_str()));
         let derived_unless_named =
             |name: &str, path: &str| endpoint(name)?.map_or_else(|| derived(path), Ok);
 
@@ -197,34 +206,17 @@ impl fmt::Debug for Endpoints {
     }
 }
 
-/// The endpoints that a document may name. An https issuer may name only https ones, whatever else
-/// is allowed.
-struct EndpointRule {
-    https_only: bool,
-    plain_http: PlainHttp,
-}
-
-impl EndpointRule {
-    fn read(&self, document: &Map<String, Value>, name: &str) -> Result<Option<Url>, String> {
-        match document.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::String(text)) => self.check(name, text).map(Some),
-            Some(_) => Err(format!("its {name} is not a string")),
-        }
-    }
-
-    fn check(&self, name: &str, text: &str) -> Result<Url, String> {
-        let url =
-            Url::parse(text).map_err(|reason| format!("its {name} is not a URL ({reason})"))?;
-        if self.https_only && url.scheme() == "http" {
-            return Err(format!(
-                "its {name} is plain http, and the issuer is https: the server is misconfigured"
-            ));
-        }
-        check_url(&url, self.plain_http)
-            .map_err(|reason| format!("its {name} is refused: {reason}"))?;
-        Ok(url)
+/// Reads and checks an endpoint, if the document names it.
+fn named_endpoint(
+    document: &Map<String, Value>,
+    name: &str,
+    check: impl Fn(&str, &str) -> Result<Url, String>,
+) -> Result<Option<Url>, String> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => check(name, text).map(Some),
+        Some(_) => Err(format!("its {name} is not a string")),
     }
 }
 
