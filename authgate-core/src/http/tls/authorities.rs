@@ -141,33 +141,30 @@ struct Certificates {
 impl Certificates {
     fn read_directory(&mut self, directory: &Path) {
         let files = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        match files {
-            Ok(files) => {
-                for file in files.iter().map(fs::DirEntry::path) {
-                    // A broken link or another folder is no error.
-                    if file.is_file() {
-                        self.read_file(&file);
-                    }
-                }
-            }
-            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => return self.fail(&Cause::innermost(&error).to_string()),
+        };
+        // A broken link or another folder is no error.
+        let files = files.iter().map(fs::DirEntry::path);
+        for file in files.filter(|path| path.is_file()) {
+            self.read_file(&file);
         }
     }
 
     fn read_file(&mut self, path: &Path) {
-        match self.read_new(path) {
-            Ok(content) => {
-                for certificate in pem::certificates(&content) {
-                    match certificate {
-                        Ok(certificate) => self.usable.push(certificate),
-                        Err(reason) => {
-                            self.unusable += 1;
-                            self.fail(reason);
-                        }
-                    }
+        let content = match self.read_new(path) {
+            Ok(content) => content,
+            Err(error) => return self.fail(&Cause::innermost(&error).to_string()),
+        };
+        for certificate in pem::certificates(&content) {
+            match certificate {
+                Ok(certificate) => self.usable.push(certificate),
+                Err(reason) => {
+                    self.unusable += 1;
+                    self.fail(reason);
                 }
             }
-            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
         }
     }
 
@@ -178,13 +175,10 @@ impl Certificates {
         if !fs::metadata(&path)?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        let content = if self.files.contains(&path) {
-            Vec::new()
-        } else {
-            fs::read(&path)?
-        };
-        self.files.insert(path);
-        Ok(content)
+        if !self.files.insert(path.clone()) {
+            return Ok(Vec::new());
+        }
+        fs::read(path)
     }
 
     fn fail(&mut self, reason: &str) {
