@@ -130,9 +130,8 @@ impl HttpClient {
             let response = self.exchange(operation, request, connection, false).await?;
             Answer::read(operation, &url, response, sent).await
         });
-        // If the process is stopped, or nobody drives the runtime, an answer may arrive in the meantime,
-        // and with it the only copy of a refresh token. So we count the seconds in which we could
-        // have read it.
+        // While the process is suspended, or no thread polls the runtime, an answer may arrive with the
+        // only copy of a refresh token. So we count only seconds in which we could have read it.
         for _ in 0..REQUEST_LIMIT_SECONDS {
             if let Ok(answer) = timeout(Duration::from_secs(1), &mut answering).await {
                 return answer;

@@ -43,7 +43,7 @@ fn read_text(path: &Path) -> Result<String, String> {
     };
     // Examine the opened file, because the path may name another one by now.
     let metadata = file.metadata().map_err(unreadable)?;
-    if let Some(reason) = refusal(path, &metadata) {
+    if let Some(reason) = objection(path, &metadata) {
         return Err(reason);
     }
     let mut text = String::new();
@@ -78,7 +78,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Returns why we do not read this file. We follow a link, as people keep one `.env` for several
 /// folders: what counts is who can change the file that it leads to.
-fn refusal(path: &Path, metadata: &Metadata) -> Option<String> {
+fn objection(path: &Path, metadata: &Metadata) -> Option<String> {
     if !metadata.is_file() {
         return Some("is not a regular file".to_owned());
     }
