@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::json::{Object, as_text, is_empty_value, seconds};
+use super::json::{Members, as_text, is_empty_value, seconds};
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
@@ -88,12 +88,14 @@ impl Answer {
     /// Returns the body as a JSON object. We refuse an object that names a member twice, because
     /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        let object: Object =
+        let Members(members) =
             serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())?;
-        if object.repeats_one {
+        let count = members.len();
+        let object: Map<String, Value> = members.into_iter().collect();
+        if object.len() < count {
             return Err(self.unreadable("which names a member twice"));
         }
-        Ok(object.members)
+        Ok(object)
     }
 
     /// Creates the error for an answer that we could read and do not accept.

@@ -1,6 +1,7 @@
 //! Reads the JSON of an answer leniently, because servers differ in how they write a member.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -27,37 +28,31 @@ pub(super) fn as_text(value: &Value) -> String {
     }
 }
 
-/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
-/// report.
-pub(super) struct Object {
-    pub(super) members: Map<String, Value>,
-    pub(super) repeats_one: bool,
-}
+/// The members of a JSON object, in their order. A name may repeat, which `serde_json`'s own map does
+/// not report.
+pub(crate) struct Members<N, V>(pub(crate) Vec<(N, V)>);
 
-impl<'de> Deserialize<'de> for Object {
+impl<'de, N: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Members<N, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
 }
 
-struct ObjectVisitor;
+struct MembersVisitor<N, V>(PhantomData<(N, V)>);
 
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
+impl<'de, N: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<N, V> {
+    type Value = Members<N, V>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object {
-            members: Map::new(),
-            repeats_one: false,
-        };
-        while let Some((name, value)) = map.next_entry()? {
-            object.repeats_one |= object.members.insert(name, value).is_some();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
-        Ok(object)
+        Ok(Members(members))
     }
 }
 
