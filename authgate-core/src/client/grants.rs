@@ -1,8 +1,6 @@
 //! The grants: what a client sends to the token endpoint, and how often it may. The device code
 //! grant is in `device_authorization.rs`, beside the request that starts it.
 
-use url::Url;
-
 use super::OAuthClient;
 use crate::config::ClientAuthentication;
 use crate::error::{Error, Result};
@@ -19,7 +17,8 @@ impl OAuthClient {
     ///
     /// [`Error::Other`] without a secret, for a parameter that the request sets itself, and when the
     /// token cannot be used; [`Error::OAuth`] when the server refuses (`invalid_client`,
-    /// `unauthorized_client`, `invalid_scope`); [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
+    /// `unauthorized_client`, `invalid_scope`); [`Error::WrongServer`] when nothing is at the token
+    /// endpoint, or a redirect; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
     pub async fn client_credentials(&self, scopes: &[String]) -> Result<Token> {
         self.client_credentials_with(scopes, Retry::Idempotent)
             .await
@@ -82,9 +81,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when `redirect_uri` is not a URL, or when the token names another issuer;
-    /// [`Error::OAuth`] when the server refuses (`invalid_grant`: the code has expired or was used
-    /// before); otherwise as for [`OAuthClient::client_credentials`].
+    /// [`Error::Other`] when the token names another issuer; [`Error::OAuth`] when the server refuses
+    /// (`invalid_grant`: the code has expired or was used before); otherwise as for
+    /// [`OAuthClient::client_credentials`].
     pub async fn exchange_auth_code(
         &self,
         code: &Secret,
@@ -93,9 +92,6 @@ impl OAuthClient {
     ) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
-        Url::parse(redirect_uri).map_err(|reason| {
-            Error::permanent(format!("the redirect URI is not a URL ({reason})"))
-        })?;
         let parameters = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
