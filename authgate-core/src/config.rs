@@ -69,8 +69,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`], which names every missing variable, or the variable
-    /// whose value is refused.
+    /// [`Error::Other`], which names every missing variable, or the variable whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
         environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
         Self::for_person(environment)

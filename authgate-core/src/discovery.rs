@@ -97,9 +97,9 @@ impl DiscoveryClient {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongServer`] when the document belongs to another issuer; [`Error::Other`] when it
-    /// names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
-    /// request fails.
+    /// [`Error::WrongServer`] when there is no document, or one of another issuer; [`Error::Other`]
+    /// when it names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`]
+    /// and [`Error::OAuth`] when the request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
         let fetcher = &self.fetcher;
         if let Some(metadata) = fetcher.fresh() {

@@ -45,7 +45,8 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 /// A service's token comes from the client credentials grant, as above; a person's from
 /// `Session::token_source` (feature `login`). Everything else is the same for both:
 ///
-/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, no allocation.
+/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, and no
+///   allocation.
 /// * Shortly before expiry one task refreshes the token in the background while every caller still
 ///   gets the one in memory. If that fails, another attempt follows; an error never replaces a valid
 ///   token.

@@ -187,7 +187,7 @@ impl Environment {
 
     /// Returns a warning if `CLIENT_SECRET` comes from the process environment and one of
     /// `destinations`, the variables with the URLs that the secret or its tokens are sent to, from
-    /// the file. That is legitimate, but so a file in a strange folder could steal them.
+    /// the file. That may be intended, or the file in a strange folder is there to steal them.
     pub fn mixed_sources(&self, destinations: &[&str]) -> Option<String> {
         let is_secret_exported =
             std::env::var_os("CLIENT_SECRET").is_some_and(|value| !value.is_empty());

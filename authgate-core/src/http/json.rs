@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
-/// with a token.
+/// Returns whether a value means the same as a missing member: some servers send `"error": false` with
+/// a token.
 pub(super) fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null => true,

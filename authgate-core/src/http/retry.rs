@@ -13,8 +13,8 @@ use crate::error::{Error, Result, TransportFailure};
 const ATTEMPTS: u32 = 3;
 /// A refused connection fails at once, so a third attempt so soon tells us nothing new.
 const REFUSED_ATTEMPTS: u32 = 2;
-/// No attempt begins later than this after the first had its connection, because somebody is
-/// waiting.
+/// No attempt begins later than this after the first, because somebody is waiting. The time in which
+/// the first found no connection does not count.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BASE: Duration = Duration::from_millis(500);
 /// AuthGate counts requests by the minute, so coming back sooner is of no use.

@@ -107,8 +107,8 @@ impl SentSecrets {
     }
 }
 
-/// A form writes a blank as `+`, so the two are the same to us, and so are the cases of a letter: a
-/// server may print a GUID in its own case.
+/// Makes two spellings of a secret equal: a form writes a blank as `+`, and a server may print a GUID
+/// in either letter case.
 fn comparable(text: &str) -> Secret {
     Secret::from(text.replace('+', " ").to_ascii_lowercase())
 }
