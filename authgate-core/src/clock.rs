@@ -65,10 +65,10 @@ impl Clock for SystemClock {
 
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Moment {
-            steady: START.elapsed(),
             wall: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default(),
+            ..Moment::after_start(START.elapsed())
         }
     }
 }
