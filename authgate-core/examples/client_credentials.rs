@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 use authgate_core::{
     BearerAuth, BodyEnd, Endpoints, Environment, Error, HttpClient, OAuthClient, Secret, Token,
-    TokenSource, excerpt, in_one_line, parse_url, printable_url, read_body,
+    TokenSource, excerpt, in_one_line, mask, parse_url, printable_url, read_body,
 };
 use url::Url;
 
@@ -69,7 +69,7 @@ async fn run() -> Result<ExitCode> {
         println!("Failed to obtain OAuth token.");
         return Ok(ExitCode::FAILURE);
     };
-    println!("Access Token: {}", token.access_token.masked());
+    println!("Access Token: {}", mask(&token.access_token));
     match call_protected_api(tokens, configuration.protected_api_url).await {
         Some(answer) => println!("{answer}"),
         None => return Ok(ExitCode::FAILURE),

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use authgate_core::{
     BearerAuth, BodyEnd, Endpoints, Environment, HttpClient, OAuthClient, Token, TokenSource,
-    in_one_line, parse_url, read_body,
+    in_one_line, mask, parse_url, read_body,
 };
 use reqwest::header::DATE;
 use url::Url;
@@ -74,18 +74,18 @@ async fn run() -> Result<()> {
 
     // One token without a provider takes one request each time.
     let token = get_access_token(&client, &scopes).await?;
-    println!("Access token: {}", token.access_token.masked());
+    println!("Access token: {}", mask(&token.access_token));
 
     // A provider sends a request for the first call, takes the token from memory for the second,
     // and refreshes it before it expires. If the server gives no lifetime, it assumes 300 seconds.
     let provider = TokenSource::builder(client.clone()).scopes(scopes).build();
     println!(
         "Current token: {}",
-        provider.token().await?.access_token.masked()
+        mask(&provider.token().await?.access_token)
     );
     println!(
         "Current token: {} (from memory)",
-        provider.token().await?.access_token.masked()
+        mask(&provider.token().await?.access_token)
     );
 
     // Call a protected API with the provider's token.
@@ -128,7 +128,7 @@ async fn get_access_token(
 ) -> Result<Token, authgate_core::Error> {
     let mut attempt = 1;
     loop {
-        match client.client_credentials(scopes, &[]).await {
+        match client.client_credentials(scopes).await {
             Err(error) if error.status() == Some(429) && attempt < BACK_OFF_ATTEMPTS => {
                 let wait = error
                     .retry_after()

@@ -7,7 +7,7 @@ use http::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response};
 use tokio::time::Instant;
 
-use crate::config::{PlainHttp, check_url};
+use crate::config::{PlainHttp, check_url, refused};
 use crate::error::Result;
 use crate::http::{HttpClient, shorten_limit};
 use crate::text::printable_url;
@@ -110,7 +110,7 @@ impl BearerAuth {
         // Refuse the URL before a token is fetched for it. `HttpClient::execute` checks every URL
         // once more.
         check_url(request.url(), self.http.plain_http())
-            .map_err(|refusal| refusal.of("the API's URL"))?;
+            .map_err(|reason| refused("the API's URL", &reason))?;
         let (token, is_new) = self.tokens.obtain().await?;
         let again = request.try_clone();
         let begun = Instant::now();

@@ -21,7 +21,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuthentication, check_credential};
 use crate::discovery::Endpoints;
 use crate::error::{Error, Result};
-use crate::http::{Answer, HttpClient, Retry, post_form};
+use crate::http::{Answer, HttpClient, Retry, authorization, post_form};
 use crate::jwt::unverified_claim;
 use crate::secret::Secret;
 use crate::text;
@@ -46,7 +46,7 @@ pub use introspection::Introspection;
 /// let metadata = DiscoveryClient::new("https://auth.example.com", http.clone())?.fetch().await?;
 /// let client = OAuthClient::new("billing", metadata.to_endpoints(), http)
 ///     .with_secret(Secret::from("the client's secret"));
-/// let token = client.client_credentials(&["read".to_owned()], &[]).await?;
+/// let token = client.client_credentials(&["read".to_owned()]).await?;
 /// println!("granted: {}", token.scope.as_deref().unwrap_or("everything"));
 /// # Ok(())
 /// # }
@@ -59,9 +59,8 @@ pub struct OAuthClient {
     client_id: String,
     client_secret: Option<Secret>,
     extra_parameters: ExtraParameters,
-    /// How the secret is sent with an authorization code. Discovery does not decide it, because
-    /// AuthGate reads the secret of this grant from the body only.
-    code_authentication: ClientAuthentication,
+    /// Overrides how the secret is sent.
+    client_authentication: Option<ClientAuthentication>,
     endpoints: Endpoints,
     http: HttpClient,
     clock: Arc<dyn Clock>,
@@ -74,7 +73,7 @@ impl OAuthClient {
             client_id: client_id.into(),
             client_secret: None,
             extra_parameters: ExtraParameters::default(),
-            code_authentication: ClientAuthentication::Body,
+            client_authentication: None,
             endpoints,
             http,
             clock: Arc::new(SystemClock),
@@ -104,14 +103,13 @@ impl OAuthClient {
     /// Overrides how the client sends its secret; `None` leaves it to discovery.
     #[must_use]
     pub fn with_client_authentication(
-        mut self,
+        self,
         method: impl Into<Option<ClientAuthentication>>,
     ) -> Self {
-        if let Some(method) = method.into() {
-            self.endpoints.client_authentication = method;
-            self.code_authentication = method;
+        Self {
+            client_authentication: method.into(),
+            ..self
         }
-        self
     }
 
     #[cfg(feature = "login")]
@@ -153,15 +151,8 @@ impl OAuthClient {
     ///
     /// [`Error::Other`] without an introspection endpoint; otherwise the error of the request.
     pub async fn introspect(&self, token: &Secret) -> Result<Introspection> {
-        let url = configured(self.endpoints.introspection_url.as_ref(), "introspection")?;
-        let answer = self
-            .post(
-                "introspection",
-                url,
-                &[("token", token.expose())],
-                Retry::Idempotent,
-            )
-            .await?;
+        let url = self.endpoints.introspection_url.as_ref();
+        let answer = self.post_token("introspection", url, token).await?;
         Ok(Introspection::read(answer.object()?))
     }
 
@@ -172,15 +163,21 @@ impl OAuthClient {
     /// [`Error::Other`] without a revocation endpoint; otherwise the error of the request. A token
     /// that the server does not know is no error (section 2.2).
     pub async fn revoke(&self, token: &Secret) -> Result<()> {
-        let url = configured(self.endpoints.revocation_url.as_ref(), "revocation")?;
-        self.post(
-            "revocation",
-            url,
-            &[("token", token.expose())],
-            Retry::Idempotent,
-        )
-        .await?;
+        let url = self.endpoints.revocation_url.as_ref();
+        self.post_token("revocation", url, token).await?;
         Ok(())
+    }
+
+    async fn post_token(
+        &self,
+        operation: &'static str,
+        url: Option<&Url>,
+        token: &Secret,
+    ) -> Result<Answer> {
+        let url = configured(url, operation)?;
+        let parameters = [("token", token.expose())];
+        self.post(operation, url, &parameters, Retry::Idempotent)
+            .await
     }
 
     /// Sends a grant with the client's credentials to the token endpoint and reads the token in the
@@ -234,12 +231,12 @@ impl OAuthClient {
         retry: Retry,
     ) -> Result<Answer> {
         self.check_credentials()?;
+        let by_discovery = self.endpoints.client_authentication;
+        let method = self.client_authentication.unwrap_or(by_discovery);
         let mut parameters = parameters.to_vec();
-        let mut authorization = None;
-        match (&self.client_secret, self.endpoints.client_authentication) {
-            (Some(secret), ClientAuthentication::Basic) => {
-                authorization = Some(self.basic(secret)?);
-            }
+        let mut basic = None;
+        match (&self.client_secret, method) {
+            (Some(secret), ClientAuthentication::Basic) => basic = Some(self.basic(secret)?),
             (Some(secret), ClientAuthentication::Body) => {
                 parameters.extend([
                     ("client_id", self.client_id.as_str()),
@@ -249,9 +246,9 @@ impl OAuthClient {
             (None, _) => parameters.push(("client_id", &self.client_id)),
         }
         let mut request = post_form(url, parameters);
-        if let Some(authorization) = authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
-        }
+        request
+            .headers_mut()
+            .extend(basic.map(|basic| (AUTHORIZATION, basic)));
         self.http.send(operation, request, retry).await
     }
 
@@ -267,16 +264,8 @@ impl OAuthClient {
     /// Builds the client's Basic credentials, each form-encoded as RFC 6749 section 2.3.1 requires.
     fn basic(&self, secret: &Secret) -> Result<HeaderValue> {
         let encode = |value: &str| byte_serialize(value.as_bytes()).collect::<String>();
-        let credentials = BASE64_STANDARD.encode(format!(
-            "{}:{}",
-            encode(&self.client_id),
-            encode(secret.expose())
-        ));
-        let mut header = HeaderValue::try_from(format!("Basic {credentials}")).map_err(|_| {
-            Error::permanent("the client's credentials have characters that a header cannot carry")
-        })?;
-        header.set_sensitive(true);
-        Ok(header)
+        let credentials = format!("{}:{}", encode(&self.client_id), encode(secret.expose()));
+        authorization("Basic", &BASE64_STANDARD.encode(credentials))
     }
 }
 

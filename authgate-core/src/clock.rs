@@ -5,22 +5,6 @@ use std::time::Duration;
 
 /// Tells how much time has passed. Code that decides expiry takes a clock, so that tests can stop
 /// it.
-///
-/// ```
-/// use std::time::Duration;
-/// use authgate_core::test_util::{Clock, Moment};
-///
-/// #[derive(Debug)]
-/// struct Stopped;
-///
-/// impl Clock for Stopped {
-///     fn now(&self) -> Moment {
-///         Moment::after_start(Duration::from_secs(60))
-///     }
-/// }
-///
-/// assert_eq!(Stopped.now().since(Moment::after_start(Duration::ZERO)).as_secs(), 60);
-/// ```
 pub trait Clock: Debug + Send + Sync {
     /// Returns the present moment.
     fn now(&self) -> Moment;
@@ -81,10 +65,10 @@ impl Clock for SystemClock {
 
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Moment {
-            steady: START.elapsed(),
             wall: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default(),
+            ..Moment::after_start(START.elapsed())
         }
     }
 }

@@ -19,9 +19,8 @@ pub(crate) use client_authentication::check_credential;
 #[cfg(feature = "login")]
 pub(crate) use env_file::belongs_to_another_user;
 pub use environment::Environment;
-use url::Refusal;
+pub(crate) use url::{LOCALHOST, check_url, is_loopback, refused};
 pub use url::{PlainHttp, parse_url, parse_url_without_query};
-pub(crate) use url::{check_url, is_loopback};
 
 /// The values in `.env.example`, which name no real server and no real client.
 const PLACEHOLDERS: [(&str, &str); 3] = [
@@ -70,12 +69,10 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`], which names every missing variable, or the variable
-    /// whose value is refused.
+    /// [`Error::Other`], which names every missing variable, or the variable whose value is refused.
     pub fn for_service(environment: &Environment) -> Result<Self> {
-        let [authgate_url, client_id, client_secret] =
-            environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
-        Self::checked(environment, &authgate_url, &client_id, Some(client_secret))
+        environment.require(["AUTHGATE_URL", "CLIENT_ID", "CLIENT_SECRET"])?;
+        Self::for_person(environment)
     }
 
     /// Reads a person's settings: `AUTHGATE_URL` and `CLIENT_ID` are required, and `CLIENT_SECRET`
@@ -86,41 +83,29 @@ impl Settings {
     /// Returns the errors of [`Settings::for_service`].
     pub fn for_person(environment: &Environment) -> Result<Self> {
         let [authgate_url, client_id] = environment.require(["AUTHGATE_URL", "CLIENT_ID"])?;
-        Self::checked(
-            environment,
-            &authgate_url,
-            &client_id,
-            environment.get("CLIENT_SECRET")?,
-        )
-    }
-
-    fn checked(
-        environment: &Environment,
-        authgate_url: &Secret,
-        client_id: &Secret,
-        client_secret: Option<Secret>,
-    ) -> Result<Self> {
+        let client_secret = environment.get("CLIENT_SECRET")?;
         let plain_http = environment.plain_http()?;
-        let refused = |name: &str, refusal: &Refusal| match refusal {
-            Refusal::PlainHttp(_) => Error::permanent(format!(
-                "{name} is refused: {refusal}, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one"
-            )),
-            Refusal::Other(_) => refusal.of(name),
-        };
         // `DiscoveryClient::new` parses the server's URL again, because it takes any caller's. Here
         // the error names the variable.
-        url::parse_without_query(authgate_url.expose(), plain_http)
-            .map_err(|refusal| refused("AUTHGATE_URL", &refusal))?;
+        checked_url(
+            parse_url_without_query,
+            "AUTHGATE_URL",
+            &authgate_url,
+            plain_http,
+        )?;
         let api_url = environment
             .get("API_URL")?
-            .map(|value| url::parse(value.expose(), plain_http))
-            .transpose()
-            .map_err(|refusal| refused("API_URL", &refusal))?;
+            .map(|value| checked_url(parse_url, "API_URL", &value, plain_http))
+            .transpose()?;
         check_credential("CLIENT_ID", client_id.expose())?;
         if let Some(client_secret) = &client_secret {
             check_credential("CLIENT_SECRET", client_secret.expose())?;
         }
-        refuse_placeholders([Some(authgate_url), Some(client_id), client_secret.as_ref()])?;
+        refuse_placeholders([
+            Some(&authgate_url),
+            Some(&client_id),
+            client_secret.as_ref(),
+        ])?;
         Ok(Self {
             authgate_url: authgate_url.expose().to_owned(),
             client_id: client_id.expose().to_owned(),
@@ -174,6 +159,23 @@ impl fmt::Debug for Settings {
             .field("plain_http", &self.plain_http)
             .finish_non_exhaustive()
     }
+}
+
+/// Parses a URL, and says which variable would allow it if only the rule for plain http refuses it.
+fn checked_url(
+    parse: impl Fn(&str, &str, PlainHttp) -> Result<Url>,
+    name: &str,
+    value: &Secret,
+    plain_http: PlainHttp,
+) -> Result<Url> {
+    parse(name, value.expose(), plain_http).map_err(|error| {
+        match parse(name, value.expose(), PlainHttp::Anywhere) {
+            Ok(_) => Error::permanent(format!(
+                "{error}, or set AUTHGATE_ALLOW_HTTP=1 to allow http to other machines than this one"
+            )),
+            Err(_) => error,
+        }
+    })
 }
 
 fn client_authentication(environment: &Environment) -> Result<Option<ClientAuthentication>> {

@@ -68,47 +68,38 @@ impl DiscoveryClient {
         let url = Url::parse(&url).map_err(|reason| {
             Error::permanent(format!("the server's URL is not a URL ({reason})"))
         })?;
-        Ok(Self::from_fetcher(Fetcher {
+        let fetcher = Fetcher {
             issuer,
             url,
             http,
             time_to_live: TIME_TO_LIVE,
             clock: Arc::new(SystemClock),
             cached: ArcSwapOption::empty(),
-        }))
-    }
-
-    /// Caches the metadata for `time_to_live` instead of an hour, and measures it by `clock`.
-    #[cfg(feature = "test-util")]
-    #[must_use]
-    pub fn with_cache(self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
-        let Fetcher {
-            issuer, url, http, ..
-        } = &*self.fetcher;
-        Self::from_fetcher(Fetcher {
-            issuer: issuer.clone(),
-            url: url.clone(),
-            http: http.clone(),
-            time_to_live,
-            clock,
-            cached: ArcSwapOption::empty(),
+        };
+        Ok(Self {
+            fetcher: Arc::new(fetcher),
+            flight: Arc::new(SingleFlight::new(OPERATION)),
         })
     }
 
-    fn from_fetcher(fetcher: Fetcher) -> Self {
-        Self {
-            fetcher: Arc::new(fetcher),
-            flight: Arc::new(SingleFlight::new(OPERATION)),
-        }
+    /// Caches the metadata for `time_to_live` instead of an hour, and measures it by `clock`. Call
+    /// this before the client is cloned.
+    #[cfg(feature = "test-util")]
+    #[must_use]
+    pub fn with_cache(mut self, time_to_live: Duration, clock: Arc<dyn Clock>) -> Self {
+        let fetcher = Arc::get_mut(&mut self.fetcher);
+        let fetcher = fetcher.unwrap_or_else(|| unreachable!("the client was cloned before"));
+        (fetcher.time_to_live, fetcher.clock) = (time_to_live, clock);
+        self
     }
 
     /// Returns the server's metadata, from memory if it is fresh enough.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongServer`] when the document belongs to another issuer; [`Error::Other`] when it
-    /// names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`] and [`Error::OAuth`] when the
-    /// request fails.
+    /// [`Error::WrongServer`] when there is no document, or one of another issuer; [`Error::Other`]
+    /// when it names an endpoint that no token may go to; [`Error::Transport`], [`Error::Response`]
+    /// and [`Error::OAuth`] when the request fails.
     pub async fn fetch(&self) -> Result<Arc<Metadata>> {
         let fetcher = &self.fetcher;
         if let Some(metadata) = fetcher.fresh() {

@@ -50,11 +50,8 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// caller looked. The work itself must store its result, so that `cached` sees it before the
     /// flight's result is published.
     ///
-    /// # Errors
-    ///
-    /// The error of the work itself; [`Error::Other`] when the task ended without a result
-    /// twice. The first time may be due to the end of another runtime, which says nothing about the
-    /// runtime of this caller.
+    /// A task may end without a result because another runtime has ended, which says nothing about the
+    /// runtime of this caller. So a second time is an error, but not the first.
     pub(crate) async fn join<F>(
         &self,
         cached: impl Fn() -> Option<Result<T>>,

@@ -6,8 +6,6 @@ mod body;
 mod connections;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod json;
-mod loopback;
 mod proxy;
 mod retry;
 mod route;
@@ -28,15 +26,15 @@ use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{PlainHttp, check_url};
+use crate::config::{PlainHttp, check_url, refused};
 use crate::error::{Cause, Error, Result, TransportFailure};
 use crate::text;
 
 pub(crate) use answer::Answer;
-pub(crate) use authorization::bearer;
+pub(crate) use authorization::{authorization, bearer};
 pub use body::{Body, BodyEnd, read_body};
 use connections::Connection;
-pub(crate) use json::{seconds, string};
+pub use proxy::no_proxy_covers;
 pub(crate) use retry::Retry;
 use route::Routes;
 pub(crate) use route::shorten_limit;
@@ -87,11 +85,6 @@ impl HttpClient {
     /// A server may close a connection in the pool at the moment at which we use it. If it did, and
     /// the request is idempotent, we send it once more on a new connection (RFC 9110 section 9.2.2,
     /// RFC 9112 section 9.3.1).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] for a URL that no token may go to, certificates that cannot be read, or a
-    /// proxy that cannot be used; [`Error::Transport`] when no answer arrives.
     pub(crate) async fn execute(
         &self,
         operation: &'static str,
@@ -135,22 +128,17 @@ impl HttpClient {
             let response = self.exchange(operation, request, connection, false).await?;
             Answer::read(operation, &url, response, sent).await
         });
-        // If the process is stopped, or nobody drives the runtime, an answer may arrive in the meantime,
-        // and with it the only copy of a refresh token. So we count the seconds in which we could
-        // have read it.
+        // While the process is suspended, or no thread polls the runtime, an answer may arrive with the
+        // only copy of a refresh token. So we count only seconds in which we could have read it.
         for _ in 0..REQUEST_LIMIT_SECONDS {
             if let Ok(answer) = timeout(Duration::from_secs(1), &mut answering).await {
                 return answer;
             }
         }
-        let route = self.routes.to(&url)?;
         Err(Error::Transport {
             operation,
             url: text::printable_url(&url),
-            proxy: route
-                .proxies
-                .between_us_and(&url)?
-                .map(proxy::without_credentials),
+            proxy: self.routes.to(&url)?.proxy_name(&url)?,
             failure: TransportFailure::AnswerTimedOut,
             source: Cause::innermost(&std::io::Error::from(ErrorKind::TimedOut)),
         })
@@ -167,7 +155,7 @@ impl HttpClient {
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
         check_url(&url, self.plain_http)
-            .map_err(|refusal| refusal.of(&format!("{operation}: the URL")))?;
+            .map_err(|reason| refused(&format!("{operation}: the URL"), &reason))?;
         #[cfg(feature = "fuzzing")]
         if let Some(answer) = fuzzing::answer() {
             return Ok(answer);

@@ -25,6 +25,7 @@
 
 mod clock;
 mod error;
+mod json;
 mod secret;
 mod text;
 

@@ -5,7 +5,8 @@ use url::Url;
 
 use crate::client::{OAuthClient, configured};
 use crate::error::Result;
-use crate::http::{Retry, bearer, get_json, string};
+use crate::http::{Retry, bearer, get_json};
+use crate::json::string;
 use crate::secret::Secret;
 use crate::token::read_scope;
 

@@ -31,11 +31,6 @@ impl Secret {
         &self.0
     }
 
-    /// Returns the value, shortened by [`mask`] for display.
-    pub fn masked(&self) -> String {
-        mask(Some(self))
-    }
-
     /// Returns whether the value is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -86,12 +81,12 @@ impl Eq for Secret {}
 /// ```
 /// use authgate_core::{Secret, mask};
 ///
-/// assert_eq!(mask(Some(&Secret::from("eyJhbGciOiJIUzI1NiJ9"))), "eyJhbGci...");
-/// assert_eq!(mask(Some(&Secret::from("12345678"))), "****");
+/// assert_eq!(mask(&Secret::from("eyJhbGciOiJIUzI1NiJ9")), "eyJhbGci...");
+/// assert_eq!(mask(&Secret::from("12345678")), "****");
 /// assert_eq!(mask(None), "****");
 /// ```
-pub fn mask(secret: Option<&Secret>) -> String {
-    let value = secret.map_or("", Secret::expose);
+pub fn mask<'a>(secret: impl Into<Option<&'a Secret>>) -> String {
+    let value = secret.into().map_or("", Secret::expose);
     match value.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}...", crate::text::printable(&value[..end])),
         None => "****".to_owned(),

@@ -11,6 +11,7 @@ pub use crate::flow::{
     AuthCodeOptions, Launcher, OutcomePage, Platform, System, SystemBrowser, run_auth_code_flow,
     run_device_flow,
 };
+pub use crate::http::no_proxy_covers;
 #[cfg(feature = "login")]
 pub use crate::notice::Notices;
 #[cfg(feature = "login")]

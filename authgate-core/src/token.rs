@@ -31,17 +31,15 @@ pub struct Token {
     pub lifetime: Option<Duration>,
 }
 
-/// Whether a token can be used, and why.
+/// Whether a token can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// The server did not say how long the token is valid: use it until it is refused.
-    Unlimited,
-    /// Valid for this long.
-    Fresh(Duration),
-    /// Still valid for this long, but within the margin: refresh it now.
-    Expiring(Duration),
-    /// Expired this long ago.
-    Expired(Duration),
+    /// The token is valid, as far as we know: the server may not say for how long.
+    Fresh,
+    /// The token is still valid, but within the margin: refresh it now.
+    Expiring,
+    /// The token has expired.
+    Expired,
 }
 
 impl Freshness {
@@ -51,13 +49,10 @@ impl Freshness {
     }
 
     pub(crate) fn new(lifetime: Option<Duration>, age: Duration, margin: Duration) -> Self {
-        let Some(lifetime) = lifetime else {
-            return Self::Unlimited;
-        };
-        match lifetime.saturating_sub(age) {
-            Duration::ZERO => Self::Expired(age.saturating_sub(lifetime)),
-            remaining if remaining > margin => Self::Fresh(remaining),
-            remaining => Self::Expiring(remaining),
+        match lifetime.map(|lifetime| lifetime.saturating_sub(age)) {
+            Some(Duration::ZERO) => Self::Expired,
+            Some(remaining) if remaining <= margin => Self::Expiring,
+            _ => Self::Fresh,
         }
     }
 }

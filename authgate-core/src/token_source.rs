@@ -45,7 +45,8 @@ const DEFAULT_EXPIRY_DELTA: Duration = Duration::from_secs(30);
 /// A service's token comes from the client credentials grant, as above; a person's from
 /// `Session::token_source` (feature `login`). Everything else is the same for both:
 ///
-/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, no allocation.
+/// * A fresh token in memory costs a clock read and a clone of a prepared header: no lock, and no
+///   allocation.
 /// * Shortly before expiry one task refreshes the token in the background while every caller still
 ///   gets the one in memory. If that fails, another attempt follows; an error never replaces a valid
 ///   token.
@@ -178,9 +179,9 @@ impl TokenSource {
         let cached = self.refresher.cached.load();
         let token = cached.as_ref()?;
         match token.freshness(self.now()) {
-            Freshness::Fresh(_) | Freshness::Unlimited => {}
-            Freshness::Expiring(_) => self.refresh_in_background(),
-            Freshness::Expired(_) => return None,
+            Freshness::Fresh => {}
+            Freshness::Expiring => self.refresh_in_background(),
+            Freshness::Expired => return None,
         }
         Some(take(token))
     }
@@ -222,7 +223,7 @@ impl Refresher {
         let cached = self.cached.load();
         let is_expiring = cached
             .as_ref()
-            .is_some_and(|token| matches!(token.freshness(now), Freshness::Expiring(_)));
+            .is_some_and(|token| token.freshness(now) == Freshness::Expiring);
         is_expiring && self.backoff.is_over(now)
     }
 
@@ -236,10 +237,10 @@ impl Refresher {
         let is_refused = |token: &CachedToken| {
             refused.is_some_and(|refused| refused.access_token() == token.access_token())
         };
-        let is_expired =
-            |token: &CachedToken| matches!(token.freshness(now), Freshness::Expired(_));
         match self.cached.load_full() {
-            Some(token) if !is_refused(&token) && !is_expired(&token) => Some(Ok(token)),
+            Some(token) if !is_refused(&token) && token.freshness(now) != Freshness::Expired => {
+                Some(Ok(token))
+            }
             _ => self.backoff.error_for_callers(now).map(Err),
         }
     }

@@ -26,7 +26,7 @@ impl Report<'_> {
             Ok(user) => json!({ "user": full_name(user), "subject": safe(user.sub.as_ref()) }),
             Err(error) => json!({ "user_info_error": Settings::explain(error) }),
         };
-        json["access_token"] = json!(self.token.access_token.masked());
+        json["access_token"] = json!(mask(&self.token.access_token));
         json["refresh_token"] = json!(mask(self.token.refresh_token.as_ref()));
         json["token_type"] = json!(shown(&self.token.token_type));
         let remaining = self.token.expires_in();
@@ -62,7 +62,7 @@ impl Report<'_> {
 
 impl Display for Report<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let access_token = self.token.access_token.masked();
+        let access_token = mask(&self.token.access_token);
         let refresh_token = mask(self.token.refresh_token.as_ref());
         let remaining = self.token.expires_in();
         let expires_in = remaining.map(whole_seconds);

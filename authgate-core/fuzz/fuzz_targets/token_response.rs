@@ -13,13 +13,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);
     let client = client(CLIENT_SECRET);
-    let result = block_on(client.client_credentials(&[], &[]));
+    let result = block_on(client.client_credentials(&[]));
     check_token(&result, &[CLIENT_SECRET]);
     let result_by_basic = block_on(
         client
             .clone()
             .with_client_authentication(ClientAuthentication::Basic)
-            .client_credentials(&[], &[]),
+            .client_credentials(&[]),
     );
     assert_eq!(result.is_ok(), result_by_basic.is_ok());
     if let Ok(mut token) = result {

@@ -10,6 +10,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::BearerAuth;
+use crate::config::refused;
 use crate::error::{Error, Result};
 
 /// A request that [`BearerAuth`] will send. If a step fails, for example for an invalid header,
@@ -23,8 +24,7 @@ pub struct RequestBuilder<'a> {
 
 impl<'a> RequestBuilder<'a> {
     pub(super) fn new(api: &'a BearerAuth, method: Method, url: &str) -> Self {
-        let url = Url::parse(url)
-            .map_err(|reason| Error::permanent(format!("the API's URL is refused: {reason}")));
+        let url = Url::parse(url).map_err(|reason| refused("the API's URL", &reason.to_string()));
         Self {
             api,
             request: url.map(|url| Request::new(method, url)),
@@ -38,23 +38,19 @@ impl<'a> RequestBuilder<'a> {
     ) -> Self {
         self.change(|request| {
             request.url_mut().query_pairs_mut().extend_pairs(parameters);
-            Ok(())
         })
     }
 
     /// Sets a header; the token's header replaces `Authorization`.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let Ok(name) = HeaderName::try_from(name.as_ref()) else {
+            return self.fail("a header whose name is not valid");
+        };
+        let Ok(value) = HeaderValue::try_from(value.as_ref()) else {
+            return self.fail(&format!("a header {name} whose value is not valid"));
+        };
         self.change(|request| {
-            let name = HeaderName::try_from(name.as_ref()).map_err(|_| {
-                Error::permanent("the API's request has a header whose name is not valid")
-            })?;
-            let value = HeaderValue::try_from(value.as_ref()).map_err(|_| {
-                Error::permanent(format!(
-                    "the API's request has a header {name} whose value is not valid"
-                ))
-            })?;
             request.headers_mut().insert(name, value);
-            Ok(())
         })
     }
 
@@ -74,29 +70,19 @@ impl<'a> RequestBuilder<'a> {
         match serde_json::to_vec(value) {
             Ok(json) => self.body_of_type("application/json", json),
             // The serializer's message may quote the value.
-            Err(_) => self.change(|_| {
-                Err(Error::permanent(
-                    "the API's request has no JSON body: its value cannot be written as JSON",
-                ))
-            }),
+            Err(_) => self.fail("no JSON body: its value cannot be written as JSON"),
         }
     }
 
     /// Sets the body. A stream cannot be sent again after a 401.
     pub fn body(self, body: impl Into<Body>) -> Self {
-        self.change(|request| {
-            *request.body_mut() = Some(body.into());
-            Ok(())
-        })
+        self.change(|request| *request.body_mut() = Some(body.into()))
     }
 
     /// Limits the time from the start of the request to the end of the answer's body. By default,
     /// only the time to connect is limited, to 15 s.
     pub fn timeout(self, limit: Duration) -> Self {
-        self.change(|request| {
-            *request.timeout_mut() = Some(limit);
-            Ok(())
-        })
+        self.change(|request| *request.timeout_mut() = Some(limit))
     }
 
     /// Sends the request with a valid token; see [`BearerAuth::execute`] for what happens at a 401.
@@ -115,16 +101,22 @@ impl<'a> RequestBuilder<'a> {
                 .headers_mut()
                 .entry(CONTENT_TYPE)
                 .or_insert(HeaderValue::from_static(content_type));
-            Ok(())
         })
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Request) -> Result<()>) -> Self {
-        if let Ok(request) = &mut self.request
-            && let Err(error) = change(request)
-        {
-            self.request = Err(error);
+    fn change(mut self, change: impl FnOnce(&mut Request)) -> Self {
+        if let Ok(request) = &mut self.request {
+            change(request);
         }
         self
+    }
+
+    /// Lets [`send`](Self::send) fail, for the first reason if there are several.
+    fn fail(self, reason: &str) -> Self {
+        let error = Error::permanent(format!("the API's request has {reason}"));
+        Self {
+            request: self.request.and(Err(error)),
+            ..self
+        }
     }
 }

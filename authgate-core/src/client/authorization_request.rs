@@ -8,7 +8,7 @@ use url::Url;
 
 use super::extra_parameters::is_reserved;
 use super::{OAuthClient, configured};
-use crate::config::check_url;
+use crate::config::{check_url, refused};
 use crate::error::{Error, Result};
 use crate::jwt::unverified_claim;
 use crate::secret::Secret;
@@ -96,7 +96,7 @@ impl OAuthClient {
         let endpoint = configured(self.endpoints().authorize_url.as_ref(), "authorization")?;
         self.extra_parameters.check()?;
         check_url(endpoint, self.http().plain_http())
-            .map_err(|refusal| refusal.of("the authorization endpoint"))?;
+            .map_err(|reason| refused("the authorization endpoint", &reason))?;
         let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|reason| {
             Error::permanent(format!("the redirect URI is not a URL ({reason})"))
         })?;
@@ -151,14 +151,10 @@ impl AuthorizationRequest {
     /// section 3.1.3.7, rule 11). We accept an ID token without a nonce and one that we cannot
     /// read, because PKCE has tied the code to this request already.
     pub fn is_answered_by(&self, token: &Token) -> bool {
-        match (
-            &self.nonce,
-            token
-                .id_token
-                .as_ref()
-                .and_then(|id_token| unverified_claim(id_token, "nonce")),
-        ) {
-            (Some(expected), Some(nonce)) => *expected == Secret::from(nonce),
+        let id_token = token.id_token.as_ref();
+        let named = id_token.and_then(|id_token| unverified_claim(id_token, "nonce"));
+        match (&self.nonce, named) {
+            (Some(expected), Some(named)) => *expected == Secret::from(named),
             _ => true,
         }
     }

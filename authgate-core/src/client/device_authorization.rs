@@ -9,7 +9,8 @@ use super::{OAuthClient, configured};
 use crate::clock::Moment;
 use crate::config::{PlainHttp, check_url};
 use crate::error::{Error, Result};
-use crate::http::{Retry, seconds, string};
+use crate::http::Retry;
+use crate::json::{seconds, string};
 use crate::secret::Secret;
 use crate::token::Token;
 
@@ -88,7 +89,8 @@ impl OAuthClient {
     ///
     /// [`Error::OAuth`] with the codes of section 3.5: `authorization_pending`, `slow_down` (its
     /// `retry_after` is the new interval, if the server named one), `expired_token` and
-    /// `access_denied`; otherwise the error of the request.
+    /// `access_denied`; [`Error::Other`] when the token names another issuer; otherwise the error of
+    /// the request.
     pub async fn exchange_device_code(&self, device: &DeviceAuth) -> Result<Token> {
         let parameters = [
             ("grant_type", GRANT_TYPE),

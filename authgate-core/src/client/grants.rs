@@ -1,9 +1,8 @@
 //! The grants: what a client sends to the token endpoint, and how often it may. The device code
 //! grant is in `device_authorization.rs`, beside the request that starts it.
 
-use url::Url;
-
 use super::OAuthClient;
+use crate::config::ClientAuthentication;
 use crate::error::{Error, Result};
 use crate::http::Retry;
 use crate::secret::Secret;
@@ -12,25 +11,16 @@ use crate::token::Token;
 impl OAuthClient {
     /// Requests a token for the client itself: the client credentials grant (RFC 6749 section 4.4).
     ///
-    /// Without scopes it asks for all that the client may have. `extra_parameters` are added to those
-    /// of [`OAuthClient::with_parameter`].
+    /// Without scopes it asks for all that the client may have.
     ///
     /// # Errors
     ///
     /// [`Error::Other`] without a secret, for a parameter that the request sets itself, and when the
     /// token cannot be used; [`Error::OAuth`] when the server refuses (`invalid_client`,
-    /// `unauthorized_client`, `invalid_scope`); [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
-    pub async fn client_credentials(
-        &self,
-        scopes: &[String],
-        extra_parameters: &[(String, String)],
-    ) -> Result<Token> {
-        let mut client = self.clone();
-        for (name, value) in extra_parameters {
-            client.extra_parameters.add(name, value);
-        }
-        client
-            .client_credentials_with(scopes, Retry::Idempotent)
+    /// `unauthorized_client`, `invalid_scope`); [`Error::WrongServer`] when nothing is at the token
+    /// endpoint, or a redirect; [`Error::Transport`] and [`Error::Response`] after up to 3 attempts.
+    pub async fn client_credentials(&self, scopes: &[String]) -> Result<Token> {
+        self.client_credentials_with(scopes, Retry::Idempotent)
             .await
     }
 
@@ -62,9 +52,9 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when `previous` has no refresh token; [`Error::OAuth`] when the server
-    /// refuses, and [`Error::needs_login`] then tells whether the login has ended; otherwise as for
-    /// [`OAuthClient::client_credentials`].
+    /// [`Error::Other`] when `previous` has no refresh token, or when the new token names another
+    /// issuer; [`Error::OAuth`] when the server refuses, and [`Error::needs_login`] then tells whether
+    /// the login has ended; otherwise as for [`OAuthClient::client_credentials`].
     pub async fn refresh_token(&self, previous: &Token) -> Result<Token> {
         const OPERATION: &str = "refresh token grant";
 
@@ -91,7 +81,7 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Other`] when `redirect_uri` is not a URL; [`Error::OAuth`] when the server refuses
+    /// [`Error::Other`] when the token names another issuer; [`Error::OAuth`] when the server refuses
     /// (`invalid_grant`: the code has expired or was used before); otherwise as for
     /// [`OAuthClient::client_credentials`].
     pub async fn exchange_auth_code(
@@ -102,9 +92,6 @@ impl OAuthClient {
     ) -> Result<Token> {
         const OPERATION: &str = "authorization code grant";
 
-        Url::parse(redirect_uri).map_err(|reason| {
-            Error::permanent(format!("the redirect URI is not a URL ({reason})"))
-        })?;
         let parameters = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
@@ -112,7 +99,10 @@ impl OAuthClient {
             ("code_verifier", code_verifier.expose()),
         ];
         let mut client = self.clone();
-        client.endpoints.client_authentication = self.code_authentication;
+        // AuthGate reads the secret of this grant from the body only, whatever discovery says.
+        client
+            .client_authentication
+            .get_or_insert(ClientAuthentication::Body);
         let token = client
             .grant(OPERATION, &parameters, Retry::OnlyUnsent)
             .await?;

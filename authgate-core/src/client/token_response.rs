@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::clock::Moment;
 use crate::error::Result;
-use crate::http::{Answer, seconds};
+use crate::http::Answer;
+use crate::json::seconds;
 use crate::secret::Secret;
 use crate::token::{Token, read_scope};
 
@@ -16,11 +17,6 @@ const LONGEST_TOKEN: usize = 64 * 1024;
 
 /// Reads the token in an answer (RFC 6749 section 5.1). Members of another type than the RFC's
 /// count as missing.
-///
-/// # Errors
-///
-/// [`Error::Other`] when there is no access token, when it has characters that a header cannot
-/// carry (RFC 6750 section 2.1), when its type is not Bearer, or when a token is larger than 64 KiB.
 pub(super) fn read(answer: &Answer, obtained: Moment) -> Result<Token> {
     let mut object = answer.object()?;
     let lifetime = object.get("expires_in").and_then(lifetime);

@@ -16,10 +16,6 @@ pub enum ClientAuthentication {
 /// Refuses an ID or a secret, given as `name`, that was copied together with a line break, a blank
 /// or an invisible character. RFC 6749 appendix A allows visible ASCII and blanks only. We let other
 /// letters pass, because some servers accept them.
-///
-/// # Errors
-///
-/// [`Error::Other`] with that name, never with the value.
 pub(crate) fn check_credential(name: &str, value: &str) -> Result<()> {
     let problem = if value.trim() != value {
         "begins or ends with a blank or a line break"

@@ -44,9 +44,9 @@ impl Environment {
     /// # Errors
     ///
     /// [`Error::Other`] when the file is not a regular file, belongs to another user than this one or
-    /// root, can be written by others, cannot be read, is not UTF-8 text, is
-    /// larger than 64 KiB, before or after its variables are expanded, or has a malformed entry or
-    /// one with the name of no earlier variable. The message names the line, never its content.
+    /// root, can be written by others, cannot be read, is not UTF-8 text, or is larger than 64 KiB,
+    /// before or after its variables are expanded; or when an entry is malformed, or its `$NAME` is no
+    /// variable from an earlier line. The message names the line, never its content.
     pub fn load() -> Result<Self> {
         Self::load_from(Path::new(".env"))
     }
@@ -145,25 +145,49 @@ impl Environment {
                 None => missing.push(name),
             }
         }
-        values.try_into().map_err(|_| {
-            let hidden: Vec<&str> = missing.iter().copied().filter(|&name| self.hides(name)).collect();
-            let hidden = match hidden.join(", ") {
-                names if names.is_empty() => names,
-                names => format!(". These are empty in the environment, which hides their values in the file: {names}"),
-            };
-            let empty = self.empty_in_file(&missing);
-            Error::permanent(format!(
-                "not set: {}. Export {them}, or write {them} into a file .env in the current directory (.env.example \
-                 shows how){hidden}{empty}",
-                missing.join(", "),
-                them = if missing.len() == 1 { "it" } else { "them" },
-            ))
-        })
+        values
+            .try_into()
+            .map_err(|_| Error::permanent(self.not_set(&missing)))
+    }
+
+    /// Says which variables have no value, what to do, and where they are set to an empty value.
+    fn not_set(&self, missing: &[&str]) -> String {
+        let them = if missing.len() == 1 { "it" } else { "them" };
+        let mut sentences = vec![format!(
+            "not set: {}. Export {them}, or write {them} into a file .env in the current directory (.env.example shows \
+             how)",
+            missing.join(", ")
+        )];
+        let (exported, others): (Vec<&str>, Vec<&str>) = missing
+            .iter()
+            .partition(|name| std::env::var_os(name).is_some());
+        let hidden: Vec<&str> = exported
+            .into_iter()
+            .filter(|name| self.is_in_file(name))
+            .collect();
+        if !hidden.is_empty() {
+            sentences.push(format!(
+                "These are empty in the environment, which hides their values in the file: {}",
+                hidden.join(", ")
+            ));
+        }
+        let blank: Vec<String> = others
+            .into_iter()
+            .filter_map(|name| Some(format!("{name} (line {})", self.file.get(name)?.line)))
+            .collect();
+        if !blank.is_empty() {
+            sentences.push(format!(
+                "{} gives an empty value to {}: put a value with $ or # in single quotes",
+                self.path,
+                blank.join(", ")
+            ));
+        }
+        sentences.join(". ")
     }
 
     /// Returns a warning if `CLIENT_SECRET` comes from the process environment and one of
     /// `destinations`, the variables with the URLs that the secret or its tokens are sent to, from
-    /// the file. That is legitimate, but so a file in a strange folder could steal them.
+    /// the file. That may be intended, or the file in a strange folder is there to steal them.
     pub fn mixed_sources(&self, destinations: &[&str]) -> Option<String> {
         let is_secret_exported =
             std::env::var_os("CLIENT_SECRET").is_some_and(|value| !value.is_empty());
@@ -180,31 +204,6 @@ impl Environment {
                 from_file.join(", ")
             )
         })
-    }
-
-    /// Says which of these variables the file gives an empty value, and on which line.
-    fn empty_in_file(&self, names: &[&str]) -> String {
-        let lines: Vec<String> = names
-            .iter()
-            .filter(|name| std::env::var_os(name).is_none())
-            .filter_map(|&name| {
-                let entry = self.file.get(name).filter(|entry| entry.is_blank())?;
-                Some(format!("{name} (line {})", entry.line))
-            })
-            .collect();
-        if lines.is_empty() {
-            return String::new();
-        }
-        format!(
-            ". {} gives an empty value to {}: put a value with $ or # in single quotes",
-            self.path,
-            lines.join(", ")
-        )
-    }
-
-    /// Returns whether an empty variable in the environment hides a value in the file.
-    fn hides(&self, name: &str) -> bool {
-        self.is_in_file(name) && std::env::var_os(name).is_some()
     }
 
     /// Returns whether the file has a value for this variable that is not blank.

@@ -1,7 +1,5 @@
 //! The rule for every URL to which we send a secret or a token.
 
-use std::fmt;
-
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
@@ -33,7 +31,7 @@ pub enum PlainHttp {
 /// `plain_http` allows) `http`, a user name or password, a fragment, white space or control
 /// characters. The message does not contain the URL's password.
 pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp) -> Result<Url> {
-    parse(value, plain_http).map_err(|refusal| refusal.of(name))
+    parse(value, plain_http).map_err(|reason| refused(name, &reason))
 }
 
 /// Parses a URL like [`parse_url`], and refuses a query, which a server's own URL never has.
@@ -42,110 +40,78 @@ pub fn parse_url(name: &str, value: &str, plain_http: PlainHttp) -> Result<Url> 
 ///
 /// The errors of [`parse_url`], and [`Error::Other`] for a query.
 pub fn parse_url_without_query(name: &str, value: &str, plain_http: PlainHttp) -> Result<Url> {
-    parse_without_query(value, plain_http).map_err(|refusal| refusal.of(name))
-}
-
-/// Why no token may go to a URL. The texts are safe to print.
-pub(crate) enum Refusal {
-    /// The URL is plain http to another machine, which the rule does not allow.
-    PlainHttp(String),
-    /// The URL breaks another rule.
-    Other(String),
-}
-
-impl Refusal {
-    /// Creates the error for a URL that was given as `name`.
-    pub(crate) fn of(&self, name: &str) -> Error {
-        Error::permanent(format!("{name} is refused: {self}"))
+    let url = parse_url(name, value, plain_http)?;
+    if url.query().is_some() {
+        return Err(refused(name, "it has a query (?...). Remove it"));
     }
+    Ok(url)
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PlainHttp(url) => write!(
-                formatter,
-                "{url} is plain http, which shows the token to everyone on the way. Use https"
-            ),
-            Self::Other(reason) => formatter.write_str(reason),
-        }
-    }
+/// Creates the error for a URL that was given as `name`.
+pub(crate) fn refused(name: &str, reason: &str) -> Error {
+    Error::permanent(format!("{name} is refused: {reason}"))
 }
 
-pub(super) fn parse(value: &str, plain_http: PlainHttp) -> Result<Url, Refusal> {
+fn parse(value: &str, plain_http: PlainHttp) -> Result<Url, String> {
     // Docker's --env-file keeps the quotes that a shell would take away.
     if value.starts_with(['"', '\'']) {
-        return Err(refused("it is in quotes. Remove them"));
+        return Err("it is in quotes. Remove them".to_owned());
     }
     // The parser would drop some of these characters and percent-encode others, but nobody means to
     // write them.
-    if value
-        .chars()
-        .any(|character| character.is_whitespace() || character.is_control())
-    {
-        return Err(refused(
-            "it contains white space or a control character. Remove it",
-        ));
+    let is_not_meant = |character: char| character.is_whitespace() || character.is_control();
+    if value.contains(is_not_meant) {
+        return Err("it contains white space or a control character. Remove it".to_owned());
     }
     let url = Url::parse(value).map_err(|reason| {
-        Refusal::Other(format!(
-            "it is not a URL ({reason}). Write the whole URL, with its https:// or http://"
-        ))
+        format!("it is not a URL ({reason}). Write the whole URL, with its https:// or http://")
     })?;
     check_url(&url, plain_http)?;
     Ok(url)
 }
 
-pub(super) fn parse_without_query(value: &str, plain_http: PlainHttp) -> Result<Url, Refusal> {
-    let url = parse(value, plain_http)?;
-    if url.query().is_some() {
-        return Err(refused("it has a query (?...). Remove it"));
-    }
-    Ok(url)
-}
-
-/// Applies the rule to a URL from any source.
-pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), Refusal> {
+/// Applies the rule to a URL from any source. The error is the reason, safe to print.
+pub(crate) fn check_url(url: &Url, plain_http: PlainHttp) -> Result<(), String> {
     match url.scheme() {
         "https" => {}
         "http" if plain_http == PlainHttp::Anywhere || is_loopback(url) => {}
-        "http" => return Err(Refusal::PlainHttp(text::printable_url(url))),
+        "http" => {
+            return Err(format!(
+                "{} is plain http, which shows the token to everyone on the way. Use https",
+                text::printable_url(url)
+            ));
+        }
         scheme => {
-            return Err(Refusal::Other(format!(
-                "it begins with {}:, not with https://",
-                text::excerpt(scheme, 20)
-            )));
+            let scheme = text::excerpt(scheme, 20);
+            return Err(format!("it begins with {scheme}:, not with https://"));
         }
     }
     // The parser lets `$(id)` and `;` through. No server has such a name, and an error may show it in
     // a command to be copied.
-    if let Some(Host::Domain(name)) = url.host()
-        && !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let reason = if url
+        .domain()
+        .is_some_and(|name| !name.bytes().all(is_in_name))
     {
-        return Err(refused(
-            "its host has a character that no host name has. Correct it",
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("it contains a user name or password. Remove them"));
-    }
-    if url.fragment().is_some() {
-        return Err(refused("it has a fragment (#...). Remove it"));
-    }
-    Ok(())
+        "its host has a character that no host name has. Correct it"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "it contains a user name or password. Remove them"
+    } else if url.fragment().is_some() {
+        "it has a fragment (#...). Remove it"
+    } else {
+        return Ok(());
+    };
+    Err(reason.to_owned())
 }
 
-fn refused(reason: &str) -> Refusal {
-    Refusal::Other(reason.to_owned())
-}
+/// The names of this machine. The HTTP client connects them to loopback addresses only, whatever the
+/// hosts file says.
+pub(crate) const LOCALHOST: [&str; 2] = ["localhost", "localhost."];
 
-/// Returns whether the URL's host is this machine, by name or by address. The HTTP client connects
-/// such a name to loopback addresses only, whatever the hosts file says.
+/// Returns whether the URL's host is this machine, by name or by address.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => matches!(name, "localhost" | "localhost."),
+        Some(Host::Domain(name)) => LOCALHOST.contains(&name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

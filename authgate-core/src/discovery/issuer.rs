@@ -29,7 +29,7 @@ pub struct Issuer(String);
 impl Issuer {
     /// Takes the URL as it was written.
     pub fn new(url: &str) -> Self {
-        Self(without_trailing_slash(url).to_owned())
+        Self(url.strip_suffix('/').unwrap_or(url).to_owned())
     }
 
     /// Returns the URL without the trailing slash, otherwise as it was written.
@@ -45,7 +45,7 @@ impl Issuer {
 
     /// Returns whether `url`, from a document, an answer or a token, names this issuer.
     pub fn matches(&self, url: &str) -> bool {
-        without_trailing_slash(url) == self.0
+        *self == Self::new(url)
     }
 }
 
@@ -53,8 +53,4 @@ impl fmt::Display for Issuer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&text::printable(&self.0))
     }
-}
-
-fn without_trailing_slash(url: &str) -> &str {
-    url.strip_suffix('/').unwrap_or(url)
 }

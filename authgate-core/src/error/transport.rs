@@ -98,8 +98,8 @@ impl fmt::Display for TransportFailure {
     }
 }
 
-/// The innermost message of a failure of the system or the TLS library, made safe to print, and the
-/// advice for this cause, if there is one.
+/// Why a connection failed, in the words of the system or of the TLS library, safe to print; and
+/// advice, if the one for this kind of failure does not fit.
 ///
 /// We do not keep the error itself: the HTTP client's error carries the URL with its query, and the
 /// TLS library's error quotes names from the server's certificate.

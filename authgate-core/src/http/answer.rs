@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::read_whole_body;
-use super::json::{Object, is_empty_value, seconds, written};
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
+use crate::json::{as_text, is_empty_value, members, seconds};
 use crate::text;
 
 /// How many characters of an unreadable body we show.
@@ -88,12 +88,13 @@ impl Answer {
     /// Returns the body as a JSON object. We refuse an object that names a member twice, because
     /// the next reader might take the other value.
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
-        let object: Object =
-            serde_json::from_slice(&self.body).map_err(|_| self.not_an_object())?;
-        if object.repeats_one {
+        let members = members(&self.body).ok_or_else(|| self.not_an_object())?;
+        let count = members.len();
+        let object: Map<String, Value> = members.into_iter().collect();
+        if object.len() < count {
             return Err(self.unreadable("which names a member twice"));
         }
-        Ok(object.members)
+        Ok(object)
     }
 
     /// Creates the error for an answer that we could read and do not accept.
@@ -103,14 +104,14 @@ impl Answer {
 
     /// Returns the error that this answer means, if it means one.
     fn check(&self) -> Result<()> {
-        let object: Option<Object> = serde_json::from_slice(&self.body).ok();
+        let object: Option<Map<_, _>> = members(&self.body).map(Map::from_iter);
         let member = |name: &str| {
-            let members = &object.as_ref()?.members;
-            members.get(name).filter(|value| !is_empty_value(value))
+            let value = object.as_ref()?.get(name);
+            value.filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
-        if let Some(code) = member("error").map(written) {
-            let description = member("error_description").map(written);
+        if let Some(code) = member("error").map(as_text) {
+            let description = member("error_description").map(as_text);
             // The server may name the new interval in the body (RFC 8628 section 3.5).
             let interval = member("interval").filter(|_| code == "slow_down");
             let wait = interval.and_then(seconds);
@@ -122,21 +123,18 @@ impl Answer {
         // Okta writes the code for an unknown client into a member of its own format.
         let other_code = member("errorCode").and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
-            let description = member("errorSummary").map(written);
+            let description = member("errorSummary").map(as_text);
             return Err(self.oauth_error(code, description.as_deref(), None));
         }
-        match (self.status, object) {
+        match self.status {
             // Some servers answer 201, because they have created a token, or 204 to a revocation.
-            (StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT, _) => Ok(()),
-            (StatusCode::NOT_FOUND, None) => {
-                Err(self.wrong_server("there is nothing at this address".to_owned()))
+            StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
+            StatusCode::NOT_FOUND => {
+                let content = object.map_or_else(String::new, |_| format!(" ({})", self.content()));
+                Err(self.wrong_server(format!("there is nothing at this address{content}")))
             }
-            (StatusCode::NOT_FOUND, Some(_)) => Err(self.wrong_server(format!(
-                "there is nothing at this address ({})",
-                self.content()
-            ))),
-            (_, Some(_)) => Err(self.unreadable("which is not an OAuth answer")),
-            (_, None) => Err(self.not_an_object()),
+            _ if object.is_some() => Err(self.unreadable("which is not an OAuth answer")),
+            _ => Err(self.not_an_object()),
         }
     }
 
@@ -267,7 +265,7 @@ impl Answer {
         } else {
             (
                 text::excerpt(code, 100),
-                text::explanation(code, description, self.sent.scope()),
+                text::explanation(code, description, self.sent.scope.as_deref()),
             )
         };
         Error::OAuth {

@@ -1,4 +1,4 @@
-//! The `Authorization` header that carries a token.
+//! The `Authorization` header, which carries a token or the client's secret.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -7,19 +7,22 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-const SCHEME: &[u8] = b"Bearer ";
-
-/// Builds the `Authorization` header for a token (RFC 6750 section 2.1). The header is marked so
-/// that no log shows it, and is wiped from memory when its last clone is dropped.
+/// Builds the header for a token (RFC 6750 section 2.1).
 pub(crate) fn bearer(access_token: &Secret) -> Result<HeaderValue> {
-    let token = access_token.expose().as_bytes();
-    let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + token.len()));
-    text.extend_from_slice(SCHEME);
-    text.extend_from_slice(token);
-    let mut header =
-        HeaderValue::from_maybe_shared(Bytes::from_owner(Text(text))).map_err(|_| {
-            Error::permanent("the access token has characters that a header cannot carry")
-        })?;
+    authorization("Bearer", access_token.expose())
+}
+
+/// Builds the header. It is marked so that no log shows it, and is wiped from memory when its last
+/// clone is dropped.
+pub(crate) fn authorization(scheme: &str, credentials: &str) -> Result<HeaderValue> {
+    let mut text = Zeroizing::new(Vec::with_capacity(scheme.len() + 1 + credentials.len()));
+    for part in [scheme, " ", credentials] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    let text = Bytes::from_owner(Text(text));
+    let mut header = HeaderValue::from_maybe_shared(text).map_err(|_| {
+        Error::permanent("the access token has characters that a header cannot carry")
+    })?;
     header.set_sensitive(true);
     Ok(header)
 }

@@ -68,7 +68,6 @@ pub(super) async fn observe<T>(request: impl Future<Output = T>) -> (T, bool) {
 /// the pool meanwhile, this goes on in a task of its own and records nothing.
 pub(super) async fn recorded<F: Future>(connecting: F) -> F::Output {
     let connection = connecting.await;
-    // In a task of its own, no request observes it.
     let _ = OPENED.try_with(|opened| opened.set(true));
     connection
 }

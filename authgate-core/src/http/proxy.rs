@@ -13,8 +13,8 @@ use crate::error::{Cause, Error, Result, TransportFailure, causes};
 pub(super) struct Proxies {
     /// The variable that names the proxy, and the proxy if we can use it.
     named: Option<(&'static str, Option<Url>)>,
-    /// The servers to reach without it.
-    bypassed: String,
+    /// `NO_PROXY`: the servers to reach without it.
+    no_proxy: String,
 }
 
 impl Proxies {
@@ -30,32 +30,21 @@ impl Proxies {
             (false, true) => &["http_proxy"],
         };
         let named = first_set(for_scheme).or_else(|| first_set(&["ALL_PROXY", "all_proxy"]));
-        let bypassed = first_set(&["NO_PROXY", "no_proxy"]).map(|(_, servers)| servers);
+        let no_proxy = first_set(&["NO_PROXY", "no_proxy"]).map(|(_, servers)| servers);
         Self {
             named: named.map(|(variable, value)| (variable, parse(&value))),
-            bypassed: bypassed.unwrap_or_default(),
+            no_proxy: no_proxy.unwrap_or_default(),
         }
     }
 
-    /// Returns the proxy for this server.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Other`] when this server needs a proxy that cannot be used. We do not go around the
-    /// proxy, because it may be there to prevent direct connections.
-    pub(super) fn between_us_and(&self, server: &Url) -> Result<Option<&Url>> {
-        let Some((variable, proxy)) = &self.named else {
-            return Ok(None);
-        };
-        let mut entries = self
-            .bypassed
-            .split(|character: char| character == ',' || character.is_whitespace());
-        if entries.any(|entry| covers(entry, server)) {
-            return Ok(None);
-        }
-        match proxy {
-            Some(proxy) => Ok(Some(proxy)),
-            None => Err(Error::permanent(format!(
+    /// Returns the proxy for this server. One that cannot be used is an error: we do not go around it,
+    /// because it may be there to prevent direct connections.
+    pub(super) fn for_server(&self, server: &Url) -> Result<Option<&Url>> {
+        match &self.named {
+            None => Ok(None),
+            Some(_) if no_proxy_covers(&self.no_proxy, server) => Ok(None),
+            Some((_, Some(proxy))) => Ok(Some(proxy)),
+            Some((variable, None)) => Err(Error::permanent(format!(
                 "{variable} does not name a usable proxy. Write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT \
                  with %40 for an @, %2F for a / and %23 for a # in the password (SOCKS is not supported). To bypass \
                  the proxy, name the server in NO_PROXY"
@@ -64,17 +53,18 @@ impl Proxies {
     }
 }
 
-/// Returns scheme, host and port of a proxy, without its credentials.
-pub(super) fn without_credentials(proxy: &Url) -> String {
-    proxy.origin().ascii_serialization()
-}
-
-/// Returns whether an entry of `NO_PROXY` covers this server.
+/// Returns whether `NO_PROXY` covers this server.
 ///
 /// `curl`, Go and Python agree on names, on addresses, and on `*`. We also take an entry that only
 /// `curl` or Go understands. Where these two differ in how much it covers, we take the smaller part: a
 /// proxy that is used by mistake causes an error that names it, or sees only encrypted data, but
 /// nobody would notice a secret that bypasses a proxy.
+pub fn no_proxy_covers(no_proxy: &str, server: &Url) -> bool {
+    no_proxy
+        .split(|character: char| character == ',' || character.is_whitespace())
+        .any(|entry| covers(entry, server))
+}
+
 fn covers(entry: &str, server: &Url) -> bool {
     if entry == "*" {
         return true;
@@ -164,6 +154,3 @@ fn parse(value: &str) -> Option<Url> {
     let is_usable = matches!(proxy.scheme(), "http" | "https") && is_readable && !has_plain_at;
     is_usable.then_some(proxy)
 }
-
-#[cfg(test)]
-mod tests;

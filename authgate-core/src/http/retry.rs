@@ -13,8 +13,8 @@ use crate::error::{Error, Result, TransportFailure};
 const ATTEMPTS: u32 = 3;
 /// A refused connection fails at once, so a third attempt so soon tells us nothing new.
 const REFUSED_ATTEMPTS: u32 = 2;
-/// No attempt begins later than this after the first had its connection, because somebody is
-/// waiting.
+/// No attempt begins later than this after the first, because somebody is waiting. The time in which
+/// the first found no connection does not count.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BASE: Duration = Duration::from_millis(500);
 /// AuthGate counts requests by the minute, so coming back sooner is of no use.
@@ -44,7 +44,12 @@ impl Retry {
         F: Future<Output = Result<T>>,
     {
         let mut started = Instant::now();
-        let mut connection = self.first_connection();
+        // The server may have closed a connection from the pool already, so a request on it may have to
+        // be repeated.
+        let mut connection = match self {
+            Self::Idempotent => Connection::Pooled,
+            Self::OnlyUnsent | Self::Never => Connection::New,
+        };
         let mut failures = 0;
         loop {
             let error = match attempt(connection).await {
@@ -71,15 +76,6 @@ impl Retry {
                 }
                 _ => return Err(error),
             }
-        }
-    }
-
-    /// Returns the connection for the first attempt: one from the pool only if the request may be
-    /// repeated, because the server may have closed it already.
-    fn first_connection(self) -> Connection {
-        match self {
-            Self::Idempotent => Connection::Pooled,
-            Self::OnlyUnsent | Self::Never => Connection::New,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The way to a server: which authorities we trust there, which proxy is between us, and the
 //! connections.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +13,10 @@ use tower::util::MapFutureLayer;
 use url::Url;
 
 use super::connections::{self, Connection, Pools};
-use super::loopback::LoopbackOnly;
-use super::proxy::{self, Proxies};
+use super::proxy::Proxies;
 use super::tls::{self, Authorities};
 use super::transport_error::transport_error;
-use crate::config::is_loopback;
+use crate::config::{LOCALHOST, is_loopback};
 use crate::error::{Cause, Error, Result};
 
 /// Connecting includes steps with waits of their own: where the first name server is dead, the
@@ -25,6 +25,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// The most headers of an answer that we read; proxies add many. Each answer costs memory for all of
 /// them, and with 500 a short run takes 2 % longer.
 const HEADER_COUNT_LIMIT: usize = 200;
+/// The HTTP client replaces port 0 by the URL's.
+const LOOPBACK: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+];
 const USER_AGENT: &str = concat!("authgate-rust/", env!("CARGO_PKG_VERSION"));
 
 /// The routes that URLs can need, each built on first use.
@@ -90,16 +95,16 @@ pub(super) struct Route {
     is_loopback: bool,
     /// `None` without encryption.
     authorities: Option<Authorities>,
-    trust: ClientConfig,
-    pub(super) proxies: Arc<Proxies>,
+    tls: ClientConfig,
+    proxies: Arc<Proxies>,
     pools: Pools,
 }
 
 impl Route {
     fn new(is_loopback: bool, authorities: Option<Authorities>) -> Result<Self> {
-        let trust = match &authorities {
+        let tls = match &authorities {
             Some(authorities) => authorities.configuration()?,
-            None => tls::trusting_nobody()?,
+            None => tls::without_roots()?,
         };
         let proxies = if is_loopback {
             Proxies::default()
@@ -109,7 +114,7 @@ impl Route {
         Ok(Self {
             is_loopback,
             authorities,
-            trust,
+            tls,
             proxies: Arc::new(proxies),
             pools: Pools::default(),
         })
@@ -125,10 +130,7 @@ impl Route {
         is_repeatable: bool,
     ) -> Result<reqwest::Response> {
         let url = request.url().clone();
-        let proxy = self
-            .proxies
-            .between_us_and(&url)?
-            .map(proxy::without_credentials);
+        let proxy = self.proxy_name(&url)?;
         let again = is_repeatable.then(|| request.try_clone()).flatten();
         let begun = Instant::now();
         let sending = self.client(connection)?.execute(request);
@@ -145,6 +147,12 @@ impl Route {
         })
     }
 
+    /// Returns scheme, host and port of the proxy for this server, without its credentials.
+    pub(super) fn proxy_name(&self, server: &Url) -> Result<Option<String>> {
+        let proxy = self.proxies.for_server(server)?;
+        Ok(proxy.map(|proxy| proxy.origin().ascii_serialization()))
+    }
+
     fn client(&self, connection: Connection) -> Result<reqwest::Client> {
         match connection {
             Connection::Pooled => self.pools.current(|| build(self.builder())),
@@ -155,7 +163,7 @@ impl Route {
     fn builder(&self) -> reqwest::ClientBuilder {
         let uncompressed = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.trust.clone())
+            .tls_backend_preconfigured(self.tls.clone())
             // This turns off the HTTP client's own reading of the variables.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -166,11 +174,15 @@ impl Route {
             .default_headers(HeaderMap::from_iter([uncompressed]))
             .user_agent(USER_AGENT);
         if self.is_loopback {
-            return builder.dns_resolver(LoopbackOnly);
+            // A hosts file could give these names another machine's address, and that machine would
+            // get the secret.
+            return LOCALHOST.into_iter().fold(builder, |builder, name| {
+                builder.resolve_to_addrs(name, &LOOPBACK)
+            });
         }
         let proxies = Arc::clone(&self.proxies);
         builder.proxy(reqwest::Proxy::custom(move |url| {
-            proxies.between_us_and(url).ok().flatten().cloned()
+            proxies.for_server(url).ok().flatten().cloned()
         }))
     }
 }

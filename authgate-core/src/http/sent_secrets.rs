@@ -36,7 +36,7 @@ const SEARCH_LIMIT: usize = 4 * 1024 * 1024;
 pub(super) struct SentSecrets {
     secrets: Vec<Secret>,
     /// The scopes that the request asks for. They are no secret, and an error names them.
-    scope: Option<String>,
+    pub(super) scope: Option<String>,
     is_form: bool,
 }
 
@@ -75,11 +75,6 @@ impl SentSecrets {
         }
     }
 
-    /// Returns the scopes that the request asks for.
-    pub(super) fn scope(&self) -> Option<&str> {
-        self.scope.as_deref()
-    }
-
     /// Returns whether anybody could have sent this request, so that its answer is public. A form
     /// is never public: even without a secret, the server answers it with a token or a code.
     pub(super) fn asked_in_public(&self) -> bool {
@@ -112,8 +107,8 @@ impl SentSecrets {
     }
 }
 
-/// A form writes a blank as `+`, so the two are the same to us, and so are the cases of a letter: a
-/// server may print a GUID in its own case.
+/// Makes two spellings of a secret equal: a form writes a blank as `+`, and a server may print a GUID
+/// in either letter case.
 fn comparable(text: &str) -> Secret {
     Secret::from(text.replace('+', " ").to_ascii_lowercase())
 }

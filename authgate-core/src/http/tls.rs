@@ -25,7 +25,7 @@ const UNKNOWN_ISSUER: &str = "If a private authority issued it, name that author
      SSL_CERT_FILE. If a public one did, the server's operator must make the server send its intermediate certificates";
 
 /// Builds the configuration for connections without encryption: it reads no file and trusts nobody.
-pub(super) fn trusting_nobody() -> Result<ClientConfig> {
+pub(super) fn without_roots() -> Result<ClientConfig> {
     Ok(builder()?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())

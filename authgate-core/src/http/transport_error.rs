@@ -32,7 +32,7 @@ pub(super) fn transport_error(
     }
 }
 
-/// Explains why we gave up an answer that is HTTP.
+/// Explains an answer whose headers are too many or too long for us.
 fn explain_long_head(error: &reqwest::Error) -> Option<(TransportFailure, Cause)> {
     // hyper offers a method for this question only with its server.
     let is_too_large =

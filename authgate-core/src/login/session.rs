@@ -15,7 +15,7 @@ use crate::token_source::TokenSource;
 /// ```no_run
 /// # async fn example(mut session: authgate_core::Session) -> authgate_core::Result<()> {
 /// let user = session.validate().await?;
-/// println!("{} has {}", user.sub.unwrap_or_default(), session.token().access_token.masked());
+/// println!("{} has {}", user.sub.unwrap_or_default(), authgate_core::mask(&session.token().access_token));
 ///
 /// let api = authgate_core::BearerAuth::new(session.token_source());
 /// let response = api.get("https://api.example.com/v1/me").send().await?;

@@ -1,10 +1,10 @@
 //! A JSON object of which we understand only some members.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
+
+use crate::json::Members;
 
 /// A JSON object that keeps the original text and order of its members.
 #[derive(Default)]
@@ -84,29 +84,13 @@ impl Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push(Member {
-                        key: key.get().to_owned(),
-                        name: serde_json::from_str(key.get()).unwrap_or_default(),
-                        value: Zeroizing::new(value.get().to_owned()),
-                    });
-                }
-                Ok(Object(members))
-            }
-        }
-
-        deserializer.deserialize_map(Members)
+        let Members(members) = Members::<&RawValue, &RawValue>::deserialize(deserializer)?;
+        let member = |(key, value): (&RawValue, &RawValue)| Member {
+            key: key.get().to_owned(),
+            name: serde_json::from_str(key.get()).unwrap_or_default(),
+            value: Zeroizing::new(value.get().to_owned()),
+        };
+        Ok(Self(members.into_iter().map(member).collect()))
     }
 }
 

@@ -57,22 +57,18 @@ impl Backoff {
 
     /// Returns whether the pause is over, so that a refresh may be tried.
     pub(super) fn is_over(&self, now: Moment) -> bool {
-        self.0
-            .load()
-            .as_ref()
-            .is_none_or(|failure| failure.is_over(now))
+        self.current(now).is_none()
     }
 
     /// Returns the error that callers without a token get during the pause.
     pub(super) fn error_for_callers(&self, now: Moment) -> Option<Error> {
-        let failure = self.0.load();
-        let failure = failure.as_ref()?;
-        (failure.blocks_callers && !failure.is_over(now)).then(|| failure.error.clone())
+        let failure = self.current(now)?;
+        failure.blocks_callers.then(|| failure.error.clone())
     }
-}
 
-impl Failure {
-    fn is_over(&self, now: Moment) -> bool {
-        now.since(self.at) >= self.pause
+    /// Returns the failure whose pause is not over.
+    fn current(&self, now: Moment) -> Option<Arc<Failure>> {
+        let failure = self.0.load_full()?;
+        (now.since(failure.at) < failure.pause).then_some(failure)
     }
 }

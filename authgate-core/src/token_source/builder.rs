@@ -33,8 +33,8 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Adds a parameter to each token request, such as `resource` (RFC 8707) or Auth0's `audience`, which
-    /// name the API that the token is for. The same name may be added again.
+    /// Adds a parameter to each token request, such as `resource` (RFC 8707) or Auth0's `audience`,
+    /// which name the API that the token is for. The same name may be added again.
     ///
     /// A name that the request sets itself, such as `scope`, makes each request fail with
     /// [`Error::Other`](crate::Error::Other).

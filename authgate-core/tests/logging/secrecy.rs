@@ -53,7 +53,7 @@ impl Sender {
             Fault::json(200, &tokens("canary-refresh")),
             Times::Once,
         );
-        let token = client.client_credentials(&[], &[]).await.unwrap();
+        let token = client.client_credentials(&[]).await.unwrap();
         Self {
             server,
             client,
@@ -68,7 +68,7 @@ impl Sender {
         match method {
             "client credentials" => (
                 Endpoint::Token,
-                client.client_credentials(&[], &[]).await.map(drop),
+                client.client_credentials(&[]).await.map(drop),
             ),
             "refresh" => (
                 Endpoint::Token,

@@ -75,7 +75,7 @@ async fn an_encrypted_request_shows_no_secret() {
             .unwrap();
         let client = OAuthClient::new("client-1", metadata.to_endpoints(), http)
             .with_secret(Secret::from(CLIENT_SECRET));
-        let token = client.client_credentials(&[], &[]).await.unwrap();
+        let token = client.client_credentials(&[]).await.unwrap();
         let _ = client.userinfo(&token.access_token).await;
         client.revoke(&token.access_token).await.unwrap();
         for logger in ["rustls", "hyper_util"] {

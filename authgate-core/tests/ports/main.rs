@@ -101,7 +101,7 @@ async fn the_port_is_free_when_another_run_has_logged_in() {
     let options = unattended(server.url(), Arc::new(only_file(&home)), prompt.clone())
         .flow_mode(FlowMode::Browser)
         .redirect_uri(RedirectUri::parse(&port.redirect_uri("127.0.0.1")).unwrap())
-        .browser(TestBrowser::Hangs);
+        .browser(Arc::new(TestBrowser::Hangs));
     let run = tokio::spawn(authenticate(options));
     while_it_runs(&run, || prompt.count("url: ") == 1).await;
     assert!(!port.is_free());

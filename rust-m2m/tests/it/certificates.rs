@@ -238,10 +238,16 @@ async fn trust_settings_of_openssl_are_followed() {
     let mut table = String::new();
     for settings in [
         "-trustout",
+        "-setalias authority",
         "-addtrust serverAuth",
         "-addtrust anyExtendedKeyUsage",
+        "-addtrust emailProtection -addtrust serverAuth",
         "-addtrust emailProtection",
+        "-addreject emailProtection",
         "-addreject serverAuth",
+        "-addreject anyExtendedKeyUsage",
+        "-addtrust serverAuth -addreject serverAuth",
+        "-addtrust serverAuth -setalias authority -addreject emailProtection",
     ] {
         let made = Command::new("openssl")
             .args("x509 -in p256.pem -out trusted.pem".split(' '))
@@ -255,11 +261,34 @@ async fn trust_settings_of_openssl_are_followed() {
         let said = said(&home, &server, "trusted.pem").await;
         table += &[settings, ": ", &said].concat();
     }
+    let garbage = Command::new("sh")
+        .args([
+            "-c",
+            "(openssl x509 -in p256.pem -outform der; echo garbage) | openssl base64",
+        ])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let garbage = String::from_utf8(garbage.stdout).unwrap();
+    home.place(
+        "trusted.pem",
+        format!(
+            "-----BEGIN TRUSTED CERTIFICATE-----\n{garbage}-----END TRUSTED CERTIFICATE-----\n"
+        ),
+    );
+    table += &["garbage: ", &said(&home, &server, "trusted.pem").await].concat();
     assert_snapshot!(table, @"
     -trustout: trusted
+    -setalias authority: trusted
     -addtrust serverAuth: trusted
     -addtrust anyExtendedKeyUsage: trusted
+    -addtrust emailProtection -addtrust serverAuth: trusted
     -addtrust emailProtection: error: there is no certificate authority in [home]/trusted.pem (OpenSSL's trust settings in it exclude servers). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    -addreject emailProtection: trusted
     -addreject serverAuth: error: there is no certificate authority in [home]/trusted.pem (OpenSSL's trust settings in it exclude servers). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    -addreject anyExtendedKeyUsage: error: there is no certificate authority in [home]/trusted.pem (OpenSSL's trust settings in it exclude servers). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    -addtrust serverAuth -addreject serverAuth: error: there is no certificate authority in [home]/trusted.pem (OpenSSL's trust settings in it exclude servers). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
+    -addtrust serverAuth -setalias authority -addreject emailProtection: trusted
+    garbage: error: there is no certificate authority in [home]/trusted.pem (OpenSSL's trust settings in it exclude servers). Name a file of PEM certificates in SSL_CERT_FILE, or a folder of such files in SSL_CERT_DIR, or unset both to trust the system's authorities
     ");
 }

@@ -159,10 +159,17 @@ async fn the_marks_and_labels_that_openssl_reads_are_read() {
     let (server, home) = (server().await, Home::new());
     let plain = server.certificate_authority().unwrap();
     let labelled = |label: &str| plain.replace(" CERTIFICATE-", &format!(" {label}-"));
+    let other = DevServer::builder().https().start().await.unwrap();
+    let other = other.certificate_authority().unwrap();
+    let list_of_revoked = labelled("X509 CRL");
     for content in [
+        plain.replace('\n', "\r\n"),
+        plain.replace('\n', "\r"),
         format!("\u{feff}{plain}"),
         labelled("X509 CERTIFICATE"),
         labelled("TRUSTED CERTIFICATE"),
+        format!("\u{feff}{}", labelled("TRUSTED CERTIFICATE")),
+        format!("an authority\n{other}another\n\u{feff}{plain}{list_of_revoked}"),
     ] {
         let path = home.place("marked.pem", &content);
         let run = run(&home).as_service_of(&server);
@@ -249,10 +256,13 @@ async fn over_http_no_certificate_is_read() {
 async fn a_plain_http_endpoint_of_an_https_server_is_refused() {
     let home = Home::new();
     for member in ["token_endpoint", "userinfo_endpoint"] {
-        for allowing in ["0", "1"] {
+        for (scheme, allowing) in [("https", "0"), ("https", "1"), ("HTTPS", "1")] {
             let (server, plain) = (server().await, DevServer::start().await);
+            let issuer = server.url().replace("https", scheme);
+            server.set_discovery_member("issuer", issuer.clone());
             server.set_discovery_member(member, format!("{}/oauth/token", plain.url()));
             let ended = service(&home, &server)
+                .with("AUTHGATE_URL", &issuer)
                 .with("AUTHGATE_ALLOW_HTTP", allowing)
                 .end()
                 .await;

@@ -44,7 +44,7 @@ impl Authorities {
         if file.is_none() && directories.is_empty() {
             return Self::of_the_system();
         }
-        let mut found = Found::default();
+        let mut found = Certificates::default();
         if let Some(file) = &file {
             found.read_file(file);
         }
@@ -67,14 +67,14 @@ impl Authorities {
     }
 
     fn of_the_system() -> Result<Self> {
-        let mut found = Found::default();
+        let mut found = Certificates::default();
         let place = if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|path| path.is_file())
         {
             found.read_file(bundle);
             text::printable_path(bundle)
         } else {
             let loaded = load_native_certs();
-            found.certificates = loaded.certs;
+            found.usable = loaded.certs;
             if !loaded.errors.is_empty() {
                 found.fail("the system cannot list them");
             }
@@ -129,8 +129,8 @@ fn set(variable: &str) -> Option<OsString> {
 
 /// The certificates that we found in files.
 #[derive(Default)]
-struct Found {
-    certificates: Vec<CertificateDer<'static>>,
+struct Certificates {
+    usable: Vec<CertificateDer<'static>>,
     unusable: usize,
     /// The reason why the first one that failed cannot be used.
     reason: Option<String>,
@@ -138,36 +138,33 @@ struct Found {
     files: BTreeSet<PathBuf>,
 }
 
-impl Found {
+impl Certificates {
     fn read_directory(&mut self, directory: &Path) {
         let files = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        match files {
-            Ok(files) => {
-                for file in files.iter().map(fs::DirEntry::path) {
-                    // A broken link or another folder is no error.
-                    if file.is_file() {
-                        self.read_file(&file);
-                    }
-                }
-            }
-            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
+        let files = match files {
+            Ok(files) => files,
+            Err(error) => return self.fail(&Cause::innermost(&error).to_string()),
+        };
+        // A broken link or another folder is no error.
+        let files = files.iter().map(fs::DirEntry::path);
+        for file in files.filter(|path| path.is_file()) {
+            self.read_file(&file);
         }
     }
 
     fn read_file(&mut self, path: &Path) {
-        match self.read_new(path) {
-            Ok(content) => {
-                for certificate in pem::certificates(&content) {
-                    match certificate {
-                        Ok(certificate) => self.certificates.push(certificate),
-                        Err(reason) => {
-                            self.unusable += 1;
-                            self.fail(reason);
-                        }
-                    }
+        let content = match self.read_new(path) {
+            Ok(content) => content,
+            Err(error) => return self.fail(&Cause::innermost(&error).to_string()),
+        };
+        for certificate in pem::certificates(&content) {
+            match certificate {
+                Ok(certificate) => self.usable.push(certificate),
+                Err(reason) => {
+                    self.unusable += 1;
+                    self.fail(reason);
                 }
             }
-            Err(error) => self.fail(&Cause::innermost(&error).to_string()),
         }
     }
 
@@ -178,13 +175,10 @@ impl Found {
         if !fs::metadata(&path)?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        let content = if self.files.contains(&path) {
-            Vec::new()
-        } else {
-            fs::read(&path)?
-        };
-        self.files.insert(path);
-        Ok(content)
+        if !self.files.insert(path.clone()) {
+            return Ok(Vec::new());
+        }
+        fs::read(path)
     }
 
     fn fail(&mut self, reason: &str) {
@@ -193,11 +187,11 @@ impl Found {
 
     /// Returns the authorities that can be used. If there is none, returns the reason in brackets.
     fn trust(mut self, place: &str, is_named: bool) -> Result<Authorities, String> {
-        self.certificates
+        self.usable
             .sort_unstable_by(|one, other| one.as_ref().cmp(other));
-        self.certificates.dedup();
+        self.usable.dedup();
         let mut roots = RootCertStore::empty();
-        let (_, unparsable) = roots.add_parsable_certificates(self.certificates);
+        let (_, unparsable) = roots.add_parsable_certificates(self.usable);
         if roots.is_empty() {
             return Err(self
                 .reason

@@ -106,7 +106,7 @@ async fn a_name_that_a_request_sets_itself_is_refused_unsent() {
                 .map(drop),
             client.request_device_code(&[]).await.map(drop),
             client.exchange_device_code(&device).await.map(drop),
-            client.client_credentials(&[], &[]).await.map(drop),
+            client.client_credentials(&[]).await.map(drop),
         ];
         let mut all: Vec<_> = all
             .into_iter()

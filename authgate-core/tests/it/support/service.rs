@@ -71,7 +71,7 @@ impl Service {
     }
 
     pub(crate) async fn grant(&self) -> Result<Token> {
-        self.client.client_credentials(&[], &[]).await
+        self.client.client_credentials(&[]).await
     }
 
     /// Requests a grant whose first answer has this fault.

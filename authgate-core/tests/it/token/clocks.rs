@@ -137,9 +137,10 @@ async fn dates_in_a_token_and_the_servers_date_do_not_matter() {
             Times::Always,
         );
         let token = service.tokens.token().await.unwrap();
+        assert_eq!(token.lifetime, Some(HOUR));
         assert_eq!(
             Freshness::of(&token, clock.now(), Duration::ZERO),
-            Freshness::Fresh(HOUR)
+            Freshness::Fresh
         );
         for (wait, requests) in [(3600 - 31, 1), (31, 2)] {
             clock.advance(Duration::from_secs(wait));
@@ -160,10 +161,17 @@ async fn the_lifetime_of_a_token_begins_with_its_request() {
     hold.release();
     one(waiting.join_all().await);
     let token = service.tokens.token().await.unwrap();
-    let Freshness::Fresh(left) = Freshness::of(&token, clock.now(), Duration::ZERO) else {
-        panic!("it is fresh")
-    };
-    assert!(left + ON_THE_WAY <= token.lifetime.unwrap(), "{left:?}");
+    let rest = token.lifetime.unwrap().saturating_sub(ON_THE_WAY);
+    for (margin, expected) in [
+        (Duration::ZERO, Freshness::Fresh),
+        (rest, Freshness::Expiring),
+    ] {
+        assert_eq!(
+            Freshness::of(&token, clock.now(), margin),
+            expected,
+            "{margin:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ async fn a_refresh_token_is_not_risked_on_a_connection_that_may_be_closed() {
     let discovery = DiscoveryClient::new(&server.url(), http.clone()).unwrap();
     let endpoints = discovery.fetch().await.unwrap().to_endpoints();
     let client = OAuthClient::new("app", endpoints, http).with_secret(Secret::from("secret"));
-    let token = client.client_credentials(&[], &[]).await.unwrap();
+    let token = client.client_credentials(&[]).await.unwrap();
     client.refresh_token(&token).await.unwrap();
     assert_eq!(
         server.take_requests(),
@@ -136,7 +136,7 @@ async fn an_answer_that_arrives_while_the_program_is_stopped_is_not_lost() {
     let service = Service::start().await;
     let held = service.server.hold(Endpoint::Token);
     let client = service.client.clone();
-    let grant = tokio::spawn(async move { client.client_credentials(&[], &[]).await });
+    let grant = tokio::spawn(async move { client.client_credentials(&[]).await });
     held.arrived().await;
     held.release();
     // The time passes while no task runs, as after Ctrl-Z or on a runtime that nobody drives.

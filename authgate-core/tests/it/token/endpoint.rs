@@ -37,10 +37,10 @@ fn changed<const N: usize>(member: &str, values: [Value; N]) -> impl Iterator<It
 #[tokio::test]
 async fn a_service_is_granted_a_token_for_the_scopes_it_asks_for() {
     let service = Service::start().await;
-    let audience = ("audience".to_owned(), "https://api.example".to_owned());
     let token = service
         .client
-        .client_credentials(&strings(&["profile", "email"]), &[audience])
+        .with_parameter("audience", "https://api.example")
+        .client_credentials(&strings(&["profile", "email"]))
         .await
         .unwrap();
     assert_eq!(token.token_type, "Bearer");
@@ -98,7 +98,7 @@ async fn any_secret_is_form_encoded_by_basic_and_only_there() {
             .with_client_authentication(ClientAuthentication::Basic);
         // AuthGate compares the bytes as they were sent, so it refuses this secret when it is
         // encoded as RFC 6749 section 2.3.1 requires.
-        client.client_credentials(&[], &[]).await.unwrap_err();
+        client.client_credentials(&[]).await.unwrap_err();
         client.introspect(&Secret::from("token")).await.unwrap_err();
         service
             .server
@@ -122,7 +122,7 @@ async fn a_token_url_alone_is_enough() {
     let registered = server.confidential_client();
     let client = OAuthClient::new(&registered.id, endpoints, HttpClient::default())
         .with_secret(registered.secret.as_deref().map(Secret::from));
-    client.client_credentials(&[], &[]).await.unwrap();
+    client.client_credentials(&[]).await.unwrap();
     server.assert_requests([Endpoint::Token]);
     assert_eq!(server.requests()[0].parameter("scope"), None);
 }
@@ -133,7 +133,7 @@ async fn without_a_secret_nothing_is_sent() {
     let error = service
         .client
         .with_secret(None)
-        .client_credentials(&[], &[])
+        .client_credentials(&[])
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Other { .. }));
@@ -236,7 +236,7 @@ async fn any_expires_in_becomes_a_valid_lifetime() {
 async fn a_token_tells_how_much_of_its_lifetime_is_left() {
     let service = Service::start().await;
     let client = service.client.with_clock(Arc::new(SystemClock));
-    let mut token = client.client_credentials(&[], &[]).await.unwrap();
+    let mut token = client.client_credentials(&[]).await.unwrap();
     token.lifetime = Some(Duration::from_secs(1000));
     let left = token.expires_in().unwrap();
     assert!(
@@ -269,11 +269,7 @@ async fn scopes_that_were_not_granted_are_missing_ones() {
         (Fault::remove_member("scope"), "profile email", &[]),
     ] {
         service.inject(fault, Times::Once);
-        let token = service
-            .client
-            .client_credentials(&asked, &[])
-            .await
-            .unwrap();
+        let token = service.client.client_credentials(&asked).await.unwrap();
         assert_eq!(
             (token.scope.as_deref(), &*token.missing_scopes(&asked)),
             (Some(scope), missing)
@@ -354,7 +350,7 @@ async fn credentials_with_a_line_break_or_an_invisible_character_are_not_sent() 
         let endpoints = service.client.endpoints().clone();
         let client = OAuthClient::new(id, endpoints, HttpClient::default())
             .with_secret(Secret::from(secret));
-        refusals.push(client.client_credentials(&[], &[]).await.unwrap_err());
+        refusals.push(client.client_credentials(&[]).await.unwrap_err());
     }
     service.server.assert_requests([]);
     let refusals = lines(refusals);
@@ -426,7 +422,7 @@ async fn everything_that_a_server_says_of_a_token_is_returned() {
 async fn a_token_is_introspected_and_revoked() {
     let Service { server, client, .. } = Service::start().await;
     let token = client
-        .client_credentials(&strings(&["profile"]), &[])
+        .client_credentials(&strings(&["profile"]))
         .await
         .unwrap();
     let known = client.introspect(&token.access_token).await.unwrap();

@@ -9,7 +9,7 @@ use crate::support::service::Service;
 
 async fn granted(service: &Service, scopes: &[String], scope: Value) -> Result<Token> {
     service.inject(Fault::set_member("scope", scope), Times::Once);
-    service.client.client_credentials(scopes, &[]).await
+    service.client.client_credentials(scopes).await
 }
 
 #[tokio::test]

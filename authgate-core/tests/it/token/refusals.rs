@@ -13,9 +13,9 @@ use crate::support::service::Service;
 async fn a_refused_client_or_scope_is_explained() {
     let Service { server, client, .. } = Service::start().await;
     let impostor = client.clone().with_secret(Secret::from("canary-wrong"));
-    let wrong_secret = impostor.client_credentials(&[], &[]).await.unwrap_err();
+    let wrong_secret = impostor.client_credentials(&[]).await.unwrap_err();
     let unknown_scope = client
-        .client_credentials(&["no-such-scope".to_owned()], &[])
+        .client_credentials(&["no-such-scope".to_owned()])
         .await
         .unwrap_err();
     assert!(!wrong_secret.is_transient() && !unknown_scope.is_transient());
@@ -199,14 +199,13 @@ async fn an_answer_that_repeats_a_secret_is_not_shown() {
         Fault::json(200, &json!({"access_token": "abc", "token_type": SECRET})),
     ] {
         service.inject(echo.clone(), Times::Once);
-        let error = basic.client_credentials(&[], &[]).await.unwrap_err();
+        let error = basic.client_credentials(&[]).await.unwrap_err();
         assert!(
             !format!("{error} {error:?}").contains("canary"),
             "{error:?}"
         );
         shown.push(service.failure(echo).await);
     }
-    let assertion = ("client_assertion".to_owned(), "canary-assertion".to_owned());
     service.inject(
         Fault::json(
             400,
@@ -217,7 +216,9 @@ async fn an_answer_that_repeats_a_secret_is_not_shown() {
     shown.push(
         service
             .client
-            .client_credentials(&[], &[assertion])
+            .clone()
+            .with_parameter("client_assertion", "canary-assertion")
+            .client_credentials(&[])
             .await
             .unwrap_err(),
     );

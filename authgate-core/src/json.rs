@@ -1,15 +1,17 @@
-//! Reads the JSON of an answer leniently, because servers differ in how they write a member.
+//! Reads JSON of servers and of other clients leniently, because they differ in how they write a
+//! member.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Returns whether a member says that there is nothing to tell: some servers send `"error": false`
-/// with a token.
-pub(super) fn is_empty_value(value: &Value) -> bool {
+/// Returns whether a value means the same as a missing member: some servers send `"error": false` with
+/// a token.
+pub(crate) fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(is_set) => !is_set,
@@ -21,48 +23,53 @@ pub(super) fn is_empty_value(value: &Value) -> bool {
 }
 
 /// Returns a member of an error answer as text, whatever its type.
-pub(super) fn written(value: &Value) -> String {
+pub(crate) fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
 
-/// A JSON object, and whether it names a member twice, which `serde_json`'s own map does not
-/// report.
+/// Reads the members of a JSON object; `None` if the text is no object.
 ///
-/// A member that a [`Value`] cannot hold, such as the number `1e400` or half a surrogate pair, becomes
+/// A value that a [`Value`] cannot hold, such as the number `1e400` or half a surrogate pair, becomes
 /// `null`. Otherwise a description could hide the error code beside it.
-pub(super) struct Object {
-    pub(super) members: Map<String, Value>,
-    pub(super) repeats_one: bool,
+pub(crate) fn members(json: &[u8]) -> Option<Vec<(String, Value)>> {
+    let Members(members) = serde_json::from_slice::<Members<String, &RawValue>>(json).ok()?;
+    let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
+    Some(
+        members
+            .into_iter()
+            .map(|(name, raw)| (name, value(raw)))
+            .collect(),
+    )
 }
 
-impl<'de> Deserialize<'de> for Object {
+/// The members of a JSON object, in their order. A name may repeat, which `serde_json`'s own map does
+/// not report.
+pub(crate) struct Members<N, V>(pub(crate) Vec<(N, V)>);
+
+impl<'de, N: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Members<N, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
 }
 
-struct ObjectVisitor;
+struct MembersVisitor<N, V>(PhantomData<(N, V)>);
 
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
+impl<'de, N: Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for MembersVisitor<N, V> {
+    type Value = Members<N, V>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object {
-            members: Map::new(),
-            repeats_one: false,
-        };
-        while let Some((name, written)) = map.next_entry::<String, &RawValue>()? {
-            let value = serde_json::from_str(written.get()).unwrap_or(Value::Null);
-            object.repeats_one |= object.members.insert(name, value).is_some();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
-        Ok(object)
+        Ok(Members(members))
     }
 }
 
