@@ -205,8 +205,14 @@ fn refuse_placeholders(values: [Option<&Secret>; PLACEHOLDERS.len()]) -> Result<
     if unchanged.is_empty() {
         return Ok(());
     }
+    let has_secret = unchanged.contains(&"CLIENT_SECRET");
+    let advice = if has_secret {
+        ". A public client has no secret: delete that line"
+    } else {
+        ""
+    };
     Err(Error::permanent(format!(
-        "not changed since .env.example: {}. Set your own server and client",
+        "not changed since .env.example: {}. Set your own server and client{advice}",
         unchanged.join(", ")
     )))
 }

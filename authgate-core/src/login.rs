@@ -38,7 +38,7 @@ pub enum FlowMode {
     Device,
 }
 
-/// Logs a person in, and returns a client and a token that are ready for use.
+/// Logs a person in, and returns a [`Session`]: a client and a token that are ready for use.
 ///
 /// ```no_run
 /// # async fn example() -> authgate_core::Result<()> {

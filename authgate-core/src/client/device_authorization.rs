@@ -177,19 +177,13 @@ fn unavailable(error: Error) -> Error {
         }
         Error::OAuth {
             code, description, ..
-        } if matches!(
-            code.as_str(),
-            "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
-        ) =>
-        {
+        } if ["unauthorized_client", "unsupported_grant_type"].contains(&code.as_str()) => {
             let description = description
                 .as_ref()
                 .map_or_else(String::new, |text| format!(": {text}"));
-            let reason = match code.as_str() {
-                "invalid_scope" => "the server does not grant these scopes to this client",
-                _ => "this client is not allowed the device grant",
-            };
-            device_flow_unavailable(&format!("{reason} ({code}{description})"))
+            device_flow_unavailable(&format!(
+                "this client is not allowed the device grant ({code}{description})"
+            ))
         }
         _ => error,
     }

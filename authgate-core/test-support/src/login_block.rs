@@ -127,7 +127,9 @@ impl Ended {
         } else {
             "if you started this login.\n\n"
         };
-        let (_, after) = prompt.split_once(end).unwrap();
+        let (_, after) = prompt
+            .split_once(end)
+            .expect("the prompt ends with these words");
         format!("{before}[prompt]\n{after}")
     }
 }

@@ -340,7 +340,7 @@ async fn an_env_file_that_is_still_the_example_is_told() {
         ".env",
         example.replace("\n#CLIENT_SECRET", "\nCLIENT_SECRET"),
     );
-    assert_snapshot!(error(&run(&home).end().await), @"error: not changed since .env.example: AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET. Set your own server and client");
+    assert_snapshot!(error(&run(&home).end().await), @"error: not changed since .env.example: AUTHGATE_URL, CLIENT_ID, CLIENT_SECRET. Set your own server and client. A public client has no secret: delete that line");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ export CLIENT_ID={service_id}
 export CLIENT_SECRET={service_secret}
 export API_URL=
 
-For the tutorials, in place of AUTHGATE_URL:
+For the examples without discovery, in place of AUTHGATE_URL:
 
 export TOKEN_URL={url}/oauth/token
 export PROTECTED_API_URL={url}/oauth/userinfo

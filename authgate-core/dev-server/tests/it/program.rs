@@ -122,7 +122,7 @@ async fn alone_the_server_prints_what_to_set() {
     export CLIENT_SECRET=dev-service-secret
     export API_URL=
 
-    For the tutorials, in place of AUTHGATE_URL:
+    For the examples without discovery, in place of AUTHGATE_URL:
 
     export TOKEN_URL=http://127.0.0.1:[port]/oauth/token
     export PROTECTED_API_URL=http://127.0.0.1:[port]/oauth/userinfo

@@ -183,7 +183,7 @@ async fn a_client_without_the_device_grant_is_told_so() {
     Other: the device flow is not available: this client is not allowed the device grant (unauthorized_client: Device flow is not enabled for this client). Log in with a browser, or enable the device grant in the client's registration
     Other: the device flow is not available: the server has no device authorization endpoint (404). Log in with a browser, or enable the device grant in the client's registration
     Other: the device flow is not available: this client is not allowed the device grant (unauthorized_client). Log in with a browser, or enable the device grant in the client's registration
-    Other: the device flow is not available: the server does not grant these scopes to this client (invalid_scope: asked for profile email). Log in with a browser, or enable the device grant in the client's registration
+    OAuth: device authorization: http://127.0.0.1:[port]/oauth/device/code answered 400 invalid_scope (asked for profile email). Request only scopes that the server knows and grants to this client
     ");
 }
 
