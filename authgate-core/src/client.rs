@@ -33,7 +33,6 @@ pub use device_authorization::DeviceAuth;
 #[cfg(feature = "login")]
 pub(crate) use device_authorization::device_flow_unavailable;
 pub(crate) use extra_parameters::ExtraParameters;
-pub use extra_parameters::parse_parameter;
 pub use introspection::Introspection;
 
 /// An OAuth 2.0 client at one server: its identity, the server's endpoints, and the grants.

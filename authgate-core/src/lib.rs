@@ -63,7 +63,7 @@ pub mod test_util;
 pub use bearer::{BearerAuth, RequestBuilder};
 #[cfg(feature = "login")]
 pub use client::{AuthorizationRequest, AuthorizationUrl};
-pub use client::{DeviceAuth, Introspection, OAuthClient, parse_parameter};
+pub use client::{DeviceAuth, Introspection, OAuthClient};
 pub use config::{ClientAuthentication, Environment, PlainHttp, Settings, parse_url};
 pub use discovery::{DiscoveryClient, Endpoints, Issuer, Metadata};
 pub use error::{Cause, Error, Result, TransportFailure, in_one_line};

@@ -82,7 +82,7 @@ pub enum FlowMode {
 ///   flow may work), [`Error::LoginRefused`] and [`Error::Callback`]; from the device flow,
 ///   [`Error::LoginExpired`]; from both, [`Error::Denied`] and the errors of the requests.
 ///
-/// After an error, the stored login is still stored.
+/// After an error, a stored login that the server still accepts is still stored.
 pub async fn authenticate(options: LoginOptions) -> Result<Session> {
     options.parameters.check()?;
     let login = Login::begin(options).await?;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use anyhow::{Result, anyhow};
 use authgate_core::reqwest::Url;
 use authgate_core::{
-    Environment, Error, FlowMode, PlainHttp, RedirectUri, in_one_line, parse_parameter, parse_url,
+    Environment, Error, FlowMode, OAuthClient, PlainHttp, RedirectUri, in_one_line, parse_url,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
     /// Add a parameter to each request of the login, such as Auth0's audience=URL, resource=URL (RFC 8707) or
     /// AuthGate's extra_claims=JSON; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = OAuthClient::parse_parameter)]
     pub(crate) parameter: Vec<(String, String)>,
 
     /// Where the browser comes back to, exactly as it is registered for the client [variable: AUTHGATE_REDIRECT_URI]

@@ -1,5 +1,6 @@
 //! Parameters that a program adds to the requests of a client, such as Auth0's `audience`.
 
+use super::OAuthClient;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::text;
@@ -93,30 +94,32 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Parses a parameter in the form `NAME=VALUE`, as in a program's flag.
-///
-/// ```
-/// # fn main() -> authgate_core::Result<()> {
-/// use authgate_core::parse_parameter;
-///
-/// let (name, value) = parse_parameter("audience=https://api.example.com")?;
-/// assert_eq!((name.as_str(), value.as_str()), ("audience", "https://api.example.com"));
-/// assert!(parse_parameter("client_id=other").is_err());
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// [`Error::Other`] when the text has no `=`, when the name is empty, or when the requests set this
-/// parameter themselves.
-pub fn parse_parameter(text: &str) -> Result<(String, String)> {
-    let (name, value) = text.split_once('=').ok_or_else(|| {
-        Error::permanent(format!(
-            "the parameter {} has no value. Write it as NAME=VALUE",
-            text::excerpt(text, 100)
-        ))
-    })?;
-    check_name(name)?;
-    Ok((name.to_owned(), value.to_owned()))
+impl OAuthClient {
+    /// Parses a parameter in the form `NAME=VALUE`, as in a program's flag.
+    ///
+    /// ```
+    /// # fn main() -> authgate_core::Result<()> {
+    /// use authgate_core::OAuthClient;
+    ///
+    /// let (name, value) = OAuthClient::parse_parameter("audience=https://api.example.com")?;
+    /// assert_eq!((name.as_str(), value.as_str()), ("audience", "https://api.example.com"));
+    /// assert!(OAuthClient::parse_parameter("client_id=other").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Other`] when the text has no `=`, when the name is empty, or when the requests set this
+    /// parameter themselves.
+    pub fn parse_parameter(text: &str) -> Result<(String, String)> {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Error::permanent(format!(
+                "the parameter {} has no value. Write it as NAME=VALUE",
+                text::excerpt(text, 100)
+            ))
+        })?;
+        check_name(name)?;
+        Ok((name.to_owned(), value.to_owned()))
+    }
 }

@@ -127,6 +127,10 @@ impl FileStore {
 
     /// Returns the content of the file at `path`, which is the token file or a copy of it; empty if
     /// there is no file.
+    #[cfg_attr(
+        not(unix),
+        expect(clippy::unused_self, reason = "only Unix has permissions to repair")
+    )]
     fn read(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         let Some((file, metadata)) = own_file::open(path, OpenOptions::new().read(true))? else {
             return Ok(Zeroizing::default());
