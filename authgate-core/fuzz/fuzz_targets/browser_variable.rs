@@ -1,10 +1,10 @@
 //! Fuzzes the value of `BROWSER`.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
-use libfuzzer_sys::fuzz_target;
+use authgate_core_fuzz::fuzz_target;
 
 fuzz_target!(|variable: &str| invariants::browser_variable::check(variable));

@@ -1,16 +1,15 @@
 //! Fuzzes requests to the redirect URI: each part between lines of `---` is one request, and
 //! the real one follows.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
 use authgate_core::fuzzing::Callback;
 use authgate_core::{Result, Secret};
-use authgate_core_fuzz::{ISSUER, block_on};
+use authgate_core_fuzz::{ISSUER, block_on, fuzz_target};
 use invariants::callback::{check_page, check_refusal};
-use libfuzzer_sys::fuzz_target;
 
 const STATE: &str = "the-state-of-this-login";
 const REAL: &[u8] = b"GET /callback?code=real&state=the-state-of-this-login HTTP/1.1\r\nHost: 127.0.0.1:8088\r\n\r\n";

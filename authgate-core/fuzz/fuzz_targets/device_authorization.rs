@@ -1,14 +1,13 @@
 //! Fuzzes the answers to a device: the codes that it shows to a person, and the token that it polls
 //! for.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
-use authgate_core_fuzz::{answer_with, block_on, client};
+use authgate_core_fuzz::{answer_with, block_on, client, fuzz_target};
 use invariants::answers::{CLIENT_SECRET, check_device, check_token};
-use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);

@@ -1,13 +1,12 @@
 //! Fuzzes the discovery document, read over https and over http.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
 use authgate_core::{DiscoveryClient, HttpClient};
-use authgate_core_fuzz::{ISSUER, answer_with, block_on};
-use libfuzzer_sys::fuzz_target;
+use authgate_core_fuzz::{ISSUER, answer_with, block_on, fuzz_target};
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);

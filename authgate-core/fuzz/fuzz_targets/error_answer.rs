@@ -1,7 +1,7 @@
 //! Fuzzes the answers of a server that refuses: the error, the challenge, and how long it asks to
 //! wait.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use authgate_core::Secret;
 use authgate_core::test_util::{Moment, StoredToken};
-use authgate_core_fuzz::{answer_with, block_on, client};
+use authgate_core_fuzz::{answer_with, block_on, client, fuzz_target};
 use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, REFRESH_TOKEN, check_error};
-use libfuzzer_sys::fuzz_target;
 use tokio::time::Instant;
 
 /// No attempt begins later than this after the first.

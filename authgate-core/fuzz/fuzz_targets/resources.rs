@@ -1,14 +1,13 @@
 //! Fuzzes a server's descriptions of a token: userinfo, tokeninfo, introspection.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
 use authgate_core::Secret;
-use authgate_core_fuzz::{answer_with, block_on, client};
+use authgate_core_fuzz::{answer_with, block_on, client, fuzz_target};
 use invariants::answers::{ACCESS_TOKEN, CLIENT_SECRET, check_error, check_introspection};
-use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);

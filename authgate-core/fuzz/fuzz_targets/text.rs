@@ -1,11 +1,11 @@
 //! Fuzzes text from a server that we show to a person.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
-use libfuzzer_sys::fuzz_target;
+use authgate_core_fuzz::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     invariants::text::check_body(bytes);

@@ -1,11 +1,10 @@
 //! Fuzzes the token file, with anything that other programs have left in it.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
-use authgate_core_fuzz::folder;
-use libfuzzer_sys::fuzz_target;
+use authgate_core_fuzz::{folder, fuzz_target};
 
 fuzz_target!(|content: &[u8]| invariants::token_file::check(content, folder()));

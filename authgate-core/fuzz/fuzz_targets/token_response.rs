@@ -1,14 +1,13 @@
 //! Fuzzes the token endpoint's answers to each grant.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 #[path = "../../tests/invariants/mod.rs"]
 mod invariants;
 
 use authgate_core::{ClientAuthentication, Secret};
-use authgate_core_fuzz::{answer_with, block_on, client};
+use authgate_core_fuzz::{answer_with, block_on, client, fuzz_target};
 use invariants::answers::{CLIENT_SECRET, REFRESH_TOKEN, check_token};
-use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     answer_with(bytes);

@@ -1,4 +1,5 @@
-//! Shared by the fuzz targets: answers in the notation of the seeds, and a client to read them.
+//! Shared by the fuzz targets: how they get their input, answers in the notation of the seeds, and a
+//! client to read them.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -8,6 +9,50 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use url::Url;
+
+/// Defines a fuzz target for `&[u8]` or `&str`.
+///
+/// cargo-fuzz sets `cfg(fuzzing)` and links libFuzzer. Without it, the target is a program that checks
+/// each file in the folder that it is given, so the seeds can be checked without a C++ compiler.
+#[macro_export]
+macro_rules! fuzz_target {
+    (|$input:ident: &$type:tt| $check:expr) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|$input: &$type| $check);
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            for bytes in $crate::files() {
+                let $input = <$type as $crate::Input>::read(&bytes);
+                $check;
+            }
+        }
+    };
+}
+
+/// What a target gets from the bytes of a file.
+pub trait Input {
+    fn read(bytes: &[u8]) -> &Self;
+}
+
+impl Input for [u8] {
+    fn read(bytes: &[u8]) -> &Self {
+        bytes
+    }
+}
+
+impl Input for str {
+    fn read(bytes: &[u8]) -> &Self {
+        std::str::from_utf8(bytes).expect("a seed that is UTF-8")
+    }
+}
+
+/// Reads the files in the folder that is named by the program's argument.
+pub fn files() -> impl Iterator<Item = Vec<u8>> {
+    let folder = std::env::args_os().nth(1).expect("a folder");
+    let files = std::fs::read_dir(&folder).expect("a folder that can be read");
+    files.map(|file| std::fs::read(file.expect("a file").path()).expect("a file"))
+}
 
 /// The server in every URL; no request reaches it.
 pub const ISSUER: &str = "https://auth.example.com";
