@@ -23,26 +23,23 @@ pub(crate) fn is_empty_value(value: &Value) -> bool {
 }
 
 /// Returns a member of an error answer as text, whatever its type.
-pub(crate) fn as_text(value: &Value) -> String {
+pub(crate) fn into_text(value: Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         other => other.to_string(),
     }
 }
 
-/// Reads the members of a JSON object; `None` if the text is no object.
-///
-/// A value that a [`Value`] cannot hold, such as the number `1e400` or half a surrogate pair, becomes
-/// `null`. Otherwise a description could hide the error code beside it.
-pub(crate) fn members(json: &[u8]) -> Option<Vec<(String, Value)>> {
-    let Members(members) = serde_json::from_slice::<Members<String, &RawValue>>(json).ok()?;
-    let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-    Some(
-        members
-            .into_iter()
-            .map(|(name, raw)| (name, value(raw)))
-            .collect(),
-    )
+/// Finds the members of a JSON object; `None` if the text is no object.
+pub(crate) fn members(json: &[u8]) -> Option<Vec<(String, &RawValue)>> {
+    let Members(members) = serde_json::from_slice(json).ok()?;
+    Some(members)
+}
+
+/// Reads the value of a member. One that a [`Value`] cannot hold, such as the number `1e400` or half
+/// a surrogate pair, becomes `null`: a description must not hide the error code beside it.
+pub(crate) fn value(written: &RawValue) -> Value {
+    serde_json::from_str(written.get()).unwrap_or_default()
 }
 
 /// The members of a JSON object, in their order. A name may repeat, which `serde_json`'s own map does

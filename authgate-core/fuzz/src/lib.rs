@@ -30,7 +30,7 @@ macro_rules! fuzz_target {
     };
 }
 
-/// What a target gets from the bytes of a file.
+/// The input of a target, read from the bytes of a file.
 pub trait Input {
     fn read(bytes: &[u8]) -> &Self;
 }

@@ -12,7 +12,7 @@ use super::body::read_whole_body;
 use super::retry::{LONGEST_WAIT, retry_after};
 use super::sent_secrets::SentSecrets;
 use crate::error::{Error, Result};
-use crate::json::{as_text, is_empty_value, members, seconds};
+use crate::json::{into_text, is_empty_value, members, seconds, value};
 use crate::text;
 
 /// How many characters of an unreadable body we show.
@@ -90,7 +90,10 @@ impl Answer {
     pub(crate) fn object(&self) -> Result<Map<String, Value>> {
         let members = members(&self.body).ok_or_else(|| self.not_an_object())?;
         let count = members.len();
-        let object: Map<String, Value> = members.into_iter().collect();
+        let object: Map<String, Value> = members
+            .into_iter()
+            .map(|(name, written)| (name, value(written)))
+            .collect();
         if object.len() < count {
             return Err(self.unreadable("which names a member twice"));
         }
@@ -104,36 +107,41 @@ impl Answer {
 
     /// Returns the error that this answer means, if it means one.
     fn check(&self) -> Result<()> {
-        let object: Option<Map<_, _>> = members(&self.body).map(Map::from_iter);
+        let members = members(&self.body);
         let member = |name: &str| {
-            let value = object.as_ref()?.get(name);
-            value.filter(|value| !is_empty_value(value))
+            let mut members = members.iter().flatten().rev();
+            let (_, written) = members.find(|(known, _)| known == name)?;
+            Some(value(written)).filter(|value| !is_empty_value(value))
         };
         // Some servers answer 200 with an error in the body.
-        if let Some(code) = member("error").map(as_text) {
-            let description = member("error_description").map(as_text);
+        if let Some(code) = member("error").map(into_text) {
+            let description = member("error_description").map(into_text);
             // The server may name the new interval in the body (RFC 8628 section 3.5).
             let interval = member("interval").filter(|_| code == "slow_down");
-            let wait = interval.and_then(seconds);
+            let wait = interval.as_ref().and_then(seconds);
             return Err(self.oauth_error(&code, description.as_deref(), wait));
         }
         if let Some((code, description)) = self.bearer_challenge() {
             return Err(self.oauth_error(&code, description.as_deref(), None));
         }
         // Okta writes the code for an unknown client into a member of its own format.
-        let other_code = member("errorCode").and_then(Value::as_str);
+        let other_code = member("errorCode");
+        let other_code = other_code.as_ref().and_then(Value::as_str);
         if let Some(code) = other_code.filter(|code| KNOWN_CODES.contains(code)) {
-            let description = member("errorSummary").map(as_text);
+            let description = member("errorSummary").map(into_text);
             return Err(self.oauth_error(code, description.as_deref(), None));
         }
         match self.status {
             // Some servers answer 201, because they have created a token, or 204 to a revocation.
             StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
             StatusCode::NOT_FOUND => {
-                let content = object.map_or_else(String::new, |_| format!(" ({})", self.content()));
+                let content = match members {
+                    Some(_) => format!(" ({})", self.content()),
+                    None => String::new(),
+                };
                 Err(self.wrong_server(format!("there is nothing at this address{content}")))
             }
-            _ if object.is_some() => Err(self.unreadable("which is not an OAuth answer")),
+            _ if members.is_some() => Err(self.unreadable("which is not an OAuth answer")),
             _ => Err(self.not_an_object()),
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use authgate_core::reqwest::header::HeaderName;
 use authgate_core::test_util::SystemClock;
-use authgate_core::{ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret};
+use authgate_core::{
+    ClientAuthentication, Endpoints, Error, HttpClient, OAuthClient, Secret, Token,
+};
 use authgate_dev_server::{Endpoint, Fault, Times};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -298,14 +300,20 @@ async fn unknown_members_and_any_content_type_do_no_harm() {
     }
 }
 
-#[tokio::test]
-async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
+/// Starts a service, and returns a token of it that can be refreshed.
+async fn with_refresh_token() -> (Service, Token) {
     let service = Service::start().await;
     let issued = service
         .server
         .issue_tokens(service.server.confidential_client(), "profile email");
-    let mut previous = service.grant().await.unwrap();
-    previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
+    let mut token = service.grant().await.unwrap();
+    token.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
+    (service, token)
+}
+
+#[tokio::test]
+async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
+    let (service, previous) = with_refresh_token().await;
     for fault in changed("refresh_token", [json!(null), json!("")]) {
         service.inject(fault, Times::Once);
         let next = service.client.refresh_token(&previous).await.unwrap();
@@ -316,12 +324,7 @@ async fn a_refresh_without_a_new_refresh_token_keeps_the_old_one() {
 
 #[tokio::test]
 async fn a_refresh_keeps_the_scope_and_id_token_it_leaves_out() {
-    let service = Service::start().await;
-    let issued = service
-        .server
-        .issue_tokens(service.server.confidential_client(), "profile email");
-    let mut previous = service.grant().await.unwrap();
-    previous.refresh_token = issued.refresh_token.as_deref().map(Secret::from);
+    let (service, mut previous) = with_refresh_token().await;
     previous.id_token = Some(Secret::from("id-token"));
     previous.scope = Some("openid profile".to_owned());
     for fault in changed("scope", [json!(null)]) {
