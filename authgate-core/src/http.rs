@@ -95,8 +95,8 @@ impl HttpClient {
             .await
     }
 
-    /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer if its status
-    /// is 200.
+    /// Sends an OAuth request, repeats it as `retry` allows, and returns the answer unless it is an
+    /// error.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
