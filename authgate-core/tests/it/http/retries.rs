@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use authgate_dev_server::{DevServer, Endpoint, Fault};
+use authgate_dev_server::{DevServer, Endpoint, Fault, Times};
 
 use crate::support::service::Service;
 
@@ -22,7 +22,8 @@ fn limited() -> Fault {
 /// Returns the pause after this answer, before the next attempt, which succeeds.
 async fn pause_after(fault: Fault) -> Duration {
     let service = Service::start().await;
-    service.grant_after(fault).await.unwrap();
+    service.inject(fault, Times::Once);
+    service.grant().await.unwrap();
     pause(&service.server)
 }
 

@@ -74,10 +74,14 @@ impl Service {
         self.client.client_credentials(&[]).await
     }
 
-    /// Requests a grant whose first answer has this fault.
+    /// Requests a grant whose answer has this fault.
     pub(crate) async fn grant_after(&self, fault: Fault) -> Result<Token> {
         self.inject(fault, Times::Once);
-        self.grant().await
+        let before = self.token_requests();
+        let granted = self.grant().await;
+        // A second request would get an answer without the fault, and hide that the first failed.
+        assert_eq!(self.token_requests(), before + 1);
+        granted
     }
 
     /// Returns how a grant fails if every answer has this fault.
