@@ -1,66 +1,47 @@
 //! The events at the levels `INFO` and `DEBUG`, which the crate's docs list.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use authgate_core::BearerAuth;
 use authgate_dev_server::{Endpoint, Fault, Times};
 use authgate_test_support::redact;
 use insta::assert_snapshot;
 use tokio::time::advance;
-use tracing::level_filters::LevelFilter;
-use tracing::subscriber::DefaultGuard;
 
+use crate::log::{Log, log};
 use crate::support::service::{MINUTE, Service, settle};
 
-/// The events of this thread, on which the tasks of a test run too.
+/// This library's events on the thread of a test.
 struct Events {
-    recorded: Recorded,
-    _guard: DefaultGuard,
+    taken: usize,
 }
 
-#[derive(Clone, Default)]
-struct Recorded(Arc<Mutex<Vec<u8>>>);
-
 impl Events {
+    /// Begins with the next event.
     fn record() -> Self {
-        let recorded = Recorded::default();
-        let writer = recorded.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::DEBUG)
-            .without_time()
-            .with_writer(move || writer.clone())
-            .finish();
         Self {
-            recorded,
-            _guard: tracing::subscriber::set_default(subscriber),
+            taken: ours().len(),
         }
     }
 
-    /// Returns this library's events since the last call.
-    fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.recorded.0.lock().unwrap());
-        let text = String::from_utf8(bytes).unwrap();
-        let ours = text.lines().filter(|line| line.contains(" authgate_core"));
-        redact(&ours.collect::<Vec<_>>().join("\n"))
+    /// Returns the events since the last call.
+    fn take(&mut self) -> String {
+        let events = ours();
+        let new = redact(&events[self.taken..].concat());
+        self.taken = events.len();
+        new.trim_end().to_owned()
     }
 }
 
-impl Write for Recorded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn ours() -> Vec<String> {
+    let mut events = Log::of_this_thread();
+    events.retain(|event| event.contains(" authgate_core"));
+    events
 }
 
 #[tokio::test]
 async fn a_token_is_logged_once_and_its_use_never() {
+    log();
     let service = Service::with_lifetime(MINUTE).await;
-    let events = Events::record();
+    let mut events = Events::record();
     service.header().await.unwrap();
     assert_snapshot!(events.take(), @r#"
     DEBUG authgate_core::token_source: callers wait for a token
@@ -83,8 +64,9 @@ async fn a_token_is_logged_once_and_its_use_never() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_logged_with_its_attempt_and_pause() {
+    log();
     let service = Service::start().await;
-    let events = Events::record();
+    let mut events = Events::record();
     let busy = Fault::status(503).with_header("Retry-After", "1");
     service.inject(busy.clone(), Times::Once);
     service.inject(busy, Times::Once);
@@ -98,10 +80,11 @@ async fn a_retry_is_logged_with_its_attempt_and_pause() {
 
 #[tokio::test]
 async fn a_replay_after_401_is_logged_without_the_query() {
+    log();
     let Service { server, tokens, .. } = Service::start().await;
     tokens.header().await.unwrap();
     server.inject(Endpoint::Api, Fault::status(401), Times::Once);
-    let events = Events::record();
+    let mut events = Events::record();
     let url = format!("{}/api/data?key=canary", server.url());
     let response = BearerAuth::new(tokens).get(url).send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -130,6 +113,7 @@ mod login {
 
     #[tokio::test]
     async fn a_refresh_by_another_process_is_logged() {
+        log();
         let (server, home) = (strict_server().await, Home::new());
         file_in(&home)
             .save(CLIENT, &login(&server, FAR_FUTURE))
@@ -140,7 +124,7 @@ mod login {
             let options = unattended(server.url(), store, Arc::<Recorder>::default());
             sources.push(authenticate(options).await.unwrap().token_source());
         }
-        let events = Events::record();
+        let mut events = Events::record();
         for source in sources {
             refuse(&source).await;
             source.token().await.unwrap();
@@ -161,8 +145,9 @@ mod login {
 
     #[tokio::test(start_paused = true)]
     async fn the_device_flow_in_place_of_the_browser_is_logged() {
+        log();
         let port = Port::free();
-        let events = Events::record();
+        let mut events = Events::record();
         let redirect_uri = port.redirect_uri("127.0.0.1");
         let person = Person::at(&redirect_uri, FlowMode::Auto, TestBrowser::Fails).await;
         person.approve_device().await;
@@ -175,12 +160,13 @@ mod login {
 
     #[test]
     fn a_store_that_does_not_accept_a_login_is_logged() {
+        log();
         let failing = Fragile::new(|_| Outcome::Fails);
         let working = Fragile::new(|_| Outcome::Works);
         let stores: Vec<Box<dyn TokenStore>> = vec![Box::new(failing), Box::new(working)];
         let lock = LoginLock::Nowhere("not used".to_owned());
         let both = FallbackStore::new(CLIENT, stores, lock, Notices::default());
-        let events = Events::record();
+        let mut events = Events::record();
         let guard = LoginGuard::Locked(tempfile::tempfile().unwrap());
         assert!(both.save_login(&token(1), |_| Ok(()), &guard));
         assert_snapshot!(events.take(), @"DEBUG authgate_core::store::fallback: a store did not accept the login error=fragile: cannot save");

@@ -2,17 +2,23 @@
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
+use std::thread::{self, ThreadId};
 
 use tracing_subscriber::filter::LevelFilter;
 
-static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// What was logged, in order, each event with its thread.
+static LOGGED: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
 /// Records everything that any test logs from now on, at every level.
+///
+/// Each test calls this first: where an event comes before its process has a subscriber, `tracing`
+/// may drop the events of its kind for good.
 pub(crate) fn log() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
+            .without_time()
             .with_writer(|| Log)
             .init();
     });
@@ -22,7 +28,24 @@ pub(crate) struct Log;
 
 impl Log {
     pub(crate) fn text() -> String {
-        String::from_utf8_lossy(&LOGGED.lock().unwrap()).into_owned()
+        LOGGED
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, event)| event.as_str())
+            .collect()
+    }
+
+    /// Returns the events of this thread, on which the tasks of a test run too.
+    pub(crate) fn of_this_thread() -> Vec<String> {
+        let here = thread::current().id();
+        LOGGED
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(thread, _)| *thread == here)
+            .map(|(_, event)| event.clone())
+            .collect()
     }
 
     pub(crate) fn has_no(secret: &str) {
@@ -41,8 +64,10 @@ impl Log {
 }
 
 impl Write for Log {
+    /// Records an event, which the subscriber writes at once.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOGGED.lock().unwrap().extend_from_slice(bytes);
+        let event = String::from_utf8_lossy(bytes).into_owned();
+        LOGGED.lock().unwrap().push((thread::current().id(), event));
         Ok(bytes.len())
     }
 

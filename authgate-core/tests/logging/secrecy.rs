@@ -245,6 +245,7 @@ async fn text_from_a_server_is_shown_escaped() {
 
 #[tokio::test]
 async fn an_unreadable_device_code_is_not_shown() {
+    log();
     let code = format!(r#""device_code":"{DEVICE_CODE}""#);
     let Service {
         server,
