@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// What was logged, in order, each event with its thread.
+/// The events so far, in order, each with the thread that logged it.
 static LOGGED: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
 /// Records everything that any test logs from now on, at every level.
